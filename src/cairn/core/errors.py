@@ -1,0 +1,25 @@
+"""Every error cairn raises on purpose. The CLI prints the message on one line and exits with 2."""
+
+
+class CairnError(Exception):
+    """Something a person can mend: says what was expected, what came, and what to do."""
+
+
+class ConfigError(CairnError):
+    """A flag, field or name that cannot work."""
+
+
+class RunError(CairnError):
+    """A run directory that is missing, taken, locked or not one of ours."""
+
+
+class CheckpointError(RunError):
+    """A checkpoint that is cut short, altered, or from another config."""
+
+
+class LevelError(CairnError):
+    """A level, or a file of levels, that breaks the environment's rules."""
+
+
+class MissingExtra(CairnError):
+    """An optional dependency that is not installed; the message holds the install line."""

@@ -1,0 +1,1 @@
+"""Environments: rules apart from adaptors; `protocol` says what an environment is."""

@@ -1,0 +1,1 @@
+"""The maze of minimax, JaxUED and DCD: a partially observed grid with one goal."""
