@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Int
 
 EAST, SOUTH, WEST, NORTH = range(4)
-HEADINGS = jnp.array([[1, 0], [0, 1], [-1, 0], [0, -1]], jnp.int32)
+HEADINGS = np.array([[1, 0], [0, 1], [-1, 0], [0, -1]], np.int32)
 """(dx, dy) of the four headings, clockwise."""
 
 
