@@ -68,6 +68,9 @@ class Environment(eqx.Module):
     actions: ClassVar[int]
     """Number of discrete actions."""
 
+    random_start: ClassVar[bool] = True
+    """Whether `reset` uses its key. If not, a rollout computes each level's start only once."""
+
     @property
     @abc.abstractmethod
     def max_steps(self) -> int:

@@ -1,0 +1,1 @@
+"""Engines: they advance a method's state, compiled or journaled."""
