@@ -113,9 +113,9 @@ def rooms(
 ) -> MazeLevel:
     """Recursive division: n ~ U{1, ..., `splits`} walls, each across one room and with a door.
 
-    A room is drawn by its area, then one of the lines that can divide it. A wall has a second door
-    with chance `second_door` (it may fall on the first). No wall is built when no room can be
-    divided. Every free cell can be reached from every other: guaranteed, because walls end on
+    A room is drawn by its area; it is cut across its longer side more often (in proportion to the
+    square of the number of lines there), on a uniform line. A wall has a second door with chance
+    `second_door` (it may fall on the first). No wall is built when no room can be divided. Every free cell can be reached from every other: guaranteed, because walls end on
     lines of one parity and doors lie on the other, so no wall ends in a door.
     """
     if min(height, width) < 3 or splits < 1 or not 0 <= second_door <= 1:
@@ -126,7 +126,7 @@ def rooms(
     parity_key, count_key, split_key, place_key = jax.random.split(key, 4)
     parity = jax.random.randint(parity_key, (2,), 0, 2)
     count = jax.random.randint(count_key, (), 1, splits + 1)
-    chance = jax.random.uniform(split_key, (splits, 5), jnp.float32)
+    chance = jax.random.uniform(split_key, (splits, 6), jnp.float32)
     # Rooms as first and last row, first and last column; those not yet made are empty.
     whole = jnp.array([[0, height - 1, 0, width - 1]], jnp.int32)
     boxes = jnp.concatenate([whole, jnp.tile(jnp.array([[0, -1, 0, -1]], jnp.int32), (splits, 1))])
@@ -159,14 +159,14 @@ def _cut(
     box: Int[Array, "4"],
     lines: Int[Array, "2"],
     parity: Int[Array, "2"],
-    chance: Float[Array, "5"],
+    chance: Float[Array, "6"],
     second_door: float,
     shape: tuple[int, ...],
 ) -> _Cut:
     """Divide `box` by one of its `lines` (how many are horizontal, vertical)."""
-    line = _below(chance[1], lines.sum())
-    horizontal = line < lines[0]
-    line = jnp.where(horizontal, line, line - lines[0])
+    weight = (lines * lines).astype(jnp.float32)
+    horizontal = chance[1] * weight.sum() < weight[0]
+    line = _below(chance[5], jnp.where(horizontal, lines[0], lines[1]))
     # From here on as if the wall were horizontal; turned back at the end.
     low, high, start, stop = jnp.where(horizontal, box, jnp.roll(box, 2))
     parity = jnp.where(horizontal, parity, parity[::-1])
