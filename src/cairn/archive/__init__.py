@@ -1,0 +1,1 @@
+"""Archives: fixed-shape tables of the tasks worth keeping."""

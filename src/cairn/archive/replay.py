@@ -1,0 +1,351 @@
+"""Prioritised level replay: K levels with a score each; the best and the stalest come back.
+
+Jiang et al. 2021, arXiv:2010.03934; eviction and duplicates as in Jiang et al. 2021,
+arXiv:2110.02439 and Parker-Holder et al. 2022, arXiv:2203.01302.
+
+Everything happens as if one level at a time, so batches cannot change the outcome:
+
+- Every draw and every valid offer is one tick of the clock. A level is stamped with the time
+  just reached when it is drawn, enters, or is offered again: its staleness is then 0.
+- An offer equal to a level of the archive (all leaves) refreshes that level's score and memory.
+- Otherwise it takes the next empty slot or, in a full archive, contests the level least likely
+  to be replayed by the *combined* distribution, and wins ties of score (as in minimax and DCD).
+  Probabilities within one millionth of the least count as equal; the worst-ranked goes.
+- A level without a valid score never enters, and never overwrites a score.
+
+Slots fill from 0 up and are never emptied. Memory (what a score remembers of a level) is merged
+by the elementwise maximum: it holds running maxima, counts and flags.
+"""
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree, UInt32
+
+from cairn.archive.draw import draw
+from cairn.archive.fingerprint import fingerprint
+from cairn.archive.weights import ReplayConfig, mixture, rank, score_probabilities
+from cairn.core import trees
+
+__all__ = [
+    "Candidates", "Inserted", "Replay", "ReplayConfig", "draws", "empty", "fill", "insert",
+    "new_ids", "probabilities", "sample", "update", "warm",
+]  # fmt: skip
+
+_NEAR = 1 + 1e-6
+
+
+class Replay(eqx.Module):
+    """The archive. Rows from `count` on are empty: mask with `occupied` before reading."""
+
+    levels: PyTree[Array]
+    """Every leaf (K, ...)."""
+    memory: PyTree[Array]
+    """Every leaf (K, ...)."""
+    ids: UInt32[Array, " K"]
+    parents: UInt32[Array, " K"]
+    """Id of the level it was mutated from; meaningless unless `has_parent`."""
+    has_parent: Bool[Array, " K"]
+    generation: Int[Array, " K"]
+    """Mutations between a fresh level and this one."""
+    scores: Float[Array, " K"]
+    stamps: Int[Array, " K"]
+    """Clock at the last draw or offer."""
+    fingerprints: UInt32[Array, "K 2"]
+    clock: Int[Array, ""]
+    """Ticks so far; int32, so about 6·10⁷ batches of 32."""
+    count: Int[Array, ""]
+    """Occupied slots."""
+    next_id: UInt32[Array, ""]
+
+    @property
+    def occupied(self) -> Bool[Array, "*batch K"]:
+        """Which slots hold a level."""
+        slots = jnp.arange(self.scores.shape[-1], dtype=jnp.int32)
+        return slots < jnp.expand_dims(self.count, -1)
+
+
+class Candidates(NamedTuple):
+    """B levels offered to the archive."""
+
+    levels: PyTree[Array]
+    """Every leaf (B, ...)."""
+    ids: UInt32[Array, " B"]
+    parents: UInt32[Array, " B"]
+    has_parent: Bool[Array, " B"]
+    generation: Int[Array, " B"]
+    scores: Float[Array, " B"]
+    valid: Bool[Array, " B"]
+    """False: not scored, so the offer does not take place. A score not finite is not valid."""
+    memory: PyTree[Array]
+    """Every leaf (B, ...)."""
+
+
+class Inserted(NamedTuple):
+    """What became of B offers."""
+
+    slot: Int[Array, " B"]
+    """Where it went; where neither `entered` nor `duplicate`, the slot it would have contested."""
+    entered: Bool[Array, " B"]
+    duplicate: Bool[Array, " B"]
+    """Equal to the level at `slot`, whose score and memory it refreshed."""
+    evicted: Bool[Array, " B"]
+    """It entered in the place of another."""
+    evicted_id: UInt32[Array, " B"]
+    """Id of that other; meaningless unless `evicted`. May be an earlier one of the same batch."""
+
+
+def empty(
+    level_example: PyTree[Array], memory_example: PyTree[Array], config: ReplayConfig
+) -> Replay:
+    """An archive of `config.capacity` free slots; the examples give shapes and dtypes."""
+    K = config.capacity
+
+    def rows(leaf: Array) -> Array:
+        return jnp.zeros((K, *jnp.shape(leaf)), jnp.asarray(leaf).dtype)
+
+    return Replay(
+        levels=jax.tree.map(rows, level_example),
+        memory=jax.tree.map(rows, memory_example),
+        ids=jnp.zeros(K, jnp.uint32),
+        parents=jnp.zeros(K, jnp.uint32),
+        has_parent=jnp.zeros(K, bool),
+        generation=jnp.zeros(K, jnp.int32),
+        scores=jnp.zeros(K, jnp.float32),
+        stamps=jnp.zeros(K, jnp.int32),
+        fingerprints=jnp.zeros((K, 2), jnp.uint32),
+        clock=jnp.zeros((), jnp.int32),
+        count=jnp.zeros((), jnp.int32),
+        next_id=jnp.zeros((), jnp.uint32),
+    )
+
+
+def fill(archive: Replay) -> Float[Array, ""]:
+    """Share of the slots that hold a level, in [0, 1]."""
+    return archive.count.astype(jnp.float32) / archive.scores.shape[0]
+
+
+def warm(archive: Replay, config: ReplayConfig) -> Bool[Array, ""]:
+    """Whether at least `minimum_fill` of the slots are filled, so that replay may start."""
+    return fill(archive) >= config.minimum_fill
+
+
+def new_ids(archive: Replay, n: int) -> tuple[Replay, UInt32[Array, " n"]]:
+    """`n` ids never given before (they only grow; uint32, so 4·10⁹ of them)."""
+    ids = archive.next_id + jnp.arange(n, dtype=jnp.uint32)
+    return eqx.tree_at(lambda a: a.next_id, archive, archive.next_id + jnp.uint32(n)), ids
+
+
+def probabilities(archive: Replay, config: ReplayConfig) -> Float[Array, " K"]:
+    """Chance of each slot to be the next draw; sums to 1 unless the archive is empty (then 0)."""
+    occupied = archive.occupied
+    ranks = rank(archive.scores, occupied)
+    return mixture(archive.scores, ranks, archive.stamps, archive.clock, occupied, config)
+
+
+def sample(
+    archive: Replay, key: Key[Array, ""], n: int, config: ReplayConfig
+) -> tuple[Replay, Int[Array, " n"]]:
+    """Draw `n` slots, with replacement, each from the `probabilities` after the one before.
+
+    An empty archive has nothing to draw: ask `warm` first. It gives slot 0 and stays as it is.
+    """
+    return draws(archive, jax.random.uniform(key, (n, 2)), config)
+
+
+def draws(
+    archive: Replay, uniforms: Float[Array, "n 2"], config: ReplayConfig
+) -> tuple[Replay, Int[Array, " n"]]:
+    """`sample` with the randomness as an argument, in [0, 1): component, then position."""
+    occupied = archive.occupied
+    ranks = rank(archive.scores, occupied)
+    cumulative = jnp.cumsum(score_probabilities(archive.scores, ranks, occupied, config))
+    by_score = jnp.searchsorted(cumulative, uniforms[:, 1] * cumulative[-1], side="right")
+    by_score = jnp.clip(by_score.astype(jnp.int32), 0, jnp.maximum(archive.count - 1, 0))
+    slots, stamps, clock = draw(
+        by_score,
+        uniforms[:, 0] >= config.staleness,
+        uniforms[:, 1],
+        archive.stamps,
+        archive.clock,
+        archive.count,
+    )
+    return eqx.tree_at(lambda a: (a.stamps, a.clock), archive, (stamps, clock)), slots
+
+
+def update(
+    archive: Replay,
+    slots: Int[Array, " B"],
+    scores: Float[Array, " B"],
+    valid: Bool[Array, " B"],
+    memory: PyTree[Array],
+    mask: Bool[Array, " B"],
+    config: ReplayConfig,
+) -> Replay:
+    """Write back what replaying the levels at `slots` has shown, without comparing scores.
+
+    Columns outside `mask` are ignored. A score is overwritten where `valid` and finite; of several
+    columns that played one level the last valid one counts, as if they had come one by one.
+    Memory is merged in every case. Update before inserting: an insertion may reassign the slot.
+    """
+    del config
+    K = archive.scores.shape[0]
+    valid = valid & mask & jnp.isfinite(scores)
+    writes = valid & ~_overtaken(slots, valid)
+    put = jnp.where(writes, slots, K)  # K is out of range: the scatter drops it
+    merged = jnp.where(mask, slots, K)
+    return eqx.tree_at(
+        lambda a: (a.scores, a.memory),
+        archive,
+        (
+            archive.scores.at[put].set(_plain(scores), mode="drop"),
+            _scatter_max(archive.memory, merged, memory),
+        ),
+    )
+
+
+class _Table(NamedTuple):
+    """The small part of the archive that insertion goes through level by level."""
+
+    scores: Float[Array, " K"]
+    ranks: Int[Array, " K"]
+    stamps: Int[Array, " K"]
+    ids: UInt32[Array, " K"]
+    clock: Int[Array, ""]
+    count: Int[Array, ""]
+    place: Int[Array, " B"]
+    """Slot that holds the level equal to candidate b, K if none. By first equal candidate."""
+
+
+class _Offer(NamedTuple):
+    score: Float[Array, ""]
+    valid: Bool[Array, ""]
+    id: UInt32[Array, ""]
+    group: Int[Array, ""]
+
+
+def insert(
+    archive: Replay, candidates: Candidates, config: ReplayConfig
+) -> tuple[Replay, Inserted]:
+    """Offer the candidates one after the other, by the rules at the head of this file."""
+    prints = fingerprint(candidates.levels)
+    place, group = _find_equal(archive, candidates.levels, prints)
+    valid = candidates.valid & jnp.isfinite(candidates.scores)
+    offers = _Offer(_plain(candidates.scores), valid, candidates.ids, group)
+    ranks = rank(archive.scores, archive.occupied)
+    table = _Table(
+        archive.scores, ranks, archive.stamps, archive.ids, archive.clock, archive.count, place
+    )
+    table, result = jax.lax.scan(lambda t, o: _offer(t, o, config), table, offers)
+
+    # Payloads are scattered once, by the last to enter each slot, not carried through the loop.
+    K = archive.scores.shape[0]
+    standing = ~_overtaken(result.slot, result.entered)
+    put = jnp.where(result.entered & standing, result.slot, K)
+    merged = jnp.where(result.duplicate & standing, result.slot, K)
+
+    def write(old: PyTree[Array], new: PyTree[Array]) -> PyTree[Array]:
+        return jax.tree.map(lambda o, n: o.at[put].set(n, mode="drop"), old, new)
+
+    return Replay(
+        levels=write(archive.levels, candidates.levels),
+        memory=_scatter_max(write(archive.memory, candidates.memory), merged, candidates.memory),
+        ids=table.ids,
+        parents=write(archive.parents, candidates.parents),
+        has_parent=write(archive.has_parent, candidates.has_parent),
+        generation=write(archive.generation, candidates.generation),
+        scores=table.scores,
+        stamps=table.stamps,
+        fingerprints=write(archive.fingerprints, prints),
+        clock=table.clock,
+        count=table.count,
+        next_id=archive.next_id,
+    ), result
+
+
+def _offer(table: _Table, offer: _Offer, config: ReplayConfig) -> tuple[_Table, Inserted]:
+    """One level knocks."""
+    K = table.scores.shape[0]
+    occupied = jnp.arange(K, dtype=jnp.int32) < table.count
+    full = table.count == K
+    chance = mixture(table.scores, table.ranks, table.stamps, table.clock, occupied, config)
+    nearly_least = chance <= jnp.min(chance) * _NEAR
+    least = jnp.argmax(jnp.where(nearly_least, table.ranks, -1)).astype(jnp.int32)
+    known = table.place[offer.group]
+    duplicate = offer.valid & (known < K)
+    slot = jnp.where(duplicate, known, jnp.where(full, least, jnp.minimum(table.count, K - 1)))
+    entered = offer.valid & ~duplicate & (~full | (offer.score >= table.scores[slot]))
+    written = entered | duplicate
+    clock = table.clock + offer.valid.astype(jnp.int32)
+    result = Inserted(slot, entered, duplicate, entered & full, table.ids[slot])
+
+    def put(array: Array, value: Array, where: Array = written) -> Array:
+        return array.at[slot].set(jnp.where(where, value, array[slot]))
+
+    # Whoever stood at the slot stands there no more; then the newcomer does.
+    place = jnp.where(entered & (table.place == slot), K, table.place)
+    place = place.at[offer.group].set(jnp.where(entered, slot, place[offer.group]))
+    ranks = _move(table.ranks, table.scores, occupied, slot, offer.score)
+    return _Table(
+        scores=put(table.scores, offer.score),
+        ranks=jnp.where(written, ranks, table.ranks),
+        stamps=put(table.stamps, clock),
+        ids=put(table.ids, offer.id, entered),
+        clock=clock,
+        count=table.count + (entered & ~full).astype(jnp.int32),
+        place=place,
+    ), result
+
+
+def _move(
+    ranks: Int[Array, " K"],
+    scores: Float[Array, " K"],
+    occupied: Bool[Array, " K"],
+    slot: Int[Array, ""],
+    score: Float[Array, ""],
+) -> Int[Array, " K"]:
+    """The ranks after `slot` (occupied or next to be) takes `score`: O(K), without a sort."""
+    index = jnp.arange(ranks.shape[0], dtype=jnp.int32)
+    others = occupied & (index != slot)
+    old = scores[slot]
+    was_ahead = occupied[slot] & ((old > scores) | ((old == scores) & (slot < index)))
+    is_ahead = (score > scores) | ((score == scores) & (slot < index))
+    shifted = ranks + is_ahead.astype(jnp.int32) - was_ahead.astype(jnp.int32)
+    own = (others & ~is_ahead).sum(dtype=jnp.int32)
+    return jnp.where(index == slot, own, jnp.where(others, shifted, ranks))
+
+
+def _find_equal(
+    archive: Replay, levels: PyTree[Array], prints: UInt32[Array, "B 2"]
+) -> tuple[Int[Array, " B"], Int[Array, " B"]]:
+    """For each candidate: its slot in the archive (K if none), and the first equal candidate."""
+    K, B = archive.scores.shape[0], prints.shape[0]
+
+    def matches(table: Array) -> Array:
+        return (prints[:, None, 0] == table[None, :, 0]) & (prints[:, None, 1] == table[None, :, 1])
+
+    stored = matches(archive.fingerprints) & archive.occupied[None]
+    slot = jnp.argmax(stored, axis=1).astype(jnp.int32)
+    same = trees.equal_rows(trees.take(archive.levels, slot), levels)
+    place = jnp.where(stored.any(axis=1) & same, slot, K)
+    first = jnp.argmax(matches(prints), axis=1).astype(jnp.int32)
+    same = trees.equal_rows(trees.take(levels, first), levels)
+    return place, jnp.where(same, first, jnp.arange(B, dtype=jnp.int32))
+
+
+def _overtaken(slots: Int[Array, " B"], writes: Bool[Array, " B"]) -> Bool[Array, " B"]:
+    """Which entries are followed by a later one that `writes` to the same slot."""
+    order = jnp.arange(slots.shape[0], dtype=jnp.int32)
+    later = (slots[:, None] == slots[None]) & (order[:, None] < order[None]) & writes[None]
+    return later.any(axis=1)
+
+
+def _scatter_max(old: PyTree[Array], slots: Int[Array, " B"], new: PyTree[Array]) -> PyTree[Array]:
+    return jax.tree.map(lambda o, n: o.at[slots].max(n, mode="drop"), old, new)
+
+
+def _plain(scores: Float[Array, " B"]) -> Float[Array, " B"]:
+    """Finite scores, with -0.0 as 0.0: sorting would tell them apart, comparing would not."""
+    return jnp.where(jnp.isfinite(scores) & (scores != 0), scores, 0.0)
