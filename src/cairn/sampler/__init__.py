@@ -1,0 +1,1 @@
+"""Samplers: which tasks are played next, and where they come from."""

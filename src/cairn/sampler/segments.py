@@ -1,0 +1,132 @@
+"""Batches put together from segments: new levels, replayed ones, mutated ones.
+
+A segment is a `Batch`: levels with where they came from. Methods join them, play them in one
+rollout, and slice off those that may not reach the learner's update.
+"""
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Int, Key, UInt32
+
+from cairn.archive import replay
+from cairn.archive.replay import Inserted, Replay, ReplayConfig
+from cairn.core import trees
+from cairn.envs.protocol import Level, Space
+from cairn.score import Memory, Scored, unseen
+
+NEW, REPLAY, MUTATED = range(3)
+SOURCES = ("new", "replay", "mutated")
+"""Names of the codes above, for lineage files and metrics."""
+
+
+class Batch(NamedTuple):
+    """B levels to play, and what the archive has to know to keep them."""
+
+    levels: Level
+    """Every leaf (B, ...)."""
+    ids: UInt32[Array, " B"]
+    parents: UInt32[Array, " B"]
+    has_parent: Bool[Array, " B"]
+    generation: Int[Array, " B"]
+    memory: Memory
+    source: Int[Array, " B"]
+    slots: Int[Array, " B"]
+    """Where a replayed level stands in the archive; 0 for others."""
+
+    @property
+    def stored(self) -> Bool[Array, " B"]:
+        """Which levels came out of the archive."""
+        return self.source == REPLAY
+
+
+def new(
+    archive: Replay, space: Space, key: Key[Array, ""], n: int
+) -> tuple[Replay, Batch]:
+    """`n` levels from the space's generator, with ids of their own."""
+    archive, ids = replay.new_ids(archive, n)
+    levels = jax.vmap(space.sample)(jax.random.split(key, n))
+    none = jnp.zeros(n, jnp.int32)
+    no_parent = jnp.zeros(n, jnp.uint32)
+    return archive, Batch(
+        levels, ids, no_parent, jnp.zeros(n, bool), none, unseen(n), none + NEW, none
+    )
+
+
+def replayed(
+    archive: Replay, key: Key[Array, ""], n: int, config: ReplayConfig, when: Bool[Array, ""]
+) -> tuple[Replay, Batch]:
+    """`n` levels drawn from the archive; only `when` does the draw leave a mark on it."""
+    drawn, slots = replay.sample(archive, key, n, config)
+    kept = eqx.tree_at(
+        lambda a: (a.stamps, a.clock),
+        archive,
+        (jnp.where(when, drawn.stamps, archive.stamps), jnp.where(when, drawn.clock, archive.clock)),
+    )
+    take = lambda leaves: trees.take(leaves, slots)  # noqa: E731
+    return kept, Batch(
+        take(archive.levels),
+        archive.ids[slots],
+        archive.parents[slots],
+        archive.has_parent[slots],
+        archive.generation[slots],
+        take(archive.memory),
+        jnp.full(n, REPLAY, jnp.int32),
+        slots,
+    )
+
+
+def mutated(
+    archive: Replay, space: Space, parents: Batch, key: Key[Array, ""]
+) -> tuple[Replay, Batch]:
+    """One edited child of each of `parents`."""
+    n = parents.ids.shape[0]
+    archive, ids = replay.new_ids(archive, n)
+    return archive, Batch(
+        levels=jax.vmap(space.mutate)(jax.random.split(key, n), parents.levels),
+        ids=ids,
+        parents=parents.ids,
+        has_parent=jnp.ones(n, bool),
+        generation=parents.generation + 1,
+        memory=unseen(n),
+        source=jnp.full(n, MUTATED, jnp.int32),
+        slots=jnp.zeros(n, jnp.int32),
+    )
+
+
+def either(condition: Bool[Array, ""], yes: Batch, no: Batch) -> Batch:
+    """One of two batches of equal size. Cheaper than two branches that each play and learn."""
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)
+
+
+def join(*batches: Batch) -> Batch:
+    """Batches side by side."""
+    return trees.concatenate(batches)
+
+
+def columns(batch: Batch, start: int, stop: int) -> Batch:
+    """Columns [start, stop) of a batch."""
+    return jax.tree.map(lambda leaf: leaf[start:stop], batch)
+
+
+def record(
+    archive: Replay, batch: Batch, scored: Scored, config: ReplayConfig
+) -> tuple[Replay, Inserted]:
+    """Write back what a rollout has shown: replayed levels get their score, others are offered."""
+    stored = batch.stored
+    archive = replay.update(
+        archive, batch.slots, scored.score, scored.valid, scored.memory, stored, config
+    )
+    candidates = replay.Candidates(
+        batch.levels,
+        batch.ids,
+        batch.parents,
+        batch.has_parent,
+        batch.generation,
+        scored.score,
+        scored.valid & ~stored,
+        scored.memory,
+    )
+    return replay.insert(archive, candidates, config)

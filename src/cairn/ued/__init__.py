@@ -1,0 +1,1 @@
+"""Unsupervised environment design: systems that make, score and choose their own levels."""

@@ -1,0 +1,104 @@
+"""ACCEL: evolve levels by editing those just replayed.
+
+Parker-Holder et al. 2022, arXiv:2203.01302. Robust PLR whose generator starts simple (empty rooms);
+after every replay cycle the replayed levels are edited, played by the updated student without a
+gradient, scored and offered to the archive. Complexity grows where the student is at its frontier.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Key
+
+from cairn.archive.replay import Replay
+from cairn.core.trace import Trace
+from cairn.sampler import segments
+from cairn.sampler.segments import Batch
+from cairn.score import episode_statistics
+from cairn.ued import parts
+from cairn.ued.parts import CurationConfig, Events, Problem, Report, State
+
+EASIEST = 4
+"""How many parents `easiest` and `hardest` keep, as DCD."""
+
+
+@dataclass(frozen=True)
+class Config(CurationConfig):
+    """ACCEL."""
+
+    parents: Literal["batch", "easiest", "hardest"] = "batch"
+    """Which replayed levels are edited: all (JaxUED, minimax), or the 4 with the highest or the
+    lowest mean return, each B/4 times (DCD)."""
+    mutation_probability: float = 1.0
+    """Chance of a replay cycle to be followed by edits."""
+
+
+def init(problem: Problem, config: Config, key: Key[Array, ""]) -> State:
+    """A new student and an empty archive."""
+    return parts.begin(problem, key, config)
+
+
+def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]:
+    """A cycle of robust PLR; if it replayed, edit the levels, score the children, offer them."""
+    replay_now = parts.replay_coin(state, config)
+    archive, batch = parts.curate(problem, config, state, replay_now)
+    key = parts.key_for(state, "rollout")
+    trace = parts.play(problem, state.learner, batch.levels, key, config.steps_per_cycle)
+    learner, metrics = parts.learn(problem, state, trace, when=replay_now)
+    scored = parts.score(problem, config.score, trace, batch.memory)
+    archive, entered = parts.record(archive, batch, scored, config)
+    ledger = parts.spend(state.ledger, problem, trace, gradient=replay_now)
+
+    edit = jax.random.uniform(parts.key_for(state, "edit?")) < config.mutation_probability
+    mutate_now = replay_now & edit
+    archive, children = segments.mutated(
+        archive,
+        problem.env.space,
+        choose_parents(batch, trace, config),
+        parts.key_for(state, "mutate"),
+    )
+    archive, born = evaluate_children(
+        problem, config, state, learner, archive, children, mutate_now
+    )
+    steps = config.batch * config.steps_per_cycle
+    ledger = ledger.add(mutation=jnp.where(mutate_now, steps, 0))
+
+    metrics |= parts.rollout_metrics(trace) | parts.archive_metrics(archive, config)
+    metrics["replayed"] = replay_now.astype(jnp.float32)
+    metrics["children_kept"] = jnp.mean(born.entered.astype(jnp.float32))
+    after = State(state.key, state.cycle + 1, learner, archive, ledger, None)
+    return after, Report(metrics, (entered, born))
+
+
+def choose_parents(batch: Batch, trace: Trace, config: Config) -> Batch:
+    """Who is edited: everyone, or a few of the batch over and over."""
+    if config.parents == "batch":
+        return batch
+    sign = -1.0 if config.parents == "easiest" else 1.0
+    order = jnp.argsort(sign * episode_statistics(trace).mean_return, stable=True)
+    chosen = jnp.tile(order[:EASIEST], -(-config.batch // EASIEST))[: config.batch]
+    return jax.tree.map(lambda leaf: leaf[chosen], batch)
+
+
+def evaluate_children(
+    problem: Problem,
+    config: Config,
+    state: State,
+    learner: object,
+    archive: Replay,
+    children: Batch,
+    when: Bool[Array, ""],
+) -> tuple[Replay, Events]:
+    """Play and score the children with the updated student and offer them, if `when`."""
+    key = parts.key_for(state, "children")
+
+    def play(archive: Replay) -> tuple[Replay, Events]:
+        trace = parts.play(problem, learner, children.levels, key, config.steps_per_cycle)
+        scored = parts.score(problem, config.score, trace, children.memory)
+        return parts.record(archive, children, scored, config)
+
+    none = jax.eval_shape(play, archive)[1]
+    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), none)
+    return jax.lax.cond(when, play, lambda archive: (archive, nothing), archive)

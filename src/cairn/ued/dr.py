@@ -1,0 +1,42 @@
+"""Domain randomisation: train on fresh random levels. The baseline everything must beat.
+
+Tobin et al. 2017, arXiv:1703.06907. Each column plays `turns` fresh levels in turn within a
+rollout: 1 restarts the same level, as JaxUED and the SFL study do; more come close to minimax,
+which draws a new level after every episode.
+"""
+
+from dataclasses import dataclass
+
+import jax
+from jaxtyping import Array, Key
+
+from cairn.ued import parts
+from cairn.ued.parts import CycleConfig, Problem, Report, State
+
+
+@dataclass(frozen=True)
+class Config(CycleConfig):
+    """Domain randomisation."""
+
+    turns: int = 1
+    """Fresh levels per column and rollout; a column goes on with the next when an episode ends."""
+
+
+def init(problem: Problem, config: Config, key: Key[Array, ""]) -> State:
+    """A new student; nothing is kept of the levels."""
+    return parts.begin(problem, key, archive=None)
+
+
+def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]:
+    """Draw levels, play them, learn from all of them."""
+    shape = (config.turns, config.batch)
+    keys = jax.random.split(parts.key_for(state, "levels"), shape)
+    levels = jax.vmap(jax.vmap(problem.env.space.sample))(keys)
+    key = parts.key_for(state, "rollout")
+    trace = parts.play_turns(problem, state.learner, levels, key, config.steps_per_cycle)
+    learner, metrics = parts.learn(problem, state, trace)
+    ledger = state.ledger.add(
+        training=trace.reward.size, gradient_steps=problem.learner.gradient_steps
+    )
+    after = State(state.key, state.cycle + 1, learner, None, ledger, None)
+    return after, Report(metrics | parts.rollout_metrics(trace), ())

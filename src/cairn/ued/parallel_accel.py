@@ -1,0 +1,58 @@
+"""Parallel ACCEL: new, replayed and edited levels in one rollout of 3B columns.
+
+Jiang et al. 2023 (minimax), arXiv:2311.12716. Differs from `accel` in when the children are made:
+before their parents' update, and all thirds are scored by the same student. The edited third are
+the children of this cycle's replayed third.
+"""
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+from jaxtyping import Array, Key
+
+from cairn.sampler import segments
+from cairn.ued import parts
+from cairn.ued.parts import CurationConfig, Problem, Report, State
+
+
+@dataclass(frozen=True)
+class Config(CurationConfig):
+    """Parallel ACCEL. minimax: staleness 0.5, learning rate 1e-4, entropy 0.001."""
+
+    replay_probability: float = 1.0
+    """Chance of a warm cycle to replay; 1 is the method."""
+    staleness: float = 0.5
+    """ρ in [0, 1], the share of staleness in the replay distribution."""
+
+
+def init(problem: Problem, config: Config, key: Key[Array, ""]) -> State:
+    """A new student and an empty archive."""
+    return parts.begin(problem, key, config)
+
+
+def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]:
+    """Play new, replayed and edited levels together; learn from the replayed third."""
+    B, steps = config.batch, config.steps_per_cycle
+    space = problem.env.space
+    replay_now = parts.replay_coin(state, config)
+    archive, old = parts.curate(problem, config, state, replay_now)
+    archive, new = segments.new(archive, space, parts.key_for(state, "search"), B)
+    archive, children = segments.mutated(archive, space, old, parts.key_for(state, "mutate"))
+    # Before replay starts there is nothing to edit: that third searches as well.
+    archive, more = segments.new(archive, space, parts.key_for(state, "search more"), B)
+    batch = segments.join(new, old, segments.either(replay_now, children, more))
+    key = parts.key_for(state, "rollout")
+    trace = parts.play(problem, state.learner, batch.levels, key, steps)
+    third = parts.slice_columns(trace, B, 2 * B)
+    learner, metrics = parts.learn(problem, state, third, when=replay_now)
+    scored = parts.score(problem, config.score, trace, batch.memory)
+    archive, entered = parts.record(archive, batch, scored, config)
+    ledger = parts.spend(state.ledger, problem, third, gradient=replay_now).add(
+        scoring=jnp.where(replay_now, B * steps, 2 * B * steps),
+        mutation=jnp.where(replay_now, B * steps, 0),
+    )
+    metrics |= parts.rollout_metrics(third) | parts.archive_metrics(archive, config)
+    metrics["replayed"] = replay_now.astype(jnp.float32)
+    metrics["children_kept"] = jnp.mean(entered.entered[2 * B :].astype(jnp.float32))
+    after = State(state.key, state.cycle + 1, learner, archive, ledger, None)
+    return after, Report(metrics, (entered,))

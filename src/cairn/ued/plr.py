@@ -1,0 +1,41 @@
+"""Prioritised level replay: come back to the levels with the most left to learn.
+
+Jiang et al. 2021, arXiv:2010.03934. A coin decides each cycle: new levels, which are scored and
+offered to the archive, or levels drawn from it, whose scores are renewed. The student learns from
+both.
+"""
+
+from dataclasses import dataclass
+
+from jaxtyping import Array, Key
+
+from cairn.ued import parts
+from cairn.ued.parts import CurationConfig, Problem, Report, State
+
+
+@dataclass(frozen=True)
+class Config(CurationConfig):
+    """Prioritised level replay."""
+
+
+def init(problem: Problem, config: Config, key: Key[Array, ""]) -> State:
+    """A new student and an empty archive."""
+    return parts.begin(problem, key, config)
+
+
+def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]:
+    """Toss the coin, play new or replayed levels, learn, write the scores back."""
+    replay_now = parts.replay_coin(state, config)
+    archive, batch = parts.curate(problem, config, state, replay_now)
+    key = parts.key_for(state, "rollout")
+    trace = parts.play(problem, state.learner, batch.levels, key, config.steps_per_cycle)
+    learner, metrics = parts.learn(problem, state, trace)
+    scored = parts.score(problem, config.score, trace, batch.memory)
+    archive, entered = parts.record(archive, batch, scored, config)
+    ledger = state.ledger.add(
+        training=trace.reward.size, gradient_steps=problem.learner.gradient_steps
+    )
+    metrics |= parts.rollout_metrics(trace) | parts.archive_metrics(archive, config)
+    metrics["replayed"] = replay_now.astype("float32")
+    after = State(state.key, state.cycle + 1, learner, archive, ledger, None)
+    return after, Report(metrics, (entered,))

@@ -1,0 +1,133 @@
+"""Sampling for learnability: train on levels the student sometimes solves.
+
+Rutherford et al. 2024, arXiv:2408.15099. Every `refresh` cycles a large set of new levels is
+played for several episodes each; those with the largest learnability p (1 - p) form the buffer.
+Every cycle trains on new levels and on uniform draws from the buffer.
+
+Differs from the public code: p (1 - p) is unbiased, levels with fewer than two finished episodes
+are not eligible (there they became NaN and sorted as most learnable), the scoring steps are in the
+ledger, and the defaults are sized for a CPU.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Key
+
+from cairn.core import trees
+from cairn.core.errors import ConfigError
+from cairn.core.keys import stream
+from cairn.core.trace import Trace
+from cairn.envs.protocol import Level
+from cairn.score import SCORES, unseen
+from cairn.ued import parts
+from cairn.ued.parts import CycleConfig, Problem, Report, State
+
+
+@dataclass(frozen=True)
+class Config(CycleConfig):
+    """Sampling for learnability. Published for the maze: 25 000 candidates of 2000 steps, keep
+    1000, every 100 cycles of 256 columns: 7.6 scoring steps for each training step."""
+
+    refresh: int = 32
+    """Cycles between two selections."""
+    candidates: int = 512
+    """New levels played in one go."""
+    candidate_batches: int = 1
+    """How many such sets one selection looks at."""
+    scoring_steps: int = 512
+    """Steps each candidate is played for."""
+    keep: int = 128
+    """Size of the buffer."""
+    selected: int = 16
+    """Columns of a batch drawn from the buffer; the others are new levels."""
+
+    def __post_init__(self) -> None:
+        if self.keep > self.candidates * self.candidate_batches:
+            raise ConfigError(
+                f"keep must not exceed candidates x candidate_batches = "
+                f"{self.candidates * self.candidate_batches}, got {self.keep}."
+            )
+        if not 0 <= self.selected <= self.batch:
+            raise ConfigError(f"selected must lie in [0, batch={self.batch}], got {self.selected}.")
+
+
+class Buffer(NamedTuple):
+    """The selected levels, best first."""
+
+    levels: Level
+    learnability: Float[Array, " keep"]
+    eligible: Bool[Array, " keep"]
+
+
+def init(problem: Problem, config: Config, key: Key[Array, ""]) -> State:
+    """A new student; the first cycle fills the buffer."""
+    return parts.begin(problem, key, archive=None, extra=_empty(problem, config, key))
+
+
+def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]:
+    """Now and then select anew; play new and selected levels; learn from all of them."""
+    refresh_now = state.cycle % config.refresh == 0
+    buffer = jax.lax.cond(
+        refresh_now, lambda _: select(problem, config, state), lambda old: old, state.extra
+    )
+    fresh = config.batch - config.selected
+    keys = jax.random.split(parts.key_for(state, "levels"), fresh)
+    chosen = jax.random.randint(
+        parts.key_for(state, "replay"), (config.selected,), 0, config.keep
+    )
+    levels = trees.concatenate(
+        [jax.vmap(problem.env.space.sample)(keys), trees.take(buffer.levels, chosen)]
+    )
+    key = parts.key_for(state, "rollout")
+    trace = parts.play(problem, state.learner, levels, key, config.steps_per_cycle)
+    learner, metrics = parts.learn(problem, state, trace)
+    scoring = config.candidates * config.candidate_batches * config.scoring_steps
+    ledger = state.ledger.add(
+        training=trace.reward.size,
+        scoring=jnp.where(refresh_now, scoring, 0),
+        gradient_steps=problem.learner.gradient_steps,
+    )
+    metrics |= parts.rollout_metrics(trace) | {
+        "buffer_learnability": jnp.mean(buffer.learnability),
+        "buffer_eligible": jnp.mean(buffer.eligible.astype(jnp.float32)),
+    }
+    after = State(state.key, state.cycle + 1, learner, None, ledger, buffer)
+    return after, Report(metrics, ())
+
+
+def select(problem: Problem, config: Config, state: State) -> Buffer:
+    """The `keep` most learnable of many new levels; those that cannot be judged come last."""
+    key = parts.key_for(state, "select")
+
+    def look(best: Buffer, number: Array) -> tuple[Buffer, None]:
+        levels, trace = candidates(problem, config, state.learner, stream(key, "set", number))
+        scored = SCORES["learnability"](
+            trace, unseen(config.candidates), problem.gamma, problem.gae_lambda
+        )
+        both = trees.concatenate([best, Buffer(levels, scored.score, scored.valid)])
+        # Eligible scores are at least 0, so -1 puts the others last.
+        order = jnp.argsort(-jnp.where(both.eligible, both.learnability, -1.0), stable=True)
+        return trees.take(both, order[: config.keep]), None
+
+    numbers = jnp.arange(config.candidate_batches, dtype=jnp.int32)
+    return jax.lax.scan(look, _empty(problem, config, key), numbers)[0]
+
+
+def candidates(
+    problem: Problem, config: Config, learner: object, key: Key[Array, ""]
+) -> tuple[Level, Trace]:
+    """One set of new levels and how the student fared on them."""
+    keys = jax.random.split(stream(key, "levels"), config.candidates)
+    levels = jax.vmap(problem.env.space.sample)(keys)
+    trace = parts.play(problem, learner, levels, stream(key, "play"), config.scoring_steps)
+    return levels, trace
+
+
+def _empty(problem: Problem, config: Config, key: Key[Array, ""]) -> Buffer:
+    # Levels of the generator, not zeros: should too few candidates be eligible, these are played.
+    keys = jax.random.split(stream(key, "fallback"), config.keep)
+    levels = jax.vmap(problem.env.space.sample)(keys)
+    return Buffer(levels, jnp.zeros(config.keep, jnp.float32), jnp.zeros(config.keep, bool))
