@@ -1,0 +1,86 @@
+"""Writing so that a kill, a full disk or a power cut leaves the old or the new, never a mixture."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+
+from cairn.core import faults
+from cairn.core.errors import RunError
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn a failure of the disk into one line that says what to do."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise RunError(
+            f"Cannot write {path}: {reason}. Nothing older was changed: free space or fix the "
+            f"permissions, then resume."
+        ) from error
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def append(path: Path, content: bytes, fault: str) -> None:
+    """Append to a file and hand it to the operating system: a killed process loses nothing.
+
+    Two writes, so that a test can kill between them (`fault`:mid) and leave half a record.
+    """
+    faults.point(f"{fault}:before")
+    half = len(content) // 2
+    with writing(path), path.open("ab") as file:
+        file.write(content[:half])
+        file.flush()
+        faults.point(f"{fault}:mid")
+        file.write(content[half:])
+    faults.point(f"{fault}:after")
+
+
+def truncate(path: Path, size: int) -> None:
+    """Cut a file back to `size` bytes, its length when the checkpoint was made.
+
+    Raises RunError if it is shorter: lines that the checkpoint counts on are lost.
+    """
+    length = path.stat().st_size if path.exists() else 0
+    if length < size:
+        raise RunError(
+            f"{path} has {length} bytes, but the checkpoint was made when it had {size}: "
+            f"it was cut or replaced. Resume from an unaltered copy of the run."
+        )
+    if length > size:
+        with writing(path):
+            os.truncate(path, size)
+
+
+def to_json(value: Any, **style: Any) -> str:
+    """JSON of nested dicts, lists and numbers. A number that is not finite becomes null."""
+    return json.dumps(_plain(value), allow_nan=False, **style)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):  # arrays and scalars of NumPy and JAX
+        return _plain(value.tolist())
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
