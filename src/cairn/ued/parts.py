@@ -61,8 +61,8 @@ class Problem(NamedTuple):
     gamma: float
     gae_lambda: float
     bootstrap_time_limit: bool
-    cycles: int
-    """Length of the run, for schedules."""
+    steps: int
+    """Environment steps of the whole run, for schedules."""
 
 
 class State(eqx.Module):
@@ -121,8 +121,8 @@ def key_for(state: State, name: str) -> Key[Array, ""]:
 
 
 def progress(state: State, problem: Problem) -> Float[Array, ""]:
-    """How much of the run is behind, in [0, 1]."""
-    return state.cycle.astype(jnp.float32) / max(problem.cycles, 1)
+    """How much of the run is behind, in [0, 1], by the environment steps spent."""
+    return jnp.minimum(spent(state.ledger) / problem.steps, 1.0)
 
 
 def replay_coin(state: State, config: CurationConfig) -> Bool[Array, ""]:
@@ -144,6 +144,13 @@ def curate(
         archive, key_for(state, "replay"), config.batch, config, replay_now
     )
     return archive, segments.either(replay_now, again, fresh)
+
+
+def spent(ledger: Ledger) -> Float[Array, ""]:
+    """Environment steps for training, scoring and mutation; rounded as float32 rounds."""
+    limbs = ledger.training, ledger.scoring, ledger.mutation
+    value = lambda pair: pair[0].astype(jnp.float32) * 2.0**32 + pair[1].astype(jnp.float32)  # noqa: E731
+    return sum((value(pair) for pair in limbs), jnp.float32(0))
 
 
 def play(

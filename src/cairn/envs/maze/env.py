@@ -1,36 +1,121 @@
 """The maze as an environment."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Int, Key
 
-from cairn.envs.maze import observe, rules
+from cairn.core.errors import ConfigError
+from cairn.envs.maze import edit, generate, observe, rules, structured
 from cairn.envs.maze.level import MazeLevel
-from cairn.envs.maze.space import MazeSpace
-from cairn.envs.protocol import Category, Environment, Image, Step
+from cairn.envs.protocol import Category, Environment, Image, Space, Step
+
+Generator = Literal["walls", "uniform-walls", "empty", "braided", "rooms", "mixed"]
+Mutation = Literal["move-goal-flip-walls", "walls-none-goal", "walls-none-goal-agent"]
 
 
-class Observation(eqx.Module):
-    """What the agent perceives: a small view ahead and a compass."""
+class Observation(NamedTuple):
+    """What the agent perceives: a small view ahead (see `observe`) and a compass."""
 
-    image: Array
-    heading: Int[Array, "*batch"]
+    image: Array | Image
+    heading: Array | Category
+
+
+class MazeSpace(Space):
+    """Mazes of one size from one generator, and one way to edit them."""
+
+    maze: "Maze"
+
+    def sample(self, key: Key[Array, ""]) -> MazeLevel:
+        """Draw a level."""
+        maze = self.maze
+        size = {"height": maze.height, "width": maze.width}
+        match maze.generator:
+            case "walls":
+                return generate.random_walls(
+                    key, **size, walls=maze.walls, replace=maze.replace_walls
+                )
+            case "uniform-walls":
+                return generate.uniform_walls(key, **size, max_walls=maze.walls)
+            case "empty":
+                return generate.empty_room(key, **size)
+            case "braided":
+                return structured.braided(key, **size, braid=maze.braid)
+            case "rooms":
+                return structured.rooms(key, **size)
+            case "mixed":
+                return generate.mixture(
+                    key,
+                    [
+                        lambda k: generate.uniform_walls(k, **size, max_walls=maze.walls),
+                        lambda k: structured.braided(k, **size, braid=maze.braid),
+                        lambda k: structured.rooms(k, **size),
+                    ],
+                    [0.3, 0.5, 0.2],
+                )
+
+    def mutate(self, key: Key[Array, ""], level: MazeLevel) -> MazeLevel:
+        """Edit a level."""
+        match self.maze.mutation:
+            case "move-goal-flip-walls":
+                return edit.move_goal_flip_walls(key, level, self.maze.edits)
+            case "walls-none-goal":
+                return edit.walls_none_goal(key, level, self.maze.edits)
+            case "walls-none-goal-agent":
+                return edit.walls_none_goal_agent(key, level, self.maze.edits)
 
 
 class Maze(Environment):
-    """Reach the goal. See `rules`, `observe` and `space` for the details."""
+    """Find the goal of a maze, seeing only a small view ahead."""
 
     actions: ClassVar[int] = 7
     random_start: ClassVar[bool] = False
 
-    maze_space: MazeSpace
+    width: int = eqx.field(static=True, default=13)
+    """Cells from west to east, without the border."""
+    height: int = eqx.field(static=True, default=13)
+    """Cells from north to south, without the border."""
+    generator: Generator = eqx.field(static=True, default="walls")
+    """Where new levels come from: scattered `walls`, a random number of them, none, corridors
+    with loops (`braided`), `rooms` with doors, or a mixture of the last three kinds."""
+    walls: int = eqx.field(static=True, default=25)
+    """Walls drawn by `walls`; an exclusive upper bound for `uniform-walls` and `mixed`."""
+    replace_walls: bool = eqx.field(static=True, default=True)
+    """Whether `walls` draws cells with replacement (JaxUED, minimax) or all distinct (DCD)."""
+    braid: float = eqx.field(static=True, default=0.5)
+    """Largest share of inner walls that `braided` opens, in [0, 1]; 0 makes perfect mazes."""
+    mutation: Mutation = eqx.field(static=True, default="move-goal-flip-walls")
+    """How levels are edited: minimax's and JaxUED's operator, DCD's, or JaxUED's own."""
+    edits: int = eqx.field(static=True, default=5)
+    """Edits of one mutation. JaxUED and DCD 5, minimax 20."""
     limit: int = eqx.field(static=True, default=250)
+    """Steps until truncation."""
     view: int = eqx.field(static=True, default=5)
+    """Side of the square the agent sees; odd, at most 17."""
     see_agent: bool = eqx.field(static=True, default=False)
+    """Whether the agent's own cell shows the agent instead of reading as empty."""
     normalize: bool = eqx.field(static=True, default=True)
+    """Divide codes by 10 (all public configs) or leave them as small integers."""
     penalize_time: bool = eqx.field(static=True, default=True)
+    """Reward 1 - 0.9 t/limit at the goal, or 1."""
+
+    def __check_init__(self) -> None:
+        """Refuse sizes that cannot work."""
+        generate.check_room(self.height, self.width, walls=0)
+        if self.generator == "walls":
+            generate.check_room(self.height, self.width, walls=self.walls)
+        if self.view % 2 == 0 or not 1 <= self.view <= 17:
+            raise ConfigError(f"view must be odd and at most 17, got {self.view}.")
+        if self.view > min(self.height, self.width):
+            raise ConfigError(
+                f"view must fit into the maze: {self.view} is larger than "
+                f"{self.height}x{self.width}. Use a smaller --view or a larger maze."
+            )
+        if self.limit < 1:
+            raise ConfigError(f"limit must be at least 1 step, got {self.limit}.")
+        if self.edits < 0:
+            raise ConfigError(f"edits must not be negative, got {self.edits}.")
 
     @property
     def max_steps(self) -> int:
@@ -40,16 +125,16 @@ class Maze(Environment):
     @property
     def observation_spec(self) -> Observation:
         """A (view, view, 3) image and the heading."""
-        return Observation(Image((self.view, self.view, 3)), Category(4))  # type: ignore[arg-type]
+        return Observation(Image((self.view, self.view, 3)), Category(4))
 
     @property
     def space(self) -> MazeSpace:
-        """The levels it is trained on."""
-        return self.maze_space
+        """The levels to train on."""
+        return MazeSpace(self)
 
     @property
     def border(self) -> int:
-        """Cells of wall around the map: a view never leaves them."""
+        """Cells of wall around the map: no view ever leaves them."""
         return self.view - 1
 
     def reset(self, key: Key[Array, ""], level: MazeLevel) -> tuple[rules.MazeState, Observation]:

@@ -1,0 +1,59 @@
+"""The compiled engine: scans a method's `step` inside one XLA program, for one seed or many.
+
+It knows nothing of the method. Python is entered once per chunk: to log, evaluate, checkpoint.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Key, PyTree
+
+from cairn.core.keys import stream
+
+
+class Program(NamedTuple):
+    """A method bound to its problem: `init(key) -> state`, `step(state) -> (state, report)`."""
+
+    init: Callable[[Key[Array, ""]], Any]
+    step: Callable[[Any], tuple[Any, Any]]
+
+
+class Compiled(NamedTuple):
+    """The program for all seeds. States and reports have a leading axis of seeds."""
+
+    init: Callable[[], Any]
+    advance: Callable[[Any], tuple[Any, Any]]
+    """One chunk of cycles; the state that goes in is donated. Reports are (seeds, cycles, ...)."""
+
+
+def over_seeds(function: Callable, seeds: int) -> Callable:
+    """Map `function` over the leading axis of its argument by the form the backend likes.
+
+    On CPU `lax.map`: there `vmap` turns `cond` into both branches and makes small products and
+    gathers slower (8 seeds took 11 to 12 times one seed's time, 8 with `lax.map`).
+    """
+    if seeds == 1:
+        # No loop around a single seed: XLA would keep the state twice.
+        def single(argument: PyTree) -> PyTree:
+            out = function(jax.tree.map(lambda leaf: leaf[0], argument))
+            return jax.tree.map(lambda leaf: leaf[None], out)
+
+        return single
+    if jax.default_backend() == "cpu":
+        return lambda argument: jax.lax.map(function, argument)
+    return jax.vmap(function)
+
+
+def compile_program(program: Program, *, seed: int, seeds: int, cycles: int) -> Compiled:
+    """Bind a program to seeds `seed ... seed + seeds - 1` and chunks of `cycles`."""
+
+    def init() -> Any:
+        keys = jax.vmap(jax.random.key)(jnp.arange(seed, seed + seeds, dtype=jnp.uint32))
+        return over_seeds(lambda key: program.init(stream(key, "run")), seeds)(keys)
+
+    def chunk(state: Any) -> tuple[Any, Any]:
+        return jax.lax.scan(lambda state, _: program.step(state), state, length=cycles)
+
+    return Compiled(jax.jit(init), jax.jit(over_seeds(chunk, seeds), donate_argnums=0))

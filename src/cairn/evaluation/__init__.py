@@ -1,0 +1,1 @@
+"""Evaluation: how good a learner is, on levels it did not choose."""
