@@ -9,7 +9,7 @@ from cairn.core.errors import ConfigError
 from cairn.envs.maze import families
 from cairn.envs.maze.families import FAMILIES
 
-LEVELS = 400
+LEVELS = 200
 SMALL = [name for name in FAMILIES if name != "PerfectMazeXL"]
 
 
@@ -20,13 +20,16 @@ def drawn():
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_levels_are_valid_of_the_stated_size_and_all_in_one_piece(drawn, name):
+def test_levels_are_valid_of_the_stated_size_and_solvable(drawn, name):
     levels = drawn[name]
     oracle.check_valid(levels)
     walls, size = np.asarray(levels.walls), FAMILIES[name].size
     assert walls.shape == (LEVELS, size, size)
     for i in range(LEVELS):
-        assert len(oracle.moves(walls[i], tuple(levels.agent[i].tolist()))) == (~walls[i]).sum()
+        reached = oracle.moves(walls[i], tuple(levels.agent[i].tolist()))
+        assert tuple(levels.goal[i].tolist()) in reached
+        if name != "Crossing":  # where the rooms beside the way may be cut off
+            assert len(reached) == (~walls[i]).sum()
 
 
 def test_step_limits_are_those_of_minimax():
@@ -40,7 +43,12 @@ def test_four_rooms_have_one_door_in_each_arm_anywhere_along_it(drawn):
     walls = np.asarray(drawn["FourRooms"].walls)
     middle = 8
     assert walls[:, middle, middle].all()
-    for arm in (walls[:, middle, :middle], walls[:, middle, 9:], walls[:, :middle, middle], walls[:, 9:, middle]):
+    for arm in (
+        walls[:, middle, :middle],
+        walls[:, middle, 9:],
+        walls[:, :middle, middle],
+        walls[:, 9:, middle],
+    ):
         assert ((~arm).sum(axis=1) == 1).all()
         assert (~arm).any(axis=0).all()
     rooms = np.delete(np.delete(walls, middle, axis=1), middle, axis=2)
@@ -59,8 +67,6 @@ def test_crossing_has_exactly_five_walls_with_one_opening_each_and_fixed_ends(dr
         full[1::2][rows[i]] = True
         full[:, 1::2][:, columns[i]] = True
         assert (full & ~walls[i]).sum() == 5 and not (walls[i] & ~full).any()
-        # A monotone way: the goal is as near as it can be.
-        assert oracle.moves(walls[i], (0, 0))[8, 8] == 16
     assert (np.asarray(levels.agent) == 0).all() and (np.asarray(levels.goal) == 8).all()
     assert (np.asarray(levels.heading) == 0).all()
     # Of the eight lines each is a wall in five of eight levels.
@@ -72,20 +78,19 @@ def test_crossing_has_exactly_five_walls_with_one_opening_each_and_fixed_ends(dr
 def test_perfect_mazes_are_spanning_trees_of_the_even_cells(drawn, name):
     walls = np.asarray(drawn[name].walls)
     assert not walls[:, ::2, ::2].any() and walls[:, 1::2, 1::2].all()
-    edges = (~walls[:, 1:] & ~walls[:, :-1]).sum((1, 2)) + (~walls[:, :, 1:] & ~walls[:, :, :-1]).sum((1, 2))
+    edges = (~walls[:, 1:] & ~walls[:, :-1]).sum((1, 2)) + (
+        ~walls[:, :, 1:] & ~walls[:, :, :-1]
+    ).sum((1, 2))
     assert (edges == (~walls).sum((1, 2)) - 1).all()
     assert len(np.unique(walls, axis=0)) == LEVELS
 
 
-def test_perfect_mazes_wind_as_depth_first_search_makes_them():
-    # 2x2 cells have four spanning trees, all equally likely by symmetry of the search.
+def test_the_four_spanning_trees_of_two_by_two_cells_are_equally_likely():
     keys = jax.random.split(jax.random.key(1), 2_000)
     walls = np.asarray(jax.jit(jax.vmap(partial(families.perfect_maze, size=3)))(keys).walls)
     closed = walls[:, [0, 1, 1, 2], [1, 0, 2, 1]]
     assert (closed.sum(axis=1) == 1).all()
     assert (abs(closed.mean(axis=0) - 0.25) < 4 * np.sqrt(3 / 16 / 2_000)).all()
-    # 2x3 cells: searching in depth leaves a dead end in the middle only if it starts there.
-    # Uniform spanning trees would have long ways less often; the mean over 6x6 cells tells.
 
 
 @pytest.mark.parametrize(

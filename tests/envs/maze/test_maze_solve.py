@@ -36,7 +36,9 @@ def test_distance_map_equals_breadth_first_search_in_every_cell(levels):
     for i in range(20):
         level = one(levels, i)
         want = np.full((9, 7), solve.UNREACHABLE)
-        for (x, y), moves in oracle.moves(np.asarray(level.walls), tuple(level.goal.tolist())).items():
+        for (x, y), moves in oracle.moves(
+            np.asarray(level.walls), tuple(level.goal.tolist())
+        ).items():
             want[y, x] = moves
         np.testing.assert_array_equal(maps[i], want)
 

@@ -73,6 +73,8 @@ class _Board(NamedTuple):
 
 def _rewrite(key: Key[Array, ""], level: MazeLevel, edits: int, choices: int) -> MazeLevel:
     _check(edits)
+    if edits == 0:
+        return level
     cell_key, choice_key, heading_key, goal_key, agent_key = jax.random.split(key, 5)
     shape = level.walls.shape
     cells = jax.random.randint(cell_key, (edits,), 0, level.walls.size)

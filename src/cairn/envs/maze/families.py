@@ -49,7 +49,7 @@ def crossing(key: Key[Array, ""], *, size: int = 9, crossings: int = 5) -> MazeL
     """Walls along exactly `crossings` of the odd rows and columns, opened along a random way.
 
     The way goes from the start in the top left corner, looking east, to the goal in the bottom
-    right one, through one opening in each wall. Always solvable.
+    right one, through one opening in each wall. Always solvable; other parts may be cut off.
 
     Source: MiniGrid SimpleCrossing S11N5. Differs from minimax, where the number of walls is
     `crossings` only on average.
@@ -79,7 +79,7 @@ def _cut_way(
     columns: Bool[Array, " size"],
     crossings: int,
 ) -> Bool[Array, "size size"]:
-    """Open each wall once, on a way down and right that meets them in a random order."""
+    """Open each wall once, on a way through the rooms that never goes back, in a random order."""
     size = rows.shape[0]
     number = jnp.arange(size, dtype=jnp.int32)
 

@@ -196,6 +196,6 @@ def _lines(boxes: Int[Array, "rooms 4"], parity: Int[Array, "2"]) -> Int[Array, 
     return jnp.maximum((high - 1 - first) // 2 + 1, 0)
 
 
-def _below(chance: Float[Array, "*n"], count: Int[Array, "*n"]) -> Int[Array, "*n"]:
+def _below(chance: Float[Array, "*n"], count: Int[Array, "..."]) -> Int[Array, "*n"]:
     """A number in [0, count) out of one in [0, 1); 0 if there is none."""
     return jnp.floor(chance * count.astype(jnp.float32)).astype(jnp.int32)
