@@ -8,28 +8,13 @@ from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Int, Key
+from jaxtyping import Array, Bool, Key
 
 from cairn.core.errors import ConfigError
+from cairn.envs.maze.cells import at, cell_of, random_cell
 from cairn.envs.maze.level import MazeLevel
 
 Generator = Callable[[Key[Array, ""]], MazeLevel]
-
-
-def random_cell(key: Key[Array, ""], free: Bool[Array, "height width"]) -> Int[Array, "2"]:
-    """(x, y) of a uniformly drawn true cell of `free`; (0, 0) if there is none."""
-    # One random number picks the n-th free cell: a draw per cell would cost 169 of them.
-    count = jnp.cumsum(free.reshape(-1), dtype=jnp.int32)
-    index = jnp.argmax(count > jax.random.randint(key, (), 0, count[-1]))
-    width = free.shape[1]
-    return jnp.stack([index % width, index // width]).astype(jnp.int32)
-
-
-def at(cell: Int[Array, "2"], shape: tuple[int, ...]) -> Bool[Array, "height width"]:
-    """The grid of `shape` (height, width) that is true at `cell` (x, y) alone."""
-    rows = jnp.arange(shape[0], dtype=jnp.int32)[:, None]
-    columns = jnp.arange(shape[1], dtype=jnp.int32)[None, :]
-    return (rows == cell[1]) & (columns == cell[0])
 
 
 def place(key: Key[Array, ""], walls: Bool[Array, "height width"]) -> MazeLevel:
@@ -103,8 +88,8 @@ def dcd_teacher(
     # An index past the end is dropped by the scatter: that wall is never built.
     drawn = jnp.where(jnp.arange(walls + 2) < budget, actions, cells)
     grid = jnp.zeros(cells, bool).at[drawn].set(True, mode="drop").reshape(shape)
-    goal = jnp.stack([actions[budget] % width, actions[budget] // width])
-    agent = jnp.stack([actions[budget + 1] % width, actions[budget + 1] // width])
+    goal = cell_of(actions[budget], width)
+    agent = cell_of(actions[budget + 1], width)
     grid = grid & ~at(goal, shape)
     elsewhere = random_cell(other_key, ~grid & ~at(goal, shape))
     agent = jnp.where((agent == goal).all(), elsewhere, agent)
@@ -138,7 +123,7 @@ def dcd_reset_random(
 
 
 def mixture(
-    key: Key[Array, ""], generators: Sequence[Generator], weights: Sequence[float]
+    key: Key[Array, ""], generators: Sequence[Generator], weights: Sequence[float | int]
 ) -> MazeLevel:
     """A level of one of `generators`, chosen with probability proportional to its weight.
 

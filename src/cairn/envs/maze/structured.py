@@ -12,9 +12,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from cairn.core.errors import ConfigError
+from cairn.envs.maze.cells import ahead, column_numbers, row_numbers
 from cairn.envs.maze.generate import place
-from cairn.envs.maze.level import HEADINGS, MazeLevel
+from cairn.envs.maze.level import MazeLevel
 
+# Marks beside the four ways by which a cell of the tree can be entered.
 _UNSEEN = 4
 _ROOT = 5
 
@@ -37,12 +39,14 @@ def braided(
     parity_key, tree_key, share_key, open_key, place_key = jax.random.split(key, 5)
     shape = ((height + 1) // 2, (width + 1) // 2)
     parity = jax.random.randint(parity_key, (2,), 0, 2)
-    inside = (2 * _rows(shape) + parity[0] < height) & (2 * _columns(shape) + parity[1] < width)
+    inside = (2 * row_numbers(shape) + parity[0] < height) & (
+        2 * column_numbers(shape) + parity[1] < width
+    )
     east, south = spanning_tree(tree_key, inside)
     share = braid * jax.random.uniform(share_key, dtype=jnp.float32)
     chance = jax.random.uniform(open_key, (2, *shape), jnp.float32)
-    east = east | (inside & _ahead(inside, 0) & (chance[0] < share))
-    south = south | (inside & _ahead(inside, 1) & (chance[1] < share))
+    east = east | (inside & ahead(inside, 0) & (chance[0] < share))
+    south = south | (inside & ahead(inside, 1) & (chance[1] < share))
     walls = lattice_walls(inside, east, south)
     # One more line of walls in front, then the parity says where to cut.
     walls = jnp.pad(walls, ((1, 0), (1, 0)), constant_values=True)
@@ -77,17 +81,17 @@ def spanning_tree(
     ) -> tuple[Int[Array, "rows columns"], Int[Array, "rows columns"]]:
         seen, entered = carry
         unseen = inside & (seen == 0)
-        ways = jnp.stack([_ahead(unseen, way) for way in range(4)])
+        ways = jnp.stack([ahead(unseen, way) for way in range(4)])
         newest = jnp.max(jnp.where(ways.any(axis=0), seen, 0))
         here = (seen == newest) & (newest > 0)
         open_ways = jnp.cumsum((ways & here[None]).any(axis=(1, 2)), dtype=jnp.int32)
         way = jnp.argmax(open_ways > _below(chance[step], open_ways[3]))
-        there = jnp.stack([_ahead(here, (w + 2) % 4) & (way == w) for w in range(4)]).any(axis=0)
+        there = jnp.stack([ahead(here, (w + 2) % 4) & (way == w) for w in range(4)]).any(axis=0)
         return jnp.where(there, step + 2, seen), jnp.where(there, way, entered)
 
     seen, entered = jax.lax.fori_loop(0, inside.size - 1, grow, (seen, entered))
-    east = _ahead(entered == 0, 0) | (entered == 2)
-    south = _ahead(entered == 1, 1) | (entered == 3)
+    east = ahead(entered == 0, 0) | (entered == 2)
+    south = ahead(entered == 1, 1) | (entered == 3)
     return east, south
 
 
@@ -113,10 +117,11 @@ def rooms(
 ) -> MazeLevel:
     """Recursive division: n ~ U{1, ..., `splits`} walls, each across one room and with a door.
 
-    A room is drawn by its area; it is cut across its longer side more often (in proportion to the
-    square of the number of lines there), on a uniform line. A wall has a second door with chance
-    `second_door` (it may fall on the first). No wall is built when no room can be divided. Every free cell can be reached from every other: guaranteed, because walls end on
-    lines of one parity and doors lie on the other, so no wall ends in a door.
+    A room is drawn by its area and cut on a uniform line, across its longer side more often (in
+    proportion to the square of the number of lines there). A wall has a second door with chance
+    `second_door` (it may fall on the first). No wall is built when no room can be divided. Every
+    free cell can be reached from every other: guaranteed, because walls end on lines of one parity
+    and doors lie on the other, so no wall ends in a door.
     """
     if min(height, width) < 3 or splits < 1 or not 0 <= second_door <= 1:
         raise ConfigError(
@@ -175,7 +180,7 @@ def _cut(
     first_door = start + (start + parity[1] + 1) % 2
     doors = first_door + 2 * _below(chance[2:4], (stop - first_door) // 2 + 1)
     second = jnp.where(chance[4] < second_door, doors[1], doors[0])
-    rows, columns = _rows(shape), _columns(shape)
+    rows, columns = row_numbers(shape), column_numbers(shape)
     across = jnp.where(horizontal, rows == line, columns == line)
     along = jnp.where(horizontal, columns, rows)
     wall = across & (along >= start) & (along <= stop) & (along != doors[0]) & (along != second)
@@ -191,21 +196,6 @@ def _lines(boxes: Int[Array, "rooms 4"], parity: Int[Array, "2"]) -> Int[Array, 
     return jnp.maximum((high - 1 - first) // 2 + 1, 0)
 
 
-def _below(chance: Float[Array, "*n"], count: Int[Array, "*n"]) -> Int[Array, "*n"]:
+def _below(chance: Float[Array, "*n"], count: Int[Array, "..."]) -> Int[Array, "*n"]:
     """A number in [0, count) out of one in [0, 1); 0 if there is none."""
     return jnp.floor(chance * count.astype(jnp.float32)).astype(jnp.int32)
-
-
-def _ahead(mask: Bool[Array, "rows columns"], way: int) -> Bool[Array, "rows columns"]:
-    """`mask` at each cell's neighbour in direction `way`; false beyond the edge."""
-    rows, columns = mask.shape
-    dx, dy = int(HEADINGS[way, 0]), int(HEADINGS[way, 1])
-    return jnp.pad(mask, 1)[1 + dy : 1 + dy + rows, 1 + dx : 1 + dx + columns]
-
-
-def _rows(shape: tuple[int, ...]) -> Int[Array, "rows 1"]:
-    return jnp.arange(shape[0], dtype=jnp.int32)[:, None]
-
-
-def _columns(shape: tuple[int, ...]) -> Int[Array, "1 columns"]:
-    return jnp.arange(shape[1], dtype=jnp.int32)[None, :]
