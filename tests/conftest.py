@@ -22,7 +22,7 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 # Every annotated function of cairn checks its arguments and results while tests run.
-jaxtyping.install_import_hook("cairn", "beartype.beartype")
+jaxtyping.install_import_hook("cairn", "typecheck.check")
 
 # Derandomised: the same examples in every run. No deadline: the first example compiles.
 settings.register_profile("cairn", deadline=None, derandomize=True, max_examples=50, database=None)

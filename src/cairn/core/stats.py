@@ -1,0 +1,127 @@
+"""Estimates with intervals, on the host.
+
+Scores are (seeds, levels): what each trained agent reached on each level. Levels of one row share
+an agent, so their errors are correlated and only seeds count as independent repetitions.
+"""
+
+import math
+from collections.abc import Callable
+from statistics import NormalDist
+from typing import Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+Statistic = Callable[[np.ndarray], float]
+"""From scores (seeds, levels) to one number."""
+
+
+class Estimate(NamedTuple):
+    """A value and its interval."""
+
+    value: float
+    low: float
+    high: float
+    over: Literal["seeds", "levels"]
+    """What was resampled. Over levels the interval says nothing about another training run."""
+
+
+def mean(scores: Float[np.ndarray, "seeds levels"]) -> float:
+    """The mean over seeds and levels."""
+    return float(scores.mean())
+
+
+def interquartile_mean(scores: Float[np.ndarray, "seeds levels"]) -> float:
+    """The mean of what is left when a quarter of the scores, rounded down, goes at either end.
+
+    Source: Agarwal et al. 2021, arXiv:2108.13264, with the rounding of their published figures.
+    """
+    ordered = np.sort(scores, axis=None)
+    cut = len(ordered) // 4
+    return float(ordered[cut : len(ordered) - cut].mean())
+
+
+def bootstrap(
+    scores: Float[np.ndarray, "seeds levels"],
+    statistic: Statistic = interquartile_mean,
+    *,
+    confidence: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Estimate:
+    """Percentile bootstrap over whole seeds; over levels where there is only one seed.
+
+    Differs from Agarwal et al. 2021, who resample seeds anew for every level: that takes the
+    levels of one agent for independent and makes the interval too narrow.
+    """
+    return _percentile((scores,), statistic, confidence, resamples, seed)
+
+
+def paired_difference(
+    ours: Float[np.ndarray, "seeds levels"],
+    theirs: Float[np.ndarray, "_ _"],
+    statistic: Statistic = interquartile_mean,
+    *,
+    confidence: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Estimate:
+    """statistic(ours) - statistic(theirs), with both resampled by the same draws.
+
+    Row by row and column by column the scores must belong together: same seed, same level.
+    """
+    if ours.shape != theirs.shape:
+        raise ValueError(f"Pairs need equal shapes, got {ours.shape} and {theirs.shape}.")
+
+    def difference(a: np.ndarray, b: np.ndarray) -> float:
+        return statistic(a) - statistic(b)
+
+    return _percentile((ours, theirs), difference, confidence, resamples, seed)
+
+
+def wilson(successes: int, trials: int, *, confidence: float = 0.95) -> tuple[float, float]:
+    """Interval of a success rate from independent trials. Wilson 1927; (0, 1) without trials."""
+    if trials == 0:
+        return 0.0, 1.0
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    rate, shrink = successes / trials, 1 + z**2 / trials
+    centre = (rate + z**2 / (2 * trials)) / shrink
+    half = z * math.sqrt(rate * (1 - rate) / trials + z**2 / (4 * trials**2)) / shrink
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def conditional_value_at_risk(
+    ranking: Float[np.ndarray, " levels"], outcome: Float[np.ndarray, " levels"], alpha: float
+) -> float:
+    """Mean `outcome` over the worst share `alpha` of levels by `ranking`.
+
+    Two independent tests of one agent: one ranks the levels, the other is reported. Ranking and
+    reporting by the same test would count its bad luck as difficulty.
+
+    Source: Rutherford et al. 2024, arXiv:2408.15099. Differs: levels that tie with the last one
+    let in share its places, where a sort would choose among them by their order.
+    """
+    if not 0 < alpha <= 1:
+        raise ValueError(f"alpha must lie in (0, 1], got {alpha}.")
+    count = max(1, round(alpha * len(ranking)))
+    last = np.sort(ranking)[count - 1]
+    below, tied = ranking < last, ranking == last
+    places = count - below.sum()
+    return float((outcome[below].sum() + places * outcome[tied].mean()) / count)
+
+
+def _percentile(
+    scores: tuple[np.ndarray, ...],
+    statistic: Callable[..., float],
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> Estimate:
+    axis = 0 if scores[0].shape[0] > 1 else 1
+    count = scores[0].shape[axis]
+    draws = np.random.default_rng(seed).integers(0, count, (resamples, count))
+    # One at a time: all resamples of 10,000 levels at once would not fit in memory.
+    resampled = [statistic(*(np.take(s, draw, axis) for s in scores)) for draw in draws]
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(resampled, [tail, 1 - tail])
+    return Estimate(statistic(*scores), float(low), float(high), ("seeds", "levels")[axis])
