@@ -82,16 +82,14 @@ def test_a_damaged_config_is_named(run):
 
 
 def test_a_second_process_is_refused_while_the_first_trains(run):
-    script = (
-        "import pathlib, sys; from cairn.core.rundir import RunDir\n"
-        "with RunDir(pathlib.Path(sys.argv[1])).lock(): pass"
-    )
-    command = [sys.executable, "-c", script, str(run.path)]
+    # The other process speaks to the operating system only, which is what must refuse it.
+    script = "import fcntl, sys; fcntl.flock(open(sys.argv[1], 'a'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+    command = [sys.executable, "-c", script, str(run.path / "lock")]
     with run.lock():
-        refused = subprocess.run(command, capture_output=True, text=True)
-        with pytest.raises(RunError, match="another process"), RunDir(run.path).lock():
-            pass
-    assert "is being trained by another process" in refused.stderr
+        other = subprocess.run(command, capture_output=True, text=True)
+        with pytest.raises(RunError, match="is being trained by another process"):
+            RunDir(run.path).lock().__enter__()
+    assert "BlockingIOError" in other.stderr
     with RunDir(run.path).lock():
         pass
 

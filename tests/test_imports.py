@@ -1,0 +1,59 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+# In a process of its own: this one has long since touched its devices.
+LOOK = """
+import importlib, json, logging, os, pkgutil, sys
+import jax  # sets TF_CPP_MIN_LOG_LEVEL itself
+before = dict(os.environ)
+import cairn
+names = [m.name for m in pkgutil.walk_packages(cairn.__path__, "cairn.")]
+for name in names:
+    if not name.endswith("__main__"):
+        importlib.import_module(name)
+import jax._src.xla_bridge
+print(json.dumps({
+    "modules": names,
+    "backends": sorted(jax._src.xla_bridge._backends),
+    "environment": sorted(set(before.items()) ^ set(os.environ.items())),
+    "handlers": [repr(handler) for handler in logging.getLogger().handlers],
+    "loaded": sorted({name.partition(".")[0] for name in sys.modules}),
+}))
+"""
+HEAVY = {"torch", "tensorflow", "orbax", "wandb", "tensorboardX", "trackio", "ray", "openai"}
+
+
+@pytest.fixture(scope="module")
+def found():
+    # Without what conftest.py sets: as a user imports it.
+    ours = {"TF_CPP_MIN_LOG_LEVEL", "MPLBACKEND", "JAX_PLATFORMS", "CAIRN_FAULT"}
+    environment = {name: value for name, value in os.environ.items() if name not in ours}
+    command = [sys.executable, "-c", LOOK]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return json.loads(done.stdout)
+
+
+def test_every_module_was_imported(found):
+    assert {"cairn.core.keys", "cairn.envs.protocol"} <= set(found["modules"])
+
+
+def test_importing_touches_no_device(found):
+    assert found["backends"] == []
+
+
+def test_importing_changes_no_environment_variable(found):
+    assert found["environment"] == []
+
+
+def test_importing_leaves_logging_alone(found):
+    assert found["handlers"] == []
+
+
+def test_importing_loads_nothing_heavy_or_optional(found):
+    assert HEAVY.isdisjoint(found["loaded"])
