@@ -26,7 +26,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree, UInt32
 
 from cairn.archive.draw import draw
 from cairn.archive.fingerprint import fingerprint
-from cairn.archive.weights import ReplayConfig, mixture, rank, score_probabilities
+from cairn.archive.weights import ReplayConfig, mixture, score_probabilities
 from cairn.core import trees
 
 __all__ = [
@@ -51,6 +51,9 @@ class Replay(eqx.Module):
     generation: Int[Array, " K"]
     """Mutations between a fresh level and this one."""
     scores: Float[Array, " K"]
+    ranks: Int[Array, " K"]
+    """0 for the best score; a tie goes to the lower slot. Kept in step with `scores`, so that
+    drawing and inserting need no sort: change scores through `update` only."""
     stamps: Int[Array, " K"]
     """Clock at the last draw or offer."""
     fingerprints: UInt32[Array, "K 2"]
@@ -114,6 +117,7 @@ def empty(
         has_parent=jnp.zeros(K, bool),
         generation=jnp.zeros(K, jnp.int32),
         scores=jnp.zeros(K, jnp.float32),
+        ranks=jnp.arange(K, dtype=jnp.int32),
         stamps=jnp.zeros(K, jnp.int32),
         fingerprints=jnp.zeros((K, 2), jnp.uint32),
         clock=jnp.zeros((), jnp.int32),
@@ -140,9 +144,9 @@ def new_ids(archive: Replay, n: int) -> tuple[Replay, UInt32[Array, " n"]]:
 
 def probabilities(archive: Replay, config: ReplayConfig) -> Float[Array, " K"]:
     """Chance of each slot to be the next draw; sums to 1 unless the archive is empty (then 0)."""
-    occupied = archive.occupied
-    ranks = rank(archive.scores, occupied)
-    return mixture(archive.scores, ranks, archive.stamps, archive.clock, occupied, config)
+    return mixture(
+        archive.scores, archive.ranks, archive.stamps, archive.clock, archive.occupied, config
+    )
 
 
 def sample(
@@ -159,9 +163,9 @@ def draws(
     archive: Replay, uniforms: Float[Array, "n 2"], config: ReplayConfig
 ) -> tuple[Replay, Int[Array, " n"]]:
     """`sample` with the randomness as an argument, in [0, 1): component, then position."""
-    occupied = archive.occupied
-    ranks = rank(archive.scores, occupied)
-    cumulative = jnp.cumsum(score_probabilities(archive.scores, ranks, occupied, config))
+    cumulative = jnp.cumsum(
+        score_probabilities(archive.scores, archive.ranks, archive.occupied, config)
+    )
     by_score = jnp.searchsorted(cumulative, uniforms[:, 1] * cumulative[-1], side="right")
     by_score = jnp.clip(by_score.astype(jnp.int32), 0, jnp.maximum(archive.count - 1, 0))
     slots, stamps, clock = draw(
@@ -182,7 +186,6 @@ def update(
     valid: Bool[Array, " B"],
     memory: PyTree[Array],
     mask: Bool[Array, " B"],
-    config: ReplayConfig,
 ) -> Replay:
     """Write back what replaying the levels at `slots` has shown, without comparing scores.
 
@@ -190,20 +193,34 @@ def update(
     columns that played one level the last valid one counts, as if they had come one by one.
     Memory is merged in every case. Update before inserting: an insertion may reassign the slot.
     """
-    del config
     K = archive.scores.shape[0]
     valid = valid & mask & jnp.isfinite(scores)
     writes = valid & ~_overtaken(slots, valid)
     put = jnp.where(writes, slots, K)  # K is out of range: the scatter drops it
-    merged = jnp.where(mask, slots, K)
-    return eqx.tree_at(
-        lambda a: (a.scores, a.memory),
-        archive,
-        (
-            archive.scores.at[put].set(_plain(scores), mode="drop"),
-            _scatter_max(archive.memory, merged, memory),
-        ),
-    )
+    after = archive.scores.at[put].set(_plain(scores), mode="drop")
+    memory = _scatter_max(archive.memory, jnp.where(mask, slots, K), memory)
+    ranks = _rerank(archive, after, slots, writes)
+    return eqx.tree_at(lambda a: (a.scores, a.ranks, a.memory), archive, (after, ranks, memory))
+
+
+def _rerank(
+    archive: Replay, after: Float[Array, " K"], slots: Int[Array, " B"], writes: Bool[Array, " B"]
+) -> Int[Array, " K"]:
+    """The ranks once scores are `after`, which differ at `slots` where `writes` (each once)."""
+    K = after.shape[0]
+    index = jnp.arange(K, dtype=jnp.int32)
+
+    def overtakes(scores: Array) -> Array:
+        of, place = scores[slots][:, None], slots[:, None]
+        ahead = (of > scores[None]) | ((of == scores[None]) & (place < index[None]))
+        return (ahead & writes[:, None]).sum(axis=0, dtype=jnp.int32)
+
+    shifted = archive.ranks + overtakes(after) - overtakes(archive.scores)
+    mine = after[slots][:, None]
+    beaten = (after[None] > mine) | ((after[None] == mine) & (index[None] < slots[:, None]))
+    own = (beaten & archive.occupied[None]).sum(axis=1, dtype=jnp.int32)
+    ranks = jnp.where(archive.occupied, shifted, archive.ranks)
+    return ranks.at[jnp.where(writes, slots, K)].set(own, mode="drop")
 
 
 class _Table(NamedTuple):
@@ -234,9 +251,14 @@ def insert(
     place, group = _find_equal(archive, candidates.levels, prints)
     valid = candidates.valid & jnp.isfinite(candidates.scores)
     offers = _Offer(_plain(candidates.scores), valid, candidates.ids, group)
-    ranks = rank(archive.scores, archive.occupied)
     table = _Table(
-        archive.scores, ranks, archive.stamps, archive.ids, archive.clock, archive.count, place
+        scores=archive.scores,
+        ranks=archive.ranks,
+        stamps=archive.stamps,
+        ids=archive.ids,
+        clock=archive.clock,
+        count=archive.count,
+        place=place,
     )
     table, result = jax.lax.scan(lambda t, o: _offer(t, o, config), table, offers)
 
@@ -257,6 +279,7 @@ def insert(
         has_parent=write(archive.has_parent, candidates.has_parent),
         generation=write(archive.generation, candidates.generation),
         scores=table.scores,
+        ranks=table.ranks,
         stamps=table.stamps,
         fingerprints=write(archive.fingerprints, prints),
         clock=table.clock,

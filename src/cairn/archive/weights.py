@@ -50,14 +50,6 @@ def _require(holds: bool, expected: str, got: float) -> None:
         raise ConfigError(f"ReplayConfig.{expected}, got {got}.")
 
 
-def rank(scores: Float[Array, " K"], occupied: Bool[Array, " K"]) -> Int[Array, " K"]:
-    """Rank of each level, 0 the best; a tie goes to the lower slot. Empty slots come last."""
-    # inf is only a sort key here: finite scores, however negative, stay before empty slots.
-    order = jnp.argsort(jnp.where(occupied, -scores, jnp.inf), stable=True).astype(jnp.int32)
-    places = jnp.arange(scores.shape[0], dtype=jnp.int32)
-    return jnp.zeros_like(places).at[order].set(places, unique_indices=True)
-
-
 def score_probabilities(
     scores: Float[Array, " K"],
     ranks: Int[Array, " K"],
