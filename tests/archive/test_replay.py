@@ -14,7 +14,7 @@ from cairn.core.errors import ConfigError
 from cairn.score import Memory, unseen
 
 sys.path.insert(0, str(Path(__file__).parent))
-from replay_oracle import Oracle  # noqa: E402
+from replay_oracle import Oracle
 
 K, B = 7, 5
 LEVEL = (jnp.zeros((2,), bool), jnp.zeros((), jnp.int32))
@@ -137,9 +137,7 @@ def test_batches_equal_one_level_at_a_time_over_thousands_of_operations(name):
     rng = np.random.default_rng(11)
     for _ in range(4):  # 4 archives x 90 batches x 5 levels x 6 configs = 10,800 operations
         archive = archive_of(config)
-        oracle = Oracle(
-            K, config.prioritisation, config.temperature, config.staleness, config.topk
-        )
+        oracle = Oracle(K, config.prioritisation, config.temperature, config.staleness, config.topk)
         for step in range(90):
             kind = rng.choice(["insert", "draw", "update"], p=[0.4, 0.35, 0.25])
             if kind == "insert" or not oracle.slots:
@@ -170,9 +168,7 @@ def filled(config: ReplayConfig, scores) -> replay.Replay:
     padded = [*scores, *[0.0] * (-len(scores) % B)]
     for start in range(0, len(padded), B):
         index = np.arange(start, start + B)
-        batch = candidates(
-            index, padded[start : start + B], ids=index, valid=index < len(scores)
-        )
+        batch = candidates(index, padded[start : start + B], ids=index, valid=index < len(scores))
         archive, _ = insert(archive, batch, config)
     return archive
 
@@ -218,11 +214,9 @@ def test_a_stale_level_is_protected_from_eviction():
     # Slot 0 has the worst score but was never drawn again; the combined distribution keeps it.
     config = ReplayConfig(K, temperature=1.0, staleness=0.9)
     archive = filled(config, [0.0, *range(1, K)])
-    fresh = jnp.array([s for s in range(1, K)], jnp.int32)
+    fresh = jnp.array(list(range(1, K)), jnp.int32)
     stamps = archive.stamps.at[fresh].set(100)
-    archive = replay.eqx.tree_at(
-        lambda a: (a.stamps, a.clock), archive, (stamps, jnp.int32(101))
-    )
+    archive = replay.eqx.tree_at(lambda a: (a.stamps, a.clock), archive, (stamps, jnp.int32(101)))
     _, done = insert(archive, candidates(range(50, 55), [9.0] * B), config)
     assert 0 not in done.slot.tolist()
 
@@ -294,7 +288,9 @@ def test_replay_starts_once_enough_slots_are_filled():
 
 def test_several_archives_under_vmap_equal_each_alone():
     config = CONFIGS["rank"]
-    alone = [filled(config, scores) for scores in ([1.0, 2.0], [3.0, -1.0, 2.0, 0.0, 5.0, 6.0, 7.0])]
+    alone = [
+        filled(config, scores) for scores in ([1.0, 2.0], [3.0, -1.0, 2.0, 0.0, 5.0, 6.0, 7.0])
+    ]
     both = jax.tree.map(lambda *x: jnp.stack(x), *alone)
     batch = candidates([1, 30, 30, 31, 2], [4.0, 1.0, 9.0, 2.0, -1.0], ids=range(60, 65))
     together, _ = jax.jit(jax.vmap(lambda a: replay.insert(a, batch, config)))(both)

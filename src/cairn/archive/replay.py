@@ -66,7 +66,7 @@ class Replay(eqx.Module):
     @property
     def occupied(self) -> Bool[Array, "*batch K"]:
         """Which slots hold a level."""
-        slots = jnp.arange(self.scores.shape[-1], dtype=jnp.int32)
+        slots = jax.lax.broadcasted_iota(jnp.int32, self.scores.shape, self.scores.ndim - 1)
         return slots < jnp.expand_dims(self.count, -1)
 
 
@@ -291,11 +291,14 @@ def insert(
 def _offer(table: _Table, offer: _Offer, config: ReplayConfig) -> tuple[_Table, Inserted]:
     """One level knocks."""
     K = table.scores.shape[0]
-    occupied = jnp.arange(K, dtype=jnp.int32) < table.count
+    index = jnp.arange(K, dtype=jnp.int32)
+    occupied = index < table.count
     full = table.count == K
     chance = mixture(table.scores, table.ranks, table.stamps, table.clock, occupied, config)
+    # Plain maxima: an argmax is a slower, scalar loop on CPU. Ranks differ, so `least` is one slot.
     nearly_least = chance <= jnp.min(chance) * _NEAR
-    least = jnp.argmax(jnp.where(nearly_least, table.ranks, -1)).astype(jnp.int32)
+    worst = jnp.max(jnp.where(nearly_least, table.ranks, -1))
+    least = jnp.max(jnp.where(nearly_least & (table.ranks == worst), index, 0))
     known = table.place[offer.group]
     duplicate = offer.valid & (known < K)
     slot = jnp.where(duplicate, known, jnp.where(full, least, jnp.minimum(table.count, K - 1)))
@@ -350,9 +353,10 @@ def _find_equal(
         return (prints[:, None, 0] == table[None, :, 0]) & (prints[:, None, 1] == table[None, :, 1])
 
     stored = matches(archive.fingerprints) & archive.occupied[None]
-    slot = jnp.argmax(stored, axis=1).astype(jnp.int32)
-    same = trees.equal_rows(trees.take(archive.levels, slot), levels)
-    place = jnp.where(stored.any(axis=1) & same, slot, K)
+    index = jax.lax.broadcasted_iota(jnp.int32, (B, K), 1)
+    found = jnp.max(jnp.where(stored, index, -1), axis=1)
+    same = trees.equal_rows(trees.take(archive.levels, jnp.maximum(found, 0)), levels)
+    place = jnp.where((found >= 0) & same, found, K)
     first = jnp.argmax(matches(prints), axis=1).astype(jnp.int32)
     same = trees.equal_rows(trees.take(levels, first), levels)
     return place, jnp.where(same, first, jnp.arange(B, dtype=jnp.int32))
