@@ -231,7 +231,8 @@ class _Table(NamedTuple):
     stamps: Int[Array, " K"]
     ids: UInt32[Array, " K"]
     clock: Int[Array, ""]
-    count: Int[Array, ""]
+    taken: Int[Array, ""]
+    """Occupied slots."""
     place: Int[Array, " B"]
     """Slot that holds the level equal to candidate b, K if none. By first equal candidate."""
 
@@ -257,7 +258,7 @@ def insert(
         stamps=archive.stamps,
         ids=archive.ids,
         clock=archive.clock,
-        count=archive.count,
+        taken=archive.count,
         place=place,
     )
     table, result = jax.lax.scan(lambda t, o: _offer(t, o, config), table, offers)
@@ -283,7 +284,7 @@ def insert(
         stamps=table.stamps,
         fingerprints=write(archive.fingerprints, prints),
         clock=table.clock,
-        count=table.count,
+        count=table.taken,
         next_id=archive.next_id,
     ), result
 
@@ -292,8 +293,8 @@ def _offer(table: _Table, offer: _Offer, config: ReplayConfig) -> tuple[_Table, 
     """One level knocks."""
     K = table.scores.shape[0]
     index = jnp.arange(K, dtype=jnp.int32)
-    occupied = index < table.count
-    full = table.count == K
+    occupied = index < table.taken
+    full = table.taken == K
     chance = mixture(table.scores, table.ranks, table.stamps, table.clock, occupied, config)
     # Plain maxima: an argmax is a slower, scalar loop on CPU. Ranks differ, so `least` is one slot.
     nearly_least = chance <= jnp.min(chance) * _NEAR
@@ -301,7 +302,7 @@ def _offer(table: _Table, offer: _Offer, config: ReplayConfig) -> tuple[_Table, 
     least = jnp.max(jnp.where(nearly_least & (table.ranks == worst), index, 0))
     known = table.place[offer.group]
     duplicate = offer.valid & (known < K)
-    slot = jnp.where(duplicate, known, jnp.where(full, least, jnp.minimum(table.count, K - 1)))
+    slot = jnp.where(duplicate, known, jnp.where(full, least, jnp.minimum(table.taken, K - 1)))
     entered = offer.valid & ~duplicate & (~full | (offer.score >= table.scores[slot]))
     written = entered | duplicate
     clock = table.clock + offer.valid.astype(jnp.int32)
@@ -320,7 +321,7 @@ def _offer(table: _Table, offer: _Offer, config: ReplayConfig) -> tuple[_Table, 
         stamps=put(table.stamps, clock),
         ids=put(table.ids, offer.id, entered),
         clock=clock,
-        count=table.count + (entered & ~full).astype(jnp.int32),
+        taken=table.taken + (entered & ~full).astype(jnp.int32),
         place=place,
     ), result
 
