@@ -15,7 +15,7 @@ def fingerprint(levels: PyTree[Array]) -> UInt32[Array, "rows 2"]:
     """
     words = jnp.concatenate([_words(leaf) for leaf in jax.tree.leaves(levels)], axis=1)
     position = jnp.arange(words.shape[1], dtype=jnp.uint32) * jnp.uint32(0x85EBCA6B)
-    lanes = [_scramble(_scramble(words + jnp.uint32(lane)) ^ position) for lane in _LANES]
+    lanes = [_scramble(_scramble(words + jnp.uint32(lane)) ^ position[None]) for lane in _LANES]
     return jnp.stack([lane.sum(axis=1, dtype=jnp.uint32) for lane in lanes], axis=1)
 
 

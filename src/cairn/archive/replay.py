@@ -26,7 +26,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree, UInt32
 
 from cairn.archive.draw import draw
 from cairn.archive.fingerprint import fingerprint
-from cairn.archive.weights import ReplayConfig, mixture, rank, score_probabilities
+from cairn.archive.weights import ReplayConfig, mixture, score_probabilities
 from cairn.core import trees
 
 __all__ = [
@@ -51,6 +51,9 @@ class Replay(eqx.Module):
     generation: Int[Array, " K"]
     """Mutations between a fresh level and this one."""
     scores: Float[Array, " K"]
+    ranks: Int[Array, " K"]
+    """0 for the best score; a tie goes to the lower slot. Kept in step with `scores`, so that
+    drawing and inserting need no sort: change scores through `update` only."""
     stamps: Int[Array, " K"]
     """Clock at the last draw or offer."""
     fingerprints: UInt32[Array, "K 2"]
@@ -63,7 +66,7 @@ class Replay(eqx.Module):
     @property
     def occupied(self) -> Bool[Array, "*batch K"]:
         """Which slots hold a level."""
-        slots = jnp.arange(self.scores.shape[-1], dtype=jnp.int32)
+        slots = jax.lax.broadcasted_iota(jnp.int32, self.scores.shape, self.scores.ndim - 1)
         return slots < jnp.expand_dims(self.count, -1)
 
 
@@ -114,6 +117,7 @@ def empty(
         has_parent=jnp.zeros(K, bool),
         generation=jnp.zeros(K, jnp.int32),
         scores=jnp.zeros(K, jnp.float32),
+        ranks=jnp.arange(K, dtype=jnp.int32),
         stamps=jnp.zeros(K, jnp.int32),
         fingerprints=jnp.zeros((K, 2), jnp.uint32),
         clock=jnp.zeros((), jnp.int32),
@@ -140,9 +144,9 @@ def new_ids(archive: Replay, n: int) -> tuple[Replay, UInt32[Array, " n"]]:
 
 def probabilities(archive: Replay, config: ReplayConfig) -> Float[Array, " K"]:
     """Chance of each slot to be the next draw; sums to 1 unless the archive is empty (then 0)."""
-    occupied = archive.occupied
-    ranks = rank(archive.scores, occupied)
-    return mixture(archive.scores, ranks, archive.stamps, archive.clock, occupied, config)
+    return mixture(
+        archive.scores, archive.ranks, archive.stamps, archive.clock, archive.occupied, config
+    )
 
 
 def sample(
@@ -159,9 +163,9 @@ def draws(
     archive: Replay, uniforms: Float[Array, "n 2"], config: ReplayConfig
 ) -> tuple[Replay, Int[Array, " n"]]:
     """`sample` with the randomness as an argument, in [0, 1): component, then position."""
-    occupied = archive.occupied
-    ranks = rank(archive.scores, occupied)
-    cumulative = jnp.cumsum(score_probabilities(archive.scores, ranks, occupied, config))
+    cumulative = jnp.cumsum(
+        score_probabilities(archive.scores, archive.ranks, archive.occupied, config)
+    )
     by_score = jnp.searchsorted(cumulative, uniforms[:, 1] * cumulative[-1], side="right")
     by_score = jnp.clip(by_score.astype(jnp.int32), 0, jnp.maximum(archive.count - 1, 0))
     slots, stamps, clock = draw(
@@ -182,7 +186,6 @@ def update(
     valid: Bool[Array, " B"],
     memory: PyTree[Array],
     mask: Bool[Array, " B"],
-    config: ReplayConfig,
 ) -> Replay:
     """Write back what replaying the levels at `slots` has shown, without comparing scores.
 
@@ -190,20 +193,34 @@ def update(
     columns that played one level the last valid one counts, as if they had come one by one.
     Memory is merged in every case. Update before inserting: an insertion may reassign the slot.
     """
-    del config
     K = archive.scores.shape[0]
     valid = valid & mask & jnp.isfinite(scores)
     writes = valid & ~_overtaken(slots, valid)
     put = jnp.where(writes, slots, K)  # K is out of range: the scatter drops it
-    merged = jnp.where(mask, slots, K)
-    return eqx.tree_at(
-        lambda a: (a.scores, a.memory),
-        archive,
-        (
-            archive.scores.at[put].set(_plain(scores), mode="drop"),
-            _scatter_max(archive.memory, merged, memory),
-        ),
-    )
+    after = archive.scores.at[put].set(_plain(scores), mode="drop")
+    memory = _scatter_max(archive.memory, jnp.where(mask, slots, K), memory)
+    ranks = _rerank(archive, after, slots, writes)
+    return eqx.tree_at(lambda a: (a.scores, a.ranks, a.memory), archive, (after, ranks, memory))
+
+
+def _rerank(
+    archive: Replay, after: Float[Array, " K"], slots: Int[Array, " B"], writes: Bool[Array, " B"]
+) -> Int[Array, " K"]:
+    """The ranks once scores are `after`, which differ at `slots` where `writes` (each once)."""
+    K = after.shape[0]
+    index = jnp.arange(K, dtype=jnp.int32)
+
+    def overtakes(scores: Array) -> Array:
+        of, place = scores[slots][:, None], slots[:, None]
+        ahead = (of > scores[None]) | ((of == scores[None]) & (place < index[None]))
+        return (ahead & writes[:, None]).sum(axis=0, dtype=jnp.int32)
+
+    shifted = archive.ranks + overtakes(after) - overtakes(archive.scores)
+    mine = after[slots][:, None]
+    beaten = (after[None] > mine) | ((after[None] == mine) & (index[None] < slots[:, None]))
+    own = (beaten & archive.occupied[None]).sum(axis=1, dtype=jnp.int32)
+    ranks = jnp.where(archive.occupied, shifted, archive.ranks)
+    return ranks.at[jnp.where(writes, slots, K)].set(own, mode="drop")
 
 
 class _Table(NamedTuple):
@@ -214,7 +231,8 @@ class _Table(NamedTuple):
     stamps: Int[Array, " K"]
     ids: UInt32[Array, " K"]
     clock: Int[Array, ""]
-    count: Int[Array, ""]
+    taken: Int[Array, ""]
+    """Occupied slots."""
     place: Int[Array, " B"]
     """Slot that holds the level equal to candidate b, K if none. By first equal candidate."""
 
@@ -234,9 +252,14 @@ def insert(
     place, group = _find_equal(archive, candidates.levels, prints)
     valid = candidates.valid & jnp.isfinite(candidates.scores)
     offers = _Offer(_plain(candidates.scores), valid, candidates.ids, group)
-    ranks = rank(archive.scores, archive.occupied)
     table = _Table(
-        archive.scores, ranks, archive.stamps, archive.ids, archive.clock, archive.count, place
+        scores=archive.scores,
+        ranks=archive.ranks,
+        stamps=archive.stamps,
+        ids=archive.ids,
+        clock=archive.clock,
+        taken=archive.count,
+        place=place,
     )
     table, result = jax.lax.scan(lambda t, o: _offer(t, o, config), table, offers)
 
@@ -257,10 +280,11 @@ def insert(
         has_parent=write(archive.has_parent, candidates.has_parent),
         generation=write(archive.generation, candidates.generation),
         scores=table.scores,
+        ranks=table.ranks,
         stamps=table.stamps,
         fingerprints=write(archive.fingerprints, prints),
         clock=table.clock,
-        count=table.count,
+        count=table.taken,
         next_id=archive.next_id,
     ), result
 
@@ -268,14 +292,17 @@ def insert(
 def _offer(table: _Table, offer: _Offer, config: ReplayConfig) -> tuple[_Table, Inserted]:
     """One level knocks."""
     K = table.scores.shape[0]
-    occupied = jnp.arange(K, dtype=jnp.int32) < table.count
-    full = table.count == K
+    index = jnp.arange(K, dtype=jnp.int32)
+    occupied = index < table.taken
+    full = table.taken == K
     chance = mixture(table.scores, table.ranks, table.stamps, table.clock, occupied, config)
+    # Plain maxima: an argmax is a slower, scalar loop on CPU. Ranks differ, so `least` is one slot.
     nearly_least = chance <= jnp.min(chance) * _NEAR
-    least = jnp.argmax(jnp.where(nearly_least, table.ranks, -1)).astype(jnp.int32)
+    worst = jnp.max(jnp.where(nearly_least, table.ranks, -1))
+    least = jnp.max(jnp.where(nearly_least & (table.ranks == worst), index, 0))
     known = table.place[offer.group]
     duplicate = offer.valid & (known < K)
-    slot = jnp.where(duplicate, known, jnp.where(full, least, jnp.minimum(table.count, K - 1)))
+    slot = jnp.where(duplicate, known, jnp.where(full, least, jnp.minimum(table.taken, K - 1)))
     entered = offer.valid & ~duplicate & (~full | (offer.score >= table.scores[slot]))
     written = entered | duplicate
     clock = table.clock + offer.valid.astype(jnp.int32)
@@ -294,7 +321,7 @@ def _offer(table: _Table, offer: _Offer, config: ReplayConfig) -> tuple[_Table, 
         stamps=put(table.stamps, clock),
         ids=put(table.ids, offer.id, entered),
         clock=clock,
-        count=table.count + (entered & ~full).astype(jnp.int32),
+        taken=table.taken + (entered & ~full).astype(jnp.int32),
         place=place,
     ), result
 
@@ -327,9 +354,10 @@ def _find_equal(
         return (prints[:, None, 0] == table[None, :, 0]) & (prints[:, None, 1] == table[None, :, 1])
 
     stored = matches(archive.fingerprints) & archive.occupied[None]
-    slot = jnp.argmax(stored, axis=1).astype(jnp.int32)
-    same = trees.equal_rows(trees.take(archive.levels, slot), levels)
-    place = jnp.where(stored.any(axis=1) & same, slot, K)
+    index = jax.lax.broadcasted_iota(jnp.int32, (B, K), 1)
+    found = jnp.max(jnp.where(stored, index, -1), axis=1)
+    same = trees.equal_rows(trees.take(archive.levels, jnp.maximum(found, 0)), levels)
+    place = jnp.where((found >= 0) & same, found, K)
     first = jnp.argmax(matches(prints), axis=1).astype(jnp.int32)
     same = trees.equal_rows(trees.take(levels, first), levels)
     return place, jnp.where(same, first, jnp.arange(B, dtype=jnp.int32))

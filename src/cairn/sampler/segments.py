@@ -116,9 +116,7 @@ def record(
 ) -> tuple[Replay, Inserted]:
     """Write back what a rollout has shown: replayed levels get their score, others are offered."""
     stored = batch.stored
-    archive = replay.update(
-        archive, batch.slots, scored.score, scored.valid, scored.memory, stored, config
-    )
+    archive = replay.update(archive, batch.slots, scored.score, scored.valid, scored.memory, stored)
     candidates = replay.Candidates(
         batch.levels,
         batch.ids,
