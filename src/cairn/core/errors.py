@@ -21,5 +21,5 @@ class LevelError(CairnError):
     """A level, or a file of levels, that breaks the environment's rules."""
 
 
-class MissingExtra(CairnError):
+class MissingExtraError(CairnError):
     """An optional dependency that is not installed; the message holds the install line."""

@@ -12,7 +12,7 @@ class Trace(NamedTuple):
     may be unfinished. Every column starts a new episode at t = 0.
     """
 
-    observation: PyTree[Array, " O"]
+    observation: PyTree[Array]
     action: Int[Array, "T B"]
     log_prob: Float[Array, "T B"]
     value: Float[Array, "T B"]

@@ -13,6 +13,7 @@ from cairn.core.trace import Trace
 from cairn.envs.protocol import Environment, Level, Step
 from cairn.learners.protocol import Learner
 
+
 class _Carry(NamedTuple):
     """What one step hands to the next."""
 
@@ -44,9 +45,11 @@ def rollout(
     uniforms = jax.random.uniform(stream(key, "act"), (steps, batch))
     restart = _restarter(env, levels, stream(key, "reset"))
     turn = jnp.zeros(batch, jnp.int32)
+    state, observation = restart(turn, jnp.int32(0))
     begin = _Carry(
         turn,
-        *restart(turn, jnp.int32(0)),
+        state,
+        observation,
         learner.initial_memory(learner_state, batch),
         jnp.ones(batch, bool),
         jnp.zeros(batch, jnp.float32),
@@ -67,10 +70,13 @@ def rollout(
             else jnp.zeros(batch, jnp.float32)
         )
         turn = carry.turn + done.astype(jnp.int32)
-        restarted = restart(turn, time + 1)
+        state, observation = trees.where(
+            done, restart(turn, time + 1), (played.state, played.observation)
+        )
         after = _Carry(
             turn,
-            *trees.where(done, restarted, (played.state, played.observation)),
+            state,
+            observation,
             acted.memory,
             done,
             jnp.where(done, 0.0, episode_return),

@@ -41,8 +41,7 @@ def find(name: str) -> type[Environment]:
         raise ConfigError(f"Module {module_name!r} has no class {class_name!r}.") from error
     if not (isinstance(found, type) and issubclass(found, Environment)):
         raise ConfigError(
-            f"{name} is not an environment: expected a subclass of "
-            f"cairn.envs.protocol.Environment."
+            f"{name} is not an environment: expected a subclass of cairn.envs.protocol.Environment."
         )
     return found
 

@@ -31,9 +31,9 @@ class Vector(NamedTuple):
 
 
 class Category(NamedTuple):
-    """An int32 scalar in [0, count)."""
+    """An int32 scalar in [0, size)."""
 
-    count: int
+    size: int
 
 
 class Step(NamedTuple):

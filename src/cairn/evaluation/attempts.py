@@ -43,9 +43,7 @@ def attempt(
     An attempt that the limit cuts short is not solved. Only the first episode counts.
     """
     number = jax.tree.leaves(levels)[0].shape[0]
-    state, observation = jax.vmap(env.reset)(
-        jax.random.split(stream(key, "reset"), number), levels
-    )
+    state, observation = jax.vmap(env.reset)(jax.random.split(stream(key, "reset"), number), levels)
     never = jnp.zeros(number, bool)
 
     def step(carry: _Carry) -> _Carry:

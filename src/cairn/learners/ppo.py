@@ -126,7 +126,9 @@ class PPO(eqx.Module):
         size = columns // config.minibatches
         advantage = gae(trace, config.gamma, config.gae_lambda)
         batch = Batch(trace, advantage, advantage + trace.value, resets(trace))
-        rate = config.learning_rate * (1.0 - progress if config.decay == "linear" else 1.0)
+        rate = jnp.float32(config.learning_rate)
+        if config.decay == "linear":
+            rate = rate * (1.0 - progress)
 
         def minibatch(state: PPOState, chosen: Int[Array, " columns"]) -> tuple[PPOState, dict]:
             part = batch if config.minibatches == 1 else batch.columns(chosen)
@@ -149,9 +151,7 @@ class PPO(eqx.Module):
         # Optax mixes Python and array scalars of other types inside.
         with jax.numpy_dtype_promotion("standard"):
             direction, moments = self._adam().update(gradient, state.moments)
-        network = eqx.apply_updates(
-            state.network, jax.tree.map(lambda d: -rate * d, direction)
-        )
+        network = eqx.apply_updates(state.network, jax.tree.map(lambda d: -rate * d, direction))
         return PPOState(network, moments), metrics | {"gradient_norm": norm}
 
     def _adam(self) -> optax.GradientTransformation:

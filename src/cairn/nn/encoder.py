@@ -33,9 +33,7 @@ class Encoder(eqx.Module):
         """Convolutions start orthogonal with gain √2, embeddings LeCun-normal."""
         self.specs = tuple(jax.tree.leaves(spec, is_leaf=_is_spec))
         self.weights, self.biases = [], []
-        for part, part_key in zip(
-            self.specs, jax.random.split(key, len(self.specs)), strict=True
-        ):
+        for part, part_key in zip(self.specs, jax.random.split(key, len(self.specs)), strict=True):
             weight, bias = _initial(part, filters, embedding, part_key)
             self.weights.append(weight)
             self.biases.append(bias)
@@ -64,7 +62,7 @@ def _initial(spec: Spec, filters: int, embedding: int, key: Array) -> tuple[Arra
         shape = (KERNEL * KERNEL * spec.shape[2], filters)
         return jax.nn.initializers.orthogonal(math.sqrt(2))(key, shape), jnp.zeros(filters)
     if isinstance(spec, Category):
-        weight = jax.nn.initializers.lecun_normal()(key, (spec.count, embedding))
+        weight = jax.nn.initializers.lecun_normal()(key, (spec.size, embedding))
         return weight, jnp.zeros(embedding)
     return jnp.zeros((0, spec.size)), jnp.zeros(0)
 
@@ -82,7 +80,7 @@ def _encode(spec: Spec, leaf: Array, weight: Array, bias: Array) -> Array:
         flat = leaf.reshape(leaf.shape[0], -1)
         return jax.nn.relu(flat @ dense + dense_bias[None])
     if isinstance(spec, Category):
-        chosen = jax.nn.one_hot(leaf, spec.count, dtype=jnp.float32)
+        chosen = jax.nn.one_hot(leaf, spec.size, dtype=jnp.float32)
         return chosen @ weight + bias[None]
     return leaf
 

@@ -42,9 +42,7 @@ class Batch(NamedTuple):
         return self.source == REPLAY
 
 
-def new(
-    archive: Replay, space: Space, key: Key[Array, ""], n: int
-) -> tuple[Replay, Batch]:
+def new(archive: Replay, space: Space, key: Key[Array, ""], n: int) -> tuple[Replay, Batch]:
     """`n` levels from the space's generator, with ids of their own."""
     archive, ids = replay.new_ids(archive, n)
     levels = jax.vmap(space.sample)(jax.random.split(key, n))
@@ -63,7 +61,10 @@ def replayed(
     kept = eqx.tree_at(
         lambda a: (a.stamps, a.clock),
         archive,
-        (jnp.where(when, drawn.stamps, archive.stamps), jnp.where(when, drawn.clock, archive.clock)),
+        (
+            jnp.where(when, drawn.stamps, archive.stamps),
+            jnp.where(when, drawn.clock, archive.clock),
+        ),
     )
     take = lambda leaves: trees.take(leaves, slots)  # noqa: E731
     return kept, Batch(

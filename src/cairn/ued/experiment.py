@@ -105,9 +105,7 @@ class Experiment:
     def compiled(self) -> Compiled:
         """The program for all seeds."""
         run = self.run
-        return compile_program(
-            self.program, seed=run.seed, seeds=run.seeds, cycles=run.log_every
-        )
+        return compile_program(self.program, seed=run.seed, seeds=run.seeds, cycles=run.log_every)
 
     def state_shape(self) -> PyTree:
         """Shapes and dtypes of the state of all seeds, for loading."""

@@ -35,9 +35,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     B = config.batch
     replay_now = parts.replay_coin(state, config)
     archive, old = parts.curate(problem, config, state, replay_now)
-    archive, new = segments.new(
-        archive, problem.env.space, parts.key_for(state, "search"), B
-    )
+    archive, new = segments.new(archive, problem.env.space, parts.key_for(state, "search"), B)
     batch = segments.join(new, old)
     key = parts.key_for(state, "rollout")
     trace = parts.play(problem, state.learner, batch.levels, key, config.steps_per_cycle)

@@ -21,9 +21,7 @@ from cairn.sampler import segments
 from cairn.sampler.segments import Batch
 from cairn.score import SCORES, Memory, Scored, episode_statistics, unseen
 
-ScoreName = Literal[
-    "positive-value-loss", "l1-value-loss", "one-step-td", "maxmc", "learnability"
-]
+ScoreName = Literal["positive-value-loss", "l1-value-loss", "one-step-td", "maxmc", "learnability"]
 
 
 @dataclass(frozen=True)
@@ -148,14 +146,11 @@ def curate(
 
 def spent(ledger: Ledger) -> Float[Array, ""]:
     """Environment steps for training, scoring and mutation; rounded as float32 rounds."""
-    limbs = ledger.training, ledger.scoring, ledger.mutation
-    value = lambda pair: pair[0].astype(jnp.float32) * 2.0**32 + pair[1].astype(jnp.float32)  # noqa: E731
-    return sum((value(pair) for pair in limbs), jnp.float32(0))
+    limbs = jnp.stack([ledger.training, ledger.scoring, ledger.mutation]).astype(jnp.float32)
+    return jnp.sum(limbs[:, 0]) * 2.0**32 + jnp.sum(limbs[:, 1])
 
 
-def play(
-    problem: Problem, learner: Any, levels: Level, key: Key[Array, ""], steps: int
-) -> Trace:
+def play(problem: Problem, learner: Any, levels: Level, key: Key[Array, ""], steps: int) -> Trace:
     """Roll out `levels`, one a column: an ended column restarts its own level."""
     turns = jax.tree.map(lambda leaf: leaf[None], levels)
     return play_turns(problem, learner, turns, key, steps)
@@ -192,9 +187,7 @@ def learn(
     return jax.lax.cond(when, update, lambda learner: (learner, zeros), state.learner)
 
 
-def spend(
-    ledger: Ledger, problem: Problem, trace: Trace, gradient: Bool[Array, ""]
-) -> Ledger:
+def spend(ledger: Ledger, problem: Problem, trace: Trace, gradient: Bool[Array, ""]) -> Ledger:
     """Enter a rollout: as training if it led to an update, else as scoring."""
     steps = trace.reward.size
     return ledger.add(

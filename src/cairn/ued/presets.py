@@ -37,9 +37,7 @@ _CPU = Preset(
     method="dr",
     # Structured mazes beside scattered walls: what is learned there carries over to corridors.
     maze=MappingProxyType({"generator": "mixed", "walls": 60}),
-    algorithm=MappingProxyType(
-        {"batch": 64, "turns": 4, "capacity": 1000, "minimum_fill": 0.25}
-    ),
+    algorithm=MappingProxyType({"batch": 64, "turns": 4, "capacity": 1000, "minimum_fill": 0.25}),
     student=MappingProxyType(
         {
             "hidden": 128,
@@ -55,9 +53,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType({"cpu": _CPU, "reference": _REF
 DEFAULT = "cpu"
 
 
-def experiment(
-    environment: str, *, method: str | None = None, preset: str = DEFAULT
-) -> Experiment:
+def experiment(environment: str, *, method: str | None = None, preset: str = DEFAULT) -> Experiment:
     """The experiment that `cairn train environment --method … --preset …` starts from.
 
     Raises ConfigError for a name that does not exist, saying which do.

@@ -75,9 +75,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     )
     fresh = config.batch - config.selected
     keys = jax.random.split(parts.key_for(state, "levels"), fresh)
-    chosen = jax.random.randint(
-        parts.key_for(state, "replay"), (config.selected,), 0, config.keep
-    )
+    chosen = jax.random.randint(parts.key_for(state, "replay"), (config.selected,), 0, config.keep)
     levels = trees.concatenate(
         [jax.vmap(problem.env.space.sample)(keys), trees.take(buffer.levels, chosen)]
     )

@@ -1,6 +1,6 @@
 import jax
-import numpy as np
 import maze_oracle as oracle
+import numpy as np
 import pytest
 
 from cairn.core.errors import ConfigError

@@ -1,7 +1,7 @@
 import jax
 import jax.numpy as jnp
-import numpy as np
 import maze_oracle as oracle
+import numpy as np
 import pytest
 
 from cairn.envs.maze import generate, solve
