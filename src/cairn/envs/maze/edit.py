@@ -25,7 +25,8 @@ def move_goal_flip_walls(key: Key[Array, ""], level: MazeLevel, edits: int) -> M
 
     Source: minimax `move_goal_flip_walls`, 20 edits; JaxUED's `make_level_mutator_minimax`, 5.
     """
-    _check(edits)
+    if _nothing_to_do(edits):
+        return level
     shape = level.walls.shape
 
     def edit(_: Int[Array, ""], carry: tuple[Key[Array, ""], MazeLevel]):
@@ -72,8 +73,7 @@ class _Board(NamedTuple):
 
 
 def _rewrite(key: Key[Array, ""], level: MazeLevel, edits: int, choices: int) -> MazeLevel:
-    _check(edits)
-    if edits == 0:
+    if _nothing_to_do(edits):
         return level
     cell_key, choice_key, heading_key, goal_key, agent_key = jax.random.split(key, 5)
     shape = level.walls.shape
@@ -126,6 +126,7 @@ def _elsewhere(
     return random_cell(key, jnp.where(free.any(), free, ~taken))
 
 
-def _check(edits: int) -> None:
+def _nothing_to_do(edits: int) -> bool:
     if edits < 0:
         raise ConfigError(f"A level is edited 0 times or more, got edits={edits}.")
+    return edits == 0
