@@ -94,10 +94,9 @@ def test_rewriting_cells_equals_a_plain_loop_over_the_same_draws(operator):
     children = jax.tree.map(np.asarray, edited(operator, key, level))
     displaced = 0
     for i, child_key in enumerate(jax.random.split(key, BATCH)):
-        cell_key, choice_key, heading_key, _, _ = jax.random.split(child_key, 5)
-        cells = jax.random.randint(cell_key, (EDITS,), 0, 12).tolist()
-        what = jax.random.randint(choice_key, (EDITS,), 0, choices).tolist()
-        headings = jax.random.randint(heading_key, (EDITS,), 0, 4).tolist()
+        chance = np.asarray(jax.random.uniform(child_key, (3 * EDITS + 2,)))[: 3 * EDITS]
+        counts = np.repeat(np.float32([12, choices, 4]), EDITS)
+        cells, what, headings = np.floor(chance * counts).astype(int).reshape(3, EDITS).tolist()
         walls, agent, goal, heading = np.asarray(level.walls).reshape(-1).copy(), 1, 10, 1
         seen = set()
         for cell, choice, turned in zip(cells, what, headings, strict=True):
