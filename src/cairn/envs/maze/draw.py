@@ -44,13 +44,13 @@ def draw(
     image = Image.new("RGB", (width * unit, height * unit), FLOOR)
     pen = ImageDraw.Draw(image)
     _draw_floor(pen, walls, unit)
-    _draw_goal(pen, np.asarray(level.goal) + 1, unit)
     if path is not None and len(path) > 1:
         _draw_path(pen, (np.asarray(path, float) + 1.5) * unit, unit)
+    _draw_goal(pen, np.asarray(level.goal) + 1, unit)
     place = np.asarray(level.agent if agent is None else agent) + 1
     way = int(level.heading) if heading is None else heading
     _draw_agent(pen, (place + 0.5) * unit, way, unit)
-    return np.asarray(image.resize((width * cell, height * cell), Image.Resampling.LANCZOS))
+    return np.asarray(image.reduce(_SMOOTH))
 
 
 def grid_of_images(
@@ -78,11 +78,14 @@ def grid_of_images(
     for i, image in enumerate(images):
         left = gap + (i % columns) * (width + gap)
         top = gap + (i // columns) * (height + band + gap)
+        corner = (
+            left + (width - image.shape[1]) // 2,
+            top + band + (height - image.shape[0]) // 2,
+        )
+        sheet.paste(Image.fromarray(image), corner)
         if titles is not None:
             title = _fit(titles[i], font, width)
-            pen.text((left + width / 2, top + band / 2 - 2), title, INK, font, anchor="mm")
-        free = ((width - image.shape[1]) // 2, (height - image.shape[0]) // 2)
-        sheet.paste(Image.fromarray(image), (left + free[0], top + band + free[1]))
+            pen.text((left + width / 2, corner[1] - band / 2), title, INK, font, anchor="mm")
     return np.asarray(sheet)
 
 
@@ -97,7 +100,7 @@ def save_gif(
         )
     pictures = [Image.fromarray(frame) for frame in frames]
     # One palette for all frames, made of the last: with one each, colours flicker.
-    palette = pictures[-1].quantize(64, dither=Image.Dither.NONE)
+    palette = pictures[-1].quantize(256, dither=Image.Dither.NONE)
     pictures = [p.quantize(palette=palette, dither=Image.Dither.NONE) for p in pictures]
     # GIF counts hundredths of a second.
     duration = max(2, round(100 / fps)) * 10
@@ -142,10 +145,10 @@ def _draw_agent(
     forward = HEADINGS[heading].astype(float)
     side = np.array([-forward[1], forward[0]])
     corners = [
-        centre + unit * (0.40 * forward),
-        centre + unit * (-0.32 * forward + 0.34 * side),
-        centre + unit * (-0.18 * forward),
-        centre + unit * (-0.32 * forward - 0.34 * side),
+        centre + unit * (0.44 * forward),
+        centre + unit * (-0.36 * forward + 0.38 * side),
+        centre + unit * (-0.20 * forward),
+        centre + unit * (-0.36 * forward - 0.38 * side),
     ]
     pen.polygon([tuple(corner) for corner in corners], AGENT)
 

@@ -20,7 +20,8 @@ from cairn.core.errors import LevelError
 from cairn.envs.maze import solve
 from cairn.envs.maze.level import MazeLevel
 
-FREE, WALL, AGENT_SIGNS, GOAL = ".", "#", ">v<^", "G"
+# The agent's sign shows its heading: east, south, west, north.
+FREE, WALL, AGENT, GOAL = ".", "#", ">v<^", "G"
 HEADING_NAMES = ("east", "south", "west", "north")
 
 _FIELDS = {"name", "rows", "agent", "heading", "goal"}
@@ -78,7 +79,7 @@ def to_text(level: MazeLevel) -> str:
     """The maze as a drawing: `.` free, `#` wall, `>v<^` the agent and where it looks, `G` goal."""
     signs = np.where(np.asarray(level.walls), WALL, FREE)
     (x, y), (u, v) = np.asarray(level.agent), np.asarray(level.goal)
-    signs[y, x] = AGENT_SIGNS[int(level.heading)]
+    signs[y, x] = AGENT[int(level.heading)]
     signs[v, u] = GOAL
     return "\n".join("".join(row) for row in signs)
 
@@ -89,17 +90,17 @@ def from_text(text: str) -> MazeLevel:
     Indentation and empty lines around the drawing are ignored. Raises LevelError if it is no maze.
     """
     rows = [line.strip() for line in text.strip().splitlines()]
-    _check_rows(rows, "text", FREE + WALL + AGENT_SIGNS + GOAL)
+    _check_rows(rows, "text", FREE + WALL + AGENT + GOAL)
     cells = [(sign, x, y) for y, row in enumerate(rows) for x, sign in enumerate(row)]
-    agents = [cell for cell in cells if cell[0] in AGENT_SIGNS]
+    agents = [cell for cell in cells if cell[0] in AGENT]
     goals = [cell for cell in cells if cell[0] == GOAL]
     if len(agents) != 1 or len(goals) != 1:
         raise LevelError(
-            f"text: expected one agent ({' '.join(AGENT_SIGNS)}) and one goal ({GOAL}), "
+            f"text: expected one agent ({' '.join(AGENT)}) and one goal ({GOAL}), "
             f"got {len(agents)} and {len(goals)}."
         )
     (sign, *agent), (_, *goal) = agents[0], goals[0]
-    return _level(rows, agent, AGENT_SIGNS.index(sign), goal)
+    return _level(rows, agent, AGENT.index(sign), goal)
 
 
 def describe(level: MazeLevel) -> dict[str, Any]:
@@ -143,8 +144,12 @@ def _entry(entry: Any, where: str, index: int) -> NamedLevel:
 
 def _level(rows: list[str], agent: list[int], heading: int, goal: list[int]) -> MazeLevel:
     walls = np.array([[sign == WALL for sign in row] for row in rows])
-    cell = lambda xy: jnp.asarray(np.array(xy, np.int32))  # noqa: E731
-    return MazeLevel(jnp.asarray(walls), cell(agent), jnp.int32(heading), cell(goal))
+    return MazeLevel(
+        jnp.asarray(walls),
+        jnp.asarray(np.array(agent, np.int32)),
+        jnp.int32(heading),
+        jnp.asarray(np.array(goal, np.int32)),
+    )
 
 
 def _check_rows(rows: Any, where: str, signs: str) -> None:
