@@ -10,7 +10,8 @@ from cairn.envs.maze import families
 from cairn.envs.maze.families import FAMILIES
 
 LEVELS = 200
-SMALL = [name for name in FAMILIES if name != "PerfectMazeXL"]
+# One perfect maze stands for the three: they differ in size only.
+SMALL = ["FourRooms", "Crossing", "PerfectMaze"]
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +31,12 @@ def test_levels_are_valid_of_the_stated_size_and_solvable(drawn, name):
         assert tuple(levels.goal[i].tolist()) in reached
         if name != "Crossing":  # where the rooms beside the way may be cut off
             assert len(reached) == (~walls[i]).sum()
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_has_the_size_it_states(name):
+    shape = jax.eval_shape(FAMILIES[name].sample, jax.random.key(0)).walls.shape
+    assert shape == (FAMILIES[name].size,) * 2
 
 
 def test_step_limits_are_those_of_minimax():
@@ -74,9 +81,8 @@ def test_crossing_has_exactly_five_walls_with_one_opening_each_and_fixed_ends(dr
     assert (abs(share - 5 / 8) < 4 * np.sqrt(15 / 64 / LEVELS)).all()
 
 
-@pytest.mark.parametrize("name", ["PerfectMaze", "PerfectMazeMedium"])
-def test_perfect_mazes_are_spanning_trees_of_the_even_cells(drawn, name):
-    walls = np.asarray(drawn[name].walls)
+def test_perfect_mazes_are_spanning_trees_of_the_even_cells(drawn):
+    walls = np.asarray(drawn["PerfectMaze"].walls)
     assert not walls[:, ::2, ::2].any() and walls[:, 1::2, 1::2].all()
     edges = (~walls[:, 1:] & ~walls[:, :-1]).sum((1, 2)) + (
         ~walls[:, :, 1:] & ~walls[:, :, :-1]

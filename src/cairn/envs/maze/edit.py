@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from cairn.core.errors import ConfigError
-from cairn.envs.maze.cells import at, cell_of, random_cell
+from cairn.envs.maze.cells import at, below, cell_of, random_cell
 from cairn.envs.maze.level import MazeLevel
 
 _WALL, _CLEAR, _GOAL, _AGENT = range(4)
@@ -25,22 +25,23 @@ def move_goal_flip_walls(key: Key[Array, ""], level: MazeLevel, edits: int) -> M
 
     Source: minimax `move_goal_flip_walls`, 20 edits; JaxUED's `make_level_mutator_minimax`, 5.
     """
-    _check(edits)
+    if _nothing_to_do(edits):
+        return level
     shape = level.walls.shape
 
-    def edit(_: Int[Array, ""], carry: tuple[Key[Array, ""], MazeLevel]):
-        key, level = carry
-        key, choice_key, cell_key = jax.random.split(key, 3)
-        choice = jax.random.randint(choice_key, (), 0, 3)
+    chance = jax.random.uniform(key, (edits, 2), jnp.float32)
+
+    def edit(index: Int[Array, ""], level: MazeLevel) -> MazeLevel:
+        choice = below(chance[index, 0], 3)
         occupied = at(level.agent, shape) | at(level.goal, shape)
         candidates = ~occupied & ((choice == 1) | ~level.walls)
-        cell = random_cell(cell_key, candidates)
+        cell = random_cell(chance[index, 1], candidates)
         possible = candidates.any()
         flip = (choice == 1) & possible & at(cell, shape)
         goal = jnp.where((choice == 2) & possible, cell, level.goal)
-        return key, level._replace(walls=level.walls ^ flip, goal=goal)
+        return level._replace(walls=level.walls ^ flip, goal=goal)
 
-    return jax.lax.fori_loop(0, edits, edit, (key, level))[1]
+    return jax.lax.fori_loop(0, edits, edit, level)
 
 
 def walls_none_goal(key: Key[Array, ""], level: MazeLevel, edits: int) -> MazeLevel:
@@ -72,14 +73,13 @@ class _Board(NamedTuple):
 
 
 def _rewrite(key: Key[Array, ""], level: MazeLevel, edits: int, choices: int) -> MazeLevel:
-    _check(edits)
-    if edits == 0:
+    if _nothing_to_do(edits):
         return level
-    cell_key, choice_key, heading_key, goal_key, agent_key = jax.random.split(key, 5)
+    chance = jax.random.uniform(key, (3 * edits + 2,), jnp.float32)
     shape = level.walls.shape
-    cells = jax.random.randint(cell_key, (edits,), 0, level.walls.size)
-    choice = jax.random.randint(choice_key, (edits,), 0, choices)
-    headings = jax.random.randint(heading_key, (edits,), 0, 4, jnp.int32)
+    cells = below(chance[:edits], level.walls.size)
+    choice = below(chance[edits : 2 * edits], choices)
+    headings = below(chance[2 * edits : 3 * edits], 4)
     earlier = jnp.tril(jnp.ones((edits, edits), bool), -1)
     repeated = (earlier & (cells[:, None] == cells[None, :])).any(axis=1)
 
@@ -91,9 +91,9 @@ def _rewrite(key: Key[Array, ""], level: MazeLevel, edits: int, choices: int) ->
     board = _Board(level, jnp.array(True), jnp.array(True))
     level, has_agent, has_goal = jax.lax.fori_loop(0, edits, edit, board)
     taken = at(level.agent, shape) & has_agent
-    goal = jnp.where(has_goal, level.goal, _elsewhere(goal_key, level.walls, taken))
+    goal = jnp.where(has_goal, level.goal, _elsewhere(chance[-2], level.walls, taken))
     taken = at(goal, shape)
-    agent = jnp.where(has_agent, level.agent, _elsewhere(agent_key, level.walls, taken))
+    agent = jnp.where(has_agent, level.agent, _elsewhere(chance[-1], level.walls, taken))
     walls = level.walls & ~at(goal, shape) & ~at(agent, shape)
     return MazeLevel(walls, agent, level.heading, goal)
 
@@ -119,13 +119,14 @@ def _write(
 
 
 def _elsewhere(
-    key: Key[Array, ""], walls: Bool[Array, "height width"], taken: Bool[Array, "height width"]
+    chance: Float[Array, ""], walls: Bool[Array, "height width"], taken: Bool[Array, "height width"]
 ) -> Int[Array, "2"]:
     """A random free cell; if walls fill the maze, any cell (the caller tears the wall down)."""
     free = ~walls & ~taken
-    return random_cell(key, jnp.where(free.any(), free, ~taken))
+    return random_cell(chance, jnp.where(free.any(), free, ~taken))
 
 
-def _check(edits: int) -> None:
+def _nothing_to_do(edits: int) -> bool:
     if edits < 0:
         raise ConfigError(f"A level is edited 0 times or more, got edits={edits}.")
+    return edits == 0

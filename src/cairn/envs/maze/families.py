@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Key
 
 from cairn.core.errors import ConfigError
-from cairn.envs.maze.cells import at, column_numbers, row_numbers
+from cairn.envs.maze.cells import at, below, column_numbers, row_numbers
 from cairn.envs.maze.generate import place
 from cairn.envs.maze.level import EAST, MazeLevel
 from cairn.envs.maze.structured import lattice_walls, spanning_tree
@@ -37,7 +37,7 @@ def four_rooms(key: Key[Array, ""], *, size: int = 17) -> MazeLevel:
     door_key, place_key = jax.random.split(key)
     middle = size // 2
     # A door in the west, east, north and south arm of the cross.
-    doors = jax.random.randint(door_key, (4,), 0, middle)
+    doors = below(jax.random.uniform(door_key, (4,), jnp.float32), middle)
     doors = doors + jnp.array([0, middle + 1, 0, middle + 1], jnp.int32)
     y, x = row_numbers((size, size)), column_numbers((size, size))
     row = (y == middle) & (x != doors[0]) & (x != doors[1])
@@ -82,6 +82,7 @@ def _cut_way(
     """Open each wall once, on a way through the rooms that never goes back, in a random order."""
     size = rows.shape[0]
     number = jnp.arange(size, dtype=jnp.int32)
+    chance = jax.random.uniform(key, (crossings, 3), jnp.float32)
 
     def after(last: Int[Array, ""], mask: Bool[Array, " size"]) -> Int[Array, ""]:
         return jnp.min(jnp.where(mask & (number > last), number, size))
@@ -91,15 +92,16 @@ def _cut_way(
         carry: tuple[Bool[Array, "size size"], Int[Array, ""], Int[Array, ""]],
     ) -> tuple[Bool[Array, "size size"], Int[Array, ""], Int[Array, ""]]:
         walls, row, column = carry
-        order_key, x_key, y_key = jax.random.split(jax.random.fold_in(key, step), 3)
         rows_left = jnp.sum(rows & (number > row), dtype=jnp.int32)
         left = rows_left + jnp.sum(columns & (number > column), dtype=jnp.int32)
         # Drawing by what is left makes every order of the walls equally likely.
-        down = jax.random.randint(order_key, (), 0, left) < rows_left
+        down = below(chance[step, 0], left) < rows_left
         next_row, next_column = after(row, rows), after(column, columns)
         # The room at hand lies between the walls just crossed and the next ones.
-        x = jnp.where(down, jax.random.randint(x_key, (), column + 1, next_column), next_column)
-        y = jnp.where(down, next_row, jax.random.randint(y_key, (), row + 1, next_row))
+        inner_column = column + 1 + below(chance[step, 1], next_column - column - 1)
+        inner_row = row + 1 + below(chance[step, 2], next_row - row - 1)
+        x = jnp.where(down, inner_column, next_column)
+        y = jnp.where(down, next_row, inner_row)
         walls = walls & ~at(jnp.stack([x, y]), walls.shape)
         return walls, jnp.where(down, next_row, row), jnp.where(down, column, next_column)
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Key
 
 from cairn.core.errors import ConfigError
-from cairn.envs.maze.cells import at, cell_of, random_cell
+from cairn.envs.maze.cells import at, below, cell_of, random_cell
 from cairn.envs.maze.level import MazeLevel
 
 Generator = Callable[[Key[Array, ""]], MazeLevel]
@@ -22,11 +22,10 @@ def place(key: Key[Array, ""], walls: Bool[Array, "height width"]) -> MazeLevel:
 
     `walls` must leave two free cells or more.
     """
-    agent_key, heading_key, goal_key = jax.random.split(key, 3)
-    agent = random_cell(agent_key, ~walls)
-    goal = random_cell(goal_key, ~walls & ~at(agent, walls.shape))
-    heading = jax.random.randint(heading_key, (), 0, 4, jnp.int32)
-    return MazeLevel(walls, agent, heading, goal)
+    chance = jax.random.uniform(key, (3,), jnp.float32)
+    agent = random_cell(chance[0], ~walls)
+    goal = random_cell(chance[1], ~walls & ~at(agent, walls.shape))
+    return MazeLevel(walls, agent, below(chance[2], 4), goal)
 
 
 def empty_room(key: Key[Array, ""], *, height: int = 13, width: int = 13) -> MazeLevel:
@@ -47,7 +46,7 @@ def random_walls(
     walls_key, place_key = jax.random.split(key)
     cells = height * width
     if replace:
-        drawn = jax.random.randint(walls_key, (walls,), 0, cells)
+        drawn = below(jax.random.uniform(walls_key, (walls,), jnp.float32), cells)
         grid = jnp.zeros(cells, bool).at[drawn].set(True)
     else:
         grid = jax.random.permutation(walls_key, cells) < walls
@@ -60,7 +59,7 @@ def uniform_walls(
     """n ~ U{0, ..., max_walls - 1} distinct walls: minimax `sample_n_walls`, the ACCEL setting."""
     check_room(height, width, walls=max_walls)
     count_key, walls_key, place_key = jax.random.split(key, 3)
-    count = jax.random.randint(count_key, (), 0, max_walls)
+    count = below(jax.random.uniform(count_key, dtype=jnp.float32), max_walls)
     grid = jax.random.permutation(walls_key, height * width) < count
     return place(place_key, grid.reshape(height, width))
 
@@ -81,9 +80,9 @@ def dcd_teacher(
     floor(cell / cells * walls). If that is none, the same action already places the goal.
     """
     check_room(height, width, walls=walls)
-    action_key, heading_key, other_key = jax.random.split(key, 3)
     shape, cells = (height, width), height * width
-    actions = jax.random.randint(action_key, (walls + 2,), 0, cells)
+    chance = jax.random.uniform(key, (walls + 4,), jnp.float32)
+    actions = below(chance[2:], cells)
     budget = actions[0] * walls // cells if variable else jnp.int32(walls)
     # An index past the end is dropped by the scatter: that wall is never built.
     drawn = jnp.where(jnp.arange(walls + 2) < budget, actions, cells)
@@ -91,9 +90,9 @@ def dcd_teacher(
     goal = cell_of(actions[budget], width)
     agent = cell_of(actions[budget + 1], width)
     grid = grid & ~at(goal, shape)
-    elsewhere = random_cell(other_key, ~grid & ~at(goal, shape))
+    elsewhere = random_cell(chance[0], ~grid & ~at(goal, shape))
     agent = jnp.where((agent == goal).all(), elsewhere, agent)
-    heading = jax.random.randint(heading_key, (), 0, 4, jnp.int32)
+    heading = below(chance[1], 4)
     return MazeLevel(grid & ~at(agent, shape), agent, heading, goal)
 
 
@@ -112,7 +111,8 @@ def dcd_reset_random(
     check_room(height, width, walls=walls)
     place_key, count_key, walls_key = jax.random.split(key, 3)
     level = place(place_key, jnp.zeros((height, width), bool))
-    count = jax.random.randint(count_key, (), 0, walls) if variable else jnp.int32(walls // 2)
+    chance = jax.random.uniform(count_key, dtype=jnp.float32)
+    count = below(chance, walls) if variable else jnp.int32(walls // 2)
     shape = (height, width)
     taken = at(level.goal, shape) | at(level.agent, shape)
     order = jax.random.permutation(walls_key, height * width).reshape(shape)

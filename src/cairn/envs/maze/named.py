@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Int, Key
+from jaxtyping import Array, Bool, Key
 
 from cairn.core.errors import ConfigError
+from cairn.envs.maze.cells import below
 from cairn.envs.maze.level import EAST, WEST, MazeLevel
 
 
@@ -95,9 +96,7 @@ def named(name: str, key: Key[Array, ""]) -> MazeLevel:
     if name not in NAMED:
         raise ConfigError(f"There is no maze {name!r}. The named mazes are {', '.join(NAMED)}.")
     maze = NAMED[name]
-    heading_key, goal_key = jax.random.split(key)
-    goal: Int[Array, 2] = jax.random.choice(goal_key, jnp.array(maze.goals, jnp.int32))
-    heading = jax.random.randint(heading_key, (), 0, 4, jnp.int32)
-    if maze.heading is not None:
-        heading = jnp.int32(maze.heading)
+    chance = jax.random.uniform(key, (2,), jnp.float32)
+    goal = jnp.array(maze.goals, jnp.int32)[below(chance[0], len(maze.goals))]
+    heading = below(chance[1], 4) if maze.heading is None else jnp.int32(maze.heading)
     return MazeLevel(jnp.asarray(maze.walls), jnp.array(maze.agent, jnp.int32), heading, goal)

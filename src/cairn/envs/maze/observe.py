@@ -9,7 +9,7 @@ outside the grid is wall.
 """
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, UInt8
 
 from cairn.envs.maze.rules import MazeState, load
 
@@ -48,7 +48,7 @@ def window(
 
 def image(
     state: MazeState, view: int, border: int, see_agent: bool, normalize: bool
-) -> Float[Array, "view view 3"] | Int[Array, "view view 3"]:
+) -> Float[Array, "view view 3"] | UInt8[Array, "view view 3"]:
     """The coded view; float32 in [0, 1] if `normalize`, else uint8."""
     walls, goal = window(state, view, border)
     kind = jnp.where(walls, WALL, jnp.where(goal, GOAL, EMPTY))

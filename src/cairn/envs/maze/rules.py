@@ -23,7 +23,7 @@ STRIDE = 16
 class MazeState(NamedTuple):
     """A maze being played."""
 
-    bits: UInt32[Array, "2*side words"]
+    bits: UInt32[Array, "lines words"]
     """First the rows of the bordered map (bit = x), then its columns (bit = y)."""
     agent: Int[Array, " 2"]
     heading: Int[Array, ""]
@@ -32,7 +32,7 @@ class MazeState(NamedTuple):
     """Steps taken so far in this episode."""
 
 
-def pack(walls: Bool[Array, "height width"], border: int) -> UInt32[Array, "2*side words"]:
+def pack(walls: Bool[Array, "height width"], border: int) -> UInt32[Array, "lines words"]:
     """Bit rows and bit columns of `walls` with `border` cells of wall on every side.
 
     Word k of a row holds the bits [16 k, 16 k + 32); up to 32 bits, one word is enough.

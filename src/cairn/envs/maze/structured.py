@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from cairn.core.errors import ConfigError
-from cairn.envs.maze.cells import ahead, column_numbers, row_numbers
+from cairn.envs.maze.cells import ahead, below, column_numbers, row_numbers
 from cairn.envs.maze.generate import place
 from cairn.envs.maze.level import MazeLevel
 
@@ -36,14 +36,15 @@ def braided(
         )
     if not 0 <= braid <= 1:
         raise ConfigError(f"braid must lie in [0, 1], got {braid}.")
-    parity_key, tree_key, share_key, open_key, place_key = jax.random.split(key, 5)
+    start_key, tree_key, open_key, place_key = jax.random.split(key, 4)
+    start = jax.random.uniform(start_key, (3,), jnp.float32)
     shape = ((height + 1) // 2, (width + 1) // 2)
-    parity = jax.random.randint(parity_key, (2,), 0, 2)
+    parity = below(start[:2], 2)
     inside = (2 * row_numbers(shape) + parity[0] < height) & (
         2 * column_numbers(shape) + parity[1] < width
     )
     east, south = spanning_tree(tree_key, inside)
-    share = braid * jax.random.uniform(share_key, dtype=jnp.float32)
+    share = braid * start[2]
     chance = jax.random.uniform(open_key, (2, *shape), jnp.float32)
     east = east | (inside & ahead(inside, 0) & (chance[0] < share))
     south = south | (inside & ahead(inside, 1) & (chance[1] < share))
@@ -66,11 +67,9 @@ def spanning_tree(
     unseen neighbour, which needs one iteration per cell and no stack.
     """
     shape = inside.shape
-    root_key, turn_key = jax.random.split(key)
-    chance = jax.random.uniform(turn_key, (inside.size,), jnp.float32)
+    chance = jax.random.uniform(key, (inside.size,), jnp.float32)
     rank = jnp.cumsum(inside.reshape(-1), dtype=jnp.int32).reshape(shape)
-    start = jax.random.randint(root_key, (), 1, jnp.max(rank) + 1)
-    root = inside & (rank == start)
+    root = inside & (rank == 1 + below(chance[-1], jnp.max(rank)))
     # When a cell was seen (0: not yet), and the way by which it was entered.
     seen = root.astype(jnp.int32)
     entered = jnp.where(root, _ROOT, _UNSEEN)
@@ -85,7 +84,7 @@ def spanning_tree(
         newest = jnp.max(jnp.where(ways.any(axis=0), seen, 0))
         here = (seen == newest) & (newest > 0)
         open_ways = jnp.cumsum((ways & here[None]).any(axis=(1, 2)), dtype=jnp.int32)
-        way = jnp.argmax(open_ways > _below(chance[step], open_ways[3]))
+        way = jnp.argmax(open_ways > below(chance[step], open_ways[3]))
         there = jnp.stack([ahead(here, (w + 2) % 4) & (way == w) for w in range(4)]).any(axis=0)
         return jnp.where(there, step + 2, seen), jnp.where(there, way, entered)
 
@@ -128,9 +127,9 @@ def rooms(
             "rooms needs a maze of 3x3 cells or more, splits of 1 or more and second_door in "
             f"[0, 1], got {height}x{width}, {splits} and {second_door}."
         )
-    parity_key, count_key, split_key, place_key = jax.random.split(key, 4)
-    parity = jax.random.randint(parity_key, (2,), 0, 2)
-    count = jax.random.randint(count_key, (), 1, splits + 1)
+    start_key, split_key, place_key = jax.random.split(key, 3)
+    start = jax.random.uniform(start_key, (3,), jnp.float32)
+    parity, count = below(start[:2], 2), 1 + below(start[2], splits)
     chance = jax.random.uniform(split_key, (splits, 6), jnp.float32)
     # Rooms as first and last row, first and last column; those not yet made are empty.
     whole = jnp.array([[0, height - 1, 0, width - 1]], jnp.int32)
@@ -144,7 +143,7 @@ def rooms(
         lines = _lines(boxes, parity)
         area = (boxes[:, 1] - boxes[:, 0] + 1) * (boxes[:, 3] - boxes[:, 2] + 1)
         area = jnp.cumsum(jnp.where(lines.sum(axis=1) > 0, area, 0))
-        room = jnp.argmax(area > _below(chance[step, 0], area[-1]))
+        room = jnp.argmax(area > below(chance[step, 0], area[-1]))
         cut = _cut(boxes[room], lines[room], parity, chance[step], second_door, walls.shape)
         go = (step < count) & (area[-1] > 0)
         divided = boxes.at[room].set(cut.near).at[step + 1].set(cut.far)
@@ -171,14 +170,14 @@ def _cut(
     """Divide `box` by one of its `lines` (how many are horizontal, vertical)."""
     weight = (lines * lines).astype(jnp.float32)
     horizontal = chance[1] * weight.sum() < weight[0]
-    line = _below(chance[5], jnp.where(horizontal, lines[0], lines[1]))
+    line = below(chance[5], jnp.where(horizontal, lines[0], lines[1]))
     # From here on as if the wall were horizontal; turned back at the end.
     low, high, start, stop = jnp.where(horizontal, box, jnp.roll(box, 2))
     parity = jnp.where(horizontal, parity, parity[::-1])
     line = low + 1 + (low + 1 + parity[0]) % 2 + 2 * line
     # Doors lie on the lines of the other parity.
     first_door = start + (start + parity[1] + 1) % 2
-    doors = first_door + 2 * _below(chance[2:4], (stop - first_door) // 2 + 1)
+    doors = first_door + 2 * below(chance[2:4], (stop - first_door) // 2 + 1)
     second = jnp.where(chance[4] < second_door, doors[1], doors[0])
     rows, columns = row_numbers(shape), column_numbers(shape)
     across = jnp.where(horizontal, rows == line, columns == line)
@@ -194,8 +193,3 @@ def _lines(boxes: Int[Array, "rooms 4"], parity: Int[Array, "2"]) -> Int[Array, 
     low, high = boxes[:, 0::2], boxes[:, 1::2]
     first = low + 1 + (low + 1 + parity[None]) % 2
     return jnp.maximum((high - 1 - first) // 2 + 1, 0)
-
-
-def _below(chance: Float[Array, "*n"], count: Int[Array, "..."]) -> Int[Array, "*n"]:
-    """A number in [0, count) out of one in [0, 1); 0 if there is none."""
-    return jnp.floor(chance * count.astype(jnp.float32)).astype(jnp.int32)
