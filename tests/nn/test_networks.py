@@ -74,7 +74,8 @@ def test_a_memory_carries_the_past_and_a_reset_ends_it():
         SPEC, 4, memory="lstm", hidden=8, head=6, filters=3, embedding=2, key=jax.random.key(2)
     )
     one = seen(jax.random.key(3), T, B)
-    other = jax.tree.map(lambda leaf, new: leaf.at[0].set(new[0]), one, seen(jax.random.key(4), T, B))
+    new = seen(jax.random.key(4), B)
+    other = jax.tree.map(lambda leaf, first: leaf.at[0].set(first), one, new)
     reset = jnp.zeros((T, B), bool).at[3, 0].set(True)
     differs = network.sequence(one, reset)[1] != network.sequence(other, reset)[1]
     assert differs[:3].all() and differs[3:, 1:].all()
