@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from cairn.core.errors import ConfigError
 from cairn.envs.protocol import Category, Image, Vector
 from cairn.nn.actor_critic import ActorCritic
 from cairn.nn.encoder import Encoder
@@ -52,6 +53,11 @@ def test_the_encoder_is_a_convolution_an_embedding_and_a_copy():
     assert got.shape == (7, encoder.size) == (7, 3 * 2 * 6 + 5 + 2)
     wanted = jnp.concatenate([image, heading, observation.speed], axis=1)
     np.testing.assert_allclose(got, wanted, atol=1e-5)
+
+
+def test_an_image_too_small_for_the_convolution_is_refused():
+    with pytest.raises(ConfigError, match=r"3x3 convolution needs images .* got 1x5"):
+        Encoder(Image((1, 5, 3)), filters=2, embedding=2, key=jax.random.key(0))
 
 
 @pytest.mark.parametrize("memory", ["lstm", "none"])

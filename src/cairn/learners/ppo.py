@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
+from cairn.core import checks
 from cairn.core.returns import gae
 from cairn.core.trace import Trace
 from cairn.learners.protocol import Acted
@@ -59,6 +60,13 @@ class PPOConfig:
     bootstrap_time_limit: bool = False
     """Value the state an episode was truncated at, instead of counting the time limit as an end.
     Off, as in minimax and JaxUED: in the maze the reward itself depends on the time left."""
+
+    def __post_init__(self) -> None:
+        sizes = "hidden", "head", "filters", "embedding", "epochs", "minibatches"
+        checks.at_least(self, 1, *sizes)
+        checks.share(self, "gamma", "gae_lambda")
+        checks.positive(self, "clip", "max_gradient_norm")
+        checks.not_negative(self, "learning_rate", "value_weight", "entropy_weight")
 
 
 class PPOState(eqx.Module):

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 
+from cairn.core.errors import ConfigError
 from cairn.envs.protocol import Category, Image, Vector
 
 Spec = Image | Vector | Category
@@ -32,6 +33,12 @@ class Encoder(eqx.Module):
     def __init__(self, spec: PyTree, *, filters: int, embedding: int, key: Key[Array, ""]):
         """Convolutions start orthogonal with gain √2, embeddings LeCun-normal."""
         self.specs = tuple(jax.tree.leaves(spec, is_leaf=_is_spec))
+        for part in self.specs:
+            if isinstance(part, Image) and min(part.shape[:2]) < KERNEL:
+                raise ConfigError(
+                    f"The student's {KERNEL}x{KERNEL} convolution needs images at least that "
+                    f"large, got {part.shape[0]}x{part.shape[1]}. Widen the view."
+                )
         self.weights, self.biases = [], []
         for part, part_key in zip(self.specs, jax.random.split(key, len(self.specs)), strict=True):
             weight, bias = _initial(part, filters, embedding, part_key)

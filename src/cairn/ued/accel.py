@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Key
 
 from cairn.archive.replay import Replay
+from cairn.core import checks
 from cairn.core.trace import Trace
 from cairn.sampler import segments
 from cairn.sampler.segments import Batch
@@ -33,6 +34,10 @@ class Config(CurationConfig):
     lowest mean return, each B/4 times (DCD)."""
     mutation_probability: float = 1.0
     """Chance of a replay cycle to be followed by edits."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checks.share(self, "mutation_probability")
 
 
 def init(problem: Problem, config: Config, key: Key[Array, ""]) -> State:

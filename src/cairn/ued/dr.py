@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import jax
 from jaxtyping import Array, Key
 
+from cairn.core import checks
 from cairn.ued import parts
 from cairn.ued.parts import CycleConfig, Problem, Report, State
 
@@ -20,6 +21,10 @@ class Config(CycleConfig):
 
     turns: int = 1
     """Fresh levels per column and rollout; a column goes on with the next when an episode ends."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checks.at_least(self, 1, "turns")
 
 
 def init(problem: Problem, config: Config, key: Key[Array, ""]) -> State:

@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree, UInt32
 
 from cairn.archive import replay
 from cairn.archive.replay import Inserted, Replay, ReplayConfig, warm
-from cairn.core.errors import ConfigError
+from cairn.core import checks
 from cairn.core.keys import stream
 from cairn.core.ledger import Ledger
 from cairn.core.trace import Trace
@@ -33,6 +33,9 @@ class CycleConfig:
     steps_per_cycle: int = 256
     """T, environment steps of each column in one rollout."""
 
+    def __post_init__(self) -> None:
+        checks.at_least(self, 1, "batch", "steps_per_cycle")
+
 
 @dataclass(frozen=True)
 class CurationConfig(CycleConfig, ReplayConfig):
@@ -44,11 +47,9 @@ class CurationConfig(CycleConfig, ReplayConfig):
     """Chance of a cycle to replay, once the archive is warm. JaxUED 0.8, minimax and DCD 0.5."""
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 <= self.replay_probability <= 1:
-            raise ConfigError(
-                f"replay_probability must lie in [0, 1], got {self.replay_probability}."
-            )
+        CycleConfig.__post_init__(self)
+        ReplayConfig.__post_init__(self)
+        checks.share(self, "replay_probability")
 
 
 class Problem(NamedTuple):
@@ -120,7 +121,7 @@ def key_for(state: State, name: str) -> Key[Array, ""]:
 
 def progress(state: State, problem: Problem) -> Float[Array, ""]:
     """How much of the run is behind, in [0, 1], by the environment steps spent."""
-    return jnp.minimum(spent(state.ledger) / problem.steps, 1.0)
+    return jnp.minimum(spent(state.ledger) / float(problem.steps), 1.0)
 
 
 def replay_coin(state: State, config: CurationConfig) -> Bool[Array, ""]:

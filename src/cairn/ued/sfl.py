@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
-from cairn.core import trees
+from cairn.core import checks, trees
 from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
 from cairn.core.trace import Trace
@@ -45,6 +45,10 @@ class Config(CycleConfig):
     """Columns of a batch drawn from the buffer; the others are new levels."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        checks.at_least(
+            self, 1, "refresh", "candidates", "candidate_batches", "scoring_steps", "keep"
+        )
         if self.keep > self.candidates * self.candidate_batches:
             raise ConfigError(
                 f"keep must not exceed candidates x candidate_batches = "
