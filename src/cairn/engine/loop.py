@@ -71,6 +71,7 @@ def run(
     lineage = _lineage(directory, level, sources)
     hashed = config_hash(directory.config)
     started, chunk = time.monotonic(), _chunks(directory)
+    saved = chunk
     done = _spent(state) >= schedule.steps
     with _interrupts() as interrupted:
         while not done and not interrupted.is_set():
@@ -89,9 +90,13 @@ def run(
                 line, {"cycle": line["cycle"], "seconds": seconds, "steps_per_second": rate}
             )
             _append_events(lineage, state, report.events)
-            if done or chunk % schedule.checkpoint_every == 0 or interrupted.is_set():
+            if done or chunk % schedule.checkpoint_every == 0:
                 save(directory, state, hashed, chunk)
+                saved = chunk
             show(Status(line, spent, schedule.steps, time.monotonic() - started, rate))
+        # Asked to stop, at whatever moment: nothing that was done may be lost.
+        if saved != chunk:
+            save(directory, state, hashed, chunk)
     return state, done
 
 
