@@ -101,7 +101,9 @@ def history(method: str) -> list[Cycle]:
     """`CYCLES` cycles of the tiny run of `method`."""
     counter = Counter()
     program = experiment(method, Counted(MAZE, counter)).program
-    state, step = program.init(jax.random.key(1)), jax.jit(program.step)
+    state = program.init(jax.random.key(1))
+    # Unoptimised: these runs are short, and compiling them is what takes time.
+    step = jax.jit(program.step).lower(state).compile({"xla_backend_optimization_level": 0})
     cycles = []
     for _ in range(CYCLES):
         before, counter.steps = state, 0
