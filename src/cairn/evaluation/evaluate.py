@@ -52,20 +52,23 @@ def evaluate(
     learner_states: PyTree,
     suites: Sequence[Suite],
     *,
+    seeds: int = 1,
     attempts: int = 20,
     seed: int = 0,
     advance: Advance = lambda suite, behind, total: None,
 ) -> dict[str, Outcome]:
     """Play every level of `suites` `attempts` times with sampled actions.
 
-    Every array of `learner_states` has a leading axis of trained seeds. `seed` fixes all draws.
-    Raises ConfigError if there is nothing to attempt.
+    Every array of `learner_states` has a leading axis of `seeds` trained agents. `seed` fixes all
+    draws. Raises ConfigError for numbers that cannot be.
     """
     if attempts < 1:
         raise ConfigError(f"attempts must be at least 1 for each level, got {attempts}.")
+    if not 0 <= seed < 2**32:
+        raise ConfigError(f"seed must lie in [0, 2^32), got {seed}.")
     root = jax.random.key(seed)
     return {
-        suite.name: _suite(learner, learner_states, suite, attempts, root, advance)
+        suite.name: _suite(learner, learner_states, seeds, suite, attempts, root, advance)
         for suite in suites
     }
 
@@ -84,16 +87,15 @@ def draw_variants(
 def _suite(
     learner: Learner,
     learner_states: PyTree,
+    seeds: int,
     suite: Suite,
     attempts: int,
     root: Key[Array, ""],
     advance: Advance,
 ) -> Outcome:
-    seeds = jax.tree.leaves(learner_states)[0].shape[0] if jax.tree.leaves(learner_states) else 1
     shape = (len(suite.levels), attempts)
     variant = draw_variants(suite, stream(root, f"variants of {suite.name}"), attempts)
     total = seeds * variant.size
-    columns = min(COLUMNS, variant.size)
     rows, steps = [], 0
     for seed in range(seeds):
         state = jax.tree.map(lambda leaf, seed=seed: leaf[seed], learner_states)
@@ -101,7 +103,7 @@ def _suite(
         parts = []
         for start in range(0, variant.size, CHUNK):
             part = variant.reshape(-1)[start : start + CHUNK]
-            result = _chunk(learner, state, suite, part, key, start, columns)
+            result = _chunk(learner, state, suite, part, key, start)
             steps += int(result.steps)
             parts.append([np.asarray(field)[: len(part)] for field in result[:3]])
             advance(suite.name, seed * variant.size + start + len(part), total)
@@ -117,7 +119,6 @@ def _chunk(
     variant: Int[np.ndarray, " attempts"],
     key: Key[Array, ""],
     start: int,
-    columns: int,
 ) -> Any:
     """Play one chunk, filled up with attempts that are never begun: one shape, one program."""
     filled = np.pad(variant, (0, CHUNK - len(variant)), mode="edge")
@@ -125,4 +126,4 @@ def _chunk(
     numbers = jnp.arange(start, start + CHUNK, dtype=jnp.uint32)
     keys = jax.vmap(lambda number: jax.random.fold_in(key, number))(numbers)
     count = jnp.int32(len(variant))
-    return _play(suite.env, learner, state, levels, keys, count, columns=columns)
+    return _play(suite.env, learner, state, levels, keys, count, columns=COLUMNS)
