@@ -8,10 +8,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from cairn.core.errors import ConfigError, suggest
+from cairn.envs.cartpole import CartPole
 from cairn.envs.maze.env import Maze
 from cairn.envs.protocol import Environment
 
-ENVIRONMENTS: Mapping[str, type[Environment]] = MappingProxyType({"maze": Maze})
+ENVIRONMENTS: Mapping[str, type[Environment]] = MappingProxyType(
+    {"maze": Maze, "cartpole": CartPole}
+)
 """An environment's own fields are its config: `cairn train` makes a flag of each."""
 
 

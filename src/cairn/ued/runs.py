@@ -219,6 +219,8 @@ def load(path: Path | str, seed: int | None = None) -> Policy:
 
 def _for(run: Run, suites: Sequence[Suite], full: bool, seed: int) -> list[Suite]:
     """The same levels, played through this run's own environment (it may see them otherwise)."""
+    if all(suite.env == run.experiment.env for suite in suites):
+        return list(suites)
     own = choose_suites(
         run.experiment.env, [s.name for s in suites], None, full=full, seed=seed
     )

@@ -17,7 +17,7 @@ from cairn.core.rundir import RunDir, config_hash
 from cairn.engine import loop
 from cairn.engine.compiled import Compiled
 from cairn.engine.loop import Schedule, Status
-from cairn.evaluation.attempts import attempt
+from cairn.evaluation.during import during
 from cairn.sampler.segments import SOURCES
 from cairn.ued import presets
 from cairn.ued.experiment import Experiment
@@ -123,7 +123,7 @@ def _advance(
         state=state,
         sources=SOURCES,
         level=_level(experiment),
-        evaluate=during(experiment),
+        evaluate=during(experiment.env, experiment.learner),
         show=show,
     )
     return Outcome(run, state, done)
@@ -157,20 +157,3 @@ _MISFIT = (
 
 def _level(experiment: Experiment) -> Any:
     return jax.eval_shape(experiment.env.space.sample, jax.random.key(0))
-
-
-def during(experiment: Experiment) -> Any:
-    """Stand-in until cairn.evaluation has its own."""
-    env, learner, seeds = experiment.env, experiment.learner, experiment.run.seeds
-    levels = jax.vmap(env.space.sample)(jax.random.split(jax.random.key(7), 16))
-
-    @jax.jit
-    def one(learner_state: Any) -> Any:
-        return attempt(env, learner, learner_state, levels, jax.random.key(8), env.max_steps)
-
-    def evaluate(state: Any) -> tuple[dict[str, Any], Any]:
-        rows = [one(jax.tree.map(lambda x, i=i: x[i], state.learner)) for i in range(seeds)]
-        figures = {"random": {"solve_rate": [float(r.solved.mean()) for r in rows]}}
-        return figures, [int(r.steps) for r in rows]
-
-    return evaluate
