@@ -145,7 +145,7 @@ class PPO(eqx.Module):
         (_, metrics), gradient = eqx.filter_value_and_grad(loss, has_aux=True)(
             state.network, part, self.config
         )
-        norm = optax.global_norm(gradient)
+        norm = optax.tree.norm(gradient)
         scale = jnp.minimum(1.0, self.config.max_gradient_norm / jnp.maximum(norm, 1e-8))
         gradient = jax.tree.map(lambda g: g * scale, gradient)
         # Optax mixes Python and array scalars of other types inside.

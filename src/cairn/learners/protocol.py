@@ -1,6 +1,6 @@
 """What the engine asks of a learner."""
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
@@ -16,6 +16,7 @@ class Acted(NamedTuple):
     memory: PyTree
 
 
+@runtime_checkable  # tests check types while they run
 class Learner(Protocol):
     """A learner is pure: its state goes in and comes out. A frozen model's update is identity."""
 
