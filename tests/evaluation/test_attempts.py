@@ -117,8 +117,6 @@ class Guided(Maze):
         return best_action(state[1], state[0].agent, state[0].heading)
 
 
-
-
 class Obedient(RandomPolicy):
     """Does what it sees."""
 
@@ -133,7 +131,9 @@ def test_the_shortest_way_solves_all_ten_mazes_and_is_paid_for_its_length():
     assert outcome.solved.all()
     returns = 1 - 0.9 * outcome.length / 250
     np.testing.assert_allclose(outcome.episode_return, returns, rtol=1e-6)
-    actions = np.asarray(jax.jit(jax.vmap(optimal_actions))(jax.tree.map(jnp.asarray, suite.variants)))
+    actions = np.asarray(
+        jax.jit(jax.vmap(optimal_actions))(jax.tree.map(jnp.asarray, suite.variants))
+    )
     for index, name in enumerate(suite.levels):
         own = set(actions[suite.owner == index].tolist())
         assert set(outcome.length[0, index].tolist()) <= own, name

@@ -3,12 +3,15 @@
 import json
 import shutil
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from rich.console import Console
 
 import cairn
+from cairn.cli.compare import show
 from cairn.cli.main import run as command
 from cairn.core import checkpoint
 from cairn.core.errors import ConfigError, RunError
@@ -141,16 +144,11 @@ def test_a_run_compared_with_its_copy_differs_by_nothing(path, levels, capsys, t
 
 def test_unequal_spend_is_said_and_compared_at_equal_steps(path, capsys, tmp_path):
     run = open_run(path)
-    more = run.state.ledger
-    more = jax.vmap(lambda ledger: ledger.add(training=64))(more)
-    longer = run._replace(state=type(run.state)(**{**vars(run.state), "ledger": more}))
+    more = jax.vmap(lambda ledger: ledger.add(training=64))(run.state.ledger)
+    longer = run._replace(state=eqx.tree_at(lambda state: state.ledger, run.state, more))
     report = cairn.compare(run, longer, attempts=4)
     assert not report["equal_ledger"] and report["steps"][1] - report["steps"][0] == 64
     assert report["at_equal_steps"]["steps"] == 128
-    from rich.console import Console
-
-    from cairn.cli.compare import show
-
     show(report, Console())
     assert "WARNING: A and B did not spend the same" in capsys.readouterr().out
 
