@@ -26,8 +26,18 @@ class Compiled(NamedTuple):
     """The program for all seeds. States and reports have a leading axis of seeds."""
 
     init: Callable[[], Any]
-    advance: Callable[[Any], tuple[Any, Any]]
-    """One chunk of cycles; the state that goes in is donated. Reports are (seeds, cycles, ...)."""
+    chunk: Callable[[Any], tuple[Any, Any]]
+    """Jitted or already compiled; wants its state laid out as `layout` says, and donates it."""
+    layout: Layout
+
+    def advance(self, state: Any) -> tuple[Any, Any]:
+        """One chunk of cycles. `state` is used up; reports are (seeds, cycles, ...)."""
+        return self.chunk(self.layout.put(state))  # copies only what does not lie there yet
+
+    def ready(self, state: Any) -> "Compiled":
+        """The same, compiled now, so that the first chunk takes as long as the others."""
+        jitted: Any = self.chunk
+        return self._replace(chunk=jitted.lower(self.layout.put(state)).compile())
 
 
 def over_seeds(function: Callable, seeds: int, mesh: Mesh | None = None) -> Callable:
@@ -65,5 +75,4 @@ def compile_program(
         return jax.lax.scan(lambda state, _: program.step(state), state, length=cycles)
 
     advance = jax.jit(over_seeds(chunk, seeds, layout.seeds), donate_argnums=0)
-    start = jax.jit(init)
-    return Compiled(lambda: layout.put(start()), advance)
+    return Compiled(jax.jit(init), advance, layout)

@@ -114,10 +114,10 @@ def _advance(
     say("Compiling (once; the result is kept for the next run) ...")
     begun = time.monotonic()
     # Apart from the first chunk, so that its steps per second are honest.
-    advance = compiled.advance.lower(state).compile()  # type: ignore[attr-defined]
+    compiled = compiled.ready(state)
     say(f"Compiled in {duration(time.monotonic() - begun)}.")
     state, done = loop.run(
-        compiled._replace(advance=advance),
+        compiled,
         run,
         schedule,
         state=state,
@@ -157,3 +157,4 @@ _MISFIT = (
 
 def _level(experiment: Experiment) -> Any:
     return jax.eval_shape(experiment.env.space.sample, jax.random.key(0))
+
