@@ -1,5 +1,8 @@
 """Every error cairn raises on purpose. The CLI prints the message on one line and exits with 2."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class CairnError(Exception):
     """Something a person can mend: says what was expected, what came, and what to do."""
@@ -23,3 +26,9 @@ class LevelError(CairnError):
 
 class MissingExtraError(CairnError):
     """An optional dependency that is not installed; the message holds the install line."""
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """" Did you mean …?" with the name nearest to `name`, or nothing if none is near."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""

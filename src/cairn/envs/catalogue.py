@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from cairn.core.errors import ConfigError
+from cairn.core.errors import ConfigError, suggest
+from cairn.envs.cartpole import CartPole
 from cairn.envs.maze.env import Maze
 from cairn.envs.protocol import Environment
 
-ENVIRONMENTS: Mapping[str, type[Environment]] = MappingProxyType({"maze": Maze})
+ENVIRONMENTS: Mapping[str, type[Environment]] = MappingProxyType(
+    {"maze": Maze, "cartpole": CartPole}
+)
 """An environment's own fields are its config: `cairn train` makes a flag of each."""
 
 
@@ -26,7 +29,7 @@ def find(name: str) -> type[Environment]:
     if not colon:
         raise ConfigError(
             f"Unknown environment {name!r}. Expected one of {', '.join(ENVIRONMENTS)}, or "
-            f"your own as package.module:Class."
+            f"your own as package.module:Class.{suggest(name, ENVIRONMENTS)}"
         )
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, "")  # an installed command does not look in the current folder

@@ -5,11 +5,17 @@ frozen pytrees (`equinox.Module`), so their fields are the config of a run.
 """
 
 import abc
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+
+from cairn.core.errors import ConfigError, LevelError
+from cairn.core.keys import stream
 
 Level = PyTree
 """The free parameters of one task: a pytree of arrays of fixed shape."""
@@ -62,6 +68,33 @@ class Space(eqx.Module):
         return {}
 
 
+class Suite(NamedTuple):
+    """A test: L named levels, some in several variants (say, of where the goal lies)."""
+
+    name: str
+    env: "Environment"
+    """What plays the levels: the training environment with the suite's own time limit."""
+    variants: Level
+    """NumPy arrays, variants first."""
+    owner: Int[np.ndarray, " variants"]
+    """The level each variant belongs to, in [0, L), ascending: all of one level are as likely."""
+    levels: tuple[str, ...]
+    """Names of the levels, all different."""
+    groups: tuple[str, ...]
+    """The family each level belongs to; "" for none."""
+    headline: Bool[np.ndarray, " L"]
+    """Which levels make the suite's figure; the others are reported beside it."""
+
+
+def plain_suite(name: str, env: "Environment", levels: Level, *, group: str = "") -> Suite:
+    """A suite of L `levels`, numbered, each with one variant."""
+    variants = jax.tree.map(np.asarray, levels)
+    number = jax.tree.leaves(variants)[0].shape[0]
+    names = tuple(f"{group or name}/{index:04d}" for index in range(number))
+    owner = np.arange(number, dtype=np.int32)
+    return Suite(name, env, variants, owner, names, (group,) * number, np.ones(number, bool))
+
+
 class Environment(eqx.Module):
     """Plays levels. Subclasses give `actions`, `observation_spec` and the methods below."""
 
@@ -99,3 +132,34 @@ class Environment(eqx.Module):
     ) -> Bool[Array, "..."]:
         """Whether a finished episode counts as success. Default: a positive return."""
         return episode_return > jnp.float32(0)
+
+    def suites(self, full: bool = False) -> tuple[str, ...]:
+        """Names of the tests there are, the most telling first; `full` adds the costly ones."""
+        return ("random",)
+
+    def suite(self, name: str, key: Key[Array, ""], full: bool = False) -> Suite:
+        """The test called `name`, its levels drawn by `key`. `full`: in its published size.
+
+        Default: 200 levels of the environment's own space. Raises ConfigError for other names.
+        """
+        if name not in self.suites(full):
+            raise unknown_suite(self, name, full)
+        keys = jax.random.split(stream(key, name), 200)
+        return plain_suite(name, self, jax.jit(jax.vmap(self.space.sample))(keys))
+
+    def suite_from(self, path: Path) -> Suite:
+        """The test that a file of levels makes. Raises LevelError where the file is broken."""
+        raise LevelError(
+            f"{path}: {type(self).__name__} has no file format for levels. Give it a "
+            f"`suite_from` method, or use --suite."
+        )
+
+
+def unknown_suite(env: Environment, name: str, full: bool) -> ConfigError:
+    """The error that says which tests there are."""
+    names = ", ".join(env.suites(full))
+    more = set(env.suites(True)) - set(env.suites(full))
+    hint = f" {name} needs --full." if name in more else ""
+    return ConfigError(
+        f"{type(env).__name__} has no test suite {name!r}. Expected one of {names}.{hint}"
+    )

@@ -1,82 +1,136 @@
-"""First attempts at levels: play each once, stop when all have ended."""
+"""First attempts at levels: each is played once, and a column that is free takes the next.
 
+An attempt's randomness comes from its own key alone, so its result depends neither on how many
+columns there are nor on what else is played. Columns never wait for the slowest attempt: that
+matters, because a trained agent needs twenty steps in most mazes and all 250 in a few.
+"""
+
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
+from cairn.core import trees
 from cairn.core.keys import stream
-from cairn.envs.protocol import Environment, Level
+from cairn.envs.protocol import Environment, Level, Step
 from cairn.learners.protocol import Learner
 
 
 class Attempts(NamedTuple):
-    """One episode on each of N levels."""
+    """One episode each of N attempts."""
 
     solved: Bool[Array, " N"]
     episode_return: Float[Array, " N"]
     length: Int[Array, " N"]
     steps: Int[Array, ""]
-    """Environment steps really taken: N times the longest attempt, as all are played together."""
+    """Environment steps really computed, those of columns that had run out of work included."""
 
 
 class _Carry(NamedTuple):
-    time: Int[Array, ""]
+    attempt: Int[Array, " columns"]
+    """What each column plays; `count` or more: nothing any more."""
+    time: Int[Array, " columns"]
     state: PyTree
     observation: PyTree
     memory: PyTree
-    alive: Bool[Array, " N"]
+    reset: Bool[Array, " columns"]
+    episode_return: Float[Array, " columns"]
+    queued: Int[Array, ""]
+    """The first attempt that nobody has begun."""
     result: Attempts
 
 
-def attempt(
+def play(
     env: Environment,
     learner: Learner,
     learner_state: Any,
     levels: Level,
-    key: Key[Array, ""],
-    limit: int,
+    keys: Key[Array, " N"],
+    count: Int[Array, ""],
+    *,
+    columns: int,
 ) -> Attempts:
-    """Play the N `levels` once each with sampled actions, at most `limit` steps.
+    """Attempt the first `count` of N `levels` once each, with sampled actions.
 
-    An attempt that the limit cuts short is not solved. Only the first episode counts.
+    Results after `count` are zeros. An attempt that has not ended after `env.max_steps` is cut
+    there and not solved.
     """
-    number = jax.tree.leaves(levels)[0].shape[0]
-    state, observation = jax.vmap(env.reset)(jax.random.split(stream(key, "reset"), number), levels)
-    never = jnp.zeros(number, bool)
+    number = keys.shape[0]
+    begin = _beginner(env, levels, keys)
 
     def step(carry: _Carry) -> _Carry:
-        uniform = jax.random.uniform(stream(key, "act", carry.time), (number,))
-        acted = learner.act(learner_state, carry.observation, carry.memory, never, uniform)
-        keys = jax.random.split(stream(key, "step", carry.time), number)
-        played = jax.vmap(env.step)(keys, carry.state, acted.action)
-        old, alive = carry.result, carry.alive
-        episode_return = old.episode_return + jnp.where(alive, played.reward, 0.0)
-        ends = alive & (played.terminated | played.truncated)
-        solved = env.solved(episode_return, played.terminated)
+        attempt, time = carry.attempt, carry.time
+        own = keys[jnp.minimum(attempt, number - 1)]
+        uniform = jax.vmap(lambda key, t: jax.random.uniform(stream(key, "act", t)))(own, time)
+        acted = learner.act(
+            learner_state, carry.observation, carry.memory, carry.reset, uniform
+        )
+        step_keys = jax.vmap(lambda key, t: stream(key, "step", t))(own, time)
+        played: Step = jax.vmap(env.step)(step_keys, carry.state, acted.action)
+        episode_return = carry.episode_return + played.reward
+        done = played.terminated | played.truncated
+        ends = (attempt < count) & (done | (time + 1 >= env.max_steps))
+        solved = done & env.solved(episode_return, played.terminated)
+        slot = jnp.where(ends, attempt, number)  # out of range: nothing is written
+        old = carry.result
+        result = Attempts(
+            old.solved.at[slot].set(solved, mode="drop"),
+            old.episode_return.at[slot].set(episode_return, mode="drop"),
+            old.length.at[slot].set(time + 1, mode="drop"),
+            old.steps + columns,
+        )
+        taken = jnp.cumsum(ends, dtype=jnp.int32)
+        following = jnp.where(ends, carry.queued + taken - 1, attempt)
+        state, observation = trees.where(
+            ends, begin(following), (played.state, played.observation)
+        )
         return _Carry(
-            carry.time + 1,
-            played.state,
-            played.observation,
+            following,
+            jnp.where(ends, 0, time + 1),
+            state,
+            observation,
             acted.memory,
-            alive & ~ends,
-            Attempts(
-                jnp.where(ends, solved, old.solved),
-                episode_return,
-                old.length + alive.astype(jnp.int32),
-                old.steps + number,
-            ),
+            ends,
+            jnp.where(ends, 0.0, episode_return),
+            carry.queued + taken[-1],
+            result,
         )
 
-    none = jnp.zeros(number, jnp.int32)
-    begin = _Carry(
-        jnp.int32(0),
-        state,
-        observation,
-        learner.initial_memory(learner_state, number),
-        jnp.ones(number, bool),
-        Attempts(never, none.astype(jnp.float32), none, jnp.int32(0)),
+    first = jnp.arange(columns, dtype=jnp.int32)
+    begun = _Carry(
+        first,
+        jnp.zeros(columns, jnp.int32),
+        *begin(first),
+        learner.initial_memory(learner_state, columns),
+        jnp.ones(columns, bool),
+        jnp.zeros(columns, jnp.float32),
+        jnp.int32(columns),
+        Attempts(
+            jnp.zeros(number, bool),
+            jnp.zeros(number, jnp.float32),
+            jnp.zeros(number, jnp.int32),
+            jnp.int32(0),
+        ),
     )
-    unfinished = lambda carry: jnp.any(carry.alive) & (carry.time < limit)  # noqa: E731
-    return jax.lax.while_loop(unfinished, step, begin).result
+    return jax.lax.while_loop(lambda carry: jnp.any(carry.attempt < count), step, begun).result
+
+
+def _beginner(
+    env: Environment, levels: Level, keys: Key[Array, " N"]
+) -> Callable[[Int[Array, " columns"]], tuple[PyTree, PyTree]]:
+    """Attempt numbers to first states and observations; beyond the last, the last once more."""
+    last = keys.shape[0] - 1
+
+    def reset(level: Level, key: Key[Array, ""]) -> tuple[PyTree, PyTree]:
+        return env.reset(stream(key, "reset"), level)
+
+    if env.random_start:
+        def begin(attempt: Int[Array, " columns"]) -> tuple[PyTree, PyTree]:
+            chosen = jnp.minimum(attempt, last)
+            return jax.vmap(reset)(trees.take(levels, chosen), keys[chosen])
+
+        return begin
+    starts = jax.vmap(reset)(levels, keys)
+    return lambda attempt: trees.take(starts, jnp.minimum(attempt, last))

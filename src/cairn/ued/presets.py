@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from cairn.core.errors import ConfigError
+from cairn.core.errors import ConfigError, suggest
 from cairn.envs import catalogue as environments
 from cairn.learners.ppo import PPOConfig
 from cairn.ued.catalogue import METHODS
@@ -82,5 +82,7 @@ def _known(kind: type, fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _find(table: Mapping[str, Any], name: str, what: str) -> Any:
     if name not in table:
-        raise ConfigError(f"Unknown {what} {name!r}. Expected one of {', '.join(table)}.")
+        raise ConfigError(
+            f"Unknown {what} {name!r}. Expected one of {', '.join(table)}.{suggest(name, table)}"
+        )
     return table[name]

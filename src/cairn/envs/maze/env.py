@@ -1,5 +1,7 @@
 """The maze as an environment."""
 
+import dataclasses
+from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple
 
 import equinox as eqx
@@ -7,9 +9,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int, Key
 
 from cairn.core.errors import ConfigError
-from cairn.envs.maze import edit, generate, observe, rules, structured
+from cairn.envs.maze import edit, files, generate, observe, rules, structured, suites
 from cairn.envs.maze.level import MazeLevel
-from cairn.envs.protocol import Category, Environment, Image, Space, Step
+from cairn.envs.protocol import Category, Environment, Image, Space, Step, Suite, unknown_suite
 
 Generator = Literal["walls", "uniform-walls", "empty", "braided", "rooms", "mixed"]
 Mutation = Literal["move-goal-flip-walls", "walls-none-goal", "walls-none-goal-agent"]
@@ -153,6 +155,22 @@ class Maze(Environment):
             terminated=at_goal,
             truncated=~at_goal & (after.time >= self.limit),
         )
+
+    def suites(self, full: bool = False) -> tuple[str, ...]:
+        """The named mazes, fresh ones, procedural families, and the worst of many."""
+        return suites.ORDINARY + ((suites.LARGEST,) if full else ())
+
+    def suite(self, name: str, key: Key[Array, ""], full: bool = False) -> Suite:
+        """See `cairn.envs.maze.suites`. Sizes and generators are the suite's, the view is ours."""
+        if name not in self.suites(full):
+            raise unknown_suite(self, name, full)
+        env = dataclasses.replace(self, limit=suites.limit_of(name))
+        return suites.build(name, env, key, full)
+
+    def suite_from(self, path: Path) -> Suite:
+        """The levels of a level file (see `cairn.envs.maze.files`), 250 steps each."""
+        env = dataclasses.replace(self, limit=suites.LIMIT)
+        return suites.from_levels(env, files.read_levels(path))
 
     def observe(self, state: rules.MazeState) -> Observation:
         """The view and the compass."""

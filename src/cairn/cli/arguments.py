@@ -1,0 +1,17 @@
+"""An argument parser for the small commands, whose complaints are errors of cairn."""
+
+import argparse
+from typing import NoReturn
+
+from cairn.core.errors import ConfigError
+
+
+class Parser(argparse.ArgumentParser):
+    """`argparse` without abbreviated flags; a mistake raises ConfigError."""
+
+    def __init__(self, **settings: object):
+        super().__init__(allow_abbrev=False, **settings)  # type: ignore[arg-type]
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse in one line."""
+        raise ConfigError(f"{self.prog}: {message}. See {self.prog} --help.")

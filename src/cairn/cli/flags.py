@@ -1,0 +1,104 @@
+"""Flags from dataclasses by tyro, and what is wrong with them in one line."""
+
+import contextlib
+import io
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+import tyro
+
+from cairn.core.errors import ConfigError, suggest
+from cairn.ued.settings import expectation
+
+T = TypeVar("T")
+HELP = ("--help", "-h")
+
+
+def parse_known(
+    kind: type[T], arguments: list[str], kinds: Mapping[str, Any]
+) -> tuple[T, list[str]]:
+    """The flags of `kind` out of `arguments`, and what is left. `kinds`: its annotations."""
+    with _one_line(arguments, kinds, partial=True):
+        return tyro.cli(kind, args=arguments, return_unknown_args=True, add_help=False)
+
+
+def parse(
+    kind: type[T], arguments: list[str], kinds: Mapping[str, Any], *, default: T, prog: str
+) -> T:
+    """All `arguments` as flags of `kind`; `--help` prints them and leaves.
+
+    Flags are the names of the innermost fields. Raises ConfigError that says in one line what was
+    expected and what came.
+    """
+    flat = (tyro.conf.OmitArgPrefixes,)
+    if any(flag in arguments for flag in HELP):
+        return tyro.cli(kind, args=["--help"], default=default, prog=prog, config=flat)
+    with _one_line(arguments, kinds):
+        parsed, rest = tyro.cli(
+            kind, args=arguments, default=default, prog=prog, config=flat, return_unknown_args=True
+        )
+    if rest:
+        raise ConfigError(_unknown(rest[0], kinds))
+    return parsed
+
+
+@contextlib.contextmanager
+def _one_line(arguments: list[str], kinds: Mapping[str, Any], partial: bool = False) -> Any:
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(printed):
+            yield
+    except SystemExit:
+        complaint = next(_complaints(arguments, kinds, partial), None)
+        raise ConfigError(complaint or _unbox(printed.getvalue())) from None
+
+
+def _complaints(arguments: list[str], kinds: Mapping[str, Any], partial: bool) -> Any:
+    """What is wrong with each flag, in order."""
+    for place, argument in enumerate(arguments):
+        if not argument.startswith("--"):
+            continue
+        flag, given, value = argument.partition("=")
+        kind = kinds.get(_field(flag))
+        if kind is None and not partial:
+            yield _unknown(flag, kinds)
+        if kind in (None, bool):
+            continue
+        following = arguments[place + 1 : place + 2]
+        words = [value] if given else [word for word in following if not word.startswith("--")]
+        if not words:
+            yield f"{flag} expects {expectation(kind)}, got nothing."
+        elif not _reads(words[0], kind):
+            choices = get_args(kind) if get_origin(kind) is Literal else ()
+            yield f"{flag} expects {expectation(kind)}, got {words[0]!r}.{suggest(words[0], choices)}"
+
+
+def _reads(text: str, kind: Any) -> bool:
+    if get_origin(kind) is Literal:
+        return text in get_args(kind)
+    if kind not in (int, float):
+        return True
+    try:
+        kind(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _field(flag: str) -> str:
+    return flag.removeprefix("--").removeprefix("no-").replace("-", "_")
+
+
+def _unknown(argument: str, kinds: Mapping[str, Any]) -> str:
+    if not argument.startswith("-"):
+        return f"Unexpected {argument!r}: expected flags such as --steps 1000000. See --help."
+    flag = argument.partition("=")[0]
+    near = suggest(flag, [f"--{name.replace('_', '-')}" for name in kinds])
+    return f"Unknown flag {flag}.{near} --help lists all of them."
+
+
+def _unbox(text: str) -> str:
+    """The first paragraph of tyro's framed message."""
+    words = [line.strip(" │\n") for line in text.splitlines() if not line.startswith(("╭", "╰"))]
+    end = next((i for i, line in enumerate(words) if line.startswith("───")), len(words))
+    return " ".join(words[:end])

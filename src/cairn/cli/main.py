@@ -1,0 +1,108 @@
+"""The command `cairn`: finds the subcommand, and turns every foreseen failure into one line."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+
+from cairn import __version__
+from cairn.core.errors import CairnError, suggest
+
+COMMANDS = {
+    "train": "Train an agent on levels that are made, scored, kept and chosen for it.",
+    "evaluate": "Test a run's agent on levels it has never seen.",
+    "compare": "Compare runs at equal spend, with intervals.",
+    "show": "Draw what a run learned: paths, levels, their ancestry, learning curves.",
+    "list": "Environments, methods, scores and presets, a line each.",
+    "digest": "One hash over everything that resuming a run must preserve.",
+    "doctor": "Check this machine: versions, devices, known compiler faults, optional parts.",
+    "bench": "Measure speed.",
+}
+HELP = """\
+cairn {version}: open-ended learning on one loop.
+
+usage: cairn COMMAND [...]
+
+{commands}
+
+Start with:
+  cairn train maze                    train on mazes, with settings for a small CPU
+  cairn train maze --help             every setting, and which method to take when
+  cairn train --resume runs/maze-dr-1 go on with a run that was stopped or killed
+  cairn list                          what there is to choose from
+
+`cairn COMMAND --help` explains a command. Exit status: 0 done, 1 a check failed, 2 a mistake in
+the command, its files or the machine (one line says which), 130 stopped by Ctrl-C.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and leave the process with its exit status."""
+    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; its exit status."""
+    name = arguments[0] if arguments else "--help"
+    if name in ("--help", "-h", "help"):
+        print(_help(), end="")
+        return 0
+    if name == "--version":
+        print(f"cairn {__version__}")
+        return 0
+    try:
+        return _find(name)(arguments[1:])
+    except CairnError as error:
+        # One line whatever the message holds: scripts and people read the last line of stderr.
+        print("cairn:", " ".join(str(error).split()), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("cairn: stopped by Ctrl-C.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of a pipe has gone, as `head` does; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _find(name: str) -> Callable[[list[str]], int]:
+    commands = _commands()
+    if name not in commands:
+        raise CairnError(
+            f"Unknown command {name!r}. Expected one of {', '.join(commands)}."
+            f"{suggest(name, commands)} See cairn --help."
+        )
+    _prepare_jax()
+    return getattr(import_module(f"cairn.cli.{name}"), f"{name}_command")
+
+
+def _commands() -> dict[str, str]:
+    """The commands whose file is there: wings bring their own."""
+    here = Path(__file__).parent
+    return {name: text for name, text in COMMANDS.items() if (here / f"{name}.py").exists()}
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {text}" for name, text in _commands().items()]
+    return HELP.format(version=__version__, commands="\n".join(lines))
+
+
+def _prepare_jax() -> None:
+    """Settings that JAX reads when it is imported. Only the command line makes them.
+
+    What the user has set stays. Reading the CPU's compilation cache logs kilobytes of false
+    alarms, hence the log level.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_cache_folder()))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
+
+
+def _cache_folder() -> Path:
+    """Compiled programs: in the checkout if this is one, else in the user's cache folder."""
+    checkout = Path(__file__).parents[3]
+    if (checkout / "pyproject.toml").is_file() and os.access(checkout, os.W_OK):
+        return checkout / ".cairn" / "compiled"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cairn" / "compiled"

@@ -1,0 +1,103 @@
+"""What `cairn evaluate` and `cairn compare` share: arguments, progress, JSON."""
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+
+from cairn.cli.flags import HELP
+from cairn.core import files
+from cairn.core.console import Progress, count, duration
+from cairn.core.errors import ConfigError
+from cairn.ued.runs import Run
+
+PATIENCE_S = 2.0
+"""Progress is shown only of what takes longer."""
+
+
+def run_paths(
+    command: str, number: int, arguments: list[str], usage: str
+) -> tuple[list[Path], list[str]]:
+    """The runs that come first, and the flags after them. Raises ConfigError if they do not."""
+    if any(flag in arguments for flag in HELP):
+        print(usage, flush=True)
+        return [Path()] * number, ["--help"]
+    given = [a for a in arguments[:number] if not a.startswith("-")]
+    if len(given) < number:
+        what = "a run directory" if number == 1 else f"{number} run directories"
+        raise ConfigError(
+            f"Expected {what} first, got {' '.join(arguments) or 'nothing'}. "
+            f"Try cairn {command} {' '.join(['runs/maze-dr-1', 'runs/maze-dr-2'][:number])}."
+        )
+    return [Path(path) for path in given], arguments[number:]
+
+
+def check_json(path: Path | None, runs: Sequence[Run]) -> None:
+    """Refuse, before the work, a file that cannot be written or that belongs to a run."""
+    if path is None or str(path) == "-":
+        return
+    if not path.parent.is_dir() or path.is_dir():
+        raise ConfigError(f"--json expects a file in an existing directory, got {path}.")
+    for run in runs:
+        if path.resolve().is_relative_to(run.directory.path.resolve()):
+            raise ConfigError(
+                f"--json must not write into the run it reads, got {path}. Put it beside the run."
+            )
+
+
+def give_json(path: Path | None, report: dict) -> None:
+    """Write the report: to standard output for "-", to nothing for None."""
+    if path is None:
+        return
+    text = files.to_json(report, indent=2) + "\n"
+    if str(path) == "-":
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    with files.writing(path):
+        path.write_text(text)
+
+
+def rate(value: float) -> str:
+    """A solve rate in three digits."""
+    return f"{value:.3f}"
+
+
+class Watch:
+    """Progress on standard error, once it takes longer than a moment. A context manager."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(Console(stderr=True))
+        self._begun = time.monotonic()
+        self._shown = False
+
+    def __enter__(self) -> "Watch":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._shown:
+            self._progress.__exit__(kind, error, traceback)
+
+    def __call__(self, suite: str, behind: int, total: int) -> None:
+        """`behind` of `total` attempts at a suite are done."""
+        elapsed = time.monotonic() - self._begun
+        if elapsed < PATIENCE_S:
+            return
+        if not self._shown:
+            self._progress.__enter__()
+            self._shown = True
+        self._progress.show(
+            {
+                "suite": suite,
+                "attempts": f"{count(behind)} of {count(total)}",
+                "elapsed": duration(elapsed),
+            }
+        )

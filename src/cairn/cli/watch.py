@@ -1,0 +1,127 @@
+"""What a person sees of a run while it trains, and when it ends."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cairn.core.console import Progress, count, duration, rate
+from cairn.core.trackers import open_tracker
+from cairn.engine.loop import Status
+from cairn.ued.experiment import Experiment
+from cairn.ued.train import Outcome
+
+SHOWN = {
+    "solve_rate": "solved",
+    "archive_fill": "archive full",
+    "archive_score": "score",
+    "replayed_generation": "generation",
+    "buffer_learnability": "learnability",
+}
+"""Metrics on the live line; a method has some of them. All are in metrics.jsonl."""
+LEDGER = ("training", "scoring", "mutation", "evaluation")
+
+
+class Watch(Progress):
+    """The live line of a run, whose figures also go to a tracker if one was asked for.
+
+    Raises MissingExtra before anything is trained if the tracker is not installed.
+    """
+
+    def __init__(self, experiment: Experiment, path: Path, tracker: str | None):
+        super().__init__()
+        self._seeds = experiment.run.seeds
+        self._first: Status | None = None
+        self._evaluation: dict[str, str] = {}
+        self._tracker = (
+            open_tracker(tracker, path, experiment.to_dict()) if tracker is not None else None
+        )
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)
+        if self._tracker:
+            self._tracker.close()
+
+    def __call__(self, status: Status) -> None:
+        """Show one chunk."""
+        self._first = self._first or status
+        if self._tracker:
+            self._tracker.log(status.steps, scalars(status.line))
+        tests = solve_rates(status.line.get("evaluation", {}))
+        self._evaluation |= {f"test {name}": f"{value:.2f}" for name, value in tests.items()}
+        self.show(figures(status, self._left(status)) | self._evaluation)
+
+    def _left(self, status: Status) -> float:
+        """Seconds to the end at the pace since the first chunk, which includes evaluations."""
+        assert self._first is not None
+        steps, seconds = status.steps - self._first.steps, status.seconds - self._first.seconds
+        pace = steps / seconds if steps else status.steps_per_second / self._seeds
+        return max(0, status.total - status.steps) / pace
+
+
+def figures(status: Status, left_s: float) -> dict[str, str]:
+    """The live line: means over seeds, formatted."""
+    metrics, ledger = status.line["metrics"], status.line["ledger"]
+    spent = {name: float(np.mean(ledger[name])) for name in LEDGER}
+    return {
+        "steps": f"{count(status.steps)}/{count(status.total)}",
+        "speed": rate(status.steps_per_second),
+        "left": duration(left_s),
+        **{
+            label: f"{np.mean(metrics[name]):.2f}"
+            for name, label in SHOWN.items()
+            if name in metrics
+        },
+        "spent": " ".join(f"{name} {count(steps)}" for name, steps in spent.items() if steps),
+    }
+
+
+def summary(outcome: Outcome) -> str:
+    """What was reached, what it cost, where it is, and what to do next."""
+    path = outcome.directory.path
+    lines = outcome.directory.metrics()
+    if not outcome.done:
+        return f"Stopped and saved. Go on with: cairn train --resume {path}"
+    last, seconds = lines[-1], sum(row["seconds"] for row in outcome.directory.timing())
+    rows = [
+        (f"solved, {name}", _spread(rates))
+        for name, rates in _by_suite(last.get("evaluation", {})).items()
+    ]
+    rows += [(name, f"{np.mean(last['ledger'][name]):,.0f} steps") for name in LEDGER]
+    rows += [("time in chunks", duration(seconds)), ("run", str(path))]
+    width = max(len(name) for name, _ in rows)
+    table = "\n".join(f"  {name:<{width}}  {value}" for name, value in rows)
+    return f"Done.\n{table}\nNext:\n  cairn evaluate {path}\n  cairn show {path}"
+
+
+def solve_rates(evaluation: Mapping[str, Any]) -> dict[str, float]:
+    """Solve rate of each suite, mean over seeds."""
+    return {name: float(np.mean(rates)) for name, rates in _by_suite(evaluation).items()}
+
+
+def scalars(line: Mapping[str, Any]) -> dict[str, float]:
+    """The figures of a metrics line by name, with the seed's place if there are several."""
+    found: dict[str, float] = {}
+    groups = {"ledger": line["ledger"], "train": line["metrics"]}
+    for suite, figures in line.get("evaluation", {}).items():
+        groups[f"evaluation/{suite}"] = figures
+    for group, values in groups.items():
+        for name, by_seed in values.items():
+            if not isinstance(by_seed, list):
+                continue
+            for seed, value in enumerate(by_seed):
+                place = f"/seed-{seed}" if len(by_seed) > 1 else ""
+                if isinstance(value, int | float):
+                    found[f"{group}/{name}{place}"] = float(value)
+    return found
+
+
+def _by_suite(evaluation: Mapping[str, Any]) -> dict[str, list[float]]:
+    return {name: figures["solve_rate"] for name, figures in evaluation.items()}
+
+
+def _spread(rates: list[float]) -> str:
+    if len(rates) == 1:
+        return f"{rates[0]:.3f}"
+    return f"{np.mean(rates):.3f} (seeds: {', '.join(f'{value:.2f}' for value in rates)})"

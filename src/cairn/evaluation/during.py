@@ -1,0 +1,80 @@
+"""Evaluation while training: a small fixed test that changes nothing but the ledger."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from cairn.core.keys import stream
+from cairn.engine.compiled import over_seeds
+from cairn.envs.protocol import Environment, Suite
+from cairn.evaluation.attempts import Attempts, play
+from cairn.evaluation.evaluate import draw_variants
+from cairn.learners.protocol import Learner
+
+TESTS = {"random": (64, 1), "named": (8, 10)}
+"""Suite to (headline levels, attempts at each), for the suites the environment has."""
+
+Figures = dict[str, dict[str, list[float]]]
+"""Suite to figure to one value for each seed."""
+
+
+def during(env: Environment, learner: Learner) -> Callable[[Any], tuple[Figures, np.ndarray]]:
+    """The function that tests a run's state: (figures by suite, environment steps by seed).
+
+    Its levels are drawn once and are not those of `cairn evaluate`. Its keys depend on the run's
+    key and the cycle alone, so a resumed run gets the same figures.
+    """
+    root = stream(jax.random.key(0), "evaluation during training")
+    tests = {
+        name: _small(env.suite(name, root), *TESTS[name], root)
+        for name in TESTS
+        if name in env.suites()
+    }
+
+    @jax.jit
+    def test(state: tuple[Any, Any, Any]) -> dict[str, Attempts]:
+        seeds = state[2].shape[0]
+        return over_seeds(lambda one: _test(learner, tests, *one), seeds)(state)
+
+    def evaluate(state: Any) -> tuple[Figures, np.ndarray]:
+        results = jax.device_get(test((state.learner, state.key, state.cycle)))
+        figures = {name: _describe(result) for name, result in results.items()}
+        steps = np.sum([result.steps for result in results.values()], axis=0, dtype=np.int64)
+        return figures, steps
+
+    return evaluate
+
+
+def _small(suite: Suite, levels: int, attempts: int, key: Any) -> tuple[Environment, Any]:
+    """The levels of all attempts at the suite's first headline levels."""
+    chosen = np.flatnonzero(suite.headline)[:levels]
+    variant = draw_variants(suite, stream(key, "variants"), attempts)[chosen].reshape(-1)
+    return suite.env, jax.tree.map(lambda leaf: leaf[variant], suite.variants)
+
+
+def _test(
+    learner: Learner, tests: dict[str, tuple[Environment, Any]], state: Any, key: Any, cycle: Any
+) -> dict[str, Attempts]:
+    """One seed's attempts."""
+    results = {}
+    for name, (env, levels) in tests.items():
+        levels = jax.tree.map(jnp.asarray, levels)
+        number = jax.tree.leaves(levels)[0].shape[0]
+        keys = jax.random.split(stream(stream(key, "evaluation", cycle), name), number)
+        # Two rounds: an untrained agent fills both, a trained one need not wait for stragglers.
+        columns = -(-number // 2)
+        results[name] = play(
+            env, learner, state, levels, keys, jnp.int32(number), columns=columns
+        )
+    return results
+
+
+def _describe(result: Attempts) -> dict[str, list[float]]:
+    return {
+        "solve_rate": np.mean(result.solved, axis=1, dtype=np.float64).tolist(),
+        "return": np.mean(result.episode_return, axis=1, dtype=np.float64).tolist(),
+        "length": np.mean(result.length, axis=1, dtype=np.float64).tolist(),
+    }

@@ -1,0 +1,129 @@
+"""Attempts at suites of levels, for every trained seed: raw outcomes on the host.
+
+The levels are the same for every seed and every run; attempt a of seed s at level l has the same
+key in every run, so two runs can be compared pair by pair.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+
+from cairn.core.errors import ConfigError
+from cairn.core.keys import stream
+from cairn.envs.protocol import Suite
+from cairn.evaluation.attempts import play
+from cairn.learners.protocol import Learner
+
+CHUNK = 1024
+"""Attempts in one call of the compiled program: what memory and progress are bounded by."""
+COLUMNS = 128
+"""Attempts played side by side. No result depends on it."""
+
+Advance = Callable[[str, int, int], None]
+"""(suite, attempts behind, attempts in all), after every chunk."""
+
+
+class Outcome(NamedTuple):
+    """What happened in one suite: S seeds, L levels, A attempts at each."""
+
+    suite: Suite
+    solved: Bool[np.ndarray, "S L A"]
+    episode_return: Float[np.ndarray, "S L A"]
+    length: Int[np.ndarray, "S L A"]
+    steps: int
+    """Environment steps computed, all seeds together."""
+
+    @property
+    def scores(self) -> Float[np.ndarray, "S L"]:
+        """Solve rate of every seed on every level."""
+        return self.solved.mean(axis=2)
+
+
+_play = eqx.filter_jit(play)
+
+
+def evaluate(
+    learner: Learner,
+    learner_states: PyTree,
+    suites: Sequence[Suite],
+    *,
+    seeds: int = 1,
+    attempts: int = 20,
+    seed: int = 0,
+    advance: Advance = lambda suite, behind, total: None,
+) -> dict[str, Outcome]:
+    """Play every level of `suites` `attempts` times with sampled actions.
+
+    Every array of `learner_states` has a leading axis of `seeds` trained agents. `seed` fixes all
+    draws. Raises ConfigError for numbers that cannot be.
+    """
+    if attempts < 1:
+        raise ConfigError(f"attempts must be at least 1 for each level, got {attempts}.")
+    if not 0 <= seed < 2**32:
+        raise ConfigError(f"seed must lie in [0, 2^32), got {seed}.")
+    root = jax.random.key(seed)
+    return {
+        suite.name: _suite(learner, learner_states, seeds, suite, attempts, root, advance)
+        for suite in suites
+    }
+
+
+def draw_variants(
+    suite: Suite, key: Key[Array, ""], attempts: int
+) -> Int[np.ndarray, "levels attempts"]:
+    """Which variant each attempt plays: uniform among the level's own."""
+    first = np.searchsorted(suite.owner, np.arange(len(suite.levels)))
+    count = np.bincount(suite.owner, minlength=len(suite.levels))
+    uniform = np.asarray(jax.random.uniform(key, (len(suite.levels), attempts), jnp.float32))
+    chosen = np.minimum((uniform * count[:, None]).astype(np.int32), count[:, None] - 1)
+    return (first[:, None] + chosen).astype(np.int32)
+
+
+def _suite(
+    learner: Learner,
+    learner_states: PyTree,
+    seeds: int,
+    suite: Suite,
+    attempts: int,
+    root: Key[Array, ""],
+    advance: Advance,
+) -> Outcome:
+    shape = (len(suite.levels), attempts)
+    variant = draw_variants(suite, stream(root, f"variants of {suite.name}"), attempts)
+    total = seeds * variant.size
+    rows, steps = [], 0
+    for seed in range(seeds):
+        state = jax.tree.map(lambda leaf, seed=seed: leaf[seed], learner_states)
+        key = stream(root, f"attempts at {suite.name}", seed)
+        parts = []
+        for start in range(0, variant.size, CHUNK):
+            part = variant.reshape(-1)[start : start + CHUNK]
+            result = _chunk(learner, state, suite, part, key, start)
+            steps += int(result.steps)
+            parts.append([np.asarray(field)[: len(part)] for field in result[:3]])
+            advance(suite.name, seed * variant.size + start + len(part), total)
+        rows.append([np.concatenate(fields).reshape(shape) for fields in zip(*parts, strict=True)])
+    solved, episode_return, length = (np.stack(fields) for fields in zip(*rows, strict=True))
+    return Outcome(suite, solved, episode_return, length, steps)
+
+
+def _chunk(
+    learner: Learner,
+    state: Any,
+    suite: Suite,
+    variant: Int[np.ndarray, " attempts"],
+    key: Key[Array, ""],
+    start: int,
+) -> Any:
+    """Play one chunk, filled up with attempts that are never begun: one shape, one program."""
+    filled = np.pad(variant, (0, CHUNK - len(variant)), mode="edge")
+    levels = jax.tree.map(lambda leaf: jnp.asarray(leaf[filled]), suite.variants)
+    numbers = jnp.arange(start, start + CHUNK, dtype=jnp.uint32)
+    keys = jax.vmap(lambda number: jax.random.fold_in(key, number))(numbers)
+    count = jnp.int32(len(variant))
+    return _play(suite.env, learner, state, levels, keys, count, columns=COLUMNS)
