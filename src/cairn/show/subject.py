@@ -7,7 +7,6 @@ import jax
 
 from cairn.core.console import count
 from cairn.core.errors import ConfigError, RunError
-from cairn.core.lineage import Lineage
 from cairn.core.rundir import RunDir
 from cairn.ued import runs
 from cairn.ued.experiment import Experiment
@@ -25,11 +24,6 @@ class Subject(NamedTuple):
     """Place of the seed in the run."""
     lines: list[dict[str, Any]]
     """metrics.jsonl."""
-
-    @property
-    def lineage(self) -> Lineage:
-        """Every level that ever entered the archive."""
-        return Lineage.open(self.directory.lineage)
 
     @property
     def steps(self) -> int:
@@ -50,8 +44,8 @@ class Subject(NamedTuple):
 def read(run: Run | Path | str, seed_index: int = 0) -> Subject:
     """One seed of a run. Changes nothing in it.
 
-    Raises RunError if there is no run, or nothing of it to be seen yet, ConfigError if it has no such
-    seed.
+    Raises RunError if there is no run, or nothing of it to be seen yet; ConfigError if it has no
+    such seed.
     """
     run = run if isinstance(run, Run) else runs.open_run(run)
     seeds = len(run.seeds)

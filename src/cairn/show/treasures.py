@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from cairn.archive import replay
 from cairn.archive.replay import Replay, ReplayConfig
+from cairn.core.lineage import Lineage
 from cairn.envs.protocol import Level, plain_suite
 from cairn.evaluation.evaluate import evaluate
 from cairn.show.subject import Subject
@@ -39,11 +39,25 @@ class Treasure(NamedTuple):
     """Whether it is still in the archive."""
 
 
+class _Shelf(NamedTuple):
+    """An archive with what is looked up again and again."""
+
+    archive: Replay
+    order: np.ndarray
+    """Occupied slots, the highest score first."""
+    chance: np.ndarray
+    """Replay probability of each slot."""
+    slot_of: dict[int, int]
+    """Slot by id."""
+    lineage: Lineage
+    seed: int
+    cycle: int
+
+
 def hardest(subject: Subject, count: int) -> list[Treasure]:
     """The levels with the highest score, highest first."""
-    archive = _archive(subject)
-    slots = np.argsort(np.asarray(archive.ranks)[: int(archive.count)], kind="stable")[:count]
-    return [_at(subject, archive, int(slot)) for slot in slots]
+    shelf = _shelf(subject)
+    return [_line(shelf, slot)[-1] for slot in shelf.order[:count]]
 
 
 def most_useful(subject: Subject, count: int) -> list[Treasure]:
@@ -53,18 +67,17 @@ def most_useful(subject: Subject, count: int) -> list[Treasure]:
     replayed; of equals the one more likely to be replayed comes first. Levels solved always or
     never are left out, so there may be fewer than `count`.
     """
-    archive = _archive(subject)
-    chance = _chances(subject, archive)
-    slots = np.argsort(-chance, kind="stable")[: min(CANDIDATES, int(archive.count))]
-    levels = jax.tree.map(lambda leaf: np.asarray(leaf)[slots], archive.levels)
+    shelf = _shelf(subject)
+    slots = np.argsort(-shelf.chance, kind="stable")[: min(CANDIDATES, len(shelf.order))]
+    levels = jax.tree.map(lambda leaf: np.asarray(leaf)[slots], shelf.archive.levels)
     suite = plain_suite("archive", subject.experiment.env, levels)
-    learner = subject.experiment.learner
     states = jax.tree.map(lambda leaf: leaf[None], subject.state.learner)
-    rates = evaluate(learner, states, [suite], seeds=1, attempts=ATTEMPTS)["archive"].scores[0]
-    order = np.argsort(-rates * (1 - rates), kind="stable")[:count]
+    played = evaluate(subject.experiment.learner, states, [suite], seeds=1, attempts=ATTEMPTS)
+    rates = played["archive"].scores[0]
+    best = np.argsort(-rates * (1 - rates), kind="stable")[:count]
     return [
-        _at(subject, archive, int(slots[i]))._replace(solve_rate=float(rates[i]))
-        for i in order
+        _line(shelf, slots[i])[-1]._replace(solve_rate=float(rates[i]))
+        for i in best
         if 0 < rates[i] < 1
     ]
 
@@ -76,68 +89,67 @@ def evolved(subject: Subject, count: int) -> list[list[Treasure]]:
     the best is shown, unless there are fewer families than `count`. Long lines are thinned out
     evenly; both ends stay.
     """
-    archive = _archive(subject)
-    generation = np.asarray(archive.generation)[: int(archive.count)]
-    order = np.argsort(np.asarray(archive.ranks)[: int(archive.count)], kind="stable")
+    shelf = _shelf(subject)
+    generation = np.asarray(shelf.archive.generation)
     lines: list[list[Treasure]] = []
     relatives: list[list[Treasure]] = []
-    seen: set[int] = set()
-    # Far more than enough to find `count` families, and few enough look-ups to be quick.
-    for slot in order[generation[order] > 0][: 20 * count]:
-        line = _line(subject, archive, int(slot))
-        (relatives if line[0].id in seen else lines).append(line)
-        seen.add(line[0].id)
+    families: set[int] = set()
+    # Enough to find `count` families as a rule, and few enough look-ups to be quick.
+    for slot in shelf.order[generation[shelf.order] > 0][: 20 * count]:
+        line = _line(shelf, slot)
+        (relatives if line[0].id in families else lines).append(line)
+        families.add(line[0].id)
         if len(lines) == count:
             break
     return [thinned(line, STEPS) for line in (lines + relatives)[:count]]
 
 
-def thinned(line: list[Treasure], count: int) -> list[Treasure]:
+def thinned(line: list, count: int) -> list:
     """At most `count` of a line, evenly spread, with both ends."""
     if len(line) <= count:
         return line
     return [line[round(place)] for place in np.linspace(0, len(line) - 1, count)]
 
 
-def _archive(subject: Subject) -> Replay:
-    archive = subject.state.archive
+def _shelf(subject: Subject) -> _Shelf:
+    archive, config = subject.state.archive, subject.experiment.algorithm
     assert isinstance(archive, Replay)
-    return archive
-
-
-def _chances(subject: Subject, archive: Replay) -> np.ndarray:
-    config = subject.experiment.algorithm
     assert isinstance(config, ReplayConfig)
-    return np.asarray(replay.probabilities(archive, config))
+    count = int(archive.count)
+    ids = np.asarray(archive.ids)[:count].tolist()
+    return _Shelf(
+        archive,
+        np.argsort(np.asarray(archive.ranks)[:count], kind="stable"),
+        np.asarray(replay.probabilities(archive, config)),
+        dict(zip(ids, range(count), strict=True)),
+        Lineage.open(subject.directory.lineage),
+        subject.seed_index,
+        int(subject.state.cycle),
+    )
 
 
-def _at(subject: Subject, archive: Replay, slot: int) -> Treasure:
-    """The level at a slot of the archive."""
-    return _line(subject, archive, slot)[-1]
-
-
-def _line(subject: Subject, archive: Replay, slot: int) -> list[Treasure]:
+def _line(shelf: _Shelf, slot: int) -> list[Treasure]:
     """The level at `slot` and its ancestors, oldest first."""
-    lineage = subject.lineage
-    records = lineage.ancestors(int(archive.ids[slot]), subject.seed_index)[::-1]
-    example = jax.tree.map(lambda leaf: leaf[0], archive.levels)
-    levels = lineage.levels(records, example)
-    slot_of = {int(id): s for s, id in enumerate(np.asarray(archive.ids)[: int(archive.count)])}
-    chance = _chances(subject, archive)
-    now = int(jnp.max(subject.state.cycle))
-    line = []
-    for i, entry in enumerate(records):
-        place = slot_of.get(int(entry["id"]))
-        line.append(
-            Treasure(
-                level=jax.tree.map(lambda leaf, i=i: leaf[i], levels),
-                id=int(entry["id"]),
-                score=float(entry["score"]),
-                generation=int(entry["generation"]),
-                age=now - int(entry["cycle"]),
-                replay_probability=0.0 if place is None else float(chance[place]),
-                solve_rate=None,
-                kept=place is not None,
-            )
-        )
+    archive = shelf.archive
+    records = shelf.lineage.ancestors(int(archive.ids[slot]), shelf.seed)[::-1]
+    levels = shelf.lineage.levels(records, jax.tree.map(lambda leaf: leaf[0], archive.levels))
+    line = [
+        _treasure(shelf, entry, jax.tree.map(lambda leaf, i=i: leaf[i], levels))
+        for i, entry in enumerate(records)
+    ]
     return [*line[:-1], line[-1]._replace(score=float(archive.scores[slot]))]
+
+
+def _treasure(shelf: _Shelf, entry: np.void, level: Level) -> Treasure:
+    """A record of the lineage file."""
+    slot = shelf.slot_of.get(int(entry["id"]))
+    return Treasure(
+        level=level,
+        id=int(entry["id"]),
+        score=float(entry["score"]),
+        generation=int(entry["generation"]),
+        age=shelf.cycle - int(entry["cycle"]),
+        replay_probability=0.0 if slot is None else float(shelf.chance[slot]),
+        solve_rate=None,
+        kept=slot is not None,
+    )
