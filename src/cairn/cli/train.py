@@ -95,7 +95,7 @@ def train_command(arguments: list[str]) -> int:
 def _parse_settings(arguments: list[str], start: Start, experiment: Experiment) -> Experiment:
     """The experiment with what the flags change. Every field of its parts is a flag."""
     parts = {section: getattr(experiment, section) for section in SECTIONS}
-    All = dataclasses.make_dataclass(
+    All = dataclasses.make_dataclass(  # noqa: N806
         "All",
         [("start", Start, start), *((name, type(part), part) for name, part in parts.items())],
         frozen=True,
