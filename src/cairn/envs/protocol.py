@@ -12,7 +12,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree, UInt8
 
 from cairn.core.errors import ConfigError, LevelError
 from cairn.core.keys import stream
@@ -132,6 +132,16 @@ class Environment(eqx.Module):
     ) -> Bool[Array, "..."]:
         """Whether a finished episode counts as success. Default: a positive return."""
         return episode_return > jnp.float32(0)
+
+    def picture(
+        self, level: Level, states: State | None = None, *, live: bool = False, pixels: int = 300
+    ) -> UInt8[np.ndarray, "rows columns 3"] | None:
+        """A drawing of `level` about `pixels` large (host side); None if there is none to be had.
+
+        `states`: those of an attempt so far, NumPy with time in front, to draw what happened.
+        `live`: draw the last of them, with what the agent perceives; else the attempt as a whole.
+        """
+        return None
 
     def suites(self, full: bool = False) -> tuple[str, ...]:
         """Names of the tests there are, the most telling first; `full` adds the costly ones."""

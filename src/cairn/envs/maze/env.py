@@ -6,7 +6,8 @@ from typing import ClassVar, Literal, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Int, Key
+import numpy as np
+from jaxtyping import Array, Int, Key, UInt8
 
 from cairn.core.errors import ConfigError
 from cairn.envs.maze import edit, files, generate, observe, rules, structured, suites
@@ -171,6 +172,22 @@ class Maze(Environment):
         """The levels of a level file (see `cairn.envs.maze.files`), 250 steps each."""
         env = dataclasses.replace(self, limit=suites.LIMIT)
         return suites.from_levels(env, files.read_levels(path))
+
+    def picture(
+        self,
+        level: MazeLevel,
+        states: rules.MazeState | None = None,
+        *,
+        live: bool = False,
+        pixels: int = 300,
+    ) -> UInt8[np.ndarray, "rows columns 3"]:
+        """The maze with the agent's way and, `live`, its view. See `cairn.envs.maze.picture`."""
+        from cairn.envs.maze.picture import picture  # training must not load Pillow
+
+        size = (self.height, self.width)
+        return picture(
+            level, states, live=live, view=self.view, limit=self.limit, size=size, pixels=pixels
+        )
 
     def observe(self, state: rules.MazeState) -> Observation:
         """The view and the compass."""

@@ -1,0 +1,64 @@
+"""The run to be shown, read once: its experiment, and the newest state of one seed."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from cairn.core.console import count
+from cairn.core.errors import ConfigError, RunError
+from cairn.core.rundir import RunDir
+from cairn.ued import runs
+from cairn.ued.experiment import Experiment
+from cairn.ued.runs import Run
+
+
+class Subject(NamedTuple):
+    """One seed of a run."""
+
+    experiment: Experiment
+    directory: RunDir
+    state: Any
+    """`cairn.ued.parts.State`, without the axis of seeds."""
+    seed_index: int
+    """Place of the seed in the run."""
+    lines: list[dict[str, Any]]
+    """metrics.jsonl."""
+
+    @property
+    def steps(self) -> int:
+        """Environment steps of this seed for training, scoring and mutation."""
+        totals = self.state.ledger.totals()
+        return sum(totals[name] for name in ("training", "scoring", "mutation"))
+
+    @property
+    def caption(self) -> str:
+        """Which agent this is, in a few words."""
+        run = self.experiment.run
+        return (
+            f"{self.experiment.method} on {self.experiment.environment}, "
+            f"{count(self.steps)} environment steps, seed {run.seed + self.seed_index}"
+        )
+
+
+def read(run: Run | Path | str, seed_index: int = 0) -> Subject:
+    """One seed of a run. Changes nothing in it.
+
+    Raises RunError if there is no run, or nothing of it to be seen yet; ConfigError if it has no
+    such seed.
+    """
+    run = run if isinstance(run, Run) else runs.open_run(run)
+    seeds = len(run.seeds)
+    if not 0 <= seed_index < seeds:
+        raise ConfigError(
+            f"--seed-index must lie in [0, {seeds}), got {seed_index}: {run.directory.path} has "
+            f"{seeds} seed{'s' if seeds > 1 else ''}."
+        )
+    lines = run.directory.metrics()
+    if not lines:
+        raise RunError(
+            f"{run.directory.path} has no metrics yet: expected a line or more. Let the run go on "
+            f"until it has shown its first figures."
+        )
+    state = jax.tree.map(lambda leaf: leaf[seed_index], run.state)
+    return Subject(run.experiment, run.directory, state, seed_index, lines)
