@@ -2,6 +2,7 @@
 
 import time
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.live import Live
@@ -51,7 +52,7 @@ class Progress:
         self._printed_at = -float("inf")
         self._held: dict[str, str] | None = None
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> Self:
         if self.console.is_terminal:
             self._live.start()
         return self
