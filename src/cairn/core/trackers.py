@@ -9,7 +9,7 @@ import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from cairn.core.errors import MissingExtra
 
@@ -17,6 +17,7 @@ MODULES = {"tensorboard": "tensorboardX", "wandb": "wandb", "trackio": "trackio"
 PROJECT = "cairn"
 
 
+@runtime_checkable
 class Tracker(Protocol):
     """Takes figures by name."""
 
