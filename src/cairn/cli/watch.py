@@ -26,7 +26,7 @@ LEDGER = ("training", "scoring", "mutation", "evaluation")
 class Watch(Progress):
     """The live line of a run, whose figures also go to a tracker if one was asked for.
 
-    Raises MissingExtra before anything is trained if the tracker is not installed.
+    Raises MissingExtraError before anything is trained if the tracker is not installed.
     """
 
     def __init__(self, experiment: Experiment, path: Path, tracker: str | None):
