@@ -3,13 +3,15 @@
 The processes are forks of this one, because importing JAX is what takes long. It has not started
 its threads yet: nothing here touches a device before the fork.
 
-Arguments: a JSON list of {"command": [...], "fault": "point:count" or null, "kill_at": lines or
-null, "run": directory}. Prints a JSON list of exit statuses (negative: killed by that signal).
+Arguments: a JSON list of {"command": [...], "run": directory} and how each ends: "fault"
+("point:count"), "kill" or "interrupt" (after so many more lines of metrics), or "file_limit"
+(bytes that any file may have). Prints a JSON list of exit statuses (negative: killed by a signal).
 """
 
 import importlib
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -26,36 +28,43 @@ warnings.simplefilter("ignore")  # of os.fork, which JAX would rather not see
 def child(step: dict) -> int:
     """Start one command; its process id."""
     pid = os.fork()
-    if pid == 0:
-        if step["fault"]:
+    if pid:
+        return pid
+    status = 3
+    try:
+        if "fault" in step:
             os.environ["CAIRN_FAULT"] = step["fault"]
         log = os.open(os.environ["CHAIN_LOG"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        status = 3
-        try:
-            status = main.run(step["command"])
-        finally:
-            sys.stdout.flush()
-            os._exit(status)
-    return pid
+        if "file_limit" in step:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (step["file_limit"], resource.RLIM_INFINITY))
+        status = main.run(step["command"])
+    finally:
+        sys.stdout.flush()
+        os._exit(status)
 
 
-def kill_at(pid: int, metrics: Path, lines: int) -> None:
-    """SIGKILL as soon as the file has so many more lines: wherever the process then is."""
-    count = lambda: metrics.read_bytes().count(b"\n") if metrics.exists() else 0  # noqa: E731
+def signal_at(number: int, pid: int, metrics: Path, lines: int) -> None:
+    """Send a signal as soon as the file has so many more lines: wherever the process then is."""
+
+    def count() -> int:
+        return metrics.read_bytes().count(b"\n") if metrics.exists() else 0
+
     goal = count() + lines
     while count() < goal:
         if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             return
         time.sleep(0.0002)
-    os.kill(pid, signal.SIGKILL)
+    os.kill(pid, number)
 
 
 statuses = []
 for step in json.loads(sys.argv[1]):
     pid = child(step)
-    if step["kill_at"]:
-        kill_at(pid, Path(step["run"]) / "metrics.jsonl", step["kill_at"])
+    metrics = Path(step["run"]) / "metrics.jsonl"
+    for how, number in (("kill", signal.SIGKILL), ("interrupt", signal.SIGINT)):
+        if how in step:
+            signal_at(number, pid, metrics, step[how])
     statuses.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 print(json.dumps(statuses))
