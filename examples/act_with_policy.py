@@ -17,9 +17,7 @@ def main(run: Path, seed: int = 0) -> None:
     step, finished = jax.jit(env.step), False
     while not finished:
         action = policy.act(observation)
-        state, observation, reward, terminated, truncated = step(
-            jax.random.key(2), state, action
-        )
+        state, observation, reward, terminated, truncated = step(jax.random.key(2), state, action)
         finished = bool(terminated | truncated)
     print("Reached the goal." if terminated else "Ran out of time.", f"Reward {reward:.2f}")
 

@@ -78,9 +78,7 @@ def chains(tmp_path_factory):
 
 
 @pytest.mark.parametrize("method", ENDS)
-def test_a_run_stopped_anywhere_and_resumed_has_the_digest_of_the_uninterrupted_run(
-    chains, method
-):
+def test_a_run_stopped_anywhere_and_resumed_has_the_digest_of_the_uninterrupted_run(chains, method):
     folder, statuses = chains[method]
     log = (folder / "log").read_text()
     for end, status in zip([{}, *ENDS[method], {}], statuses, strict=True):

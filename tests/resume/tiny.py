@@ -16,7 +16,7 @@ SETTINGS = {
     "log_every": 2,
     "evaluate_every": 0,
     "checkpoint_every": 2,
-    "steps": 4096,
+    "steps": 8192,
 }
 REPLAY = {"capacity": 16, "minimum_fill": 0.25}
 SFL = {"refresh": 3, "candidates": 8, "keep": 4, "selected": 2, "scoring_steps": 32}

@@ -38,6 +38,10 @@ class Watch(Progress):
             open_tracker(tracker, path, experiment.to_dict()) if tracker is not None else None
         )
 
+    def __enter__(self) -> "Watch":
+        super().__enter__()
+        return self
+
     def __exit__(self, *error: Any) -> None:
         super().__exit__(*error)
         if self._tracker:

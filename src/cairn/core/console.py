@@ -2,7 +2,6 @@
 
 import time
 from types import TracebackType
-from typing import Self
 
 from rich.console import Console
 from rich.live import Live
@@ -52,7 +51,7 @@ class Progress:
         self._printed_at = -float("inf")
         self._held: dict[str, str] | None = None
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Progress":
         if self.console.is_terminal:
             self._live.start()
         return self
