@@ -113,7 +113,7 @@ def test_a_new_run_never_writes_into_an_existing_directory(run, capsys):
 def test_a_directory_that_cannot_be_made_is_refused(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     said = refused(capsys, "train", "maze", *flags("dr"), "--run", tmp_path / "file" / "run")
-    assert "Cannot write" in said and "Not a directory" in said
+    assert "Cannot write" in said and "File exists" in said
 
 
 @pytest.mark.parametrize("command", [["train", "--resume"], ["digest"]])
@@ -137,9 +137,9 @@ def test_a_run_before_its_first_checkpoint_says_so(run, capsys):
 
 def test_students_start_from_those_of_another_run(begun, tmp_path):
     source = begin(tmp_path / "source", seed=7).state.learner
-    started = begin(tmp_path / "started", seeds=3, init_from=tmp_path / "source")
+    started = begin(tmp_path / "started", seeds=2, init_from=tmp_path / "source")
     for ours, theirs in zip(leaves(started.state.learner), leaves(source), strict=True):
-        assert ours.shape[0] == 3
+        assert ours.shape[0] == 2
         assert all((row == theirs[0]).all() for row in ours)
     assert started.directory.config["init_from"]["run"] == str(tmp_path / "source")
 

@@ -126,8 +126,9 @@ class Experiment:
         )
 
     def state_shape(self) -> PyTree:
-        """Shapes and dtypes of the state of all seeds, for loading."""
-        return jax.eval_shape(self.compiled().init)
+        """Shapes and dtypes of the state of all seeds, for loading: on whatever machine."""
+        here = dataclasses.replace(self, run=dataclasses.replace(self.run, devices=1))
+        return jax.eval_shape(here.compiled().init)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain nested values, for config.json."""
