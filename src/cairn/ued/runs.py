@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key, PyTree
+from jaxtyping import Array, Key, PyTree
 
 from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
@@ -193,7 +193,7 @@ class Policy:
         self, learner_state: Any, observation: PyTree, memory: PyTree, key: Key[Array, ""]
     ) -> Decision:
         """Sample an action for one observation. Pure."""
-        uniform: Float[Array, 1] = jax.random.uniform(key, (1,), jnp.float32)
+        uniform = jax.random.uniform(key, (1,), jnp.float32)
         batch = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], observation)
         never = jnp.zeros(1, bool)
         acted = self.learner.act(learner_state, batch, memory, never, uniform)
