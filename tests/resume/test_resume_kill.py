@@ -43,6 +43,8 @@ ENDS = {
         {"kill": 6},
     ],
 }
+CACHE_FROM_S = "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"
+"""Here every program is kept: each process needs them all again."""
 STATUS = {"fault": -signal.SIGKILL, "kill": -signal.SIGKILL, "interrupt": 130, "file_limit": 2}
 
 
@@ -65,7 +67,7 @@ def chains(tmp_path_factory):
     running = {
         method: subprocess.Popen(
             [sys.executable, str(script), json.dumps(chain(folder, method))],
-            env=os.environ | {"CHAIN_LOG": str(folder / "log")},
+            env=os.environ | {"CHAIN_LOG": str(folder / "log"), CACHE_FROM_S: "0"},
             stdout=subprocess.PIPE,
             text=True,
         )
