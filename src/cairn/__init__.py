@@ -6,6 +6,10 @@ from typing import Any
 __version__ = "0.1.0"
 
 _LAZY = {
+    "experiment": "cairn.ued.train",
+    "train": "cairn.ued.train",
+    "resume": "cairn.ued.train",
+    "digest": "cairn.ued.digest",
     "load": "cairn.ued.runs",
     "evaluate": "cairn.ued.runs",
     "compare": "cairn.ued.runs",

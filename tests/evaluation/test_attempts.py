@@ -18,8 +18,8 @@ from cairn.learners.random import Nothing, RandomPolicy
 
 N, COUNT = 11, 9
 ENVS = {
-    "maze": Maze(width=5, height=5, walls=3, view=3, limit=20),
-    "cartpole": CartPole(limit=12),
+    "maze": Maze(width=5, height=5, walls=3, view=3, limit=60),
+    "cartpole": CartPole(limit=25),
 }
 
 
@@ -117,8 +117,6 @@ class Guided(Maze):
         return best_action(state[1], state[0].agent, state[0].heading)
 
 
-
-
 class Obedient(RandomPolicy):
     """Does what it sees."""
 
@@ -133,7 +131,9 @@ def test_the_shortest_way_solves_all_ten_mazes_and_is_paid_for_its_length():
     assert outcome.solved.all()
     returns = 1 - 0.9 * outcome.length / 250
     np.testing.assert_allclose(outcome.episode_return, returns, rtol=1e-6)
-    actions = np.asarray(jax.jit(jax.vmap(optimal_actions))(jax.tree.map(jnp.asarray, suite.variants)))
+    actions = np.asarray(
+        jax.jit(jax.vmap(optimal_actions))(jax.tree.map(jnp.asarray, suite.variants))
+    )
     for index, name in enumerate(suite.levels):
         own = set(actions[suite.owner == index].tolist())
         assert set(outcome.length[0, index].tolist()) <= own, name
@@ -171,7 +171,7 @@ def test_a_random_policy_solves_as_many_mazes_as_random_walks_in_numpy():
 
 def test_variants_are_drawn_among_the_levels_own():
     suite = Maze().suite("named", jax.random.key(0))
-    drawn = draw_variants(suite, jax.random.key(1), 200)
+    drawn = draw_variants(suite, jax.random.key(1), 1000)
     assert (suite.owner[drawn] == np.arange(10)[:, None]).all()
     for index in range(10):
         assert set(drawn[index]) == set(np.flatnonzero(suite.owner == index))

@@ -2,8 +2,9 @@
 
 import contextlib
 import io
-from collections.abc import Mapping
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from collections.abc import Iterator, Mapping
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import tyro
 
@@ -43,7 +44,9 @@ def parse(
 
 
 @contextlib.contextmanager
-def _one_line(arguments: list[str], kinds: Mapping[str, Any], partial: bool = False) -> Any:
+def _one_line(
+    arguments: list[str], kinds: Mapping[str, Any], partial: bool = False
+) -> Iterator[None]:
     printed = io.StringIO()
     try:
         with contextlib.redirect_stderr(printed):
@@ -53,13 +56,13 @@ def _one_line(arguments: list[str], kinds: Mapping[str, Any], partial: bool = Fa
         raise ConfigError(complaint or _unbox(printed.getvalue())) from None
 
 
-def _complaints(arguments: list[str], kinds: Mapping[str, Any], partial: bool) -> Any:
+def _complaints(arguments: list[str], kinds: Mapping[str, Any], partial: bool) -> Iterator[str]:
     """What is wrong with each flag, in order."""
     for place, argument in enumerate(arguments):
         if not argument.startswith("--"):
             continue
         flag, given, value = argument.partition("=")
-        kind = kinds.get(_field(flag))
+        kind = _certain(kinds.get(_field(flag)))
         if kind is None and not partial:
             yield _unknown(flag, kinds)
         if kind in (None, bool):
@@ -70,7 +73,8 @@ def _complaints(arguments: list[str], kinds: Mapping[str, Any], partial: bool) -
             yield f"{flag} expects {expectation(kind)}, got nothing."
         elif not _reads(words[0], kind):
             choices = get_args(kind) if get_origin(kind) is Literal else ()
-            yield f"{flag} expects {expectation(kind)}, got {words[0]!r}.{suggest(words[0], choices)}"
+            near = suggest(words[0], choices)
+            yield f"{flag} expects {expectation(kind)}, got {words[0]!r}.{near}"
 
 
 def _reads(text: str, kind: Any) -> bool:
@@ -83,6 +87,12 @@ def _reads(text: str, kind: Any) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _certain(kind: Any) -> Any:
+    """Without None: leaving a flag out says that."""
+    kinds = [each for each in get_args(kind) if each is not NoneType]
+    return kinds[0] if get_origin(kind) in (Union, UnionType) and len(kinds) == 1 else kind
 
 
 def _field(flag: str) -> str:

@@ -92,9 +92,10 @@ def _help() -> str:
 def _prepare_jax() -> None:
     """Settings that JAX reads when it is imported. Only the command line makes them.
 
-    What the user has set stays. Reading the CPU's compilation cache logs kilobytes of false
-    alarms, hence the log level.
+    What the user has set stays. Every core counts as a device (see `cairn.engine.devices`).
+    Reading the CPU's compilation cache logs kilobytes of false alarms, hence the log level.
     """
+    os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(len(os.sched_getaffinity(0))))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_cache_folder()))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")

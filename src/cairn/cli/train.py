@@ -95,17 +95,17 @@ def train_command(arguments: list[str]) -> int:
 def _parse_settings(arguments: list[str], start: Start, experiment: Experiment) -> Experiment:
     """The experiment with what the flags change. Every field of its parts is a flag."""
     parts = {section: getattr(experiment, section) for section in SECTIONS}
-    All = dataclasses.make_dataclass(  # noqa: N806
-        "All",
+    everything = dataclasses.make_dataclass(
+        "Everything",
         [("start", Start, start), *((name, type(part), part) for name, part in parts.items())],
         frozen=True,
     )
     kinds = {name: setting.kind for name, setting in settings(experiment).items()}
     parsed: Any = flags.parse(
-        All,
+        everything,
         arguments,
         get_type_hints(Start) | kinds,
-        default=All(start, **parts),
+        default=everything(start, **parts),
         prog=f"cairn train {experiment.environment}",
     )
     changed = {section: getattr(parsed, section) for section in SECTIONS}

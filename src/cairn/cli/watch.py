@@ -26,7 +26,7 @@ LEDGER = ("training", "scoring", "mutation", "evaluation")
 class Watch(Progress):
     """The live line of a run, whose figures also go to a tracker if one was asked for.
 
-    Raises MissingExtra before anything is trained if the tracker is not installed.
+    Raises MissingExtraError before anything is trained if the tracker is not installed.
     """
 
     def __init__(self, experiment: Experiment, path: Path, tracker: str | None):
@@ -37,6 +37,10 @@ class Watch(Progress):
         self._tracker = (
             open_tracker(tracker, path, experiment.to_dict()) if tracker is not None else None
         )
+
+    def __enter__(self) -> "Watch":
+        super().__enter__()
+        return self
 
     def __exit__(self, *error: Any) -> None:
         super().__exit__(*error)

@@ -9,14 +9,15 @@ import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-from cairn.core.errors import MissingExtra
+from cairn.core.errors import MissingExtraError
 
 MODULES = {"tensorboard": "tensorboardX", "wandb": "wandb", "trackio": "trackio"}
 PROJECT = "cairn"
 
 
+@runtime_checkable
 class Tracker(Protocol):
     """Takes figures by name."""
 
@@ -32,12 +33,12 @@ class Tracker(Protocol):
 def open_tracker(kind: str, run: Path, config: dict[str, Any]) -> Tracker:
     """The tracker called `kind` for the run at `run`. Nothing is written before the first figure.
 
-    Raises MissingExtra with the install line if its package is not there.
+    Raises MissingExtraError with the install line if its package is not there.
     """
     try:
         module = importlib.import_module(MODULES[kind])
     except ImportError as error:
-        raise MissingExtra(
+        raise MissingExtraError(
             f"--log {kind} needs the package {MODULES[kind]}, which is not installed. "
             f"Install it with: uv sync --extra {kind} (or pip install 'cairn[{kind}]')."
         ) from error

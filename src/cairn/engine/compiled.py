@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 from jaxtyping import Array, Key, PyTree
 
 from cairn.core.keys import stream
+from cairn.engine.devices import SEEDS, Layout, along, over
 
 
 class Program(NamedTuple):
@@ -24,16 +26,30 @@ class Compiled(NamedTuple):
     """The program for all seeds. States and reports have a leading axis of seeds."""
 
     init: Callable[[], Any]
-    advance: Callable[[Any], tuple[Any, Any]]
-    """One chunk of cycles; the state that goes in is donated. Reports are (seeds, cycles, ...)."""
+    chunk: Callable[[Any], tuple[Any, Any]]
+    """Jitted or already compiled; wants its state laid out as `layout` says, and donates it."""
+    layout: Layout
+
+    def advance(self, state: Any) -> tuple[Any, Any]:
+        """One chunk of cycles. `state` is used up; reports are (seeds, cycles, ...)."""
+        return self.chunk(self.layout.put(state))  # copies only what does not lie there yet
+
+    def ready(self, state: Any) -> "Compiled":
+        """The same, compiled now, so that the first chunk takes as long as the others."""
+        jitted: Any = self.chunk
+        return self._replace(chunk=jitted.lower(self.layout.put(state)).compile())
 
 
-def over_seeds(function: Callable, seeds: int) -> Callable:
+def over_seeds(function: Callable, seeds: int, mesh: Mesh | None = None) -> Callable:
     """Map `function` over the leading axis of its argument by the form the backend likes.
 
     On CPU `lax.map`: there `vmap` turns `cond` into both branches and makes small products and
-    gathers slower (8 seeds took 11 to 12 times one seed's time, 8 with `lax.map`).
+    gathers slower (8 seeds took 11 to 12 times one seed's time, 8 with `lax.map`). With `mesh`
+    each device has an equal share of the seeds.
     """
+    if mesh is not None:
+        share = over_seeds(function, seeds // mesh.size)
+        return over(mesh, share, (along(SEEDS),), along(SEEDS))
     if seeds == 1:
         # No loop around a single seed: XLA would keep the state twice.
         def single(argument: PyTree) -> PyTree:
@@ -46,7 +62,9 @@ def over_seeds(function: Callable, seeds: int) -> Callable:
     return jax.vmap(function)
 
 
-def compile_program(program: Program, *, seed: int, seeds: int, cycles: int) -> Compiled:
+def compile_program(
+    program: Program, *, seed: int, seeds: int, cycles: int, layout: Layout
+) -> Compiled:
     """Bind a program to seeds `seed ... seed + seeds - 1` and chunks of `cycles`."""
 
     def init() -> Any:
@@ -56,4 +74,5 @@ def compile_program(program: Program, *, seed: int, seeds: int, cycles: int) -> 
     def chunk(state: Any) -> tuple[Any, Any]:
         return jax.lax.scan(lambda state, _: program.step(state), state, length=cycles)
 
-    return Compiled(jax.jit(init), jax.jit(over_seeds(chunk, seeds), donate_argnums=0))
+    advance = jax.jit(over_seeds(chunk, seeds, layout.seeds), donate_argnums=0)
+    return Compiled(jax.jit(init), advance, layout)

@@ -34,16 +34,22 @@ def rollout(
     *,
     steps: int,
     bootstrap_time_limit: bool = False,
+    columns: Int[Array, " B"] | None = None,
 ) -> Trace:
     """Play B columns for `steps` steps each, starting with a reset and with empty memory.
 
     `levels` has leading axes (turns, B): when an episode of a column ends, the column goes on with
     its next level, and after the last with its first. So one turn restarts the same level (what
-    scoring a level needs), and many turns play new ones. All randomness comes from `key`.
+    scoring a level needs), and many turns play new ones. All randomness comes from `key` and the
+    column's number, 0 to B - 1 unless `columns` says otherwise: a column fares the same wherever
+    it is played.
     """
     batch = jax.tree.leaves(levels)[0].shape[1]
-    uniforms = jax.random.uniform(stream(key, "act"), (steps, batch))
-    restart = _restarter(env, levels, stream(key, "reset"))
+    if columns is None:
+        columns = jnp.arange(batch, dtype=jnp.int32)
+    draw = lambda column_key: jax.random.uniform(column_key, (steps,))  # noqa: E731
+    uniforms = jax.vmap(draw)(column_keys(stream(key, "act"), columns)).T
+    restart = _restarter(env, levels, stream(key, "reset"), columns)
     turn = jnp.zeros(batch, jnp.int32)
     state, observation = restart(turn, jnp.int32(0))
     begin = _Carry(
@@ -58,7 +64,7 @@ def rollout(
     def step(carry: _Carry, now: tuple[Array, Array]) -> tuple[_Carry, tuple]:
         time, uniform = now
         acted = learner.act(learner_state, carry.observation, carry.memory, carry.reset, uniform)
-        keys = jax.random.split(stream(key, "step", time), batch)
+        keys = column_keys(stream(key, "step", time), columns)
         played: Step = jax.vmap(env.step)(keys, carry.state, acted.action)
         done = played.terminated | played.truncated
         episode_return = carry.episode_return + played.reward
@@ -101,24 +107,28 @@ def rollout(
     return Trace(*kept, last_value=last.value)
 
 
-def _restarter(env: Environment, levels: Level, key: Array) -> Callable:
+def column_keys(key: Key[Array, ""], columns: Int[Array, " B"]) -> Key[Array, " B"]:
+    """One key for each column, by its number."""
+    return jax.vmap(lambda column: jax.random.fold_in(key, column))(columns)
+
+
+def _restarter(env: Environment, levels: Level, key: Array, columns: Array) -> Callable:
     """(turn of each column, time) → first states and observations of the levels it is now at."""
     turns, batch = jax.tree.leaves(levels)[0].shape[:2]
-    columns = jnp.arange(batch)
 
     def at(tree: PyTree, turn: Array) -> PyTree:
         if turns == 1:
             return jax.tree.map(lambda leaf: leaf[0], tree)
-        return jax.tree.map(lambda leaf: leaf[turn % turns, columns], tree)
+        return jax.tree.map(lambda leaf: leaf[turn % turns, jnp.arange(batch)], tree)
 
     def reset(turn: Array, time: Array) -> tuple[PyTree, PyTree]:
-        keys = jax.random.split(jax.random.fold_in(key, time), batch)
+        keys = column_keys(jax.random.fold_in(key, time), columns)
         return jax.vmap(env.reset)(keys, at(levels, turn))
 
     if env.random_start:
         return reset
-    keys = jax.random.split(key, (turns, batch))
-    starts = jax.vmap(jax.vmap(env.reset))(keys, levels)
+    # One key serves all: the environment says that it does not use it.
+    starts = jax.vmap(jax.vmap(env.reset, (None, 0)), (None, 0))(key, levels)
     return lambda turn, time: at(starts, turn)
 
 

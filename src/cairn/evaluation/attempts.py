@@ -64,9 +64,7 @@ def play(
         attempt, time = carry.attempt, carry.time
         own = keys[jnp.minimum(attempt, number - 1)]
         uniform = jax.vmap(lambda key, t: jax.random.uniform(stream(key, "act", t)))(own, time)
-        acted = learner.act(
-            learner_state, carry.observation, carry.memory, carry.reset, uniform
-        )
+        acted = learner.act(learner_state, carry.observation, carry.memory, carry.reset, uniform)
         step_keys = jax.vmap(lambda key, t: stream(key, "step", t))(own, time)
         played: Step = jax.vmap(env.step)(step_keys, carry.state, acted.action)
         episode_return = carry.episode_return + played.reward
@@ -83,9 +81,7 @@ def play(
         )
         taken = jnp.cumsum(ends, dtype=jnp.int32)
         following = jnp.where(ends, carry.queued + taken - 1, attempt)
-        state, observation = trees.where(
-            ends, begin(following), (played.state, played.observation)
-        )
+        state, observation = trees.where(ends, begin(following), (played.state, played.observation))
         return _Carry(
             following,
             jnp.where(ends, 0, time + 1),
@@ -127,6 +123,7 @@ def _beginner(
         return env.reset(stream(key, "reset"), level)
 
     if env.random_start:
+
         def begin(attempt: Int[Array, " columns"]) -> tuple[PyTree, PyTree]:
             chosen = jnp.minimum(attempt, last)
             return jax.vmap(reset)(trees.take(levels, chosen), keys[chosen])

@@ -42,8 +42,8 @@ def during(env: Environment, learner: Learner) -> Callable[[Any], tuple[Figures,
     def evaluate(state: Any) -> tuple[Figures, np.ndarray]:
         results = jax.device_get(test((state.learner, state.key, state.cycle)))
         figures = {name: _describe(result) for name, result in results.items()}
-        steps = np.sum([result.steps for result in results.values()], axis=0, dtype=np.int64)
-        return figures, steps
+        steps = np.stack([result.steps for result in results.values()])
+        return figures, steps.sum(axis=0, dtype=np.int64)
 
     return evaluate
 
@@ -66,15 +66,11 @@ def _test(
         keys = jax.random.split(stream(stream(key, "evaluation", cycle), name), number)
         # Two rounds: an untrained agent fills both, a trained one need not wait for stragglers.
         columns = -(-number // 2)
-        results[name] = play(
-            env, learner, state, levels, keys, jnp.int32(number), columns=columns
-        )
+        results[name] = play(env, learner, state, levels, keys, jnp.int32(number), columns=columns)
     return results
 
 
 def _describe(result: Attempts) -> dict[str, list[float]]:
-    return {
-        "solve_rate": np.mean(result.solved, axis=1, dtype=np.float64).tolist(),
-        "return": np.mean(result.episode_return, axis=1, dtype=np.float64).tolist(),
-        "length": np.mean(result.length, axis=1, dtype=np.float64).tolist(),
-    }
+    values = (result.solved, result.episode_return, result.length)
+    means = [np.asarray(value).mean(axis=1, dtype=np.float64).tolist() for value in values]
+    return dict(zip(("solve_rate", "return", "length"), means, strict=True))

@@ -52,8 +52,8 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
 def worst(outcome: Outcome) -> dict[str, Any]:
     """Mean solve rate on the worst 1, 5 and 10 % of levels, by seed and with an interval.
 
-    The first half of the attempts (10 of 20) ranks the levels, the second is reported: reporting what
-    ranked would count bad luck as difficulty. Source: Rutherford et al. 2024, arXiv:2408.15099.
+    The first half of the attempts (10 of 20) ranks the levels, the second is reported: reporting
+    what ranked would count bad luck as difficulty. Source: Rutherford et al. 2024, arXiv:2408.15099.
     """
     half = outcome.solved.shape[2] // 2
     ranking = outcome.solved[:, :, :half].mean(axis=2)

@@ -15,7 +15,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from cairn.core import checks
+from cairn.core import axes, checks
+from cairn.core.errors import ConfigError
 from cairn.core.returns import gae
 from cairn.core.trace import Trace
 from cairn.learners.protocol import Acted
@@ -126,12 +127,18 @@ class PPO(eqx.Module):
         return Acted(action, log_prob, out.value, memory)
 
     def update(
-        self, state: PPOState, trace: Trace, key: Key[Array, ""], progress: Float[Array, ""]
+        self,
+        state: PPOState,
+        trace: Trace,
+        key: Key[Array, ""],
+        progress: Float[Array, ""],
+        axis: str | None = None,
     ) -> tuple[PPOState, dict[str, Float[Array, ""]]]:
-        """Epochs of clipped updates on one rollout; `progress` in [0, 1] is how far the run is."""
+        """Epochs of clipped updates on one rollout; `progress` in [0, 1] is how far the run is.
+
+        With `axis` the columns are spread over devices: each brings its share to every minibatch.
+        """
         config = self.config
-        columns = trace.reward.shape[1]
-        size = columns // config.minibatches
         advantage = gae(trace, config.gamma, config.gae_lambda)
         batch = Batch(trace, advantage, advantage + trace.value, resets(trace))
         rate = jnp.float32(config.learning_rate)
@@ -140,19 +147,19 @@ class PPO(eqx.Module):
 
         def minibatch(state: PPOState, chosen: Int[Array, " columns"]) -> tuple[PPOState, dict]:
             part = batch if config.minibatches == 1 else batch.columns(chosen)
-            return self._step(state, part, rate)
+            return self._step(state, part, rate, axis)
 
-        orders = jax.vmap(lambda k: jax.random.permutation(k, columns))(
-            jax.random.split(key, config.epochs)
-        )
-        groups = orders.reshape(config.epochs * config.minibatches, size)
+        groups = minibatches(key, trace.reward.shape[1], config, axis)
         state, metrics = jax.lax.scan(minibatch, state, groups)
         return state, jax.tree.map(lambda values: values[-1], metrics)
 
-    def _step(self, state: PPOState, part: "Batch", rate: Array) -> tuple[PPOState, dict]:
+    def _step(
+        self, state: PPOState, part: "Batch", rate: Array, axis: str | None
+    ) -> tuple[PPOState, dict]:
         (_, metrics), gradient = eqx.filter_value_and_grad(loss, has_aux=True)(
-            state.network, part, self.config
+            state.network, part, self.config, axis
         )
+        gradient, metrics = axes.average((gradient, metrics), axis)
         norm = optax.tree.norm(gradient)
         scale = jnp.minimum(1.0, self.config.max_gradient_norm / jnp.maximum(norm, 1e-8))
         gradient = jax.tree.map(lambda g: g * scale, gradient)
@@ -182,17 +189,49 @@ class Batch(NamedTuple):
         return part._replace(trace=part.trace._replace(last_value=part.trace.last_value[0]))
 
 
+def minibatches(
+    key: Key[Array, ""], columns: int, config: PPOConfig, axis: str | None = None
+) -> Int[Array, "steps chosen"]:
+    """Which of this device's `columns` each optimiser step uses; every epoch uses each once.
+
+    Columns are shuffled within lanes, and a minibatch takes equally many from each lane, so that
+    what it holds does not depend on the number of devices (as long as that divides the lanes).
+    """
+    devices = axes.count(axis)
+    total = axes.lanes(columns * devices, config.minibatches)
+    if total % devices:
+        raise ConfigError(
+            f"{devices} devices cannot share minibatches of {columns * devices} columns in "
+            f"{config.minibatches}: expected devices to divide {total}."
+        )
+    here, width = total // devices, columns * devices // total
+    first = axes.place(axis) * here
+
+    def shuffle(epoch: Array, lane: Array) -> Array:
+        return jax.random.permutation(
+            jax.random.fold_in(jax.random.fold_in(key, epoch), lane), width
+        )
+
+    epochs = jnp.arange(config.epochs, dtype=jnp.int32)
+    lane = jnp.arange(here, dtype=jnp.int32)
+    order = jax.vmap(lambda e: jax.vmap(lambda n: shuffle(e, first + n))(lane))(epochs)
+    order = order + (lane * width)[None, :, None]
+    groups = order.reshape(config.epochs, here, config.minibatches, -1).swapaxes(1, 2)
+    return groups.reshape(config.epochs * config.minibatches, -1)
+
+
 def resets(trace: Trace) -> Bool[Array, "T B"]:
     """Where memory is emptied before the step: after each end. The rollout starts empty anyway."""
     return jnp.concatenate([jnp.zeros_like(trace.done[:1]), trace.done[:-1]])
 
 
 def loss(
-    network: ActorCritic, batch: Batch, config: PPOConfig
+    network: ActorCritic, batch: Batch, config: PPOConfig, axis: str | None = None
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
     """Clipped policy loss + value_weight · clipped value loss - entropy_weight · entropy.
 
     The advantage is normalised over the minibatch, with 1e-5 added to its standard deviation.
+    With `axis` that is over all devices; the loss itself is this device's share of the mean.
     """
     trace = batch.trace
     logits, value = network.sequence(trace.observation, batch.reset)
@@ -200,7 +239,7 @@ def loss(
     log_prob = jnp.take_along_axis(log_probs, trace.action[:, :, None], axis=2)[:, :, 0]
     entropy = -jnp.mean(jnp.sum(jnp.exp(log_probs) * log_probs, axis=2))
 
-    advantage = (batch.advantage - jnp.mean(batch.advantage)) / (jnp.std(batch.advantage) + 1e-5)
+    advantage = axes.standardise(batch.advantage, axis)
     log_ratio = log_prob - trace.log_prob
     ratio = jnp.exp(log_ratio)
     clipped = jnp.clip(ratio, 1 - config.clip, 1 + config.clip)

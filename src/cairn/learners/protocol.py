@@ -45,7 +45,16 @@ class Learner(Protocol):
         ...
 
     def update(
-        self, state: Any, trace: Trace, key: Key[Array, ""], progress: Float[Array, ""]
+        self,
+        state: Any,
+        trace: Trace,
+        key: Key[Array, ""],
+        progress: Float[Array, ""],
+        axis: str | None = None,
     ) -> tuple[Any, dict[str, Float[Array, ""]]]:
-        """Learn from one rollout; `progress` in [0, 1] is how much of the run is behind."""
+        """Learn from one rollout; `progress` in [0, 1] is how much of the run is behind.
+
+        With `axis` the trace is this device's share of the columns, and all devices along that
+        axis must come to the same state.
+        """
         ...

@@ -47,7 +47,12 @@ class RandomPolicy(eqx.Module):
         return Acted(action, log_prob, jnp.zeros(uniform.shape, jnp.float32), None)
 
     def update(
-        self, state: Nothing, trace: Trace, key: Key[Array, ""], progress: Float[Array, ""]
+        self,
+        state: Nothing,
+        trace: Trace,
+        key: Key[Array, ""],
+        progress: Float[Array, ""],
+        axis: str | None = None,
     ) -> tuple[Nothing, dict[str, Float[Array, ""]]]:
         """Change nothing."""
         return state, {}

@@ -10,6 +10,7 @@ import jax
 from jaxtyping import PyTree
 
 from cairn.core.errors import ConfigError, RunError
+from cairn.engine import devices
 from cairn.engine.compiled import Compiled, Program, compile_program
 from cairn.envs import catalogue as environments
 from cairn.envs.protocol import Environment
@@ -31,6 +32,9 @@ class RunConfig:
     """How many seeds train in this one program: seed, seed + 1, ..."""
     seed: int = 0
     """The first seed."""
+    devices: int = 0
+    """Devices that share the work: seeds first, then columns. 0 takes as many as divide it; the
+    number found is saved, because a run goes on exactly only with as many as it began with."""
     log_every: int = 10
     """Cycles in one compiled chunk, and in one line of metrics."""
     evaluate_every: int = 10
@@ -91,7 +95,15 @@ class Experiment:
             self.student.gae_lambda,
             self.student.bootstrap_time_limit,
             self.run.steps,
+            self.layout.columns,
         )
+
+    @property
+    def layout(self) -> devices.Layout:
+        """How the devices share the work."""
+        run = self.run
+        count = run.devices or devices.usable(run.seeds, self.algorithm.batch)
+        return devices.plan(count, run.seeds, self.algorithm.batch)
 
     @property
     def program(self) -> Program:
@@ -105,11 +117,18 @@ class Experiment:
     def compiled(self) -> Compiled:
         """The program for all seeds."""
         run = self.run
-        return compile_program(self.program, seed=run.seed, seeds=run.seeds, cycles=run.log_every)
+        return compile_program(
+            self.program,
+            seed=run.seed,
+            seeds=run.seeds,
+            cycles=run.log_every,
+            layout=self.layout,
+        )
 
     def state_shape(self) -> PyTree:
-        """Shapes and dtypes of the state of all seeds, for loading."""
-        return jax.eval_shape(self.compiled().init)
+        """Shapes and dtypes of the state of all seeds, for loading: on whatever machine."""
+        here = dataclasses.replace(self, run=dataclasses.replace(self.run, devices=1))
+        return jax.eval_shape(here.compiled().init)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain nested values, for config.json."""

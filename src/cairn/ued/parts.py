@@ -6,14 +6,17 @@ from typing import Any, Literal, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree, UInt32
 
 from cairn.archive import replay
 from cairn.archive.replay import Inserted, Replay, ReplayConfig, warm
 from cairn.core import checks
+from cairn.core.axes import COLUMNS
 from cairn.core.keys import stream
 from cairn.core.ledger import Ledger
 from cairn.core.trace import Trace
+from cairn.engine.devices import WHOLE, along, over
 from cairn.engine.rollout import rollout
 from cairn.envs.protocol import Environment, Level
 from cairn.learners.protocol import Learner
@@ -62,6 +65,8 @@ class Problem(NamedTuple):
     bootstrap_time_limit: bool
     steps: int
     """Environment steps of the whole run, for schedules."""
+    mesh: Mesh | None = None
+    """Devices that share the columns of each batch, if any do."""
 
 
 class State(eqx.Module):
@@ -161,15 +166,26 @@ def play_turns(
     problem: Problem, learner: Any, levels: Level, key: Key[Array, ""], steps: int
 ) -> Trace:
     """Roll out columns of several levels each: every leaf is (turns, B, ...)."""
-    return rollout(
-        problem.env,
-        problem.learner,
-        learner,
-        levels,
-        key,
-        steps=steps,
-        bootstrap_time_limit=problem.bootstrap_time_limit,
-    )
+
+    def here(learner: Any, levels: Level, key: Array, columns: Array) -> Trace:
+        return rollout(
+            problem.env,
+            problem.learner,
+            learner,
+            levels,
+            key,
+            steps=steps,
+            bootstrap_time_limit=problem.bootstrap_time_limit,
+            columns=columns,
+        )
+
+    columns = jnp.arange(jax.tree.leaves(levels)[0].shape[1], dtype=jnp.int32)
+    inputs = (WHOLE, along(COLUMNS, 1), WHOLE, along(COLUMNS))
+    return over(problem.mesh, here, inputs, _TRACE)(learner, levels, key, columns)
+
+
+_TRACE = Trace._make([*(along(COLUMNS, 1),) * 9, along(COLUMNS)])
+"""How a trace lies on the devices that share its columns."""
 
 
 def learn(
@@ -177,9 +193,12 @@ def learn(
 ) -> tuple[Any, dict[str, Float[Array, ""]]]:
     """The learner after one update, or the very same learner if not `when`."""
 
+    axis = None if problem.mesh is None else COLUMNS
+    here = lambda *arguments: problem.learner.update(*arguments, axis=axis)  # noqa: E731
+    everywhere = over(problem.mesh, here, (WHOLE, _TRACE, WHOLE, WHOLE), WHOLE)
+
     def update(learner: Any) -> tuple[Any, dict[str, Array]]:
-        key = key_for(state, "update")
-        return problem.learner.update(learner, trace, key, progress(state, problem))
+        return everywhere(learner, trace, key_for(state, "update"), progress(state, problem))
 
     if when is True:
         return update(state.learner)

@@ -193,7 +193,7 @@ class Policy:
         self, learner_state: Any, observation: PyTree, memory: PyTree, key: Key[Array, ""]
     ) -> Decision:
         """Sample an action for one observation. Pure."""
-        uniform: Float[Array, "1"] = jax.random.uniform(key, (1,), jnp.float32)
+        uniform: Float[Array, 1] = jax.random.uniform(key, (1,), jnp.float32)
         batch = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], observation)
         never = jnp.zeros(1, bool)
         acted = self.learner.act(learner_state, batch, memory, never, uniform)
@@ -221,9 +221,7 @@ def _for(run: Run, suites: Sequence[Suite], full: bool, seed: int) -> list[Suite
     """The same levels, played through this run's own environment (it may see them otherwise)."""
     if all(suite.env == run.experiment.env for suite in suites):
         return list(suites)
-    own = choose_suites(
-        run.experiment.env, [s.name for s in suites], None, full=full, seed=seed
-    )
+    own = choose_suites(run.experiment.env, [s.name for s in suites], None, full=full, seed=seed)
     return [suite._replace(env=mine.env) for suite, mine in zip(suites, own, strict=True)]
 
 
@@ -240,5 +238,3 @@ def _about(run: Run) -> dict[str, Any]:
 
 def _mean(values: list[int]) -> float:
     return sum(values) / len(values)
-
-

@@ -3,6 +3,7 @@
 import itertools
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from cairn.core import checkpoint
 from cairn.core.console import duration
 from cairn.core.errors import ConfigError
 from cairn.core.rundir import RunDir, config_hash
-from cairn.engine import loop
+from cairn.engine import devices, loop
 from cairn.engine.compiled import Compiled
 from cairn.engine.loop import Schedule, Status
 from cairn.evaluation.during import during
@@ -57,6 +58,7 @@ def train(
     Raises RunError if the directory exists or cannot be written, ConfigError if the students of
     `init_from` have another structure.
     """
+    experiment = _on_devices(experiment)
     config = experiment.to_dict()
     students = None
     if init_from is not None:
@@ -68,7 +70,7 @@ def train(
         compiled = experiment.compiled()
         state = compiled.init()
         if students is not None:
-            state = eqx.tree_at(lambda s: s.learner, state, students)
+            state = experiment.layout.put(eqx.tree_at(lambda s: s.learner, state, students))
         # So that a run killed before its first regular checkpoint can be resumed.
         loop.save(run, state, config_hash(config), 0)
         return _advance(experiment, compiled, run, state, show, say)
@@ -89,7 +91,7 @@ def resume(
     experiment = Experiment.from_dict(run.config)
     with run.lock():
         compiled = experiment.compiled()
-        state = loop.restore(run, jax.eval_shape(compiled.init))
+        state = experiment.layout.put(loop.restore(run, experiment.state_shape()))
         say(f"Run: {run.path}, resumed at cycle {int(state.cycle[0])}")
         return _advance(experiment, compiled, run, state, show, say)
 
@@ -114,10 +116,10 @@ def _advance(
     say("Compiling (once; the result is kept for the next run) ...")
     begun = time.monotonic()
     # Apart from the first chunk, so that its steps per second are honest.
-    advance = compiled.advance.lower(state).compile()  # type: ignore[attr-defined]
+    compiled = compiled.ready(state)
     say(f"Compiled in {duration(time.monotonic() - begun)}.")
     state, done = loop.run(
-        compiled._replace(advance=advance),
+        compiled,
         run,
         schedule,
         state=state,
@@ -127,6 +129,13 @@ def _advance(
         show=show,
     )
     return Outcome(run, state, done)
+
+
+def _on_devices(experiment: Experiment) -> Experiment:
+    """With the number of devices it will use, which its resumed self must use too."""
+    run, batch = experiment.run, experiment.algorithm.batch
+    count = run.devices or devices.usable(run.seeds, batch)
+    return replace(experiment, run=replace(run, devices=count))
 
 
 def _students(path: Path, experiment: Experiment) -> Any:
@@ -157,3 +166,4 @@ _MISFIT = (
 
 def _level(experiment: Experiment) -> Any:
     return jax.eval_shape(experiment.env.space.sample, jax.random.key(0))
+

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int, Key
 
@@ -61,8 +60,7 @@ def pad(levels: MazeLevel, side: int = SIDE) -> MazeLevel:
     height, width = levels.walls.shape[-2:]
     missing = ((0, 0), (0, max(side - height, 0)), (0, max(side - width, 0)))
     walls = np.pad(np.asarray(levels.walls), missing, constant_values=True)
-    agent, heading, goal = (np.asarray(field) for field in levels[1:])
-    return MazeLevel(walls, agent, heading, goal)
+    return MazeLevel._make([walls, *(np.asarray(field) for field in levels[1:])])
 
 
 def fresh(key: Key[Array, ""], number: int) -> MazeLevel:
@@ -77,7 +75,8 @@ def fresh(key: Key[Array, ""], number: int) -> MazeLevel:
     found = turn = 0
     while found < number:
         levels, good = draw(jax.random.fold_in(key, turn))
-        kept.append(jax.tree.map(lambda leaf, good=np.asarray(good): np.asarray(leaf)[good], levels))
+        chosen = np.flatnonzero(good)
+        kept.append(jax.tree.map(lambda leaf, chosen=chosen: np.asarray(leaf)[chosen], levels))
         found, turn = found + kept[-1].heading.shape[0], turn + 1
     return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:number], *kept)
 
@@ -108,11 +107,13 @@ def _named(env: Environment) -> Suite:
         open_choices = [(heading, goal) for heading in headings for goal in maze.goals]
         number = len(open_choices)
         parts.append(
-            MazeLevel(
-                np.repeat(maze.walls[None], number, axis=0),
-                np.array([maze.agent] * number, np.int32),
-                np.array([heading for heading, _ in open_choices], np.int32),
-                np.array([goal for _, goal in open_choices], np.int32),
+            MazeLevel._make(
+                [
+                    np.repeat(maze.walls[None], number, axis=0),
+                    np.array([maze.agent] * number, np.int32),
+                    np.array([heading for heading, _ in open_choices], np.int32),
+                    np.array([goal for _, goal in open_choices], np.int32),
+                ]
             )
         )
         owner += [index] * number
@@ -137,9 +138,7 @@ def _procedural(env: Environment, key: Key[Array, ""]) -> Suite:
     )
 
 
-def _family(
-    suite: str, env: Environment, key: Key[Array, ""], family: str, number: int
-) -> Suite:
+def _family(suite: str, env: Environment, key: Key[Array, ""], family: str, number: int) -> Suite:
     sample: Callable = FAMILIES[family].sample
     keys = jax.random.split(stream(key, family), number)
     levels = jax.jit(jax.vmap(sample))(keys)

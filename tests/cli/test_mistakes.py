@@ -1,0 +1,70 @@
+"""Every mistake gets one line: what was expected, what came, what to do. Exit status 2."""
+
+import subprocess
+import sys
+
+import pytest
+
+from cairn.cli import main
+
+MISTAKES = {
+    "trian": "Did you mean 'train'?",
+    "train": "Expected an environment first, got nothing",
+    "train --hidden 8 maze": "Expected an environment first",
+    "train maxe": "Unknown environment 'maxe'. Expected one of maze",
+    "train nowhere:Env": "Cannot import 'nowhere'",
+    "train json:Env": "Module 'json' has no class 'Env'",
+    "train json:JSONDecoder": "json:JSONDecoder is not an environment",
+    "train maze --method acel": "Did you mean 'accel'?",
+    "train maze --preset refrence": "Did you mean 'reference'?",
+    "train maze --hiden 8": "Unknown flag --hiden. Did you mean '--hidden'?",
+    "train maze --batch 4 --frobnicate": "Unknown flag --frobnicate.",
+    "train maze -x": "Unknown flag -x",
+    "train maze 5": "Unexpected '5'",
+    "train maze --hidden": "--hidden expects a whole number, got nothing",
+    "train maze --hidden --batch 8": "--hidden expects a whole number, got nothing",
+    "train maze --hidden x": "--hidden expects a whole number, got 'x'",
+    "train maze --steps=1e6": "--steps expects a whole number, got '1e6'",
+    "train maze --gamma x": "--gamma expects a number, got 'x'",
+    "train maze --generator wals": "Did you mean 'walls'?",
+    "train maze --log paper": "--log expects one of tensorboard, wandb, trackio",
+    "train maze --seeds 0": "seeds must be at least 1, got 0",
+    "train maze --seed -1": "seed must lie in",
+    "train maze --steps 5": "steps must be at least one batch",
+    "train maze --minibatches 7": "minibatches must divide",
+    "train maze --generator walls --walls 500": "expected 0 to 167 walls, got 500",
+    "train maze --view 15": "larger than 13x13",
+    "train maze --method plr --replay-probability 95": "replay_probability must lie in [0, 1]",
+    "train maze --init-from nowhere": "nowhere does not exist",
+    "train --resume nowhere": "nowhere does not exist",
+    "digest": "required: run",
+    "digest --quick run": "--quick",
+    "list --yaml": "--yaml",
+    "doctor now": "now",
+}
+
+
+@pytest.mark.parametrize("command", MISTAKES)
+def test_a_mistake_is_one_line_on_stderr_with_status_2(command, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main.run(command.split()) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("cairn: ") and said.count("\n") == 1
+    assert MISTAKES[command] in said
+    assert not list(tmp_path.rglob("config.json"))  # no run was begun
+
+
+def test_the_process_ends_with_that_status():
+    code = "from cairn.cli.main import main; main(['trian'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("cairn: Unknown command 'trian'.")
+
+
+def test_ctrl_c_before_the_loop_ends_with_130(capsys, monkeypatch):
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main, "_find", lambda name: interrupted)
+    assert main.run(["train"]) == 130
+    assert capsys.readouterr().err == "cairn: stopped by Ctrl-C.\n"

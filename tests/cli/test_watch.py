@@ -1,0 +1,127 @@
+"""The live line, the summary, and what trackers are sent."""
+
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from cairn.cli import watch
+from cairn.core.errors import MissingExtraError
+from cairn.core.rundir import RunDir
+from cairn.core.trackers import open_tracker
+from cairn.engine.loop import Status
+from cairn.ued.train import Outcome, experiment
+
+LINE = {
+    "cycle": [20, 20],
+    "ledger": {
+        "training": [1000, 3000],
+        "scoring": [0, 0],
+        "mutation": [500, 500],
+        "evaluation": [100, 100],
+        "environment_steps": [1600, 3600],
+        "gradient_steps": [10, 10],
+    },
+    "metrics": {"solve_rate": [0.25, 0.75], "archive_fill": [0.5, 0.5], "loss": [None, 1.0]},
+    "evaluation": {"named": {"solve_rate": [0.5, 0.7], "levels": {"a": [0, 1]}}},
+}
+
+
+def install(monkeypatch, name, **contents):
+    """A fake package with these contents."""
+    module = types.ModuleType(name)
+    module.__dict__.update(contents)
+    monkeypatch.setitem(sys.modules, name, module)
+
+
+STATUS = Status(LINE, steps=2500, total=10_000, seconds=9.0, steps_per_second=500.0)
+
+
+def test_the_live_line_shows_means_over_seeds():
+    shown = watch.figures(STATUS, left_s=65)
+    assert shown == {
+        "steps": "2.5k/10k",
+        "speed": "500/s",
+        "left": "1m05s",
+        "solved": "0.50",
+        "archive full": "0.50",
+        "spent": "training 2.0k mutation 500 evaluation 100",
+    }
+
+
+def test_time_left_leaves_compilation_and_the_first_chunk_out(capsys):
+    seen = []
+    with watch.Watch(experiment("maze", seeds=2), Path("nowhere"), None) as live:
+        live.show = seen.append
+        live(STATUS)  # no pace yet: both seeds share 500 steps a second, so 250 each
+        live(STATUS._replace(steps=5000, seconds=19.0))  # 2500 steps in ten seconds
+    assert [figures["left"] for figures in seen] == ["30s", "20s"]
+    assert seen[1]["test named"] == "0.60"
+
+
+def test_the_summary_names_figures_ledger_and_what_to_do_next(tmp_path):
+    run = RunDir.create(tmp_path / "run", {})
+    run.append(LINE, {"cycle": [20], "seconds": 61.0, "steps_per_second": 1.0})
+    text = watch.summary(Outcome(run, None, done=True))
+    assert "solved, named   0.600 (seeds: 0.50, 0.70)" in text
+    assert "training        2,000 steps" in text and "1m01s" in text
+    assert f"cairn evaluate {run.path}" in text and f"cairn show {run.path}" in text
+    stopped = watch.summary(Outcome(run, None, done=False))
+    assert f"cairn train --resume {run.path}" in stopped
+
+
+def test_trackers_get_numbers_by_name_and_seed():
+    sent = watch.scalars(LINE)
+    assert sent["train/solve_rate/seed-1"] == 0.75
+    assert sent["ledger/mutation/seed-0"] == 500
+    assert sent["evaluation/named/solve_rate/seed-0"] == 0.5
+    assert "train/loss/seed-0" not in sent and sent["train/loss/seed-1"] == 1.0
+
+
+@pytest.mark.parametrize("kind", ["wandb", "trackio"])
+def test_a_remote_tracker_is_opened_by_the_first_figure_and_closed(kind, monkeypatch, tmp_path):
+    calls = []
+    install(
+        monkeypatch,
+        kind,
+        init=lambda **given: calls.append(("init", given)),
+        log=lambda figures: calls.append(("log", figures)),
+        finish=lambda: calls.append(("finish",)),
+    )
+    open_tracker(kind, tmp_path / "run-3", {}).close()
+    assert calls == []  # a run that was refused leaves nothing behind
+    tracker = open_tracker(kind, tmp_path / "run-3", {"method": "dr"})
+    tracker.log(64, {"train/solve_rate": 0.5})
+    tracker.close()
+    assert calls == [
+        ("init", {"project": "cairn", "name": "run-3", "config": {"method": "dr"}}),
+        ("log", {"environment_steps": 64, "train/solve_rate": 0.5}),
+        ("finish",),
+    ]
+
+
+def test_tensorboard_writes_into_the_run_directory(monkeypatch, tmp_path):
+    written = []
+
+    class Writer:
+        def __init__(self, folder):
+            written.append(folder)
+
+        def add_scalar(self, *scalar):
+            written.append(scalar)
+
+        def close(self):
+            written.append("closed")
+
+    install(monkeypatch, "tensorboardX", SummaryWriter=Writer)
+    tracker = open_tracker("tensorboard", tmp_path, {})
+    tracker.log(64, {"train/solve_rate": 0.5})
+    tracker.close()
+    assert written == [str(tmp_path / "tensorboard"), ("train/solve_rate", 0.5, 64), "closed"]
+
+
+def test_a_tracker_that_is_not_installed_says_how_to_install_it(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with pytest.raises(MissingExtraError, match=r"uv sync --extra wandb"):
+        open_tracker("wandb", tmp_path, {})

@@ -1,0 +1,135 @@
+"""What every environment promises, checked for all of them."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from cairn.envs.catalogue import ENVIRONMENTS
+from cairn.envs.protocol import Category, Image, Vector
+
+SMALL = {"maze": {"width": 5, "height": 5, "walls": 3, "view": 3, "limit": 12}, "cartpole": {}}
+BATCH = 4
+
+
+class Case:
+    """An environment with its functions compiled once."""
+
+    def __init__(self, name):
+        self.env = ENVIRONMENTS[name](**SMALL.get(name, {}))
+        space = self.env.space
+        self.keys = jax.random.split(jax.random.key(3), BATCH)
+        self.sample = jax.jit(jax.vmap(space.sample))
+        self.mutate = jax.jit(jax.vmap(space.mutate))
+        self.reset = jax.jit(jax.vmap(self.env.reset))
+        self.step = jax.jit(jax.vmap(self.env.step))
+        self.levels = self.sample(self.keys)
+        self.state, self.observation = self.reset(self.keys, self.levels)
+        self.actions = jnp.arange(BATCH, dtype=jnp.int32) % self.env.actions
+
+    def one(self, tree, index=0):
+        return jax.tree.map(lambda leaf: leaf[index], tree)
+
+
+@pytest.fixture(scope="module", params=ENVIRONMENTS)
+def case(request):
+    return Case(request.param)
+
+
+def shapes(tree):
+    return jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), tree)
+
+
+def equal(a, b):
+    assert jax.tree.structure(a) == jax.tree.structure(b)
+    for one, two in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        assert one.dtype == two.dtype
+        np.testing.assert_allclose(np.asarray(one), np.asarray(two), rtol=1e-5, atol=1e-6)
+
+
+def test_observations_are_what_the_specification_says(case):
+    played = case.step(case.keys, case.state, case.actions)
+    is_spec = lambda leaf: isinstance(leaf, Image | Vector | Category)  # noqa: E731
+    specs = jax.tree.leaves(case.env.observation_spec, is_leaf=is_spec)
+    for observation in (case.observation, played.observation):
+        leaves = jax.tree.leaves(observation)
+        assert len(leaves) == len(specs)
+        for leaf, spec in zip(leaves, specs, strict=True):
+            if isinstance(spec, Category):
+                assert (leaf.shape, leaf.dtype) == ((BATCH,), jnp.int32)
+                assert ((leaf >= 0) & (leaf < spec.size)).all()
+            else:
+                shape = spec.shape if isinstance(spec, Image) else (spec.size,)
+                assert (leaf.shape, leaf.dtype) == ((BATCH, *shape), jnp.float32)
+    assert shapes(played.state) == shapes(case.state)
+    assert (played.reward.dtype, played.terminated.dtype) == (jnp.float32, jnp.bool_)
+
+
+def test_compiled_and_mapped_is_the_same_as_plain_and_one_by_one(case):
+    played = case.step(case.keys, case.state, case.actions)
+    for index in range(2):
+        level = case.one(case.levels, index)
+        state, observation = case.env.reset(case.keys[index], level)
+        equal((state, observation), case.one((case.state, case.observation), index))
+        step = case.env.step(case.keys[index], state, case.actions[index])
+        equal(step, case.one(played, index))
+
+
+def test_the_same_key_gives_the_same_and_another_key_another_level(case):
+    again = case.sample(case.keys)
+    equal(again, case.levels)
+    other = case.sample(jax.random.split(jax.random.key(4), BATCH))
+    leaves = zip(jax.tree.leaves(other), jax.tree.leaves(case.levels), strict=True)
+    assert any((a != b).any() for a, b in leaves)
+
+
+def test_edited_levels_have_the_structure_and_types_of_new_ones(case):
+    edited = case.mutate(case.keys, case.levels)
+    assert jax.tree.structure(edited) == jax.tree.structure(case.levels)
+    assert jax.tree.leaves(shapes(edited)) == jax.tree.leaves(shapes(case.levels))
+    state, _ = case.reset(case.keys, edited)
+    assert shapes(state) == shapes(case.state)
+
+
+def test_an_end_is_never_both_kinds_and_the_limit_always_truncates(case):
+    state, alive = case.state, np.ones(BATCH, bool)
+    for time in range(case.env.max_steps):
+        actions = jax.random.randint(jax.random.key(time), (BATCH,), 0, case.env.actions)
+        played = case.step(case.keys, state, actions)
+        state = played.state
+        terminated, truncated = np.asarray(played.terminated), np.asarray(played.truncated)
+        assert not (terminated & truncated).any()
+        assert not truncated[alive].any() or time + 1 == case.env.max_steps
+        alive &= ~terminated
+    assert (truncated | terminated).all()
+
+
+def test_starts_that_need_no_key_ignore_it(case):
+    _, other = case.reset(jax.random.split(jax.random.key(9), BATCH), case.levels)
+    leaves = zip(jax.tree.leaves(other), jax.tree.leaves(case.observation), strict=True)
+    differs = any((np.asarray(a) != np.asarray(b)).any() for a, b in leaves)
+    assert differs == case.env.random_start
+
+
+def test_success_is_one_truth_value_for_each_episode(case):
+    solved = case.env.solved(jnp.zeros(BATCH, jnp.float32), jnp.zeros(BATCH, bool))
+    assert (solved.shape, solved.dtype) == ((BATCH,), jnp.bool_)
+
+
+def test_a_description_of_a_level_survives_json(case):
+    facts = case.env.space.describe(case.one(case.levels))
+    assert json.loads(json.dumps(facts)) == facts
+
+
+def test_there_is_a_suite_and_its_levels_can_be_played(case):
+    name = case.env.suites()[0]
+    suite = case.env.suite(name, jax.random.key(0))
+    number = len(suite.levels)
+    assert len(set(suite.levels)) == len(suite.groups) == len(suite.headline) == number
+    assert sorted(set(suite.owner.tolist())) == list(range(number))
+    assert (np.diff(suite.owner) >= 0).all()
+    level = case.one(jax.tree.map(jnp.asarray, suite.variants))
+    _, observation = suite.env.reset(case.keys[0], level)
+    assert shapes(observation) == shapes(case.one(case.observation))

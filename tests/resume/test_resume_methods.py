@@ -1,0 +1,53 @@
+"""Every other method: stopped after a few chunks and restored, it goes on as if it never had."""
+
+import jax
+import pytest
+from tiny import settings
+
+from cairn.core.rundir import RunDir
+from cairn.engine import loop
+from cairn.engine.loop import Schedule
+from cairn.sampler.segments import SOURCES
+from cairn.ued.digest import digest
+from cairn.ued.train import experiment
+
+
+class StoppedError(Exception):
+    pass
+
+
+# DR, PLR and ACCEL are killed for real in test_resume_kill.py.
+@pytest.mark.parametrize(
+    "method", ["random", "robust-plr", "parallel-plr", "parallel-accel", "sfl"]
+)
+def test_restored_from_a_checkpoint_a_run_goes_on_bit_for_bit(tmp_path, method):
+    chosen = experiment("maze", method=method, **settings(method), memory="none")
+    compiled = chosen.compiled()
+    level = jax.eval_shape(chosen.env.space.sample, jax.random.key(0))
+    schedule = Schedule(steps=16 * 64, evaluate_every=3, checkpoint_every=2)
+
+    def go_on(directory, state, stop_after=None):
+        def show(status):
+            if stop_after and len(directory.metrics()) == stop_after:
+                raise StoppedError
+
+        loop.run(
+            compiled,
+            directory,
+            schedule,
+            state=state,
+            sources=SOURCES,
+            level=level,
+            evaluate=lambda state: ({"none": {"solve_rate": [0.0]}}, [7]),
+            show=show,
+        )
+
+    whole = RunDir.create(tmp_path / "whole", chosen.to_dict())
+    go_on(whole, compiled.init())
+    stopped = RunDir.create(tmp_path / "stopped", chosen.to_dict())
+    with pytest.raises(StoppedError):
+        go_on(stopped, compiled.init(), stop_after=5)
+    go_on(stopped, loop.restore(stopped, chosen.state_shape()))
+
+    assert len(whole.metrics()) > 5
+    assert digest(stopped.path) == digest(whole.path)

@@ -1,0 +1,119 @@
+"""Every method at a tiny size, cycle by cycle, in an environment that counts its own steps."""
+
+import functools
+from typing import Any, ClassVar, NamedTuple
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from cairn.envs.maze.env import Maze
+from cairn.envs.protocol import Environment
+from cairn.learners.ppo import PPO, PPOConfig
+from cairn.ued.catalogue import METHODS
+from cairn.ued.experiment import Experiment, RunConfig
+from cairn.ued.parts import Report, State
+
+MAZE = Maze(width=4, height=4, view=3, walls=4, limit=8, edits=3)
+STUDENT = PPOConfig(
+    memory="none", hidden=8, head=4, filters=2, embedding=2, epochs=2, minibatches=2
+)
+B, T, CYCLES = 4, 16, 14
+CYCLE = {"batch": B, "steps_per_cycle": T}
+# Half of 32 slots: four cycles of four new levels pass before anything is replayed.
+CURATED = CYCLE | {"capacity": 32, "minimum_fill": 0.5}
+SERIAL = CURATED | {"replay_probability": 0.6}
+CONFIGS: dict[str, dict[str, Any]] = {
+    "random": CYCLE | {"turns": 2},
+    "dr": CYCLE,
+    "plr": SERIAL,
+    "robust-plr": SERIAL,
+    "parallel-plr": CURATED,
+    "accel": SERIAL | {"mutation_probability": 0.7},
+    "parallel-accel": CURATED,
+    "sfl": CYCLE
+    | {
+        "refresh": 5,
+        "candidates": 6,
+        "candidate_batches": 2,
+        "scoring_steps": 20,
+        "keep": 4,
+        "selected": 2,
+    },
+}
+
+
+class Counter:
+    """Counts on the host."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+
+    def tick(self, action: Any) -> None:
+        self.steps += np.size(action)
+
+
+class Counted(Environment):
+    """A maze that reports each step it takes, past jit, vmap, scan and cond."""
+
+    actions: ClassVar[int] = 7
+    random_start: ClassVar[bool] = False
+    inner: Maze
+    counter: Counter = eqx.field(static=True)
+
+    @property
+    def max_steps(self):
+        return self.inner.max_steps
+
+    @property
+    def observation_spec(self):
+        return self.inner.observation_spec
+
+    @property
+    def space(self):
+        return self.inner.space
+
+    def reset(self, key, level):
+        return self.inner.reset(key, level)
+
+    def step(self, key, state, action):
+        jax.debug.callback(self.counter.tick, action)
+        return self.inner.step(key, state, action)
+
+
+class Cycle(NamedTuple):
+    """One cycle of a run: state before and after, what was reported, steps counted."""
+
+    before: State
+    after: State
+    report: Report
+    counted: int
+
+
+def experiment(method: str, env: Environment = MAZE, **changes: Any) -> Experiment:
+    """The tiny run of `method`."""
+    config = METHODS[method].Config(**(CONFIGS[method] | changes))
+    return Experiment("maze", env, method, config, STUDENT, RunConfig(steps=10_000))
+
+
+@functools.cache
+def history(method: str) -> list[Cycle]:
+    """`CYCLES` cycles of the tiny run of `method`."""
+    counter = Counter()
+    program = experiment(method, Counted(MAZE, counter)).program
+    state = program.init(jax.random.key(1))
+    # Unoptimised: these runs are short, and compiling them is what takes time.
+    step = jax.jit(program.step).lower(state).compile({"xla_backend_optimization_level": 0})
+    cycles = []
+    for _ in range(CYCLES):
+        before, counter.steps = state, 0
+        state, report = step(state)
+        jax.block_until_ready(state)
+        jax.effects_barrier()
+        cycles.append(Cycle(before, state, report, counter.steps))
+    return cycles
+
+
+def student(env: Environment = MAZE) -> PPO:
+    """The tiny student."""
+    return PPO(STUDENT, env.observation_spec, env.actions)

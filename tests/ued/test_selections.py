@@ -1,0 +1,84 @@
+"""What SFL selects, and whom ACCEL edits, against plain NumPy."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from small_runs import MAZE, experiment
+
+from cairn.core.keys import stream
+from cairn.core.trace import Trace
+from cairn.learners.random import RandomPolicy
+from cairn.sampler.segments import Batch
+from cairn.score import unseen
+from cairn.ued import accel, parts, sfl
+
+
+def learnability(trace: Trace) -> np.ndarray:
+    """Unbiased p (1 - p) of each column; NaN with fewer than two finished episodes."""
+    done, solved = np.asarray(trace.done), np.asarray(trace.solved)
+    scores = []
+    for column in range(done.shape[1]):
+        outcomes = solved[done[:, column], column].astype(float)
+        scores.append(outcomes.var(ddof=1) if len(outcomes) > 1 else np.nan)
+    return np.array(scores)
+
+
+def test_sfl_keeps_the_most_learnable_of_all_candidates_and_none_that_cannot_be_judged():
+    run = experiment("sfl", candidates=24, candidate_batches=2, keep=16, scoring_steps=15)
+    problem, config = run.problem._replace(learner=RandomPolicy(MAZE.actions)), run.algorithm
+    state = sfl.init(problem, config, jax.random.key(5))
+    buffer = jax.jit(lambda state: sfl.select(problem, config, state))(state)
+
+    look = jax.jit(lambda key: sfl.candidates(problem, config, state.learner, key))
+    key = parts.key_for(state, "select")
+    sets = [look(stream(key, "set", number)) for number in range(2)]
+    scores = np.concatenate([learnability(trace) for _, trace in sets])
+    walls = np.concatenate([np.asarray(levels.walls) for levels, _ in sets])
+    # 15 steps with a limit of 8: whoever never gets there has finished one episode only.
+    assert np.isnan(scores).sum() > 5 and (scores > 0).sum() >= 5
+    best = np.argsort(-np.where(np.isnan(scores), -1.0, scores), kind="stable")[:16]
+    assert not np.isnan(scores[best]).any(), "enough of the candidates can be judged"
+    np.testing.assert_allclose(buffer.learnability, scores[best], atol=1e-6)
+    np.testing.assert_array_equal(buffer.levels.walls, walls[best])
+    assert buffer.eligible.all()
+
+
+def test_sfl_falls_back_on_new_levels_when_too_few_can_be_judged():
+    run = experiment("sfl", scoring_steps=4)
+    problem, config = run.problem._replace(learner=RandomPolicy(MAZE.actions)), run.algorithm
+    state = sfl.init(problem, config, jax.random.key(5))
+    buffer = jax.jit(lambda state: sfl.select(problem, config, state))(state)
+    assert not buffer.eligible.all()
+    assert (buffer.learnability[~buffer.eligible] == 0).all()
+    keys = jax.random.split(stream(parts.key_for(state, "select"), "fallback"), config.keep)
+    fallback = jax.vmap(problem.env.space.sample)(keys)
+    rows = np.flatnonzero(~np.asarray(buffer.eligible))
+    stand_ins = np.asarray(fallback.walls)[: len(rows)]
+    np.testing.assert_array_equal(np.asarray(buffer.levels.walls)[rows], stand_ins)
+
+
+@pytest.mark.parametrize(
+    ("parents", "wanted"),
+    [
+        ("batch", [0, 1, 2, 3, 4, 5]),
+        ("easiest", [3, 0, 5, 2, 3, 0]),
+        ("hardest", [4, 1, 2, 5, 4, 1]),
+    ],
+)
+def test_accel_edits_whom_it_says(parents, wanted):
+    """Every column has one complete episode; its return is in `returns`."""
+    returns = jnp.array([0.8, 0.2, 0.3, 0.9, 0.1, 0.4], jnp.float32)
+    T, B = 4, 6
+    zeros, never = jnp.zeros((T, B)), jnp.zeros((T, B), bool)
+    trace = Trace(
+        zeros, zeros.astype(jnp.int32), zeros, zeros, zeros.at[1].set(returns).at[3].set(9.0),
+        never.at[2].set(True), never, never, zeros, zeros[0],
+    )  # fmt: skip
+    ids = jnp.arange(B, dtype=jnp.uint32)
+    none = jnp.zeros(B, jnp.int32)
+    batch = Batch(returns, ids, ids, none > 0, none, unseen(B), none, none)
+    config = accel.Config(batch=B, parents=parents)
+    chosen = accel.choose_parents(batch, trace, config)
+    assert chosen.ids.tolist() == wanted
+    np.testing.assert_array_equal(chosen.levels, returns[jnp.array(wanted)])
