@@ -1,4 +1,5 @@
-import equinox as eqx
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -64,8 +65,7 @@ def subject(tmp_path):
         ),
         accel.algorithm,
     )  # fmt: skip
-    state = jax.tree.map(lambda leaf: leaf[0], accel.compiled().init())
-    state = eqx.tree_at(lambda s: (s.archive, s.cycle), state, (archive, jnp.int32(50)))
+    state = SimpleNamespace(archive=archive, cycle=jnp.int32(50), learner=())
     return Subject(accel, run, state, 0, [])
 
 
@@ -98,7 +98,7 @@ def test_evicted_ancestors_are_shown_as_such(subject):
 
 
 def test_thinning_keeps_order_and_both_ends():
-    line = list(range(30))
+    line: list = list(range(30))
     assert treasures.thinned(line, 8) == [0, 4, 8, 12, 17, 21, 25, 29]
     assert treasures.thinned(line[:8], 8) == line[:8]
 
@@ -113,5 +113,5 @@ def test_useful_levels_are_sometimes_solved(subject, monkeypatch):
 
     monkeypatch.setattr(treasures, "evaluate", evaluate)
     found = treasures.most_useful(subject, 6)
-    # By replay probability 38, 36, 3, 1: the first is always solved, the last never.
-    assert [(t.id, t.solve_rate) for t in found] == [(36, 0.5), (3, 0.25)]
+    # By replay probability 38, 3 (staler than 36), 36, 1: the first always solved, the last never.
+    assert [(t.id, t.solve_rate) for t in found] == [(3, 0.5), (36, 0.25)]

@@ -43,7 +43,7 @@ class _Shelf(NamedTuple):
     """An archive with what is looked up again and again."""
 
     archive: Replay
-    order: np.ndarray
+    order: list[int]
     """Occupied slots, the highest score first."""
     chance: np.ndarray
     """Replay probability of each slot."""
@@ -68,15 +68,15 @@ def most_useful(subject: Subject, count: int) -> list[Treasure]:
     never are left out, so there may be fewer than `count`.
     """
     shelf = _shelf(subject)
-    slots = np.argsort(-shelf.chance, kind="stable")[: min(CANDIDATES, len(shelf.order))]
-    levels = jax.tree.map(lambda leaf: np.asarray(leaf)[slots], shelf.archive.levels)
+    likely = np.argsort(-shelf.chance, kind="stable")[: min(CANDIDATES, len(shelf.order))]
+    levels = jax.tree.map(lambda leaf: np.asarray(leaf)[likely], shelf.archive.levels)
     suite = plain_suite("archive", subject.experiment.env, levels)
     states = jax.tree.map(lambda leaf: leaf[None], subject.state.learner)
     played = evaluate(subject.experiment.learner, states, [suite], seeds=1, attempts=ATTEMPTS)
     rates = played["archive"].scores[0]
     best = np.argsort(-rates * (1 - rates), kind="stable")[:count]
     return [
-        _line(shelf, slots[i])[-1]._replace(solve_rate=float(rates[i]))
+        _line(shelf, int(likely[i]))[-1]._replace(solve_rate=float(rates[i]))
         for i in best
         if 0 < rates[i] < 1
     ]
@@ -90,12 +90,12 @@ def evolved(subject: Subject, count: int) -> list[list[Treasure]]:
     evenly; both ends stay.
     """
     shelf = _shelf(subject)
-    generation = np.asarray(shelf.archive.generation)
+    edited = np.asarray(shelf.archive.generation) > 0
     lines: list[list[Treasure]] = []
     relatives: list[list[Treasure]] = []
     families: set[int] = set()
     # Enough to find `count` families as a rule, and few enough look-ups to be quick.
-    for slot in shelf.order[generation[shelf.order] > 0][: 20 * count]:
+    for slot in [slot for slot in shelf.order if edited[slot]][: 20 * count]:
         line = _line(shelf, slot)
         (relatives if line[0].id in families else lines).append(line)
         families.add(line[0].id)
@@ -119,7 +119,7 @@ def _shelf(subject: Subject) -> _Shelf:
     ids = np.asarray(archive.ids)[:count].tolist()
     return _Shelf(
         archive,
-        np.argsort(np.asarray(archive.ranks)[:count], kind="stable"),
+        np.argsort(np.asarray(archive.ranks)[:count], kind="stable").tolist(),
         np.asarray(replay.probabilities(archive, config)),
         dict(zip(ids, range(count), strict=True)),
         Lineage.open(subject.directory.lineage),
