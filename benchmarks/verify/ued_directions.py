@@ -34,6 +34,7 @@ import numpy as np
 
 from cairn.archive import replay
 from cairn.engine.compiled import compile_program
+from cairn.engine.devices import Layout
 from cairn.envs.maze import generate
 from cairn.envs.maze.cells import ahead, at
 from cairn.envs.maze.env import Maze, MazeSpace
@@ -47,6 +48,9 @@ from cairn.ued.experiment import Experiment, RunConfig
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("core", "engine", "envs", "learners", "nn", "sampler", "archive", "score", "ued")
+
+
+STUDENT = PPOConfig(hidden=64, learning_rate=1e-3, epochs=4, minibatches=2, entropy_weight=0.01)
 
 
 @dataclass(frozen=True)
@@ -71,9 +75,7 @@ class Size:
     chunk: int = 10
     """Cycles compiled together."""
     seeds: int = 5
-    student: PPOConfig = PPOConfig(
-        hidden=64, learning_rate=1e-3, epochs=4, minibatches=2, entropy_weight=0.01
-    )
+    student: PPOConfig = STUDENT
 
 
 TINY = Size(
@@ -205,7 +207,9 @@ class Runner:
         return {name: float(value) for name, value in figures.items()}
 
     def _compiled(self, seed: int) -> Any:
-        return compile_program(self.arm.program, seed=seed, seeds=1, cycles=self.size.chunk)
+        return compile_program(
+            self.arm.program, seed=seed, seeds=1, cycles=self.size.chunk, layout=Layout()
+        )
 
     def _measure(self, state: parts.State, key: jax.Array) -> dict[str, jax.Array]:
         solve, archive, select = jax.random.split(key, 3)

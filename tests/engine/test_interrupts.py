@@ -13,6 +13,7 @@ from cairn.core.ledger import Ledger
 from cairn.core.rundir import RunDir
 from cairn.engine import loop
 from cairn.engine.compiled import Program, compile_program
+from cairn.engine.devices import Layout
 from cairn.engine.loop import Schedule
 from cairn.ued.parts import Report, State
 
@@ -31,7 +32,7 @@ def begin(key) -> State:
 @pytest.mark.parametrize("moment", ["advance", "evaluate", "show"])
 def test_work_done_before_ctrl_c_is_in_the_checkpoint(tmp_path, moment):
     directory = RunDir.create(tmp_path / "run", {})
-    compiled = compile_program(Program(begin, count), seed=0, seeds=1, cycles=2)
+    compiled = compile_program(Program(begin, count), seed=0, seeds=1, cycles=2, layout=Layout())
     chunks = {"advance": 0, "evaluate": 0, "show": 0}
 
     def interrupt(now: str) -> None:

@@ -54,25 +54,25 @@ class Slope(Environment):
 def played_by_hand(env, learner, state, levels, key, *, steps, bootstrap):
     """A loop over time and columns: what `rollout` promises, in the plainest words."""
     turns, batch = jax.tree.leaves(levels)[0].shape[:2]
-    uniforms = np.asarray(jax.random.uniform(stream(key, "act"), (steps, batch)))
     act, step, reset = eqx.filter_jit(learner.act), jax.jit(env.step), jax.jit(env.reset)
 
     def begin(column, turn, time):
-        keys = jax.random.split(jax.random.fold_in(stream(key, "reset"), time), batch)
+        reset_key = jax.random.fold_in(jax.random.fold_in(stream(key, "reset"), time), column)
         level = jax.tree.map(lambda leaf: leaf[turn % turns, column], levels)
-        return reset(keys[column], level)
+        return reset(reset_key, level)
 
     none, never = jnp.zeros(1), jnp.zeros(1, bool)
     lone = lambda tree: jax.tree.map(lambda leaf: leaf[None], tree)  # noqa: E731
     columns, last = [], []
     for column in range(batch):
         turn, total, rows = 0, 0.0, []
+        uniforms = jax.random.uniform(jax.random.fold_in(stream(key, "act"), column), (steps,))
         now, seen = begin(column, turn, 0)
         memory = learner.initial_memory(state, 1)  # emptied by hand: `reset` is never used here
         for t in range(steps):
-            acted = act(state, lone(seen), memory, never, jnp.asarray(uniforms[t, column])[None])
+            acted = act(state, lone(seen), memory, never, uniforms[t][None])
             memory = acted.memory
-            step_key = jax.random.split(stream(key, "step", t), batch)[column]
+            step_key = jax.random.fold_in(stream(key, "step", t), column)
             played = step(step_key, now, acted.action[0])
             total += float(played.reward)
             terminated = bool(played.terminated)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from cairn.engine.compiled import compile_program, over_seeds
+from cairn.engine.devices import Layout
 from cairn.envs.maze.env import Maze
 from cairn.learners.ppo import PPOConfig
 from cairn.ued import plr
@@ -29,11 +30,11 @@ def bits(tree) -> list[np.ndarray]:
 
 @pytest.fixture(scope="module")
 def runs():
-    together = compile_program(RUN.program, seed=3, seeds=2, cycles=4)
-    alone = compile_program(RUN.program, seed=3, seeds=1, cycles=4)
+    together = compile_program(RUN.program, seed=3, seeds=2, cycles=4, layout=Layout())
+    alone = compile_program(RUN.program, seed=3, seeds=1, cycles=4, layout=Layout())
     states = []
     for seed in (3, 4):
-        state = compile_program(RUN.program, seed=seed, seeds=1, cycles=4).init()
+        state = compile_program(RUN.program, seed=seed, seeds=1, cycles=4, layout=Layout()).init()
         states.append(alone.advance(state))
     return together.advance(together.init()), states
 

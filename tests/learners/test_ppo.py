@@ -151,10 +151,11 @@ def test_an_update_is_adam_on_whole_trajectories_with_clipped_gradients(learner)
     network = state.network
     moments = chain.init(eqx.filter(network, eqx.is_array))
     gradient = eqx.filter_jit(eqx.filter_grad(lambda n, b: ppo.loss(n, b, CONFIG)[0]))
-    for epoch_key in jax.random.split(key, CONFIG.epochs):
-        order = np.asarray(jax.random.permutation(epoch_key, B))
-        assert sorted(order) == list(range(B))
-        for group in order.reshape(CONFIG.minibatches, -1):
+    groups = np.asarray(ppo.minibatches(key, B, CONFIG))
+    assert groups.shape == (CONFIG.epochs * CONFIG.minibatches, B // CONFIG.minibatches)
+    for epoch in groups.reshape(CONFIG.epochs, CONFIG.minibatches, -1):
+        assert sorted(epoch.reshape(-1)) == list(range(B))
+        for group in epoch:
             pick = lambda leaf, group=group: leaf[:, group]  # noqa: E731
             fields = {
                 name: pick(leaf) for name, leaf in trace._asdict().items() if name != "last_value"

@@ -36,7 +36,7 @@ def test_the_replay_half_is_a_serial_replay_cycle():
     parallel = jax.jit(lambda state: parallel_plr.step(problem, PARALLEL.algorithm, state))
     state = parts.begin(problem, jax.random.key(4), SERIAL.algorithm)
     while int(state.archive.count) < 24:  # warm, but with room for what parallel PLR finds
-        state, report = parallel(state)
+        state, _ = parallel(state)
     one, one_report = serial(state)
     both, both_report = parallel(state)
     assert one_report.metrics["replayed"] == both_report.metrics["replayed"] == 1

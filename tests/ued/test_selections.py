@@ -25,7 +25,7 @@ def learnability(trace: Trace) -> np.ndarray:
 
 
 def test_sfl_keeps_the_most_learnable_of_all_candidates_and_none_that_cannot_be_judged():
-    run = experiment("sfl", candidates=24, candidate_batches=2, keep=16, scoring_steps=15)
+    run = experiment("sfl", candidates=24, candidate_batches=2, keep=4, scoring_steps=15)
     problem, config = run.problem._replace(learner=RandomPolicy(MAZE.actions)), run.algorithm
     state = sfl.init(problem, config, jax.random.key(5))
     buffer = jax.jit(lambda state: sfl.select(problem, config, state))(state)
@@ -37,7 +37,7 @@ def test_sfl_keeps_the_most_learnable_of_all_candidates_and_none_that_cannot_be_
     walls = np.concatenate([np.asarray(levels.walls) for levels, _ in sets])
     # 15 steps with a limit of 8: whoever never gets there has finished one episode only.
     assert np.isnan(scores).sum() > 5 and (scores > 0).sum() >= 5
-    best = np.argsort(-np.where(np.isnan(scores), -1.0, scores), kind="stable")[:16]
+    best = np.argsort(-np.where(np.isnan(scores), -1.0, scores), kind="stable")[:4]
     assert not np.isnan(scores[best]).any(), "enough of the candidates can be judged"
     np.testing.assert_allclose(buffer.learnability, scores[best], atol=1e-6)
     np.testing.assert_array_equal(buffer.levels.walls, walls[best])
