@@ -93,12 +93,11 @@ def training(request):
 
     def run():
         for _ in range(amount):
-            stats, *state = runner.step(carry[0], False)
-            carry[0] = state
+            stats, _, *carry[0] = runner.step(carry[0], False)
         jax.block_until_ready((stats, carry[0]))
 
     def count():
-        return {"training": int(carry[0][1].n_iters[0]) * envs * length}
+        return {"training": int(carry[0][1].n_iters.max()) * envs * length}
 
     parameters = sum(leaf.size for leaf in jax.tree_util.tree_leaves(carry[0][1].params))
     return {"parameters": parameters, "run": run, "count": count}
