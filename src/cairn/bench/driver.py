@@ -12,7 +12,7 @@ import numpy as np
 from cairn.core import trees
 from cairn.envs.maze.env import Maze
 from cairn.envs.maze.named import FIXED_GOAL, named
-from cairn.evaluation.attempts import attempt
+from cairn.evaluation.attempts import play
 from cairn.ued.experiment import Experiment
 from cairn.ued.presets import experiment
 
@@ -110,12 +110,17 @@ def tester(chosen: Experiment, state: list, attempts: int) -> Callable[[], float
         jax.vmap(partial(named, name))(key) for name, key in zip(FIXED_GOAL, keys, strict=True)
     ]
     levels = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *mazes)
-    play = jax.jit(lambda learner, key: attempt(env, chosen.learner, learner, levels, key, 250))
+    number = keys.size
+
+    @jax.jit
+    def solved(learner: Any, key: Any) -> Any:
+        keys, count = jax.random.split(key, number), jnp.int32(number)
+        return play(env, chosen.learner, learner, levels, keys, count, columns=number).solved
 
     def test() -> float:
         learner = jax.tree.map(lambda leaf: leaf[0], state[0].learner)
         key = jax.random.fold_in(jax.random.key(1), state[0].cycle[0])
-        return float(jnp.mean(play(learner, key).solved.astype(jnp.float32)))
+        return float(np.mean(solved(learner, key)))
 
     return test
 

@@ -141,6 +141,7 @@ def _describe(rates: list[float], last: Answer, first: Answer) -> dict[str, Any]
         "steps": first["did"],
         "setup_s": first["setup_s"],
         "first_updates_s": first["first_s"],
+        "second_updates_s": first["second_s"],
         "peak_rss_mb": last["peak_rss_mb"],
         "versions": first["versions"],
     }
