@@ -10,6 +10,9 @@ import json
 import re
 from pathlib import Path
 
+from cairn.bench import flops
+from cairn.ued import presets
+
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "performance.md"
 COMMANDS = {
@@ -33,11 +36,39 @@ def main():
 def block(name):
     """One table with where it came from."""
     file = HERE / "results" / f"{name}.json"
-    if file.is_file():
+    if name == "roofline":
+        body = roofline()
+    elif file.is_file():
         body = describe(json.loads(file.read_text()))
     else:
         body = f"Not measured yet. It is made by\n\n    {COMMANDS[name]} --json {shown(file)}\n"
     return f"<!-- {name} -->\n{body}<!-- end -->"
+
+
+def roofline():
+    """Operations and bytes by part: counted, not measured."""
+    chosen = presets.experiment("maze", preset="reference")
+    env, student, cycle = chosen.env, chosen.student, chosen.algorithm
+    costs = flops.training_step(
+        env.observation_spec,
+        env.actions,
+        student,
+        batch=cycle.batch,
+        length=cycle.steps_per_cycle,
+    )
+    rows = [
+        [part, rate(cost.flop), rate(cost.bytes), f"{cost.flop / cost.bytes:.1f}"]
+        for part, cost in costs.items()
+    ]
+    total, moved = flops.total(costs), sum(cost.bytes for cost in costs.values())
+    rows.append(["together", rate(total), rate(moved), f"{total / moved:.1f}"])
+    return table(["part", "operations", "bytes", "operations per byte"], rows)
+
+
+def table(head, rows):
+    """In Markdown."""
+    lines = ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)]
+    return "\n".join(lines) + "\n"
 
 
 def shown(file):
@@ -49,7 +80,6 @@ def describe(record):
     """A record as its table and the line about its making."""
     kind = record["benchmark"]
     head, rows = TABLES[kind](record)
-    lines = ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)]
     machine = record["machine"]
     load = f", load {machine['load']:.1f}" if machine["load"] is not None else ""
     made = (
@@ -57,17 +87,24 @@ def describe(record):
         f"(least to greatest) of {record['repeats']}; {versions(record)}.\n\n"
         f"    {record['command']}\n"
     )
-    return "\n".join(lines) + "\n" + made
+    return table(head, rows) + made
 
 
 def versions(record):
-    """The packages of every side."""
-    text = json.dumps(record)
-    found = {}
-    for part in re.findall(r'"(\w+)": \{[^{}]*?"versions"|"versions": (\{[^{}]*\})', text):
-        if part[1]:
-            found[part[1]] = ", ".join(f"{n} {v}" for n, v in json.loads(part[1]).items())
-    return "; ".join(found.values()) or "versions not recorded"
+    """The packages of every side, once each."""
+    found = []
+
+    def walk(node):
+        if isinstance(node, dict):
+            if "versions" in node:
+                found.append(", ".join(f"{n} {v}" for n, v in node["versions"].items()))
+            node = list(node.values())
+        if isinstance(node, list):
+            for child in node:
+                walk(child)
+
+    walk(record)
+    return "; ".join(dict.fromkeys(found)) or "versions as installed"
 
 
 def between(values, form):
@@ -117,8 +154,7 @@ def env(record):
     sides = record["sides"]
     sizes = list(next(iter(sides.values()))["by_envs"])
     rows = [
-        [size, *(between(side["by_envs"][size], rate) for side in sides.values())]
-        for size in sizes
+        [size, *(between(side["by_envs"][size], rate) for side in sides.values())] for size in sizes
     ]
     best = ["best against best", *("" for _ in sides)]
     for i, name in enumerate(sides):
@@ -144,7 +180,10 @@ def compile_(record):
     for row in record["rows"]:
         cells = [
             between(row[stage][figure], form)
-            for figure, form in (("seconds", "{:.1f} s".format), ("peak_rss_mb", "{:.0f} MB".format))
+            for figure, form in (
+                ("seconds", "{:.1f} s".format),
+                ("peak_rss_mb", "{:.0f} MB".format),
+            )
             for stage in ("cold", "cached")
         ]
         rows.append([row["method"], *cells])

@@ -18,6 +18,7 @@ import importlib
 import os
 import sys
 import types
+from pathlib import Path
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "distrax", "gymnax", "chex")
 
@@ -45,7 +46,7 @@ def example(name, settings):
     def jit(function):
         names = function.__code__.co_freevars
         cells = function.__closure__ or ()
-        inner.update({n: c for n, c in zip(names, cells, strict=True)})
+        inner.update(zip(names, cells, strict=True))
         return jax.jit(function)
 
     module.jax = types.ModuleType("jax")
@@ -59,7 +60,7 @@ def example(name, settings):
 
 def defaults(module):
     """The example's flags, read by running the part of the file that parses them."""
-    source = open(module.__file__).read().split('if __name__=="__main__":')[1]
+    source = Path(module.__file__).read_text().split('if __name__=="__main__":')[1]
     body = "\n".join(line[4:] for line in source.splitlines())
     scope = dict(vars(module)) | {"main": lambda config, **_: None, "argparse": argparse}
     arguments, sys.argv = sys.argv, ["example"]

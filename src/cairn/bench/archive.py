@@ -17,7 +17,6 @@ from cairn.archive import replay
 from cairn.archive.fingerprint import fingerprint
 from cairn.archive.replay import Candidates, Replay, ReplayConfig
 from cairn.bench import driver, figures
-from cairn.envs.maze.env import Maze
 from cairn.envs.maze.level import MazeLevel
 from cairn.score import unseen
 
@@ -152,9 +151,7 @@ def _update_scores(
     return replay.update(archive, slots, scores, everywhere, seen, everywhere), None
 
 
-def _insert(
-    settings: ReplayConfig, batch: int, archive: Replay, key: Array
-) -> tuple[Replay, None]:
+def _insert(settings: ReplayConfig, batch: int, archive: Replay, key: Array) -> tuple[Replay, None]:
     archive, ids = replay.new_ids(archive, batch)
     memory = jax.tree.map(
         lambda leaf: jnp.broadcast_to(leaf[None], (batch, *jnp.shape(leaf))), unseen()

@@ -103,7 +103,7 @@ def quality(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def tester(chosen: Experiment, state: list, attempts: int) -> Callable[[], float]:
-    """Mean solve rate of `attempts` at each maze, 250 steps at most, as JaxUED's own test has it."""
+    """Mean solve rate of `attempts` at each maze with at most 250 steps, as in JaxUED."""
     env = Maze(limit=250)
     keys = jax.random.split(jax.random.key(0), (len(FIXED_GOAL), attempts))
     mazes = [

@@ -16,6 +16,7 @@ timed run, or with "goal", "in_a_row" and "limit_s" to run and test until the go
 import argparse
 import importlib.metadata
 import importlib.util
+import itertools
 import json
 import os
 import platform
@@ -59,7 +60,7 @@ def prepare(driver, request):
     for _ in range(2):
         work["run"]()
         marks.append(time.perf_counter())
-    spans = [later - earlier for earlier, later in zip(marks, marks[1:], strict=False)]
+    spans = [later - earlier for earlier, later in itertools.pairwise(marks)]
     return work | dict(zip(BEFORE, spans, strict=True))
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from cairn.core.errors import CairnError
 
-OURS = "cairn"
+OURS, PEAK = "cairn", "peak"
 _HERE = Path(__file__).parent
 _DRIVERS = Path(__file__).parents[3] / "benchmarks" / "peers"
 
@@ -93,22 +93,35 @@ class Side:
         self._process.stdout.close()
 
 
-@contextmanager
-def opened(peers: Sequence[Peer], *, cached: bool = False) -> Iterator[dict[str, Side]]:
-    """cairn and the peers by name, idle. Without `cached` nobody compiles from a disk cache."""
-    environment = dict(os.environ)
+def _environment(name: str, cached: bool) -> dict[str, str]:
+    dropped = set() if cached else {"JAX_COMPILATION_CACHE_DIR"}
+    # What cairn's command line sets for cairn: nobody else asked for several devices.
+    dropped |= set() if name == OURS else {"JAX_NUM_CPU_DEVICES"}
+    environment = {name: value for name, value in os.environ.items() if name not in dropped}
     # Several idle processes share an accelerator: none may reserve most of it.
     environment["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
     environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if not cached:
-        environment.pop("JAX_COMPILATION_CACHE_DIR", None)
-    ours = Peer(OURS, sys.executable, None, _HERE / "driver.py")
+    return environment
+
+
+@contextmanager
+def opened(
+    peers: Sequence[Peer], *, cached: bool = False, peak: bool = False
+) -> Iterator[dict[str, Side]]:
+    """cairn and the peers by name, idle; with `peak` also a bare process for matrix products.
+
+    cairn runs as its command line would run it, the others as if started by themselves. Without
+    `cached` nobody compiles from a disk cache.
+    """
+    driver = _HERE / "driver.py"
+    all_sides = [Peer(OURS, sys.executable, None, driver), *peers]
+    all_sides += [Peer(PEAK, sys.executable, None, driver)] if peak else []
     sides: dict[str, Side] = {}
     try:
-        for peer in (ours, *peers):
-            command = [peer.python, str(_HERE / "serve.py"), str(peer.driver)]
-            command += ["--checkout", peer.checkout] if peer.checkout else []
-            sides[peer.name] = Side(peer.name, command, environment)
+        for side in all_sides:
+            command = [side.python, str(_HERE / "serve.py"), str(side.driver)]
+            command += ["--checkout", side.checkout] if side.checkout else []
+            sides[side.name] = Side(side.name, command, _environment(side.name, cached))
         yield sides
     finally:
         for side in sides.values():

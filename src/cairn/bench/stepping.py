@@ -40,7 +40,7 @@ def run(config: Config) -> dict[str, Any]:
         amount = max(1, -(-config.steps // (envs * config.length)))
         requests.append({"name": "env", "envs": envs, "length": config.length, "amount": amount})
     with opened(peers, cached=config.tiny) as sides:
-        answers = alternate(sides, {name: requests for name in sides}, config.repeats)
+        answers = alternate(sides, dict.fromkeys(sides, requests), config.repeats)
     rates = {
         name: [[answer["steps_per_second"] for answer in size] for size in given]
         for name, given in answers.items()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cairn.bench import figures, flops
-from cairn.bench.sides import OURS, Answer, Peer, Request, Side, alternate, opened
+from cairn.bench.sides import OURS, PEAK, Answer, Peer, Request, Side, alternate, opened
 from cairn.core.console import count
 from cairn.core.errors import CairnError
 from cairn.ued.presets import experiment
@@ -88,12 +88,12 @@ def _measure(config: Config, work: Work, envs: int, peers: Sequence[Peer]) -> di
         {"name": name, "envs": envs, "length": config.length, "amount": config.updates}
         for name in names
     ]
-    with opened(peers, cached=config.tiny) as sides:
+    with opened(peers, cached=config.tiny, peak=True) as sides:
         requests = {name: list(wanted) for name in sides}
-        requests[OURS].append({"name": "peak", "size": config.size, "amount": 4})
+        requests[PEAK] = [{"name": "peak", "size": config.size, "amount": 4}]
         answers = alternate(sides, requests, config.repeats)
-        first = {name: given[0][0] for name, given in answers.items()}
-    peak = [answer["steps_per_second"] for answer in answers[OURS].pop()]
+    peak = [answer["steps_per_second"] for answer in answers.pop(PEAK)[0]]
+    first = {name: given[0][0] for name, given in answers.items()}
     _check_same(answers)
     rates = {name: _mixed(names, given) for name, given in answers.items()}
     row: dict[str, Any] = {"work": work, "envs": envs, "length": config.length}
@@ -147,9 +147,7 @@ def _describe(rates: list[float], last: Answer, first: Answer) -> dict[str, Any]
     }
 
 
-def _roofline(
-    config: Config, envs: int, rates: list[float], peak: list[float]
-) -> dict[str, Any]:
+def _roofline(config: Config, envs: int, rates: list[float], peak: list[float]) -> dict[str, Any]:
     chosen = experiment("maze", method="dr", preset="reference")
     costs = flops.training_step(
         chosen.env.observation_spec,
@@ -189,7 +187,9 @@ def _show(rows: Sequence[dict[str, Any]]) -> None:
         label = f"{row['work']}, {row['envs']} envs"
         if row["work"] == "seeds":
             times = figures.between(row["times_one_seed"], lambda x: f"{x:.2f}")
-            lines.append([f"{row['seeds']} seeds, {row['envs']} envs", "", f"{times} x one", "", ""])
+            lines.append(
+                [f"{row['seeds']} seeds, {row['envs']} envs", "", f"{times} x one", "", ""]
+            )
             continue
         for name, side in row["sides"].items():
             ratio = row["ratios"].get(name)
