@@ -12,7 +12,7 @@ FLOORS = (
     {"sampler", "lm"},
     {"learners", "engine", "evaluation"},
     {"ued", "redteam", "refine", "search", "improve", "games", "explore", "offline", "study"},
-    {"show"},
+    {"show", "bench"},
     {"cli"},
 )
 FLOOR_OF = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}

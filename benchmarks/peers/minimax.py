@@ -1,0 +1,135 @@
+"""minimax, timed from outside by `cairn bench` (src/cairn/bench/serve.py says how to run it alone).
+
+Needs an environment of its time: Python 3.11, jax and jaxlib 0.4.31, flax 0.8.5, optax 0.2.3,
+chex 0.1.86, numpy 1.25, scipy below 1.13, pandas 1.5.3, tensorflow_probability 0.23.0, wandb,
+ipython, GitPython, tqdm; and minimax 0.2.0, installed or as a checkout. No shim is needed.
+
+Its own runner, configured by its own command-line parser from the flags of its `dr.json`, but for
+25 walls and (unless `metrics` is asked for) without the shortest paths it computes for its plots.
+
+What is not the same work as cairn's: every episode plays a new level; the heads end in tanh, and
+the embedding of the heading has no bias (5 parameters fewer).
+"""
+
+import os
+import sys
+
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "tensorflow-probability", "chex")
+
+FLAGS = {
+    "train_runner": "dr",
+    "n_students": 1,
+    "n_eval": 1,
+    "lr": 1e-4,
+    "lr_anneal_steps": 0,
+    "max_grad_norm": 0.5,
+    "adam_eps": 1e-5,
+    "discount": 0.995,
+    "n_unroll_rollout": 10,
+    "student_gae_lambda": 0.98,
+    "student_entropy_coef": 1e-3,
+    "student_value_loss_coef": 0.5,
+    "student_n_unroll_update": 5,
+    "student_ppo_n_epochs": 5,
+    "student_ppo_n_minibatches": 1,
+    "student_ppo_clip_eps": 0.2,
+    "student_ppo_clip_value_loss": True,
+    "student_recurrent_arch": "lstm",
+    "student_recurrent_hidden_dim": 256,
+    "student_hidden_dim": 32,
+    "student_n_hidden_layers": 1,
+    "student_n_conv_filters": 16,
+    "student_n_scalar_embeddings": 4,
+    "student_scalar_embed_dim": 5,
+    "maze_height": 13,
+    "maze_width": 13,
+    "maze_n_walls": 25,
+    "maze_replace_wall_pos": True,
+    "maze_see_agent": False,
+    "maze_normalize_obs": True,
+    "maze_max_episode_steps": 250,
+}
+
+
+def setup(checkout):
+    """Where minimax is found."""
+    if checkout:
+        sys.path.insert(0, os.path.join(checkout, "src"))
+
+
+def prepare(request):
+    """The work called `request["name"]`."""
+    return stepping(request) if request["name"] == "env" else training(request)
+
+
+def training(request):
+    """Updates of domain randomisation."""
+    import jax
+    from minimax.arguments import parser
+    from minimax.runners import ExperimentRunner
+
+    envs, length, amount = request["envs"], request["length"], request["amount"]
+    metrics = request["name"] == "dr-metrics"
+    flags = FLAGS | {"n_parallel": envs, "n_rollout_steps": length, "track_env_metrics": metrics}
+    arguments, sys.argv = sys.argv, ["train", *(f"--{n}={v}" for n, v in flags.items())]
+    try:
+        args = parser.parse_args()
+    finally:
+        sys.argv = arguments
+    runner = ExperimentRunner(
+        train_runner=args.train_runner,
+        env_name=args.env_name,
+        agent_rl_algo=args.agent_rl_algo,
+        student_model_name=args.student_model_name,
+        train_runner_kwargs=args.train_runner_args,
+        env_kwargs=args.env_args,
+        student_rl_kwargs=args.student_rl_args,
+        student_model_kwargs=args.student_model_args,
+        eval_kwargs=args.eval_args,
+        eval_env_kwargs=args.eval_env_args,
+        n_devices=1,
+    )
+    carry = [runner.runner.reset(jax.random.PRNGKey(request.get("seed", 0)))]
+
+    def run():
+        for _ in range(amount):
+            stats, _, *carry[0] = runner.step(carry[0], False)
+        jax.block_until_ready((stats, carry[0]))
+
+    def count():
+        return {"training": int(carry[0][1].n_iters.max()) * envs * length}
+
+    parameters = sum(leaf.size for leaf in jax.tree_util.tree_leaves(carry[0][1].params))
+    return {"parameters": parameters, "run": run, "count": count}
+
+
+def stepping(request):
+    """Random actions, drawn beforehand; an ended episode restarts on the same level."""
+    import jax
+    import jax.numpy as jnp
+    from minimax import envs as environments
+
+    envs, length, amount = request["envs"], request["length"], request["amount"]
+    settings = {"n_walls": 25, "replace_wall_pos": True, "normalize_obs": True}
+    env, _ = environments.make("Maze", env_kwargs=settings)
+    keys = jax.random.split(jax.random.PRNGKey(0), envs)
+    observation, start = jax.vmap(env.reset)(keys)
+    actions = jax.random.randint(jax.random.PRNGKey(1), (length, envs), 0, 7)
+    step = jax.vmap(lambda k, s, a, again: env.step(k, s, a, reset_state=again))
+
+    def one(carry, action):
+        state, _, total, ended = carry
+        observation, state, reward, done, _ = step(keys, state, action, start)
+        return (state, observation, total + reward, ended + done), None
+
+    advance = jax.jit(lambda carry: jax.lax.scan(one, carry, actions)[0])
+    carry = [(start, observation, jnp.zeros(envs), jnp.zeros(envs, jnp.int32))]
+    steps = [0]
+
+    def run():
+        for _ in range(amount):
+            carry[0] = advance(carry[0])
+        jax.block_until_ready(carry[0])
+        steps[0] += amount * length * envs
+
+    return {"parameters": 0, "run": run, "count": lambda: {"steps": steps[0]}}

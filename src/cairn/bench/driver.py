@@ -1,0 +1,178 @@
+"""cairn's own side: the same work as the peers' drivers, through the same public calls as a run."""
+
+import dataclasses
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from cairn.core import trees
+from cairn.envs.maze.env import Maze
+from cairn.envs.maze.named import FIXED_GOAL, named
+from cairn.evaluation.attempts import play
+from cairn.ued.experiment import Experiment
+from cairn.ued.presets import experiment
+
+PACKAGES = ("jax", "jaxlib", "equinox", "optax", "cairn")
+
+WARM = 16 / 4000
+"""Fill at which replay may start: the first batch of levels warms the archive."""
+
+KINDS = ("training", "scoring", "mutation")
+
+PRODUCTS = 8
+"""Matrix products in one call of the peak."""
+
+
+def setup(checkout: str | None) -> None:
+    """Nothing to find: this is the cairn that is installed. Strict types, as in the tests."""
+    jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+
+def prepare(request: dict[str, Any]) -> dict[str, Any]:
+    """The work called `request["name"]`."""
+    match request["name"]:
+        case "env":
+            return stepping(request)
+        case "peak":
+            return peak(request)
+        case "quality":
+            return quality(request)
+        case _:
+            return training(request)
+
+
+def reference(request: dict[str, Any]) -> Experiment:
+    """The reference preset at the size asked for; ACCEL with cycles of one kind."""
+    name = request["name"]
+    chosen = experiment("maze", method=name.split("-")[0], preset="reference")
+    size = {"batch": request["envs"], "steps_per_cycle": request["length"]}
+    if name != "dr":
+        replay = {"accel-new": 0.0, "accel-replay": 1.0}[name]
+        size |= {"replay_probability": replay, "minimum_fill": WARM}
+    run = dataclasses.replace(
+        chosen.run,
+        log_every=request["amount"],
+        seeds=request.get("seeds", 1),
+        seed=request.get("seed", 0),
+        steps=max(chosen.run.steps, request["envs"] * request["length"]),
+    )
+    algorithm = dataclasses.replace(chosen.algorithm, **size)
+    return dataclasses.replace(chosen, algorithm=algorithm, run=run)
+
+
+def training(request: dict[str, Any]) -> dict[str, Any]:
+    """Cycles of a method with the reference preset."""
+    return cycles(reference(request))[0]
+
+
+def cycles(chosen: Experiment) -> tuple[dict[str, Any], list]:
+    """One compiled chunk is one run. Also the list whose only element is the newest state."""
+    compiled = chosen.compiled()
+    state = [jax.block_until_ready(compiled.init())]
+
+    def run() -> None:
+        state[0], _ = jax.block_until_ready(compiled.advance(state[0]))
+
+    def count() -> dict[str, int]:
+        totals = state[0].ledger.totals()
+        return {kind: int(np.sum(totals[kind])) for kind in KINDS if np.sum(totals[kind])}
+
+    network = state[0].learner.network
+    parameters = sum(leaf[0].size for leaf in jax.tree.leaves(network))
+    return {"parameters": parameters, "run": run, "count": count}, state
+
+
+def quality(request: dict[str, Any]) -> dict[str, Any]:
+    """The default preset, and a test on the eight mazes with a fixed goal."""
+    chosen = experiment("maze")
+    run = {"seed": request["seed"], "log_every": request["amount"]}
+    attempts = 20
+    if request.get("tiny"):
+        size = {"batch": 4, "steps_per_cycle": 8}
+        chosen = dataclasses.replace(
+            chosen, algorithm=dataclasses.replace(chosen.algorithm, **size)
+        )
+        attempts = 1
+    chosen = dataclasses.replace(chosen, run=dataclasses.replace(chosen.run, **run))
+    work, state = cycles(chosen)
+    return work | {"test": tester(chosen, state, attempts)}
+
+
+def tester(chosen: Experiment, state: list, attempts: int) -> Callable[[], float]:
+    """Mean solve rate of `attempts` at each maze with at most 250 steps, as in JaxUED."""
+    env = Maze(limit=250)
+    keys = jax.random.split(jax.random.key(0), (len(FIXED_GOAL), attempts))
+    mazes = [
+        jax.vmap(partial(named, name))(key) for name, key in zip(FIXED_GOAL, keys, strict=True)
+    ]
+    levels = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *mazes)
+    number = keys.size
+
+    @jax.jit
+    def solved(learner: Any, key: Any) -> Any:
+        keys, count = jax.random.split(key, number), jnp.int32(number)
+        return play(env, chosen.learner, learner, levels, keys, count, columns=number).solved
+
+    def test() -> float:
+        learner = jax.tree.map(lambda leaf: leaf[0], state[0].learner)
+        key = jax.random.fold_in(jax.random.key(1), state[0].cycle[0])
+        return float(np.mean(solved(learner, key)))
+
+    return test
+
+
+def stepping(request: dict[str, Any]) -> dict[str, Any]:
+    """Random actions, drawn beforehand; an ended episode restarts on the same level."""
+    envs, length, amount = request["envs"], request["length"], request["amount"]
+    env = Maze()
+    keys = jax.random.split(jax.random.key(0), envs)
+    start = jax.vmap(env.reset)(keys, jax.vmap(env.space.sample)(keys))
+    actions = jax.random.randint(jax.random.key(1), (length, envs), 0, env.actions, jnp.int32)
+
+    def one(carry: tuple, action: Any) -> tuple[tuple, None]:
+        (state, _), total, ended = carry
+        played = jax.vmap(env.step)(keys, state, action)
+        done = played.terminated | played.truncated
+        # The observation goes round the loop: it is made, as a policy would need it.
+        now = trees.where(done, start, (played.state, played.observation))
+        return (now, total + played.reward, ended + done.astype(jnp.int32)), None
+
+    advance = jax.jit(lambda carry: jax.lax.scan(one, carry, actions)[0])
+    carry = [(start, jnp.zeros(envs, jnp.float32), jnp.zeros(envs, jnp.int32))]
+    steps = [0]
+
+    def run() -> None:
+        for _ in range(amount):
+            carry[0] = advance(carry[0])
+        jax.block_until_ready(carry[0])
+        steps[0] += amount * length * envs
+
+    return {"parameters": 0, "run": run, "count": lambda: {"steps": steps[0]}}
+
+
+def peak(request: dict[str, Any]) -> dict[str, Any]:
+    """Square float32 products, one after the other: "steps" are floating-point operations."""
+    size, amount = request["size"], request["amount"]
+    a = jax.random.normal(jax.random.key(0), (size, size), jnp.float32) / jnp.sqrt(
+        jnp.float32(size)
+    )
+
+    def chain(x: Any) -> Any:
+        return jax.lax.fori_loop(0, PRODUCTS, lambda _, x: x @ a, x)
+
+    multiply = jax.jit(chain)
+    x = [a]
+    done = [0]
+
+    def run() -> None:
+        for _ in range(amount):
+            x[0] = multiply(x[0])
+        jax.block_until_ready(x[0])
+        x[0] = a  # products of products would fade to denormal numbers, which are slow
+        done[0] += amount * PRODUCTS * 2 * size**3
+
+    return {"parameters": 0, "run": run, "count": lambda: {"operations": done[0]}}

@@ -1,0 +1,88 @@
+"""`cairn bench`: measures speed, each benchmark one command."""
+
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, get_type_hints
+
+from cairn.cli import flags
+from cairn.core.errors import CairnError, suggest
+
+BENCHMARKS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "ued": ("training", "Training steps per second, beside peers and the processor's peak."),
+        "env": ("stepping", "Raw environment stepping with random actions, beside peers."),
+        "archive": ("archive", "What drawing and inserting levels costs, by archive size."),
+        "compile": ("starting", "From the command to the first update, cold and cached; memory."),
+        "goal": ("goal", "Wall clock until an agent is good on mazes it has never seen."),
+    }
+)
+"""Name to (module of cairn.bench, one line about it). Modules have `Config` and `run`."""
+
+SCRIPTS: Mapping[str, str] = MappingProxyType({"qd": "Quality-diversity, beside pyribs."})
+"""Benchmarks that are scripts of a checkout: benchmarks/NAME.py with a `main()`."""
+
+FOLDER = Path(__file__).parents[3] / "benchmarks"
+
+HELP = """\
+cairn bench: measure speed. Figures depend on the machine and on what else it does.
+
+usage: cairn bench NAME [flags]
+
+{names}
+
+`cairn bench NAME --help` shows the flags. --json FILE keeps the figures; --tiny does everything
+once as small as possible, to see that it works. docs/performance.md holds measured figures.
+"""
+
+
+def bench_command(arguments: list[str]) -> int:
+    """Run one benchmark."""
+    name = arguments[0] if arguments else "--help"
+    if name in flags.HELP:
+        print(HELP.format(names=_names()), end="")
+        return 0
+    if name in _scripts():
+        return _run_script(name, arguments[1:])
+    if name not in BENCHMARKS:
+        known = [*BENCHMARKS, *_scripts()]
+        raise CairnError(
+            f"Unknown benchmark {name!r}. Expected one of {', '.join(known)}."
+            f"{suggest(name, known)} See cairn bench --help."
+        )
+    module = import_module(f"cairn.bench.{BENCHMARKS[name][0]}")
+    kind: type[Any] = module.Config
+    config = flags.parse(
+        kind,
+        arguments[1:],
+        get_type_hints(kind),
+        default=kind(),
+        prog=f"cairn bench {name}",
+    )
+    module.run(config)
+    return 0
+
+
+def _scripts() -> dict[str, str]:
+    return {name: text for name, text in SCRIPTS.items() if (FOLDER / f"{name}.py").is_file()}
+
+
+def _run_script(name: str, arguments: list[str]) -> int:
+    """A script's own command line, as if it had been started by itself."""
+    sys.path.insert(0, str(FOLDER))
+    script: Callable[[], None] = import_module(name).main
+    before, sys.argv = sys.argv, [f"cairn bench {name}", *arguments]
+    try:
+        script()
+    finally:
+        sys.argv = before
+        sys.path.remove(str(FOLDER))
+    return 0
+
+
+def _names() -> str:
+    every = {name: text for name, (_, text) in BENCHMARKS.items()} | _scripts()
+    width = max(map(len, every))
+    return "\n".join(f"  {name:<{width}}  {text}" for name, text in every.items())
