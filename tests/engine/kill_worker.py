@@ -17,7 +17,7 @@ from cairn.engine.journal_policy import Failed
 from cairn.engine.journaled import Config, run
 from cairn.lm.client import Clients, Role
 from cairn.lm.endpoint import Endpoint, Flow
-from cairn.lm.errors import UnreadableAnswer
+from cairn.lm.errors import UnreadableAnswerError
 from cairn.lm.request import Request
 from cairn.lm.scripted import ScriptedModel
 
@@ -46,7 +46,7 @@ class ChainPolicy:
             *(clients["m"].complete(ballot, purpose="vote", sample_index=i) for i in range(2))
         )
         if clients.key.child("fumble").random().random() < 0.1:
-            raise UnreadableAnswer(f"no verdict in {votes[0].text!r}")
+            raise UnreadableAnswerError(f"no verdict in {votes[0].text!r}")
         return {"child": child, "votes": [vote.text for vote in votes]}
 
     def tell(self, state, trial, outcome):

@@ -22,7 +22,7 @@ from cairn.engine.journal_progress import duration
 from cairn.engine.journaled import Config, run
 from cairn.lm.client import Desk, Role
 from cairn.lm.endpoint import Endpoint, Flow
-from cairn.lm.errors import AttemptFailed, EndpointRefused, UnreadableAnswer
+from cairn.lm.errors import AttemptFailedError, EndpointRefusedError, UnreadableAnswerError
 from cairn.lm.limiter import Concurrency
 from cairn.lm.prices import Price
 from cairn.lm.request import Completion, Request, Sampling, Usage
@@ -148,7 +148,7 @@ class Moody(Walk):
 
     async def evaluate(self, trial, clients):
         if trial["id"] % 5 == 1:
-            raise UnreadableAnswer("no verdict")
+            raise UnreadableAnswerError("no verdict")
         if trial["id"] % 5 == 3:
             await asyncio.sleep(60)
         if trial["id"] % 5 == 4:
@@ -162,7 +162,7 @@ def test_failures_and_timeouts_are_events_and_told_as_such(tmp_path, order):
     result = drive(tmp_path / "j.sqlite", Moody(), config)
     outcomes = {trial["id"]: outcome for trial, outcome in result.state}
     for k in (1, 6):
-        assert outcomes[k] == ["failure", "UnreadableAnswer", "no verdict"]
+        assert outcomes[k] == ["failure", "UnreadableAnswerError", "no verdict"]
     for k in (3, 8):
         assert outcomes[k] == ["timeout", "TimeoutError", "no outcome within 0.1 s"]
     assert outcomes[4] == ["timeout", "TimeoutError", "its own clock"]
@@ -249,12 +249,12 @@ def test_a_refusing_endpoint_stops_the_run_and_a_mended_one_finishes_it(tmp_path
         async def complete(self, request, sample="0"):
             Expired.calls += 1
             if Expired.calls > 10:
-                raise EndpointRefused("the key has expired")
+                raise EndpointRefusedError("the key has expired")
             return await super().complete(request, sample)
 
     Expired.calls = 0
     config = Config(trials=20, window=4, seed=5)
-    with pytest.raises(EndpointRefused, match="expired"):
+    with pytest.raises(EndpointRefusedError, match="expired"):
         drive(tmp_path / "j.sqlite", Walk(), config, Expired(echo))
     result = drive(tmp_path / "j.sqlite", Walk(), config)
     assert result.state == oracle(20, 4, 5) and result.progress.answered == 10
@@ -273,7 +273,7 @@ def test_money_is_never_overshot_and_unknown_outcomes_keep_their_reservation(tmp
     class Lossy(ScriptedModel):
         async def complete(self, request, sample="0"):
             if random.random() < 0.3:
-                raise AttemptFailed("connection", "gone", maybe_paid=True)
+                raise AttemptFailedError("connection", "gone", maybe_paid=True)
             return Completion("x", usage=Usage(prompt=20, completion=5))
 
     config = Config(trials=200, window=16)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cairn.core.budget import Amount, Budget, BudgetExceeded, Limits
+from cairn.core.budget import Amount, Budget, BudgetExceededError, Limits
 from cairn.core.errors import ConfigError
 
 CALLS = st.lists(
@@ -26,7 +26,7 @@ def test_no_limit_is_overshot_whatever_settles_when(calls, run_limit, role_limit
             reserved = Amount(1, tokens, 0)
             try:
                 await role.reserve(reserved)
-            except BudgetExceeded:
+            except BudgetExceededError:
                 return
             await asyncio.sleep(0)
             actual = Amount(1, int(tokens * share), 0)
@@ -64,7 +64,7 @@ def test_an_unknown_outcome_keeps_its_reservation_and_ends_the_wait():
         waiting = asyncio.create_task(budget.reserve(Amount(1, 60, 0)))
         await asyncio.sleep(0)
         budget.settle(Amount(1, 80, 0), None)
-        with pytest.raises(BudgetExceeded, match="60 tokens, but 20 of 100 are left"):
+        with pytest.raises(BudgetExceededError, match="60 tokens, but 20 of 100 are left"):
             await waiting
         assert budget.kept.tokens == 80
 
@@ -78,9 +78,9 @@ def test_a_parent_bounds_its_children_together():
         for child in (children[0], children[0], children[1]):
             await child.reserve(Amount(1))
             child.settle(Amount(1), Amount(1))
-        with pytest.raises(BudgetExceeded, match="'run/a'"):
+        with pytest.raises(BudgetExceededError, match="'run/a'"):
             await children[0].reserve(Amount(1))
-        with pytest.raises(BudgetExceeded, match="budget 'run'"):
+        with pytest.raises(BudgetExceededError, match="budget 'run'"):
             await children[1].reserve(Amount(1))
 
     asyncio.run(main())
@@ -94,7 +94,7 @@ def test_wall_time_counts_earlier_sessions():
     assert budget.remaining_s() == 1.0
     asyncio.run(budget.reserve(Amount(1)))
     now[0] += 1
-    with pytest.raises(BudgetExceeded, match="10 s of running time are over"):
+    with pytest.raises(BudgetExceededError, match="10 s of running time are over"):
         asyncio.run(budget.reserve(Amount(1)))
 
 
@@ -103,7 +103,7 @@ def test_a_resumed_run_starts_from_what_was_spent():
     role = run.child("a")
     role.restore(Amount(3, 0, 0), Amount(1, 0, 0))
     asyncio.run(role.reserve(Amount(1)))
-    with pytest.raises(BudgetExceeded):
+    with pytest.raises(BudgetExceededError):
         asyncio.run(_reserve_after_settling(role))
 
 

@@ -10,7 +10,7 @@ from cairn.core.journal import Journal
 from cairn.lm.breaker import Patience
 from cairn.lm.client import Desk, Role
 from cairn.lm.endpoint import Endpoint, Flow
-from cairn.lm.errors import CallFailed, EndpointDown, EndpointRefused, Rejected
+from cairn.lm.errors import CallFailedError, EndpointDownError, EndpointRefusedError, RejectedError
 from cairn.lm.http import OpenAIServer, Server
 from cairn.lm.limiter import Concurrency
 from cairn.lm.prices import Price
@@ -77,7 +77,7 @@ def test_both_protocols_bring_text_usage_and_log_probabilities(server):
 @pytest.mark.parametrize("mode", ["400", "403-moderation"])
 def test_a_rejected_request_is_not_repeated(server, mode):
     (error,), endpoint = ask(server.url, f"[[{mode}]] hello")
-    assert isinstance(error, Rejected) and mode[:3] in str(error)
+    assert isinstance(error, RejectedError) and mode[:3] in str(error)
     assert endpoint.counts["attempts"] == 1
 
 
@@ -92,7 +92,7 @@ def test_a_rejected_request_is_not_repeated(server, mode):
 )
 def test_a_refusal_of_everything_stops_the_run_and_says_what_to_check(server, mode, hint):
     (error,), endpoint = ask(server.url, f"[[{mode}]] hello")
-    assert isinstance(error, EndpointRefused) and hint in str(error)
+    assert isinstance(error, EndpointRefusedError) and hint in str(error)
     assert endpoint.counts["attempts"] == 1
 
 
@@ -103,7 +103,7 @@ def test_a_call_that_fails_every_time_fails_alone(server):
         None,
         answer_to("also good"),
     ]
-    assert isinstance(answers[1], CallFailed) and "6 attempts failed" in str(answers[1])
+    assert isinstance(answers[1], CallFailedError) and "6 attempts failed" in str(answers[1])
     assert endpoint.limiter.in_flight == 0
 
 
@@ -111,7 +111,7 @@ def test_a_wrong_address_is_named_before_long(server):
     flow = Flow(patience=Patience(cooldown_s=0.01), backoff_s=0.001)
     answers, _ = ask("http://127.0.0.1:9", "a", "b", "c", flow=flow)
     for error in answers:
-        assert isinstance(error, EndpointDown)
+        assert isinstance(error, EndpointDownError)
         assert "never answered" in str(error) and "base_url" in str(error)
 
 
@@ -119,7 +119,7 @@ def test_a_config_that_the_server_rejects_every_time_stops_the_run(server):
     flow = Flow(concurrency=Concurrency(start=1, most=1))
     answers, _ = ask(server.url, *(f"[[400]] {i}" for i in range(25)), flow=flow)
     kinds = [type(answer) for answer in answers]
-    assert kinds[:19] == [Rejected] * 19 and set(kinds[19:]) == {EndpointRefused}
+    assert kinds[:19] == [RejectedError] * 19 and set(kinds[19:]) == {EndpointRefusedError}
 
 
 def test_concurrency_comes_down_to_what_the_server_takes(server):

@@ -8,7 +8,7 @@ import pytest
 from cairn.core.errors import ConfigError
 from cairn.lm.breaker import Breaker, Patience
 from cairn.lm.endpoint import Endpoint, Flow
-from cairn.lm.errors import AttemptFailed, CallFailed, EndpointDown
+from cairn.lm.errors import AttemptFailedError, CallFailedError, EndpointDownError
 from cairn.lm.limiter import Concurrency, Limiter
 from cairn.lm.pace import LONGEST_S, Pacer, retry_after_s, seconds
 from cairn.lm.request import Completion, Request
@@ -196,7 +196,7 @@ def test_used_up_probes_stop_everyone_with_the_last_reason():
         waiting = asyncio.create_task(breaker.turn())
         for _ in range(2):
             breaker.failed("still down", probe=True)
-        with pytest.raises(EndpointDown, match=r"still down.*resume"):
+        with pytest.raises(EndpointDownError, match=r"still down.*resume"):
             await waiting
 
     asyncio.run(main())
@@ -207,7 +207,7 @@ class Flaky:
 
     identity = "flaky"
 
-    def __init__(self, *failures: AttemptFailed, then: str = "fine"):
+    def __init__(self, *failures: AttemptFailedError, then: str = "fine"):
         self.failures, self.then, self.attempts = list(failures), then, 0
 
     async def complete(self, request, sample="0"):
@@ -219,7 +219,7 @@ class Flaky:
 
 def test_backing_off_holds_no_slot():
     async def main():
-        model = Flaky(AttemptFailed("server", "x"))
+        model = Flaky(AttemptFailedError("server", "x"))
         flow = Flow(concurrency=Concurrency(start=1, most=1), backoff_s=0.05)
         endpoint = Endpoint(model, flow)
         first = asyncio.create_task(endpoint.complete(Request.of("a")))
@@ -234,12 +234,12 @@ def test_backing_off_holds_no_slot():
 
 def test_refusals_for_the_rate_do_not_use_up_attempts_but_the_deadline_bounds_them():
     async def main():
-        model = Flaky(*[AttemptFailed("rate", "slow down", retry_after_s=0.001)] * 20)
+        model = Flaky(*[AttemptFailedError("rate", "slow down", retry_after_s=0.001)] * 20)
         flow = Flow(max_attempts=2, backoff_s=0.001)
         assert (await Endpoint(model, flow).complete(Request.of("a"))).text == "fine"
-        model = Flaky(*[AttemptFailed("rate", "slow down", retry_after_s=0.02)] * 200)
+        model = Flaky(*[AttemptFailedError("rate", "slow down", retry_after_s=0.02)] * 200)
         flow = Flow(max_attempts=2, backoff_s=0.001, deadline_s=0.1)
-        with pytest.raises(CallFailed, match=r"no answer within 0\.1 s"):
+        with pytest.raises(CallFailedError, match=r"no answer within 0\.1 s"):
             await Endpoint(model, flow).complete(Request.of("a"))
         assert model.attempts < 12
 

@@ -14,7 +14,7 @@ from cairn.core.budget import Limits
 from cairn.core.draws import DrawKey
 from cairn.core.errors import ConfigError
 from cairn.lm.endpoint import Endpoint, Flow
-from cairn.lm.errors import AttemptFailed, CallFailed, Rejected
+from cairn.lm.errors import AttemptFailedError, CallFailedError, RejectedError
 from cairn.lm.http import Server
 from cairn.lm.openai import payload, read_completion, transcript
 from cairn.lm.prices import Price, check_prices, most_usage, reservation
@@ -78,8 +78,8 @@ def test_the_journal_gives_back_the_completion_it_was_given(text, finish, usage,
 
 
 def test_a_rejection_is_remembered_as_a_rejection():
-    with pytest.raises(Rejected, match="too long"):
-        unpack(pack_rejection(Rejected("too long")), cache_hit=True)
+    with pytest.raises(RejectedError, match="too long"):
+        unpack(pack_rejection(RejectedError("too long")), cache_hit=True)
 
 
 def test_n_samples_with_one_seed_get_n_seeds():
@@ -187,7 +187,7 @@ def test_a_function_that_returns_no_text_fails():
         await endpoint.complete(Request.of("fine"))
         await endpoint.complete(Request.of("wrong"))
 
-    with pytest.raises(CallFailed, match="expected a string or a Completion, got int"):
+    with pytest.raises(CallFailedError, match="expected a string or a Completion, got int"):
         asyncio.run(main())
 
 
@@ -225,7 +225,7 @@ def test_bad_fields_are_named():
 def test_failed_attempts_can_cross_a_process_boundary():
     import pickle
 
-    failure = AttemptFailed("rate", "slow down", retry_after_s=2.0)
+    failure = AttemptFailedError("rate", "slow down", retry_after_s=2.0)
     again = pickle.loads(pickle.dumps(failure))
     assert str(again) == "slow down" and again.retry_after_s == 2.0
     assert json.dumps(str(again))

@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 from cairn.core.errors import CairnError, ConfigError
 
 
-class BudgetExceeded(CairnError):
+class BudgetExceededError(CairnError):
     """The next call does not fit into a limit; everything up to it is kept."""
 
 
@@ -115,10 +115,10 @@ class Budget:
         """Hold `amount` here and in all parents, waiting for calls in flight where they may
         settle for less than they hold.
 
-        Raises BudgetExceeded as soon as no settlement can make room.
+        Raises BudgetExceededError as soon as no settlement can make room.
         """
         while (verdict := self._fits(amount)) != "yes":
-            if isinstance(verdict, BudgetExceeded):
+            if isinstance(verdict, BudgetExceededError):
                 raise verdict
             root = self._chain()[-1]
             root._changed = root._changed or asyncio.Event()
@@ -146,12 +146,12 @@ class Budget:
             node = node.parent
         return chain
 
-    def _fits(self, amount: Amount) -> Literal["yes", "wait"] | BudgetExceeded:
+    def _fits(self, amount: Amount) -> Literal["yes", "wait"] | BudgetExceededError:
         answer: Literal["yes", "wait"] = "yes"
         for node in self._chain():
             wall_s = node.limits.wall_s
             if wall_s is not None and node.elapsed_s() >= wall_s:
-                return BudgetExceeded(
+                return BudgetExceededError(
                     f"budget {node.path!r}: {wall_s:g} s of running time are over. "
                     f"Raise wall_s and resume to go on."
                 )
@@ -161,7 +161,7 @@ class Budget:
                 if limit is None:
                     continue
                 if getattr(settled, part) > limit:
-                    return BudgetExceeded(
+                    return BudgetExceededError(
                         f"budget {node.path!r}: the next call may use {getattr(amount, part)} "
                         f"{part}, but {limit - getattr(node.spent.plus(node.kept), part)} of "
                         f"{limit} are left. Raise the limit and resume to go on."

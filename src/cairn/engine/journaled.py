@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from cairn.core.budget import BudgetExceeded, Limits
+from cairn.core.budget import BudgetExceededError, Limits
 from cairn.core.draws import DrawKey
 from cairn.core.errors import ConfigError, RunError
 from cairn.core.faults import point
@@ -26,7 +26,7 @@ from cairn.engine.journal_fold import Fold, restore
 from cairn.engine.journal_policy import Policy
 from cairn.engine.journal_progress import Progress, Speedometer
 from cairn.lm.client import Desk, Role
-from cairn.lm.errors import TrialFailed
+from cairn.lm.errors import TrialFailedError
 
 S = TypeVar("S")
 
@@ -97,7 +97,7 @@ async def run(
     run again to go on. An error of the policy's own code, or of an endpoint as a whole, is raised
     after the answers in flight were given a moment to arrive; nothing journaled is lost.
 
-    Raises whatever stopped the run: EndpointRefused, EndpointDown, RunError, a policy's bug.
+    Raises whatever stopped the run: EndpointRefusedError, EndpointDownError, RunError, a policy's bug.
     """
     desk = Desk(journal, roles, limits=limits, seed=config.seed)
     engine = _Engine(policy, journal, config, desk)
@@ -169,7 +169,7 @@ class _Engine:
 
     def _receive(self, arrival: _Arrival) -> None:
         self.running -= 1
-        if isinstance(arrival.error, BudgetExceeded):
+        if isinstance(arrival.error, BudgetExceededError):
             # No event: with a higher limit the trial goes on where it stands.
             self.limit = str(arrival.error)
         elif arrival.error is not None:
@@ -245,7 +245,7 @@ class _Engine:
             if limit.expired():
                 message = f"no outcome within {self.config.trial_timeout_s:g} s"
             arrival = _failure(trial_id, "timeout", "TimeoutError", message)
-        except TrialFailed as error:
+        except TrialFailedError as error:
             arrival = _failure(trial_id, "failure", type(error).__name__, str(error))
         except asyncio.CancelledError:
             raise

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cairn.lm.errors import EndpointDown
+from cairn.lm.errors import EndpointDownError
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ class Breaker:
 
         Returns None in good times, and a function that gives the probe back if the request is
         the probe and ends without a verdict (it was cancelled, or refused for its rate).
-        Raises EndpointDown when the probes are used up.
+        Raises EndpointDownError when the probes are used up.
         """
         while True:
             if self._dead is not None:
-                raise EndpointDown(self._dead)
+                raise EndpointDownError(self._dead)
             if not self.is_open:
                 return None
             wait_s = self._open_until - asyncio.get_running_loop().time()

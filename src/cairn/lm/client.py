@@ -10,14 +10,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from cairn.core.budget import Amount, Budget, BudgetExceeded, Limits
+from cairn.core.budget import Amount, Budget, BudgetExceededError, Limits
 from cairn.core.draws import DrawKey
 from cairn.core.errors import ConfigError
 from cairn.core.faults import point
 from cairn.core.journal import Journal
 from cairn.core.redact import Redactor
 from cairn.lm.endpoint import Endpoint
-from cairn.lm.errors import AttemptFailed, LMError, Rejected
+from cairn.lm.errors import AttemptFailedError, LMError, RejectedError
 from cairn.lm.prices import Price, check_prices, reservation
 from cairn.lm.request import Completion, Request, cache_key, pack, pack_rejection, unpack
 
@@ -109,7 +109,8 @@ class Desk:
     async def call(self, role: str, request: Request, sample: str, label: str) -> Completion:
         """The answer to one sample of `request`: from the journal, or made and journaled.
 
-        Raises Rejected, CallFailed, EndpointRefused, EndpointDown, BudgetExceeded.
+        Raises RejectedError, CallFailedError, EndpointRefusedError, EndpointDownError, and
+        BudgetExceededError.
         """
         endpoint = self.roles[role].endpoint
         key = cache_key(endpoint.identity, request, sample)
@@ -143,11 +144,11 @@ class Desk:
             if not limit.expired():
                 raise
             await self.journal.saved()
-            raise BudgetExceeded(
+            raise BudgetExceededError(
                 f"budget {budget.path!r}: the running time is over. "
                 f"Raise wall_s and resume to go on."
             ) from None
-        except Rejected as error:
+        except RejectedError as error:
             self.journal.store_answer(key, label, pack_rejection(error))
             await self.journal.saved()
             raise
@@ -204,7 +205,7 @@ class Client:
             shared: let equal requests of other trials and purposes have the same answer (a
                 judge at temperature 0, say). Otherwise every trial draws its own.
 
-        Raises Rejected or CallFailed (the trial's failures), or what stops the run.
+        Raises RejectedError or CallFailedError (the trial's failures), or what stops the run.
         """
         label = f"{self.trial_id}/{self.role}/{purpose}/{sample_index}"
         sample = str(sample_index) if shared else label
@@ -239,7 +240,7 @@ class _JournalMeter:
         """Charge what was used; keep the reservation where nobody knows."""
         if isinstance(outcome, Completion):
             self._close("answered", self._used(outcome))
-        elif isinstance(outcome, AttemptFailed) and outcome.maybe_paid:
+        elif isinstance(outcome, AttemptFailedError) and outcome.maybe_paid:
             self._close("lost", None)
         else:
             # A send that was turned away is still a call, but no tokens and no money.

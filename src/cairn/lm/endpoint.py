@@ -15,12 +15,12 @@ from typing import Any, Protocol, runtime_checkable
 from cairn.core.errors import ConfigError
 from cairn.lm.breaker import Breaker, Patience
 from cairn.lm.errors import (
-    AttemptFailed,
-    CallFailed,
-    EndpointDown,
-    EndpointRefused,
+    AttemptFailedError,
+    CallFailedError,
+    EndpointDownError,
+    EndpointRefusedError,
     LMError,
-    Rejected,
+    RejectedError,
 )
 from cairn.lm.limiter import Concurrency, Limiter
 from cairn.lm.pace import Pacer
@@ -123,7 +123,8 @@ class Endpoint:
     ) -> Completion:
         """One answer, after as many attempts as it takes.
 
-        Raises Rejected, CallFailed, EndpointRefused, EndpointDown, or what the meter raises.
+        Raises RejectedError, CallFailedError, EndpointRefusedError, EndpointDownError, or what
+        the meter raises.
         """
         meter = meter or NoMeter()
         clock = asyncio.get_running_loop().time
@@ -139,9 +140,9 @@ class Endpoint:
             meter.settle(outcome)
             if isinstance(outcome, Completion):
                 return outcome
-            if isinstance(outcome, Rejected):
+            if isinstance(outcome, RejectedError):
                 self._check_rejections(outcome)
-            if not isinstance(outcome, AttemptFailed):
+            if not isinstance(outcome, AttemptFailedError):
                 raise outcome
             counted += outcome.reason != "rate"
             refused += outcome.reason == "rate"
@@ -159,7 +160,7 @@ class Endpoint:
             began = clock() if began is None else began
             left_s = began + self.flow.deadline_s - clock()
             if left_s <= 0:
-                raise CallFailed(f"{self.name}: no answer within {self.flow.deadline_s:g} s")
+                raise CallFailedError(f"{self.name}: no answer within {self.flow.deadline_s:g} s")
             await meter.intend()
             outcome = await self._send(request, sample, min(self.flow.timeout_s, left_s))
             self._learn(outcome, episode, probe=give_back is not None)
@@ -197,7 +198,7 @@ class Endpoint:
             if not limit.expired():
                 raise  # not ours: the model's own business
             message = f"{self.name}: no complete reply within {limit_s:.3g} s"
-            return AttemptFailed("timeout", message, maybe_paid=True)
+            return AttemptFailedError("timeout", message, maybe_paid=True)
         except LMError as error:
             return error
 
@@ -207,7 +208,7 @@ class Endpoint:
             self.counts["answers"] += 1
             self.breaker.answered()
             self.limiter.answered()
-        elif isinstance(outcome, AttemptFailed):
+        elif isinstance(outcome, AttemptFailedError):
             self.counts[outcome.reason] += 1
             if outcome.reason in ("rate", "overload", "timeout"):
                 self.limiter.congested(episode)
@@ -217,11 +218,11 @@ class Endpoint:
                 self.breaker.alive()
             else:
                 self.breaker.failed(outcome.message, probe=probe)
-        elif isinstance(outcome, Rejected):
+        elif isinstance(outcome, RejectedError):
             self.counts["rejected"] += 1
             self.breaker.alive()
 
-    def _pause_s(self, failure: AttemptFailed, counted: int, refused: int) -> float:
+    def _pause_s(self, failure: AttemptFailedError, counted: int, refused: int) -> float:
         if failure.retry_after_s is not None:
             # The pacer holds everyone that long; the jitter keeps them from leaving together.
             return failure.retry_after_s + self._random.uniform(0, self.flow.backoff_s)
@@ -229,25 +230,25 @@ class Endpoint:
         longest = min(self.flow.backoff_max_s, self.flow.backoff_s * 2.0**doublings)
         return longest * self._random.uniform(0.5, 1.0)
 
-    def _give_up(self, failure: AttemptFailed, counted: int, age_s: float) -> None:
+    def _give_up(self, failure: AttemptFailedError, counted: int, age_s: float) -> None:
         """Raise if there is to be no further attempt."""
         if counted >= self.flow.max_attempts:
             if not self.breaker.ever_answered:
-                raise EndpointDown(
+                raise EndpointDownError(
                     f"{self.name} has never answered, and {counted} attempts failed, the last: "
                     f"{failure}. Is base_url right? Nothing is lost; resume when it works."
                 )
-            raise CallFailed(f"{counted} attempts failed, the last: {failure}") from failure
+            raise CallFailedError(f"{counted} attempts failed, the last: {failure}") from failure
         if age_s >= self.flow.deadline_s:
-            raise CallFailed(
+            raise CallFailedError(
                 f"no answer within {self.flow.deadline_s:g} s, the last failure: {failure}"
             ) from failure
 
-    def _check_rejections(self, error: Rejected) -> None:
-        """Raise EndpointRefused if everything was rejected since the start."""
+    def _check_rejections(self, error: RejectedError) -> None:
+        """Raise EndpointRefusedError if everything was rejected since the start."""
         rejected = self.counts["rejected"]
         if rejected >= REJECTED_FROM_THE_START and not self.breaker.ever_answered:
-            raise EndpointRefused(
+            raise EndpointRefusedError(
                 f"{self.name} rejected all of the first {rejected} requests, the last: "
                 f"{error}. Check model and sampling."
             ) from error

@@ -1,12 +1,12 @@
 """What can go wrong with a call, sorted by what to do about it.
 
 LMError
-  AttemptFailed    one attempt failed; says whether to try again and whether it may be paid
-  Rejected         the server will never answer this request (400): stored like an answer
-  CallFailed       attempts or time are used up: the trial fails, the run goes on
-  UnreadableAnswer an answer came, but not in the form asked for: the trial fails
-  EndpointRefused  wrong key, unknown model, no credit: the run stops
-  EndpointDown     nothing but failures for too long: the run stops, resume later
+  AttemptFailedError    one attempt failed; says whether to try again and whether it may be paid
+  RejectedError         the server will never answer this request (400): stored like an answer
+  CallFailedError       attempts or time are used up: the trial fails, the run goes on
+  UnreadableAnswerError an answer came, but not in the form asked for: the trial fails
+  EndpointRefusedError  wrong key, unknown model, no credit: the run stops
+  EndpointDownError     nothing but failures for too long: the run stops, resume later
 """
 
 from dataclasses import dataclass
@@ -21,32 +21,32 @@ class LMError(CairnError):
     """A call to a language model that brought no answer."""
 
 
-class TrialFailed(LMError):
+class TrialFailedError(LMError):
     """Base of the errors that end one trial and not the run; policies may raise it too."""
 
 
-class Rejected(TrialFailed):
+class RejectedError(TrialFailedError):
     """The server will never answer this request: it is too long, filtered, or malformed."""
 
 
-class CallFailed(TrialFailed):
+class CallFailedError(TrialFailedError):
     """Attempts or time are used up."""
 
 
-class UnreadableAnswer(TrialFailed):
+class UnreadableAnswerError(TrialFailedError):
     """An answer that does not hold what was asked for: a missing grade is not a grade."""
 
 
-class EndpointRefused(LMError):
+class EndpointRefusedError(LMError):
     """The server refuses every call of ours: wrong key, unknown model, no credit left."""
 
 
-class EndpointDown(LMError):
+class EndpointDownError(LMError):
     """Nothing but failures for too long."""
 
 
 @dataclass
-class AttemptFailed(LMError):
+class AttemptFailedError(LMError):
     """One attempt that may be repeated. Holds plain values only, so that it can be pickled."""
 
     reason: Reason

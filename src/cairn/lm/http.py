@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from cairn.core.errors import ConfigError, MissingExtra
+from cairn.core.errors import ConfigError, MissingExtraError
 from cairn.core.redact import Redactor, read_secret
-from cairn.lm.errors import AttemptFailed, LMError
+from cairn.lm.errors import AttemptFailedError, LMError
 from cairn.lm.openai import PATHS, Api, payload, read_reply
 from cairn.lm.request import Completion, Request
 
@@ -68,11 +68,11 @@ class OpenAIServer:
     """A LanguageModel behind an OpenAI-compatible server; `await close()` it at the end."""
 
     def __init__(self, config: Server):
-        """Raises ConfigError for a missing key, MissingExtra without aiohttp."""
+        """Raises ConfigError for a missing key, MissingExtraError without aiohttp."""
         try:
             import aiohttp
         except ImportError as error:
-            raise MissingExtra(
+            raise MissingExtraError(
                 "a model behind a server needs aiohttp: pip install 'cairn[lm]'"
             ) from error
         self._aiohttp = aiohttp
@@ -127,7 +127,7 @@ class OpenAIServer:
             self._session = None
 
     def _scrubbed(self, error: LMError) -> LMError:
-        if isinstance(error, AttemptFailed):
+        if isinstance(error, AttemptFailedError):
             error.message = self.redact(error.message)
             return error
         return type(error)(self.redact(str(error)))
@@ -147,15 +147,17 @@ class OpenAIServer:
         except aiohttp.ClientConnectorError as error:
             # No connection, so nothing was sent and nothing can be charged.
             message = self.redact(f"{self.name} cannot be reached: {error}")
-            raise AttemptFailed("connection", message) from None
+            raise AttemptFailedError("connection", message) from None
         except aiohttp.ClientResponseError as error:
             raise self._lost("malformed", error) from None
         except (aiohttp.ClientError, OSError) as error:
             raise self._lost("connection", error) from None
 
-    def _lost(self, reason: Literal["malformed", "connection"], error: object) -> AttemptFailed:
+    def _lost(
+        self, reason: Literal["malformed", "connection"], error: object
+    ) -> AttemptFailedError:
         message = f"{self.name}: the reply was lost ({type(error).__name__}: {error})"
-        return AttemptFailed(reason, self.redact(message), maybe_paid=True)
+        return AttemptFailedError(reason, self.redact(message), maybe_paid=True)
 
     def _headers(self) -> dict[str, str]:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from cairn.core.draws import DrawKey
-from cairn.lm.errors import AttemptFailed, EndpointRefused, LMError, Rejected
+from cairn.lm.errors import AttemptFailedError, EndpointRefusedError, LMError, RejectedError
 from cairn.lm.pace import retry_after_s
 from cairn.lm.request import Completion, Request, TokenLogprob, Usage
 
@@ -56,8 +56,8 @@ def transcript(request: Request) -> str:
 def read_reply(status: int, headers: Mapping[str, str], body: bytes, *, api: Api, name: str):
     """The completion in a server's reply.
 
-    Raises what the reply means: AttemptFailed (try again), Rejected (this request never),
-    EndpointRefused (no request ever).
+    Raises what the reply means: AttemptFailedError (try again), RejectedError (this request never),
+    EndpointRefusedError (no request ever).
     """
     if 200 <= status < 300:
         try:
@@ -65,7 +65,7 @@ def read_reply(status: int, headers: Mapping[str, str], body: bytes, *, api: Api
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             shown = body[:80].decode("utf-8", "replace")
             message = f"{name} sent an unreadable reply ({error}): {shown!r}"
-            raise AttemptFailed("malformed", message, maybe_paid=True) from error
+            raise AttemptFailedError("malformed", message, maybe_paid=True) from error
     raise failure(status, headers, body, name=name)
 
 
@@ -75,20 +75,24 @@ def failure(status: int, headers: Mapping[str, str], body: bytes, *, name: str) 
     message = f"{name} answered {status}: {text}"
     wait_s = retry_after_s(headers)
     if code in _FATAL_CODES:
-        return EndpointRefused(f"{message}. Check `model`, the account, and its credit.")
+        return EndpointRefusedError(f"{message}. Check `model`, the account, and its credit.")
     if status == 429:
-        return AttemptFailed("rate", message, retry_after_s=wait_s)
+        return AttemptFailedError("rate", message, retry_after_s=wait_s)
     if status in (503, 529):
-        return AttemptFailed("overload", message, retry_after_s=wait_s)
+        return AttemptFailedError("overload", message, retry_after_s=wait_s)
     if status in (408, 409, 425) or status >= 500:
-        return AttemptFailed("server", message, maybe_paid=True, retry_after_s=wait_s)
+        return AttemptFailedError("server", message, maybe_paid=True, retry_after_s=wait_s)
     if status == 403 and any(word in f"{code} {text}".lower() for word in _MODERATION):
-        return Rejected(message)
+        return RejectedError(message)
     if status in (401, 402, 403):
-        return EndpointRefused(f"{message}. Check the key that api_key_env names, and its rights.")
+        return EndpointRefusedError(
+            f"{message}. Check the key that api_key_env names, and its rights."
+        )
     if status in (404, 405) or status < 400:
-        return EndpointRefused(f"{message}. Check base_url (it usually ends in /v1) and `model`.")
-    return Rejected(message)
+        return EndpointRefusedError(
+            f"{message}. Check base_url (it usually ends in /v1) and `model`."
+        )
+    return RejectedError(message)
 
 
 def _error_text(body: bytes) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from cairn.core.errors import ConfigError
-from cairn.lm.errors import Rejected
+from cairn.lm.errors import RejectedError
 
 Speaker = Literal["system", "user", "assistant"]
 
@@ -152,16 +152,16 @@ def pack(completion: Completion) -> str:
     return json.dumps(record, ensure_ascii=False, separators=(",", ":"))
 
 
-def pack_rejection(error: Rejected) -> str:
+def pack_rejection(error: RejectedError) -> str:
     """A rejection as the journal keeps it: it is an answer too, and not asked for again."""
     return json.dumps({"rejected": str(error)}, ensure_ascii=False)
 
 
 def unpack(body: str, *, cache_hit: bool) -> Completion:
-    """The completion in a journal's text; raises Rejected where the answer was a rejection."""
+    """The completion in a journal's text; raises RejectedError where the answer was a rejection."""
     record = json.loads(body)
     if "rejected" in record:
-        raise Rejected(record["rejected"])
+        raise RejectedError(record["rejected"])
     logprobs = record.get("logprobs")
     return Completion(
         text=record["text"],

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from cairn.core.draws import DrawKey
-from cairn.lm.errors import AttemptFailed, LMError
+from cairn.lm.errors import AttemptFailedError, LMError
 from cairn.lm.request import Completion, Request, Usage, cache_key
 
 
@@ -62,11 +62,11 @@ class FunctionModel:
             raise
         except Exception as error:
             message = f"{self.name}: {type(error).__name__}: {error}"
-            raise AttemptFailed("server", message, maybe_paid=True) from error
+            raise AttemptFailedError("server", message, maybe_paid=True) from error
         if not isinstance(answer, str | Completion):
             kind = type(answer).__name__
             message = f"{self.name}: expected a string or a Completion, got {kind}"
-            raise AttemptFailed("malformed", message, maybe_paid=True)
+            raise AttemptFailedError("malformed", message, maybe_paid=True)
         return _as_completion(request, answer)
 
 
