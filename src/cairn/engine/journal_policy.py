@@ -39,7 +39,7 @@ class Policy(Protocol[S]):
         """Try it: the outcome, as a JSON value.
 
         It must be a function of the trial and of the answers of `clients`, since after a kill it
-        runs again on the journaled answers. Raise a TrialFailedError for a trial without an outcome.
+        runs again on the journaled answers. Raise a TrialFailedError where there is no outcome.
         """
         ...
 

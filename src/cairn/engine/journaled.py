@@ -97,7 +97,8 @@ async def run(
     run again to go on. An error of the policy's own code, or of an endpoint as a whole, is raised
     after the answers in flight were given a moment to arrive; nothing journaled is lost.
 
-    Raises whatever stopped the run: EndpointRefusedError, EndpointDownError, RunError, a policy's bug.
+    Raises whatever stopped the run: EndpointRefusedError, EndpointDownError, RunError, or a
+    policy's bug.
     """
     desk = Desk(journal, roles, limits=limits, seed=config.seed)
     engine = _Engine(policy, journal, config, desk)
