@@ -47,16 +47,17 @@ def scheduler(algorithm, *, dims, side, emitters, batch, seed):
     else:
         archive = GridArchive(**grid)
         rules = {"ranker": "2imp", "selection_rule": "filter", "restart_rule": "no_improvement"}
-    if algorithm in ("cma-me", "cma-mae"):
-        make = lambda s: EvolutionStrategyEmitter(
-            archive, x0=start, sigma0=0.5, batch_size=batch, seed=s, **rules
-        )
-    elif algorithm == "line":
-        make = lambda s: IsoLineEmitter(
-            archive, x0=start, iso_sigma=0.5, line_sigma=0.2, batch_size=batch, seed=s
-        )
-    else:
-        make = lambda s: GaussianEmitter(archive, x0=start, sigma=0.5, batch_size=batch, seed=s)
+    common = {"x0": start, "batch_size": batch}
+
+    def make(emitter_seed):
+        if algorithm in ("cma-me", "cma-mae"):
+            kind, extra = EvolutionStrategyEmitter, {"sigma0": 0.5, **rules}
+        elif algorithm == "line":
+            kind, extra = IsoLineEmitter, {"iso_sigma": 0.5, "line_sigma": 0.2}
+        else:
+            kind, extra = GaussianEmitter, {"sigma": 0.5}
+        return kind(archive, seed=emitter_seed, **common, **extra)
+
     results = GridArchive(**grid) if algorithm == "cma-mae" else None
     return Scheduler(archive, [make(s) for s in seeds], result_archive=results)
 

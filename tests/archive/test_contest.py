@@ -48,9 +48,9 @@ def test_a_commit_is_refused_if_the_incumbent_changed_meanwhile():
     after, committed = commit(elites, candidate(9, 1.0, 1), expected)
     assert not committed and after.ids[1] == 8
     # An id of 0 in an empty cell is no incumbent called 0.
-    after, committed = commit(nobody(), candidate(9, 1.0, 2), at(nobody(), 2)._replace(
-        present=jnp.array(True)
-    ))
+    after, committed = commit(
+        nobody(), candidate(9, 1.0, 2), at(nobody(), 2)._replace(present=jnp.array(True))
+    )
     assert not committed and after.count == 0
 
 

@@ -13,9 +13,7 @@ from cairn.archive.elites import Candidates
 
 CELLS, BATCH = 3, 6
 insert = jax.jit(soft.insert, static_argnames="rate")
-CANDIDATE = st.tuples(
-    st.integers(0, CELLS), st.sampled_from([-1.0, 0.5, 1.0, 2.0, float("nan")])
-)
+CANDIDATE = st.tuples(st.integers(0, CELLS), st.sampled_from([-1.0, 0.5, 1.0, 2.0, float("nan")]))
 BATCHES = st.lists(st.lists(CANDIDATE, min_size=BATCH, max_size=BATCH), min_size=1, max_size=3)
 
 
@@ -39,9 +37,7 @@ def test_thresholds_and_elites_equal_a_loop_over_the_cells(rate, batches):
     elites, threshold = start()
     bars, elite = np.zeros(CELLS), {}
     for i, batch in enumerate(batches):
-        elites, threshold, offer = insert(
-            elites, threshold, candidates(batch, i * BATCH), rate=rate
-        )
+        elites, threshold, _ = insert(elites, threshold, candidates(batch, i * BATCH), rate=rate)
         for cell in range(CELLS):
             accepted = [
                 (f, j) for j, (c, f) in enumerate(batch) if c == cell and f > bars[cell] + 1e-6

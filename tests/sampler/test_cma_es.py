@@ -89,7 +89,7 @@ def test_invalid_samples_cannot_reach_the_search():
 
 def test_decompositions_follow_the_lazy_rule():
     assert cma_es.decompose_every(100, 36) == 3
-    assert cma_es.decompose_every(4, 8) == 1
+    assert cma_es.decompose_every(12, 36) == 1
 
 
 @pytest.mark.parametrize("rank_by", ["status", "improvement"])

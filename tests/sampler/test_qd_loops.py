@@ -16,9 +16,7 @@ TASK = Sphere(6)
 GRID = TASK.grid(8)
 KEY = jax.random.key(0)
 SEARCHES = {"emitters": 3, "batch": 6}
-HILLS = cma_emitter.Config(
-    **SEARCHES, rank_by="improvement", parents="half", restart="converged"
-)
+HILLS = cma_emitter.Config(**SEARCHES, rank_by="improvement", parents="half", restart="converged")
 LOOPS = {
     "map_elites": (map_elites, map_elites.Config(batch=18)),
     "line": (map_elites, map_elites.Config(batch=18, line=0.2)),

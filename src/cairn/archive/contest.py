@@ -79,9 +79,7 @@ def refresh(
     return eqx.tree_at(lambda e: e.fitness, elites, updated), replaced
 
 
-def tally(
-    candidate_first: Int[Array, " votes"], incumbent_first: Int[Array, " votes"]
-) -> Ballot:
+def tally(candidate_first: Int[Array, " votes"], incumbent_first: Int[Array, " votes"]) -> Ballot:
     """Count verdicts given in both orders: entry i of each is one pair.
 
     A strict majority of the votes that could be read accepts the candidate; a tie keeps the

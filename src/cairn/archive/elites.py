@@ -64,7 +64,9 @@ def empty(cells: int, *, solution: PyTree, descriptor: PyTree) -> Elites:
     """No elites yet. `solution` and `descriptor` are examples of one row: shapes and dtypes."""
 
     def rows(example: PyTree) -> PyTree:
-        return jax.tree.map(lambda x: jnp.zeros((cells, *jnp.shape(x)), jnp.result_type(x)), example)
+        return jax.tree.map(
+            lambda x: jnp.zeros((cells, *jnp.shape(x)), jnp.result_type(x)), example
+        )
 
     return Elites(
         ids=jnp.zeros(cells, jnp.uint32),
@@ -93,9 +95,7 @@ def insert(elites: Elites, candidates: Candidates) -> tuple[Elites, Offer]:
     return elites, offer(entered, valid, better, empty_cell, candidates.fitness - bar)
 
 
-def settle(
-    elites: Elites, candidates: Candidates
-) -> tuple[Candidates, Bool[Array, " batch"]]:
+def settle(elites: Elites, candidates: Candidates) -> tuple[Candidates, Bool[Array, " batch"]]:
     """Which candidates are valid; cell and fitness fixed, and harmless (0) where they are not."""
     fitness, cell = once(candidates.fitness), once(candidates.cell)
     valid = (cell >= np.int32(0)) & (cell < np.int32(elites.cells)) & jnp.isfinite(fitness)
@@ -126,7 +126,8 @@ def place(
 ) -> tuple[Elites, Bool[Array, " batch"], Int[Array, " batch"]]:
     """Write, for each cell with eligible candidates, the fittest of them; the earlier of equals.
 
-    Expects candidates that went through `settle`. `empty_cell` says whose cell holds nobody yet. Returns the elites, who entered, and each eligible candidate's *leader*: the position of the
+    Expects candidates that went through `settle`. `empty_cell` says whose cell holds nobody yet.
+    Returns the elites, who entered, and each eligible candidate's *leader*: the position of the
     first eligible candidate of its cell (the batch size for the others), a name for the group.
     """
     cells, batch = elites.cells, candidates.cell.shape[0]

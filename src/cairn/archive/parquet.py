@@ -65,8 +65,8 @@ def write(
 ) -> None:
     """One row per elite; `text` gives each elite's payload by id, as a column of that name.
 
-    The file appears whole or not at all. Raises MissingExtraError without pyarrow, and TableError if
-    `text` lacks an elite or the tessellation has another number of cells.
+    The file appears whole or not at all. Raises MissingExtraError without pyarrow, and TableError
+    if `text` lacks an elite or the tessellation has another number of cells.
     """
     pyarrow = _pyarrow()
     _same_cells(elites, tessellation)

@@ -23,7 +23,9 @@ class Product(eqx.Module):
         if not self.parts:
             raise ConfigError("Product needs at least one part, got none.")
         if self.cells >= 2**31 - 1:
-            raise ConfigError(f"Product has {self.cells:,} cells; at most 2^31 - 2 can be numbered.")
+            raise ConfigError(
+                f"Product has {self.cells:,} cells; at most 2^31 - 2 can be numbered."
+            )
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -111,8 +111,8 @@ def update(
 ) -> Search:
     """One generation: move to the weighted mean of the best, and adapt.
 
-    `rank_one` False leaves the path out of the covariance. Without parents the search is returned as it was. `basis` and `scales` are left alone:
-    `decompose` renews them, every few generations.
+    `rank_one` False leaves the path out of the covariance. Without parents the search is returned
+    as it was. `basis` and `scales` are left alone: `decompose` renews them, every few generations.
     """
     dims = search.mean.shape[0]
     weights = weigh(rank, parents)

@@ -77,9 +77,7 @@ def step(
     fitness, descriptors = evaluate(children)
     ids = state.next_id + jnp.arange(config.batch, dtype=jnp.uint32)
     cell = tessellation.cell(descriptors)
-    elites, offer = insert(
-        state.elites, Candidates(ids, fitness, descriptors, children, cell)
-    )
+    elites, offer = insert(state.elites, Candidates(ids, fitness, descriptors, children, cell))
     next_id = state.next_id + np.uint32(config.batch)
     state = State(elites, state.start, next_id, state.steps + 1)
     return state, jnp.sum(offer.entered, dtype=jnp.int32)
