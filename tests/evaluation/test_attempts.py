@@ -23,10 +23,10 @@ ENVS = {
 }
 
 
-def attempts_of(env, columns, count=COUNT):
+def attempts_of(env, columns, count=COUNT, learner=None):
     levels = jax.vmap(env.space.sample)(jax.random.split(jax.random.key(1), N))
     keys = jax.random.split(jax.random.key(2), N)
-    learner = RandomPolicy(env.actions)
+    learner = learner or RandomPolicy(env.actions)
     run = jax.jit(partial(play, env, learner, Nothing(), columns=columns))
     return levels, keys, run(levels, keys, jnp.int32(count))
 
@@ -70,6 +70,27 @@ def test_results_do_not_depend_on_the_number_of_columns(columns):
     _, _, other = attempts_of(ENVS["maze"], columns=columns)
     for one, two in zip(three[:3], other[:3], strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+class Rhythm(RandomPolicy):
+    """Pushes by the parity of the steps it remembers, and the longer the surer to the right."""
+
+    def initial_memory(self, state, batch):
+        return jnp.zeros(batch, jnp.int32)
+
+    def act(self, state, observation, memory, reset, uniform):
+        memory = jnp.where(reset, 0, memory) + 1
+        right = (memory % 2 == 0) | (memory > 12)
+        zeros = jnp.zeros_like(uniform)
+        return Acted(right.astype(jnp.int32), zeros, zeros, memory)
+
+
+def test_memory_is_empty_at_the_start_of_every_attempt():
+    # One column is refilled eight times, nine columns never.
+    _, _, one = attempts_of(ENVS["cartpole"], columns=1, learner=Rhythm(2))
+    _, _, nine = attempts_of(ENVS["cartpole"], columns=9, learner=Rhythm(2))
+    assert one.length.tolist() == nine.length.tolist()
+    assert 12 < int(one.length.max()) < 25
 
 
 def test_steps_are_those_of_columns_that_take_the_next_attempt_when_free():

@@ -155,15 +155,16 @@ def test_unequal_spend_is_said_and_compared_at_equal_steps(path, capsys, tmp_pat
 
 def test_a_loaded_policy_plays_an_episode_and_repeats_it(path):
     policy = cairn.load(path, seed=6)
-    level = policy.env.space.sample(jax.random.key(1))
+    reset, step = jax.jit(policy.env.reset), jax.jit(policy.env.step)
+    level = jax.jit(policy.env.space.sample)(jax.random.key(1))
     episodes = []
     for _ in range(2):
         policy.reset(3)
-        state, observation = policy.env.reset(jax.random.key(0), level)
+        state, observation = reset(jax.random.key(0), level)
         actions = []
         for _ in range(10):
             actions.append(policy.act(observation))
-            played = policy.env.step(jax.random.key(0), state, jnp.int32(actions[-1]))
+            played = step(jax.random.key(0), state, jnp.int32(actions[-1]))
             state, observation = played.state, played.observation
         episodes.append(actions)
     assert episodes[0] == episodes[1] and len(set(episodes[0])) > 1
