@@ -90,7 +90,7 @@ def test_memory_is_empty_at_the_start_of_every_attempt():
     _, _, one = attempts_of(ENVS["cartpole"], columns=1, learner=Rhythm(2))
     _, _, nine = attempts_of(ENVS["cartpole"], columns=9, learner=Rhythm(2))
     assert one.length.tolist() == nine.length.tolist()
-    assert 12 < int(one.length.max()) < 25
+    assert len(set(one.length[:COUNT].tolist())) > 3
 
 
 def test_steps_are_those_of_columns_that_take_the_next_attempt_when_free():
