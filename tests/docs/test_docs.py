@@ -51,7 +51,8 @@ def small(arguments):
         extra += " --turns 1" if method in ("dr", "random") else ""
         return [*arguments, *extra.split()]
     if command == "evaluate":
-        return [*arguments, "--attempts", "1", *([] if "--suite" in rest else ["--suite", "random"])]
+        suite = [] if "--suite" in rest else ["--suite", "random"]
+        return [*arguments, "--attempts", "1", *suite]
     if command == "bench":
         return [*arguments, "--tiny"]
     return arguments
@@ -67,7 +68,8 @@ def test_page_runs(page, tmp_path, monkeypatch, capsys):
             name = dict(option.split("=") for option in options if "=" in option).get("file")
             if name:
                 Path(name).write_text(block.text)
-            exec(compile(block.text, f"{page.name}: {name or 'block'}", "exec"), {"__name__": "doc"})
+            code = compile(block.text, f"{page.name}: {name or 'block'}", "exec")
+            exec(code, {"__name__": "doc"})
         elif kind == "sh" and "setup" not in options:
             for command in commands(block):
                 assert command[:3] == ["uv", "run", "cairn"], f"{page}: {command} is not run."
