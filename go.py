@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Set cairn up in this checkout and use it; needs nothing but Python 3.11 or newer.
 
-    python3 go.py train [flags of `cairn train maze`]   train an agent on mazes
+    python3 go.py train [flags of `cairn train maze`]   train an agent on mazes, test and draw it
     python3 go.py test                                  check style and types, run the tests
 
 Everything that is installed lands in this folder (.venv and .cairn). Afterwards `uv run cairn`
@@ -48,10 +48,26 @@ def main() -> int:
 
     if run("sync", "--quiet"):
         return fail("uv sync failed; its own message is above.")
+    cairn = ("run", "--no-sync", "cairn")
     if command == "train":
-        return run("run", "--no-sync", "cairn", "train", "maze", *flags)
+        if "--run" not in flags:
+            flags += ["--run", free_run()]
+        path = flags[flags.index("--run") + 1]
+        return (
+            run(*cairn, "train", "maze", *flags)
+            or run(*cairn, "evaluate", path)
+            or run(*cairn, "show", path)
+        )
     checks = [("ruff", "check"), ("pyright",), ("pytest", *flags)]
     return max(run("run", "--no-sync", *check) for check in checks)
+
+
+def free_run() -> str:
+    """runs/maze-N with the smallest N that is free."""
+    number = 1
+    while (HERE / "runs" / f"maze-{number}").exists():
+        number += 1
+    return f"runs/maze-{number}"
 
 
 def find_uv() -> "list[str] | None":
