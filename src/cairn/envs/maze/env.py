@@ -14,7 +14,9 @@ from cairn.envs.maze import edit, files, generate, observe, rules, structured, s
 from cairn.envs.maze.level import MazeLevel
 from cairn.envs.protocol import Category, Environment, Image, Space, Step, Suite, unknown_suite
 
-Generator = Literal["walls", "uniform-walls", "empty", "braided", "rooms", "mixed"]
+Generator = Literal[
+    "walls", "uniform-walls", "empty", "dcd-teacher", "dcd-reset", "braided", "rooms", "mixed"
+]
 Mutation = Literal["move-goal-flip-walls", "walls-none-goal", "walls-none-goal-agent"]
 
 
@@ -43,6 +45,14 @@ class MazeSpace(Space):
                 return generate.uniform_walls(key, **size, max_walls=maze.walls)
             case "empty":
                 return generate.empty_room(key, **size)
+            case "dcd-teacher":
+                return generate.dcd_teacher(
+                    key, **size, walls=maze.walls, variable=maze.variable_walls
+                )
+            case "dcd-reset":
+                return generate.dcd_reset_random(
+                    key, **size, walls=maze.walls, variable=maze.variable_walls
+                )
             case "braided":
                 return structured.braided(key, **size, braid=maze.braid)
             case "rooms":
@@ -80,12 +90,15 @@ class Maze(Environment):
     height: int = eqx.field(static=True, default=13)
     """Cells from north to south, without the border."""
     generator: Generator = eqx.field(static=True, default="walls")
-    """Where new levels come from: scattered `walls`, a random number of them, none, corridors
-    with loops (`braided`), `rooms` with doors, or a mixture of the last three kinds."""
+    """Where new levels come from: scattered `walls`, a random number of them, none, DCD's random
+    teacher or its `reset_random`, corridors with loops (`braided`), `rooms` with doors, or
+    `uniform-walls`, `braided` and `rooms` mixed 3 : 5 : 2."""
     walls: int = eqx.field(static=True, default=25)
     """Walls drawn by `walls`; an exclusive upper bound for `uniform-walls` and `mixed`."""
     replace_walls: bool = eqx.field(static=True, default=True)
     """Whether `walls` draws cells with replacement (JaxUED, minimax) or all distinct (DCD)."""
+    variable_walls: bool = eqx.field(static=True, default=False)
+    """Whether DCD's generators draw the number of walls as well ("variable blocks")."""
     braid: float = eqx.field(static=True, default=0.5)
     """Largest share of inner walls that `braided` opens, in [0, 1]; 0 makes perfect mazes."""
     mutation: Mutation = eqx.field(static=True, default="move-goal-flip-walls")
