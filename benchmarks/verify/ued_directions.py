@@ -193,9 +193,14 @@ class Runner:
         self.problem = self.arm.problem
         self._advance = self._compiled(0).advance
         self._figures = jax.jit(self._measure)
+        self._select = jax.jit(self._selected)
+
+    def start(self, seed: int) -> parts.State:
+        """The state before the first cycle."""
+        return jax.tree.map(lambda leaf: leaf[0], self._compiled(seed).init())
 
     def train(self, seed: int) -> parts.State:
-        """The state (of one seed) once the budget is spent."""
+        """The state once the budget is spent."""
         state = self._compiled(seed).init()
         while _spent(state) < self.size.steps:
             state, _ = self._advance(state)
@@ -204,6 +209,13 @@ class Runner:
     def figures(self, state: parts.State, seed: int) -> dict[str, float]:
         """What the claims are about."""
         figures = self._figures(state, jax.random.key(10_000 + seed))
+        return {name: float(value) for name, value in figures.items()}
+
+    def selected(self, state: parts.State, seed: int) -> dict[str, float]:
+        """What SFL would select for the student of `state`, whoever trained it."""
+        # The same structure for every method's state: archives and buffers play no part.
+        bare = parts.State(state.key, state.cycle, state.learner, None, state.ledger, None)
+        figures = self._select(bare, jax.random.key(20_000 + seed))
         return {name: float(value) for name, value in figures.items()}
 
     def _compiled(self, seed: int) -> Any:
@@ -264,7 +276,7 @@ class Runner:
         """Learnability, on rollouts not used to select, of a selection and of new levels."""
         select, new, again, other = jax.random.split(key, 4)
         config = self.arm.algorithm
-        now = parts.State(select, state.cycle, state.learner, None, state.ledger, state.extra)
+        now = parts.State(select, state.cycle, state.learner, None, state.ledger, None)
         buffer = sfl.select(self.problem, config, now)
         keys = jax.random.split(new, config.keep)
         fresh = jax.vmap(self.problem.env.space.sample)(keys)

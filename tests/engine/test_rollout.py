@@ -114,7 +114,7 @@ def test_a_rollout_equals_a_plain_loop(env, bootstrap):
     learner = PPO(STUDENT, env.observation_spec, env.actions)
     state = learner.init(jax.random.key(0))
     # A policy that is far from uniform, so that a wrong memory shows in the log-probabilities.
-    state = eqx.tree_at(lambda s: s.network.actor[1].weight, state, replace_fn=lambda w: 50 * w)
+    state = eqx.tree_at(lambda s: s.network.actor[1].weight, state, replace_fn=lambda w: 10 * w)
     keys = jax.random.split(jax.random.key(1), (TURNS, B))
     levels = jax.jit(jax.vmap(jax.vmap(env.space.sample)))(keys)
     key = jax.random.key(2)

@@ -1,0 +1,42 @@
+"""The long verification scripts run at a tiny size, and go on where they stopped."""
+
+import json
+import sys
+
+import jax
+import numpy as np
+from test_directions import directions
+
+from cairn.envs.maze.solve import UNREACHABLE, optimal_actions
+
+
+def test_directions_are_recorded_once_per_arm_and_seed(tmp_path, monkeypatch, capsys):
+    command = ["ued_directions.py", "--tiny", "--results", str(tmp_path), "--arms", "random,dr"]
+    monkeypatch.setattr(sys, "argv", command)
+    directions.main()
+    files = sorted(tmp_path.iterdir())
+    assert [file.name for file in files] == ["dr-seed0.json", "random-seed0.json"]
+    result = json.loads(files[0].read_text())
+    assert result["arm"] == "dr" and result["seed"] == 0
+    assert 0 <= result["figures"]["solve_rate"] <= 1
+    assert result["ledger"]["training"] >= directions.TINY.steps
+    assert result["sources"] == directions.source_hash() and "--tiny" in result["command"]
+    assert result["versions"]["jax"]
+
+    before = {file: file.stat().st_mtime_ns for file in files}
+    capsys.readouterr()
+    directions.main()
+    assert {file: file.stat().st_mtime_ns for file in files} == before
+    assert capsys.readouterr().out == ""
+
+
+def test_the_finite_set_is_what_it_says():
+    env = directions.FiniteMaze(width=7, height=7, walls=8, kinds=50)
+    numbers = np.arange(50, dtype=np.int32)
+    levels = jax.jit(jax.vmap(env.space.level))(numbers)
+    actions = np.asarray(jax.jit(jax.vmap(optimal_actions))(levels))
+    assert (actions[:15] == UNREACHABLE).all()
+    assert (actions[15:30] == 1).all()
+    assert np.median(actions[30:]) > 3
+    different = {np.asarray(walls).tobytes() for walls in levels.walls}
+    assert len(different) > 45
