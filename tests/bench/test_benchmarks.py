@@ -66,7 +66,7 @@ def test_the_goal_stops_the_clock(tmp_path, tables):
     record = keep(goal.run(config), tmp_path)
     (row,) = record["rows"]
     assert row["side"] == "cairn" and len(row["curve"]) == 1
-    assert row["curve"][0]["steps"] == 32 and 0 <= row["curve"][0]["solve_rate"] <= 1
+    assert row["curve"][0]["steps"] == 16 and 0 <= row["curve"][0]["solve_rate"] <= 1
     assert "| cairn | 0 |" in tables.describe(record)
 
 

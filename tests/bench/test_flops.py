@@ -26,11 +26,14 @@ def test_xla_counts_as_many_operations_without_memory():
     student = PPOConfig(memory="none")
     learner = PPO(student, env.observation_spec, env.actions)
     key = jax.random.key(0)
-    state = learner.init(key)
-    levels = jax.vmap(env.space.sample)(jax.random.split(key, 8))
-    observation = jax.vmap(env.reset)(jax.random.split(key, 8), levels)[1]
-    play = jax.jit(lambda o: state.network.step(o, None, jnp.zeros(8, bool))[0])
-    counted = play.lower(observation).compile().cost_analysis()["flops"] / 8
+
+    def see(key):
+        return env.reset(key, env.space.sample(key))[1]
+
+    state = jax.eval_shape(learner.init, key)
+    observation = jax.eval_shape(lambda: jax.vmap(see)(jax.random.split(key, 8)))
+    play = jax.jit(lambda s, o: s.network.step(o, None, jnp.zeros(8, bool))[0])
+    counted = play.lower(state, observation).cost_analysis()["flops"] / 8
     expected = flops.playing_step(env.observation_spec, env.actions, student)
     # XLA's count has the additions and the cheaper operations in it; the encoder's dense form too.
     assert expected < counted < 1.5 * expected

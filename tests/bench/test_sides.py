@@ -42,13 +42,13 @@ def test_a_side_runs_until_the_goal_is_reached_in_a_row(side):
 
 
 def test_a_failure_of_a_side_is_told_in_its_own_words(side):
-    with pytest.raises(CairnError, match="peer could not do .*broken.*ValueError: no such work"):
+    with pytest.raises(CairnError, match=r"peer could not do .*broken.*ValueError: no such work"):
         side.ask({"name": "broken"})
     assert side.ask(WORK)["steps"] == 48  # and it goes on
 
 
-class Scripted:
-    """A side that notes when it was asked."""
+class Scripted(Side):
+    """A side that notes when it was asked, without a process."""
 
     def __init__(self, name, calls):
         self.name, self.calls = name, calls

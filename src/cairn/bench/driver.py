@@ -92,10 +92,7 @@ def quality(request: dict[str, Any]) -> dict[str, Any]:
     run = {"seed": request["seed"], "log_every": request["amount"]}
     attempts = 20
     if request.get("tiny"):
-        size = {"batch": 4, "steps_per_cycle": 8}
-        chosen = dataclasses.replace(
-            chosen, algorithm=dataclasses.replace(chosen.algorithm, **size)
-        )
+        chosen = reference(request | {"name": "dr", "envs": 2, "length": 8})
         attempts = 1
     chosen = dataclasses.replace(chosen, run=dataclasses.replace(chosen.run, **run))
     work, state = cycles(chosen)

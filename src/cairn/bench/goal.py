@@ -63,8 +63,6 @@ def _one(config: Config, peer: Peer | None, seed: int) -> dict[str, Any]:
     request: Request = {
         "name": "quality",
         "seed": seed,
-        "envs": 0,
-        "length": 0,
         "amount": config.peer_every if peer else config.every,
         "goal": config.goal,
         "in_a_row": config.in_a_row,

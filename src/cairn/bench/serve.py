@@ -95,7 +95,7 @@ def answer(driver, works, request, since):
     name = json.dumps(request, sort_keys=True)
     if "goal" in control:
         result = until(driver.prepare(request), **control, since=since)
-        return result | {"peak_rss_mb": peak_rss_mb()}
+        return result | {"peak_rss_mb": peak_rss_mb(), "versions": versions(driver)}
     if name not in works:
         works[name] = prepare(driver, request)
     work = works[name]

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,10 +40,11 @@ class Config:
 def run(config: Config) -> dict[str, Any]:
     """Measure, print, write."""
     if config.tiny:
-        small = ("batch=2", "steps-per-cycle=8", "hidden=8")
+        small = ("batch=2", "steps-per-cycle=8")
         config = replace(config, methods=("dr",), flags=small, repeats=1)
+    versions = {name: version(name) for name in ("cairn", "jax", "jaxlib")}
     rows = [_measure(config, method) for method in config.methods]
-    result = figures.record("compile", config.repeats, {"rows": rows})
+    result = figures.record("compile", config.repeats, {"rows": rows, "versions": versions})
     figures.write(config.json, result)
     lines = [
         [
@@ -66,7 +68,8 @@ def _measure(config: Config, method: str) -> dict[str, Any]:
     for _ in range(config.repeats):
         with tempfile.TemporaryDirectory() as folder:
             for stage in STAGES:
-                taken[stage].append(_start(Path(folder), stage, method, flags))
+                cache = None if config.tiny else Path(folder) / "cache"
+                taken[stage].append(_start(Path(folder) / stage, cache, method, flags))
     row: dict[str, Any] = {"method": method, "flags": list(config.flags)}
     for stage, pairs in taken.items():
         seconds, memory = zip(*pairs, strict=True)
@@ -74,14 +77,17 @@ def _measure(config: Config, method: str) -> dict[str, Any]:
     return row
 
 
-def _start(folder: Path, stage: Stage, method: str, flags: Sequence[str]) -> tuple[float, float]:
+def _start(
+    directory: Path, cache: Path | None, method: str, flags: Sequence[str]
+) -> tuple[float, float]:
     """One process: seconds to its first metrics, and its peak memory until then (MB)."""
-    directory = folder / stage
-    environment = dict(os.environ, JAX_COMPILATION_CACHE_DIR=str(folder / "cache"))
+    environment = dict(os.environ)
+    if cache is not None:
+        environment["JAX_COMPILATION_CACHE_DIR"] = str(cache)
     # One cycle in a chunk: the first line is the first update.
     command = [sys.executable, "-c", COMMAND, "train", "maze", "--method", method]
     command += ["--preset", "reference", "--log-every", "1", "--run", str(directory), *flags]
-    log = folder / f"{stage}.log"
+    log = directory.with_suffix(".log")
     with log.open("w") as output:
         begin = time.perf_counter()
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
