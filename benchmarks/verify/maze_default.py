@@ -25,10 +25,7 @@ from cairn.core.stats import bootstrap
 
 ROOT = Path(__file__).parents[2]
 CAIRN = [sys.executable, "-c", "from cairn.cli.main import main; main()"]
-TINY = (
-    "--width 7 --height 7 --walls 5 --limit 20 --turns 1 --batch 4 --steps-per-cycle 16 "
-    "--hidden 8 --minibatches 1 --epochs 1 --steps 1280 --log-every 10"
-).split()
+TINY = ["--width", "7", "--height", "7", "--walls", "5", "--limit", "20", "--turns", "1", "--batch", "4", "--steps-per-cycle", "16", "--hidden", "8", "--minibatches", "1", "--epochs", "1", "--steps", "1280", "--log-every", "10"]
 
 
 def sources() -> str:
@@ -60,7 +57,7 @@ def measure(seed: int, tiny: bool) -> dict:
         "curve": [
             {
                 "steps": line["ledger"]["training"][0],
-                **{suite: figures["solve_rate"][0] for suite, figures in line["evaluation"].items()},
+                **{name: test["solve_rate"][0] for name, test in line["evaluation"].items()},
             }
             for line in lines
             if "evaluation" in line

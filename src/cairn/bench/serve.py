@@ -35,6 +35,7 @@ BEFORE = ("setup_s", "first_s", "second_s")
 def load(path):
     """The driver as a module, whatever its name hides."""
     spec = importlib.util.spec_from_file_location("driver", path)
+    assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -117,7 +118,7 @@ def versions(driver):
 def main():
     """Answer until stdin closes."""
     since = time.time()
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("driver")
     parser.add_argument("--checkout")
     arguments = parser.parse_args()
