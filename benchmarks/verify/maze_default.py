@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -25,7 +26,10 @@ from cairn.core.stats import bootstrap
 
 ROOT = Path(__file__).parents[2]
 CAIRN = [sys.executable, "-c", "from cairn.cli.main import main; main()"]
-TINY = ["--width", "7", "--height", "7", "--walls", "5", "--limit", "20", "--turns", "1", "--batch", "4", "--steps-per-cycle", "16", "--hidden", "8", "--minibatches", "1", "--epochs", "1", "--steps", "1280", "--log-every", "10"]
+TINY = shlex.split(
+    "--width 7 --height 7 --walls 5 --limit 20 --turns 1 --batch 4 --steps-per-cycle 16 "
+    "--hidden 8 --minibatches 1 --epochs 1 --steps 1280 --log-every 10"
+)
 
 
 def sources() -> str:

@@ -33,6 +33,6 @@ class MissingExtraError(CairnError):
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """" Did you mean …?" with the name nearest to `name`, or nothing if none is near."""
+    """ " Did you mean …?" with the name nearest to `name`, or nothing if none is near."""
     near = difflib.get_close_matches(name, list(known), n=1)
     return f" Did you mean {near[0]!r}?" if near else ""

@@ -166,4 +166,3 @@ _MISFIT = (
 
 def _level(experiment: Experiment) -> Any:
     return jax.eval_shape(experiment.env.space.sample, jax.random.key(0))
-
