@@ -45,7 +45,9 @@ def accel_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     write_lineage(run, offered)
     state = accel.compiled().init()
-    insert = jax.vmap(lambda archive, offer: replay.insert(archive, offer, accel.algorithm)[0])
+    insert = jax.jit(
+        jax.vmap(lambda archive, offer: replay.insert(archive, offer, accel.algorithm)[0])
+    )
     ledger = jax.vmap(lambda old: old.add(training=4_096, scoring=1_024, mutation=2_880))
     state = eqx.tree_at(
         lambda s: (s.archive, s.ledger, s.cycle),

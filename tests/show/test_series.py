@@ -1,5 +1,6 @@
 import numpy as np
 
+from cairn.core.stats import bootstrap, mean
 from cairn.show import series
 from cairn.show.series import Curve
 
@@ -57,6 +58,16 @@ def test_the_band_lies_where_all_seeds_have_been_and_holds_their_mean():
     # Two seeds: the interval reaches from one to the other.
     np.testing.assert_allclose(band.low, band.steps)
     np.testing.assert_allclose(band.high, 3 * band.steps)
+
+
+def test_the_band_is_the_bootstrap_interval_of_the_mean():
+    values = RNG.normal(size=(3, 5))
+    band = series.band(Curve(np.array([[0.0], [1.0], [2.0]]).repeat(5, 1), values))
+    for place, row in ((0, values[0]), (-1, values[-1])):
+        expected = bootstrap(row[:, None], mean, resamples=20_000, seed=3)
+        assert abs(band.value[place] - expected.value) < 1e-12
+        assert abs(band.low[place] - expected.low) < 0.1
+        assert abs(band.high[place] - expected.high) < 0.1
 
 
 def test_tests_are_read_whatever_their_form():
