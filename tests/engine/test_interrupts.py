@@ -40,16 +40,16 @@ def test_work_done_before_ctrl_c_is_in_the_checkpoint(tmp_path, moment):
         if now == moment and chunks[now] == 2:
             os.kill(os.getpid(), signal.SIGINT)
 
-    def advance(state):
+    def chunk(state):
         interrupt("advance")
-        return compiled.advance(state)
+        return compiled.chunk(state)
 
     def evaluate(state):
         interrupt("evaluate")
         return {}, np.zeros(1, np.uint32)
 
     state, done = loop.run(
-        compiled._replace(advance=advance),
+        compiled._replace(chunk=chunk),
         directory,
         Schedule(steps=1000, evaluate_every=1, checkpoint_every=5),
         state=compiled.init(),
