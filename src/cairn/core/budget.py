@@ -1,0 +1,168 @@
+"""Budgets that are reserved before a call is sent and settled after it, nested to any depth.
+
+    spent + kept + held + new <= limit      for a budget and for all of its parents
+
+`spent` is what settled calls really used, `held` is reserved by calls in flight, and `kept` are
+the reservations of calls whose outcome nobody knows (the reply was lost on the wire, the process
+was killed): they may have been paid, so they stay. A limit is therefore never overshot as long
+as a reservation is an upper bound. Integers throughout; money in micro-units of the currency.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from cairn.core.errors import CairnError, ConfigError
+
+
+class BudgetExceeded(CairnError):
+    """The next call does not fit into a limit; everything up to it is kept."""
+
+
+class Amount(NamedTuple):
+    """What calls use: never negative, except as a difference."""
+
+    calls: int = 0
+    tokens: int = 0
+    micros: int = 0
+
+    def plus(self, other: "Amount") -> "Amount":
+        """Sum, part by part."""
+        return Amount(
+            self.calls + other.calls, self.tokens + other.tokens, self.micros + other.micros
+        )
+
+    def minus(self, other: "Amount") -> "Amount":
+        """Difference, part by part."""
+        return Amount(
+            self.calls - other.calls, self.tokens - other.tokens, self.micros - other.micros
+        )
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Upper limits; None means no limit."""
+
+    calls: int | None = None
+    """Requests sent, retries included."""
+    tokens: int | None = None
+    """Prompt and answer tokens together."""
+    micros: int | None = None
+    """Money, in millionths of the price table's currency unit."""
+    wall_s: float | None = None
+    """Seconds of running time, summed over resumes."""
+
+    def __post_init__(self):
+        for name in ("calls", "tokens", "micros", "wall_s"):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise ConfigError(f"Limits.{name} must be at least 0 or None, got {value}")
+
+
+class Budget:
+    """One node of the tree of budgets; a call is charged to a node and to all of its parents."""
+
+    def __init__(
+        self,
+        name: str,
+        limits: Limits | None = None,
+        *,
+        parent: "Budget | None" = None,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self.name = name
+        self.limits = limits or Limits()
+        self.parent = parent
+        self.path: str = name if parent is None else f"{parent.path}/{name}"
+        self.spent, self.kept, self.held = Amount(), Amount(), Amount()
+        self._clock = clock
+        self._started = clock()
+        self._earlier_s = 0.0
+        self._changed: asyncio.Event | None = None
+
+    def __repr__(self) -> str:
+        return f"Budget({self.path!r}, spent={self.spent}, kept={self.kept}, held={self.held})"
+
+    def child(self, name: str, limits: Limits | None = None) -> "Budget":
+        """A budget inside this one."""
+        return Budget(name, limits, parent=self, clock=self._clock)
+
+    def restore(self, spent: Amount, kept: Amount, earlier_s: float = 0.0) -> None:
+        """Take over what earlier sessions of the run spent; `earlier_s` is their running time."""
+        for node in self._chain():
+            node.spent, node.kept = node.spent.plus(spent), node.kept.plus(kept)
+            node._earlier_s += earlier_s
+
+    def elapsed_s(self) -> float:
+        """Running time so far, earlier sessions included."""
+        return self._earlier_s + self._clock() - self._started
+
+    def remaining_s(self) -> float | None:
+        """Seconds until the first wall-time limit here or above; None without one."""
+        left = [
+            node.limits.wall_s - node.elapsed_s()
+            for node in self._chain()
+            if node.limits.wall_s is not None
+        ]
+        return min(left) if left else None
+
+    async def reserve(self, amount: Amount) -> None:
+        """Hold `amount` here and in all parents, waiting for calls in flight where they may
+        settle for less than they hold.
+
+        Raises BudgetExceeded as soon as no settlement can make room.
+        """
+        while (verdict := self._fits(amount)) != "yes":
+            if isinstance(verdict, BudgetExceeded):
+                raise verdict
+            root = self._chain()[-1]
+            root._changed = root._changed or asyncio.Event()
+            await root._changed.wait()
+        for node in self._chain():
+            node.held = node.held.plus(amount)
+
+    def settle(self, reserved: Amount, actual: Amount | None) -> None:
+        """Replace a reservation by what was used; None (nobody knows) keeps all of it."""
+        for node in self._chain():
+            node.held = node.held.minus(reserved)
+            if actual is None:
+                node.kept = node.kept.plus(reserved)
+            else:
+                node.spent = node.spent.plus(actual)
+        root = self._chain()[-1]
+        if root._changed is not None:
+            root._changed.set()
+            root._changed = None
+
+    def _chain(self) -> list["Budget"]:
+        node, chain = self, []
+        while node is not None:
+            chain.append(node)
+            node = node.parent
+        return chain
+
+    def _fits(self, amount: Amount) -> Literal["yes", "wait"] | BudgetExceeded:
+        answer: Literal["yes", "wait"] = "yes"
+        for node in self._chain():
+            wall_s = node.limits.wall_s
+            if wall_s is not None and node.elapsed_s() >= wall_s:
+                return BudgetExceeded(
+                    f"budget {node.path!r}: {wall_s:g} s of running time are over. "
+                    f"Raise wall_s and resume to go on."
+                )
+            settled = node.spent.plus(node.kept).plus(amount)
+            for part in Amount._fields:
+                limit = getattr(node.limits, part)
+                if limit is None:
+                    continue
+                if getattr(settled, part) > limit:
+                    return BudgetExceeded(
+                        f"budget {node.path!r}: the next call may use {getattr(amount, part)} "
+                        f"{part}, but {limit - getattr(node.spent.plus(node.kept), part)} of "
+                        f"{limit} are left. Raise the limit and resume to go on."
+                    )
+                if getattr(settled.plus(node.held), part) > limit:
+                    answer = "wait"
+        return answer

@@ -1,0 +1,215 @@
+"""The files of a journal: its lock, its high-water mark, and the repair of a damaged one."""
+
+import fcntl
+import json
+import os
+import sqlite3
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from cairn.core.errors import RunError
+from cairn.core.faults import point
+
+if TYPE_CHECKING:
+    from cairn.core.journal import Journal
+
+TABLES = ("meta", "events", "snapshots", "answers", "arrived", "sends", "sessions")
+
+
+def lock(path: Path) -> IO[str]:
+    """Take the lock at `path` for this process, or raise RunError naming the process that has it.
+
+    The kernel drops the lock when the process dies, so nothing is left to clean up.
+    """
+    handle = open(path, "a+")  # noqa: SIM115 (held open for as long as the journal)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        handle.seek(0)
+        holder = handle.read().strip() or "unknown"
+        handle.close()
+        raise RunError(
+            f"{path.parent} is in use by process {holder}: wait for it or stop it, "
+            f"or choose another run directory."
+        ) from error
+    handle.truncate(0)
+    handle.write(str(os.getpid()))
+    handle.flush()
+    return handle
+
+
+def connect(path: Path, durable: str) -> sqlite3.Connection:
+    """A connection in WAL mode with transactions begun by hand."""
+    db = sqlite3.connect(path, isolation_level=None)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute(f"PRAGMA synchronous = {'FULL' if durable == 'power' else 'NORMAL'}")
+        db.execute("PRAGMA journal_size_limit = 16777216")
+    except sqlite3.DatabaseError as error:
+        db.close()
+        raise RunError(
+            f"{path} is not a journal, or its first page is damaged ({error}). Move it away and "
+            f"start again, or restore it from a copy."
+        ) from error
+    return db
+
+
+def has_tables(db: sqlite3.Connection, path: Path) -> bool:
+    """Whether the file is a journal already; False for a new or still empty file."""
+    found = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if found and not found.issuperset(TABLES):
+        db.close()
+        raise RunError(f"{path} is a database, but not a journal of cairn: choose another path.")
+    return bool(found)
+
+
+def check_config(db: sqlite3.Connection, path: Path, config: dict) -> None:
+    """Raise RunError unless the journal was started with `config`; name the fields that differ."""
+    stored = dict(db.execute("SELECT name, value FROM meta"))
+    if stored.get("format") != "1":
+        raise RunError(f"{path} has journal format {stored.get('format')!r}; this cairn reads '1'.")
+    before, now = _flat(json.loads(stored["config"])), _flat(config)
+    changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+    if changed:
+        shown = "; ".join(
+            f"{name} was {before.get(name, 'absent')}, now {now.get(name, 'absent')}"
+            for name in changed[:3]
+        )
+        more = f" (and {len(changed) - 3} more)" if len(changed) > 3 else ""
+        raise RunError(
+            f"{path} was started with another config: {shown}{more}. "
+            f"Resume with the old config, or choose another run directory."
+        )
+
+
+def _flat(value: object, prefix: str = "") -> dict[str, str]:
+    if isinstance(value, dict) and value:
+        pairs: dict[str, str] = {}
+        for name, part in value.items():
+            pairs |= _flat(part, f"{prefix}.{name}" if prefix else str(name))
+        return pairs
+    return {prefix or "config": json.dumps(value)}
+
+
+def unreadable(path: Path, error: Exception) -> RunError:
+    """The error for a page that cannot be read in mid-run; the next start will repair."""
+    _beside(path, "mend").touch()
+    return RunError(
+        f"the journal {path} is damaged ({error}). Resume the run: it will recover what can be "
+        f"read and go on from there."
+    )
+
+
+class Head:
+    """The number of the last committed event, kept outside the database.
+
+    SQLite drops a damaged end of its write-ahead log in silence; this mark makes it noticeable.
+    """
+
+    def __init__(self, path: Path):
+        self._fd = os.open(_beside(path, "head"), os.O_RDWR | os.O_CREAT, 0o644)
+        raw = os.pread(self._fd, 12, 0)
+        self._seq = 0
+        if len(raw) == 12 and zlib.crc32(raw[:8]) == struct.unpack("<I", raw[8:])[0]:
+            self._seq = struct.unpack("<Q", raw[:8])[0]
+
+    def lost(self, seq: int) -> list[str]:
+        """A note, if events were committed that the journal no longer has."""
+        missing, self._seq = self._seq - seq, min(self._seq, seq)
+        if missing <= 0:
+            return []
+        return [
+            f"the journal's tail was damaged: recovered up to event {seq}, {missing} later "
+            f"events are lost and will be made again (calls they needed may be paid twice)"
+        ]
+
+    def raise_to(self, seq: int) -> None:
+        """Move the mark after a commit."""
+        if seq != self._seq:
+            mark = struct.pack("<Q", seq)
+            os.pwrite(self._fd, mark + struct.pack("<I", zlib.crc32(mark)), 0)
+            self._seq = seq
+
+    def close(self) -> None:
+        """Give the file descriptor back."""
+        os.close(self._fd)
+
+
+def _beside(path: Path, ending: str) -> Path:
+    return path.with_name(f"{path.name}.{ending}")
+
+
+def mend(journal: "Journal") -> None:
+    """Rebuild the journal from what can be read, if its tail or a page of it is damaged."""
+    good = journal.last_good().seq
+    marker = _beside(journal.path, "mend")
+    last = _last_seq(journal._db)
+    if last is not None and last <= good and not marker.exists():
+        return
+    fresh = _beside(journal.path, "rebuilding")
+    fresh.unlink(missing_ok=True)
+    _copy(journal._db, fresh, good)
+    point("journal:repair-copied")
+    journal._db.close()
+    os.replace(fresh, _beside(journal.path, "repaired"))
+    kept = finish_repair(journal.path)
+    marker.unlink(missing_ok=True)
+    journal.notes.append(f"the damaged journal was rebuilt; the old file is kept as {kept}")
+    journal._db = connect(journal.path, journal.durable)
+
+
+def finish_repair(path: Path) -> Path | None:
+    """Put a finished rebuild in place; also completes one that a kill interrupted."""
+    repaired = _beside(path, "repaired")
+    if not repaired.exists():
+        return None
+    number = 1
+    while _beside(path, f"damaged-{number}").exists():
+        number += 1
+    kept = _beside(path, f"damaged-{number}")
+    # The log first: a database without its log must never be opened as if it were whole, and
+    # `.repaired` stays until the end, so that a kill anywhere here leads back to this function.
+    for ending in ("-wal", "-shm", ""):
+        source = path.with_name(path.name + ending)
+        if source.exists():
+            os.replace(source, kept.with_name(kept.name + ending))
+            point("journal:repair-moved")
+    os.replace(repaired, path)
+    return kept
+
+
+def _last_seq(db: sqlite3.Connection) -> int | None:
+    try:
+        return db.execute("SELECT COALESCE(MAX(seq), 0) FROM events").fetchone()[0]
+    except sqlite3.DatabaseError:
+        return None
+
+
+def _copy(old: sqlite3.Connection, fresh: Path, good: int) -> None:
+    """Copy meta, the good events and snapshots, and every readable row of the other tables."""
+    new = sqlite3.connect(fresh, isolation_level=None)
+    new.execute("BEGIN")
+    for (statement,) in old.execute("SELECT sql FROM sqlite_master WHERE type = 'table'"):
+        new.execute(statement)
+    below: Callable[[tuple], bool] = lambda row: row[0] <= good  # noqa: E731
+    for table in TABLES:
+        keep = below if table in ("events", "snapshots") else lambda row: True
+        for row in _readable(old, table):
+            if keep(row):
+                marks = ", ".join("?" * len(row))
+                new.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)
+    new.execute("COMMIT")
+    new.close()
+
+
+def _readable(db: sqlite3.Connection, table: str) -> Iterator[tuple]:
+    """Rows from the front up to the damage, then from the back up to the damage."""
+    for order in ("ASC", "DESC"):
+        try:
+            yield from db.execute(f"SELECT * FROM {table} ORDER BY rowid {order}")
+            return
+        except sqlite3.DatabaseError:
+            continue

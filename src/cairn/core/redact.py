@@ -1,0 +1,96 @@
+"""Secrets that cannot be printed, and text with every trace of them taken out."""
+
+import json
+import os
+import re
+from collections.abc import Iterable
+from typing import NoReturn
+from urllib.parse import quote
+
+from cairn.core.errors import ConfigError
+
+MASK = "[redacted]"
+SHORTEST = 8
+"""Characters. A shorter secret cannot be told apart from ordinary words in an answer."""
+
+# A credential that is not ours (a proxy's, say) can still be echoed by a server's error page.
+_BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}")
+
+
+class Secret:
+    """A string that shows itself only to `reveal()`: not to repr, str, format or pickle."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str):
+        self._value = value
+
+    def reveal(self) -> str:
+        """The secret itself, for the one line that sends it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __format__(self, spec: str) -> str:
+        return "***"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret cannot be pickled: read it again from its environment variable")
+
+
+def read_secret(variable: str, *, needed_by: str) -> Secret:
+    """The secret in environment variable `variable`.
+
+    Raises ConfigError if it is missing, too short to be kept out of the records, or not one line
+    of printable ASCII. The value itself is never part of the message.
+    """
+    value = os.environ.get(variable, "").strip()
+    if not value:
+        raise ConfigError(
+            f"{needed_by} needs a key in the environment variable {variable}, which is not set. "
+            f"Set it (export {variable}=...), or leave the field out for a server without keys."
+        )
+    if len(value) < SHORTEST:
+        raise ConfigError(
+            f"the key in {variable} has {len(value)} characters; fewer than {SHORTEST} cannot be "
+            f"told apart from ordinary text and kept out of the records. "
+            f"Leave {needed_by} out if the server needs no key."
+        )
+    if not (value.isascii() and value.isprintable() and " " not in value):
+        raise ConfigError(f"the key in {variable} must be one word of printable ASCII")
+    return Secret(value)
+
+
+class Redactor:
+    """Takes secrets out of text: `redactor(text)`.
+
+    Covers each secret as it is, as JSON escapes it and as a URL quotes it, and anything that
+    looks like an Authorization header's value.
+    """
+
+    def __init__(self, secrets: Iterable[Secret] = ()):
+        forms: set[str] = set()
+        for secret in secrets:
+            value = secret.reveal()
+            forms |= {value, json.dumps(value)[1:-1], quote(value, safe="")}
+        # Longest first, so that a secret that contains another leaves no remainder.
+        self._forms = sorted(forms, key=len, reverse=True)
+
+    def __call__(self, text: str) -> str:
+        for form in self._forms:
+            if form in text:
+                text = text.replace(form, MASK)
+        lowered = text.lower()
+        if "bearer" in lowered or "basic" in lowered:
+            text = _BEARER.sub(lambda match: f"{match[1]} {MASK}", text)
+        return text
+
+    def __repr__(self) -> str:
+        return f"Redactor({len(self._forms)} forms)"
+
+    def also(self, other: "Redactor") -> "Redactor":
+        """A redactor that takes out the secrets of both."""
+        both = Redactor()
+        both._forms = sorted({*self._forms, *other._forms}, key=len, reverse=True)
+        return both
