@@ -89,11 +89,14 @@ class Budget:
         """A budget inside this one."""
         return Budget(name, limits, parent=self, clock=self._clock)
 
-    def restore(self, spent: Amount, kept: Amount, earlier_s: float = 0.0) -> None:
-        """Take over what earlier sessions of the run spent; `earlier_s` is their running time."""
+    def restore(self, spent: Amount, kept: Amount) -> None:
+        """Take over what earlier sessions of the run spent, here and in all parents."""
         for node in self._chain():
             node.spent, node.kept = node.spent.plus(spent), node.kept.plus(kept)
-            node._earlier_s += earlier_s
+
+    def restore_clock(self, earlier_s: float) -> None:
+        """Take over the running time of earlier sessions, here alone."""
+        self._earlier_s = earlier_s
 
     def elapsed_s(self) -> float:
         """Running time so far, earlier sessions included."""

@@ -316,12 +316,16 @@ class Journal:
 
     def saved(self) -> asyncio.Future[None]:
         """Await this to know that everything written so far is saved (a shared commit)."""
+        # Shielded: one waiter that is cancelled must not cancel the commit of the others.
+        return asyncio.shield(self.save_soon())
+
+    def save_soon(self) -> asyncio.Future[None]:
+        """Commit at the end of this turn of the loop, without waiting for it."""
         if self._waiter is None:
             loop = asyncio.get_running_loop()
             self._waiter = loop.create_future()
             loop.call_soon(self._commit_for_waiters)
-        # Shielded: one waiter that is cancelled must not cancel the commit of the others.
-        return asyncio.shield(self._waiter)
+        return self._waiter
 
     def _commit_for_waiters(self) -> None:
         waiter, self._waiter = self._waiter, None
@@ -360,4 +364,3 @@ def canonical(value: object) -> str:
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False
     )
-

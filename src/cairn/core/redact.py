@@ -78,6 +78,7 @@ class Redactor:
         self._forms = sorted(forms, key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
+        """`text` without the secrets."""
         for form in self._forms:
             if form in text:
                 text = text.replace(form, MASK)

@@ -58,6 +58,7 @@ class Desk:
         """Sends that may have been paid although their answer was lost: the ledger's line."""
         self._root = DrawKey.root(seed)
         self._in_flight: dict[bytes, asyncio.Future[None]] = {}
+        self._closing = False
         self._restore()
 
     def _restore(self) -> None:
@@ -65,7 +66,17 @@ class Desk:
         for line in self.journal.spending():
             by_path.get(line.scope, self.budget).restore(line.spent, line.kept)
             self.maybe_twice += line.maybe_twice
-        self.budget.restore(Amount(), Amount(), self.journal.earlier_s)
+        for budget in (self.budget, *self.budgets.values()):
+            budget.restore_clock(self.journal.earlier_s)
+
+    def close(self) -> None:
+        """Send nothing from now on; what is in flight may still arrive."""
+        self._closing = True
+
+    def check_open(self) -> None:
+        """Raises LMError once the desk is closed."""
+        if self._closing:
+            raise LMError("the run is stopping: no further call is sent")
 
     @property
     def in_flight(self) -> int:
@@ -200,6 +211,7 @@ class _JournalMeter:
 
     async def reserve(self) -> None:
         """Hold the most that one attempt can cost."""
+        self.desk.check_open()
         await self.budget.reserve(self.amount)
         self.reserved = True
 

@@ -1,12 +1,12 @@
 """What can go wrong with a call, sorted by what to do about it.
 
-    LMError
-      AttemptFailed    one attempt failed; says whether to try again and whether it may be paid
-      Rejected         the server will never answer this request (400): stored like an answer
-      CallFailed       attempts or time are used up: the trial fails, the run goes on
-      UnreadableAnswer an answer came, but not in the form asked for: the trial fails
-      EndpointRefused  wrong key, unknown model, no credit: the run stops
-      EndpointDown     nothing but failures for too long: the run stops, resume later
+LMError
+  AttemptFailed    one attempt failed; says whether to try again and whether it may be paid
+  Rejected         the server will never answer this request (400): stored like an answer
+  CallFailed       attempts or time are used up: the trial fails, the run goes on
+  UnreadableAnswer an answer came, but not in the form asked for: the trial fails
+  EndpointRefused  wrong key, unknown model, no credit: the run stops
+  EndpointDown     nothing but failures for too long: the run stops, resume later
 """
 
 from dataclasses import dataclass

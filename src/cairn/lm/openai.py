@@ -150,7 +150,8 @@ def _usage(record: Any) -> Usage | None:
         return None
     details = record.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, dict) else 0
-    counts = (record.get("prompt_tokens"), record.get("completion_tokens"), cached or 0)
+    counts: list[Any] = [record.get("prompt_tokens"), record.get("completion_tokens"), cached or 0]
+    # bool is an int to isinstance, but not a count.
     if any(type(count) is not int or count < 0 for count in counts):
         return None
     return Usage(*counts)

@@ -1,0 +1,70 @@
+"""The live line of a journaled run: calls per second, in flight, retries, spend, time left."""
+
+import time
+
+from rich.console import Console
+from rich.live import Live
+
+from cairn.engine.journal_progress import Progress, duration
+
+
+def line(progress: Progress) -> str:
+    """A moment of a run in one line."""
+    parts = [
+        f"{progress.told}/{progress.trials} trials",
+        f"{progress.calls_per_s:.1f} calls/s",
+        f"{progress.in_flight} in flight",
+        f"{progress.retries} retries",
+        f"{progress.cached} cached",
+        f"{progress.spent.tokens} tokens",
+        f"spent {progress.spent.micros / 1e6:.4f}",
+    ]
+    if progress.maybe_twice:
+        parts.append(f"{progress.maybe_twice} possibly paid twice")
+    if progress.projection is not None:
+        parts.append(f"projected {progress.projection.amount.micros / 1e6:.4f}")
+        parts.append(f"{duration(progress.projection.left_s)} left")
+    return " · ".join(parts)
+
+
+class JournalConsole:
+    """Shows progress: one live line on a terminal, a plain line now and then in a pipe.
+
+    Use as a context around `run(..., on_progress=console.show)`.
+    """
+
+    def __init__(self, console: Console | None = None, *, plain_every_s: float = 30.0):
+        self.console = console or Console(stderr=True)
+        self.plain_every_s = plain_every_s
+        self._live: Live | None = None
+        self._shown_at = float("-inf")
+        self._latest: Progress | None = None
+        self._notes = 0
+
+    def __enter__(self) -> "JournalConsole":
+        if self.console.is_terminal:
+            self._live = Live(console=self.console, auto_refresh=False)
+            self._live.start()
+        return self
+
+    def show(self, progress: Progress) -> None:
+        """Take in the newest moment."""
+        self._latest = progress
+        for note in progress.notes[self._notes :]:
+            self._print(note)
+        self._notes = len(progress.notes)
+        if self._live is not None:
+            self._live.update(line(progress), refresh=True)
+        elif time.monotonic() - self._shown_at >= self.plain_every_s:
+            self._shown_at = time.monotonic()
+            self._print(line(progress))
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+        elif self._latest is not None:
+            self._print(line(self._latest))
+
+    def _print(self, text: str) -> None:
+        # soft_wrap: a line in a log file is one line, however long.
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
