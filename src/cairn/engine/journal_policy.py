@@ -1,7 +1,7 @@
 """What a journaled method is: a policy, and what it is told of a trial that failed."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from cairn.core.draws import DrawKey
 from cairn.lm.client import Clients
@@ -19,6 +19,7 @@ class Failed:
     message: str
 
 
+@runtime_checkable
 class Policy(Protocol[S]):
     """What a journaled method is. All but `evaluate` are pure and quick.
 

@@ -10,7 +10,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from cairn.core.errors import ConfigError
 from cairn.lm.breaker import Breaker, Patience
@@ -57,6 +57,7 @@ class Flow:
                 raise ConfigError(f"Flow.{name} must be above 0, got {getattr(self, name)}")
 
 
+@runtime_checkable
 class Meter(Protocol):
     """The books of one call; `cairn.lm.client` keeps them in the journal and the budget."""
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from cairn.core.errors import ConfigError
 from cairn.lm.errors import Rejected
@@ -104,6 +104,7 @@ class Completion:
     logprobs: tuple[TokenLogprob, ...] | None = None
 
 
+@runtime_checkable
 class LanguageModel(Protocol):
     """Anything that answers: a server, a scripted model, a whole application."""
 
