@@ -57,9 +57,7 @@ def completion(prompt: str, path: str, authorization: str) -> dict:
     if path.endswith("/chat/completions"):
         choice["message"] = {"role": "assistant", "content": text}
         top = [{"token": text, "logprob": -0.5}]
-        choice["logprobs"] = {
-            "content": [{"token": text, "logprob": -0.5, "top_logprobs": top}]
-        }
+        choice["logprobs"] = {"content": [{"token": text, "logprob": -0.5, "top_logprobs": top}]}
     else:
         choice["text"] = text
     usage = {"prompt_tokens": len(prompt.split()), "completion_tokens": 2}

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from cairn.core.budget import Amount, Budget, BudgetExceeded, Limits
 from cairn.core.draws import DrawKey
 from cairn.core.errors import ConfigError
+from cairn.core.faults import point
 from cairn.core.journal import Journal
 from cairn.lm.endpoint import Endpoint
 from cairn.lm.errors import AttemptFailed, LMError, Rejected
@@ -145,7 +146,9 @@ class Desk:
         # No await between the books (settled by the meter) and the answer: one commit has both.
         body = self.journal.store_answer(key, label, pack(replace(answer, cache_hit=False)))
         self.counts["answered"] += 1
+        point("call:stored")
         await self.journal.saved()
+        point("call:saved")
         return unpack(body, cache_hit=False)
 
 
@@ -219,6 +222,7 @@ class _JournalMeter:
         """Write the intent down, for good, before the request leaves."""
         self.send = self.desk.journal.intend(self.key, self.budget.path, self.amount)
         await self.desk.journal.saved()
+        point("call:intended")
 
     def settle(self, outcome: Completion | LMError) -> None:
         """Charge what was used; keep the reservation where nobody knows."""
@@ -249,6 +253,7 @@ class _JournalMeter:
 
     def _close(self, outcome, actual: Amount | None) -> None:
         assert self.send is not None
+        point("call:settle")
         self.desk.journal.settle(self.send, outcome, actual)
         self.budget.settle(self.amount, actual)
         self.desk.maybe_twice += actual is None
