@@ -167,10 +167,14 @@ class Journal:
 
     def events(self, after: int = 0) -> Iterator[Event]:
         """Events with `seq > after`, in order, a bounded number of them in memory."""
-        while rows := self._db.execute(
-            "SELECT * FROM events WHERE seq > ? ORDER BY seq LIMIT 1000", (after,)
-        ).fetchall():
+        query = "SELECT * FROM events WHERE seq > ? ORDER BY seq LIMIT 1000"
+        while True:
+            rows, damage = files.read_until_damage(self._db, query, (after,))
             yield from map(Event._make, rows)
+            if damage is not None:
+                raise damage
+            if not rows:
+                return
             after = rows[-1][0]
 
     def last_good(self) -> Event:

@@ -205,6 +205,18 @@ def _copy(old: sqlite3.Connection, fresh: Path, good: int) -> None:
     new.close()
 
 
+def read_until_damage(
+    db: sqlite3.Connection, query: str, arguments: tuple
+) -> tuple[list[tuple], sqlite3.DatabaseError | None]:
+    """The rows before the first unreadable page, and the error met there, if any."""
+    rows: list[tuple] = []
+    try:
+        rows.extend(db.execute(query, arguments))
+    except sqlite3.DatabaseError as error:
+        return rows, error
+    return rows, None
+
+
 def _readable(db: sqlite3.Connection, table: str) -> Iterator[tuple]:
     """Rows from the front up to the damage, then from the back up to the damage."""
     for order in ("ASC", "DESC"):

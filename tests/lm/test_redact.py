@@ -1,0 +1,102 @@
+"""Keys stay secret: in texts, in errors, in the journal, on the console."""
+
+import asyncio
+import json
+import logging
+import pickle
+import traceback
+
+import pytest
+
+from cairn.core.errors import ConfigError
+from cairn.core.journal import Journal
+from cairn.core.redact import Redactor, Secret, read_secret
+from cairn.lm.client import Desk, Role
+from cairn.lm.endpoint import Endpoint, Flow
+from cairn.lm.http import OpenAIServer, Server
+from cairn.lm.request import Request
+
+KEY = 'sk-te"st/0123456789+abc'
+
+
+def test_a_secret_shows_itself_to_nobody():
+    secret = Secret(KEY)
+    for shown in (repr(secret), str(secret), f"{secret}", f"{[secret]}", "%s" % secret):
+        assert KEY not in shown and "***" in shown
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        pickle.dumps(secret)
+    assert secret.reveal() == KEY
+
+
+def test_every_form_of_a_secret_is_taken_out():
+    redact = Redactor([Secret(KEY)])
+    texts = [f"key {KEY}!", json.dumps({"a": KEY}), "/path?key=sk-te%22st%2F0123456789%2Babc"]
+    for text in texts:
+        assert "0123456789" not in redact(text) and "[redacted]" in redact(text)
+    assert redact("a harmless text") == "a harmless text"
+    assert redact("Authorization: Bearer someone.elses-token") == (
+        "Authorization: Bearer [redacted]"
+    )
+    assert "0123456789" not in repr(redact)
+
+
+def test_a_missing_or_hopeless_key_is_named_by_its_variable(monkeypatch):
+    monkeypatch.delenv("SOME_KEY", raising=False)
+    with pytest.raises(ConfigError, match="environment variable SOME_KEY, which is not set"):
+        read_secret("SOME_KEY", needed_by="Server.api_key_env")
+    monkeypatch.setenv("SOME_KEY", "abc")
+    with pytest.raises(ConfigError, match="has 3 characters") as caught:
+        read_secret("SOME_KEY", needed_by="Server.api_key_env")
+    assert "abc" not in str(caught.value)
+    monkeypatch.setenv("SOME_KEY", "two words here")
+    with pytest.raises(ConfigError, match="one word") as caught:
+        read_secret("SOME_KEY", needed_by="Server.api_key_env")
+    assert "words here" not in str(caught.value)
+
+
+def test_an_address_with_a_password_is_refused_without_repeating_it():
+    for url in ("http://me:hunter22@host/v1", "https://host/v1?api_key=hunter22"):
+        with pytest.raises(ConfigError, match="must hold no user, password or query") as caught:
+            Server(url, "m")
+        assert "hunter22" not in str(caught.value)
+
+
+def test_a_key_that_the_server_repeats_reaches_nothing_that_is_kept(
+    server, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setenv("SOME_KEY", KEY)
+    caplog.set_level(logging.DEBUG)
+    model = OpenAIServer(Server(f"{server.url}/v1", "m", api_key_env="SOME_KEY"))
+    shown = [repr(model), model.identity, model.name]
+
+    async def main(desk: Desk):
+        clients = desk.clients(0)["m"]
+        answer = await clients.complete(Request.of("repeat-my-key"), purpose="x")
+        prompts = ["[[echo-key]] a", "[[400]] " + KEY]
+        failures = await asyncio.gather(
+            *(clients.complete(Request.of(prompt), purpose="x") for prompt in prompts),
+            return_exceptions=True,
+        )
+        await model.close()
+        return answer, failures
+
+    asyncio.run(_with_debug(main, tmp_path, model, shown))
+    assert server.counts()["requests"] == 3
+    for file in tmp_path.rglob("*"):
+        if file.is_file():
+            raw = file.read_bytes()
+            assert KEY.encode() not in raw and b"0123456789" not in raw, file
+    for text in [*shown, caplog.text]:
+        assert KEY not in text and "0123456789" not in text
+
+
+async def _with_debug(main, tmp_path, model, shown):
+    asyncio.get_running_loop().set_debug(True)
+    with Journal(tmp_path / "j.sqlite", config={"key": KEY}, redact=model.redact) as journal:
+        desk = Desk(journal, {"m": Role(Endpoint(model, Flow(backoff_s=0.01)))})
+        answer, failures = await main(desk)
+        journal.append("note", 0, f"somebody wrote {KEY} here")
+        journal.arrive(0, "failure", json.dumps({"message": KEY}))
+    assert answer.text == "Bearer [redacted]" and answer.logprobs is None
+    for failure in failures:
+        shown += [str(failure), repr(failure), "".join(traceback.format_exception(failure))]

@@ -1,0 +1,227 @@
+"""Requests, cache keys, prices, scripted models."""
+
+import asyncio
+import json
+from dataclasses import replace
+from fractions import Fraction
+from math import ceil
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cairn.core.budget import Limits
+from cairn.core.draws import DrawKey
+from cairn.core.errors import ConfigError
+from cairn.lm.endpoint import Endpoint, Flow
+from cairn.lm.errors import AttemptFailed, CallFailed, Rejected
+from cairn.lm.http import Server
+from cairn.lm.openai import payload, read_completion, transcript
+from cairn.lm.prices import Price, check_prices, most_usage, reservation
+from cairn.lm.request import (
+    Completion,
+    Message,
+    Request,
+    Sampling,
+    TokenLogprob,
+    Usage,
+    cache_key,
+    pack,
+    pack_rejection,
+    unpack,
+)
+from cairn.lm.scripted import FunctionModel, ScriptedModel
+
+BASE = Request.of("hello", system="be brief")
+OTHERS = [
+    replace(BASE, messages=(Message("user", "be brief"), Message("user", "hello"))),
+    replace(BASE, messages=(Message("system", "be briefhello"),)),
+    replace(BASE, sampling=Sampling(temperature=0.5)),
+    replace(BASE, sampling=Sampling(top_p=0.5)),
+    replace(BASE, sampling=Sampling(max_tokens=1)),
+    replace(BASE, sampling=Sampling(stop=("x",))),
+    replace(BASE, sampling=Sampling(seed=0)),
+    replace(BASE, sampling=Sampling(logprobs=1)),
+    replace(BASE, prompt_version="2"),
+]
+
+
+def test_everything_that_shapes_an_answer_is_in_its_key():
+    keys = [cache_key("m", request, "0") for request in (BASE, *OTHERS)]
+    keys += [cache_key("n", BASE, "0"), cache_key("m", BASE, "1")]
+    assert len(set(keys)) == len(keys)
+    assert cache_key("m", Request.of("hello", system="be brief"), "0") == keys[0]
+    # 1 and 1.0 are the same temperature.
+    ints = replace(BASE, sampling=Sampling(temperature=1, top_p=1))
+    assert cache_key("m", ints, "0") == keys[0]
+
+
+@given(
+    st.text(),
+    st.sampled_from(["stop", "length"]),
+    st.none() | st.tuples(*[st.integers(0, 9)] * 3),
+    st.none() | st.integers(0, 10**12),
+    st.none() | st.lists(st.tuples(st.text(), st.floats(-9, 0)), max_size=2),
+)
+def test_the_journal_gives_back_the_completion_it_was_given(text, finish, usage, micros, tokens):
+    completion = Completion(
+        text,
+        finish,
+        usage and Usage(*usage),
+        micros,
+        logprobs=None if tokens is None else tuple(
+            TokenLogprob(token, value, (("a", -1.0),)) for token, value in tokens
+        ),
+    )
+    assert unpack(pack(completion), cache_hit=False) == completion
+    assert unpack(pack(completion), cache_hit=True) == replace(completion, cache_hit=True)
+
+
+def test_a_rejection_is_remembered_as_a_rejection():
+    with pytest.raises(Rejected, match="too long"):
+        unpack(pack_rejection(Rejected("too long")), cache_hit=True)
+
+
+def test_n_samples_with_one_seed_get_n_seeds():
+    bodies = [
+        payload(
+            Request.of("a", sampling=Sampling(seed=7)),
+            model="m",
+            api="chat",
+            sample=str(sample),
+            tokens_field="max_tokens",
+        )
+        for sample in (0, 1, 0)
+    ]
+    assert bodies[0] == bodies[2] and bodies[0]["seed"] != bodies[1]["seed"]
+
+
+def test_no_stop_sequence_is_sent_that_was_not_asked_for():
+    body = payload(BASE, model="m", api="chat", sample="0", tokens_field="max_completion_tokens")
+    assert set(body) == {"model", "messages", "temperature", "max_completion_tokens"}
+
+
+def test_a_conversation_becomes_a_transcript_for_a_plain_completion():
+    assert transcript(Request.of("as it is")) == "as it is"
+    turns = Request.of("q1", system="s").then("a1", "q2")
+    assert transcript(turns) == "System: s\n\nUser: q1\n\nAssistant: a1\n\nUser: q2\n\nAssistant:"
+
+
+def test_a_reply_in_parts_or_with_a_refusal_is_read():
+    parts = {"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}
+    refusal = {"content": None, "refusal": "I cannot"}
+    for message, text in ((parts, "ab"), (refusal, "I cannot")):
+        reply = {"choices": [{"message": message, "finish_reason": "stop"}]}
+        assert read_completion(reply, "chat").text == text
+    filtered = {"choices": [{"message": {"content": None}, "finish_reason": "content_filter"}]}
+    assert read_completion(filtered, "chat").finish_reason == "content_filter"
+
+
+def test_infinite_log_probabilities_are_left_out():
+    choice = {"message": {"content": "a"}, "logprobs": {"content": [{"token": "a"}]}}
+    choice["logprobs"]["content"][0]["logprob"] = float("-inf")
+    assert read_completion({"choices": [choice]}, "chat").logprobs is None
+
+
+def test_completions_log_probabilities_are_read_by_rank():
+    logprobs = {"tokens": ["a"], "token_logprobs": [-0.1], "top_logprobs": [{"b": -2, "a": -0.1}]}
+    got = read_completion({"choices": [{"text": "a", "logprobs": logprobs}]}, "completions")
+    assert got.logprobs == (TokenLogprob("a", -0.1, (("a", -0.1), ("b", -2.0))),)
+
+
+@given(st.integers(0, 10**7), st.integers(0, 10**7), st.integers(0, 10**7))
+def test_prices_are_exact_in_decimal_digits_and_rounded_up(prompt, completion, cached):
+    price = Price(0.15, 0.6, cached=0.075)
+    cached = min(cached, prompt)
+    exact = Fraction(15, 100) * (prompt - cached) + Fraction(75, 1000) * cached
+    exact += Fraction(6, 10) * completion
+    usage = Usage(prompt, completion, cached)
+    assert price.micros(usage) == ceil(exact) <= price.most(usage)
+
+
+@given(st.text(), st.text())
+def test_a_reservation_is_at_least_a_token_per_byte(system, text):
+    request = Request.of(text, system=system, sampling=Sampling(max_tokens=7))
+    assert most_usage(request).prompt >= len((system + text).encode())
+    assert reservation(request, None) == (1, most_usage(request).prompt + 7, 0)
+
+
+def test_a_money_limit_without_a_price_is_refused():
+    with pytest.raises(ConfigError, match="the run limits money, but there is no price for judge"):
+        check_prices(Limits(micros=5), {"judge": None, "target": Price(1, 1)}, scope="the run")
+    check_prices(Limits(calls=5), {"judge": None}, scope="the run")
+
+
+def test_a_scripted_answer_depends_on_request_sample_and_seed_and_nothing_else():
+    def script(request, key):
+        return f"{request.messages[-1].content} {key.integer()}"
+
+    def answer(text, sample, seed):
+        return asyncio.run(ScriptedModel(script, seed=seed).complete(Request.of(text), sample)).text
+
+    base = answer("a", "0", 0)
+    assert base == answer("a", "0", 0)
+    assert len({base, answer("b", "0", 0), answer("a", "1", 0), answer("a", "0", 1)}) == 4
+
+
+def test_an_async_function_can_be_the_target_and_its_errors_are_attempts():
+    calls = []
+
+    async def application(request):
+        calls.append(request)
+        if len(calls) == 1:
+            raise OSError("database is away")
+        return "done: " + request.messages[-1].content
+
+    endpoint = Endpoint(FunctionModel(application, "app"), Flow(backoff_s=0.001))
+    assert asyncio.run(endpoint.complete(Request.of("x"))).text == "done: x"
+    assert len(calls) == 2
+
+
+def test_a_function_that_returns_no_text_fails():
+    async def application(request):
+        return 42 if "wrong" in request.messages[-1].content else "ok"
+
+    async def main():
+        endpoint = Endpoint(FunctionModel(application, "app"), Flow(backoff_s=0.001))
+        await endpoint.complete(Request.of("fine"))
+        await endpoint.complete(Request.of("wrong"))
+
+    with pytest.raises(CallFailed, match="expected a string or a Completion, got int"):
+        asyncio.run(main())
+
+
+def test_draws_depend_on_seed_trial_and_purpose():
+    keys = [DrawKey.root(seed).child(trial, purpose)
+            for seed in (0, 1) for trial in (0, 1) for purpose in ("ask", "evaluate")]
+    assert len({key.digest for key in keys}) == 8
+    assert keys[0].random().random() == DrawKey.root(0).child(0, "ask").random().random()
+    assert DrawKey.root(0).child(1) != DrawKey.root(0).child("1")
+    assert 0 <= keys[0].integer(8) < 256
+
+
+def test_bad_fields_are_named():
+    with pytest.raises(ConfigError, match=r"Sampling\.temperature must be at least 0, got -1"):
+        Sampling(temperature=-1)
+    with pytest.raises(ConfigError, match=r"Sampling\.top_p must lie in \(0, 1\], got 0"):
+        Sampling(top_p=0)
+    with pytest.raises(ConfigError, match="at least one message"):
+        Request(())
+    for url in ("localhost:8000", "ftp://x", "http://", "http://x:port/v1"):
+        with pytest.raises(ConfigError, match="must look like http://host:port/v1"):
+            Server(url, "m")
+    with pytest.raises(ConfigError, match="must end before '/chat/completions'"):
+        Server("http://x/v1/chat/completions", "m")
+    with pytest.raises(ConfigError, match="must name a model"):
+        Server("http://x/v1", "")
+    with pytest.raises(ConfigError, match=r"Price\.prompt must be at least 0"):
+        Price(float("nan"), 1)
+
+
+def test_failed_attempts_can_cross_a_process_boundary():
+    import pickle
+
+    failure = AttemptFailed("rate", "slow down", retry_after_s=2.0)
+    again = pickle.loads(pickle.dumps(failure))
+    assert str(again) == "slow down" and again.retry_after_s == 2.0
+    assert json.dumps(str(again))
