@@ -4,6 +4,7 @@ import time
 
 from rich.console import Console
 from rich.live import Live
+from rich.text import Text
 
 from cairn.engine.journal_progress import Progress, duration
 
@@ -54,7 +55,7 @@ class JournalConsole:
             self._print(note)
         self._notes = len(progress.notes)
         if self._live is not None:
-            self._live.update(line(progress), refresh=True)
+            self._live.update(Text(line(progress)), refresh=True)
         elif time.monotonic() - self._shown_at >= self.plain_every_s:
             self._shown_at = time.monotonic()
             self._print(line(progress))

@@ -144,6 +144,8 @@ class _Engine:
         self.waiting = {trial: told for trial, told in arrived if trial in self.fold.pending}
         self.arrivals: asyncio.Queue[_Arrival] = asyncio.Queue()
         self.tasks: set[asyncio.Task[None]] = set()
+        # Not len(tasks): a task is done only some turns after its arrival was received.
+        self.running = 0
         self.limit: str | None = None
         self.events_at_snapshot = self.fold.snapshot_seq
 
@@ -159,13 +161,14 @@ class _Engine:
                 return "done"
             if self.fold.told >= self.config.trials:
                 return "finished"
-            if self.limit is not None and not self.tasks and self.arrivals.empty():
+            if self.limit is not None and self.running == 0:
                 return self.limit
             self._receive(await self.arrivals.get())
             while not self.arrivals.empty():
                 self._receive(self.arrivals.get_nowait())
 
     def _receive(self, arrival: _Arrival) -> None:
+        self.running -= 1
         if isinstance(arrival.error, BudgetExceeded):
             # No event: with a higher limit the trial goes on where it stands.
             self.limit = str(arrival.error)
@@ -227,6 +230,7 @@ class _Engine:
             return
         task = asyncio.create_task(self._work(trial_id, body))
         self.tasks.add(task)
+        self.running += 1
         task.add_done_callback(self.tasks.discard)
 
     async def _work(self, trial_id: int, body: str) -> None:
