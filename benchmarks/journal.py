@@ -1,6 +1,6 @@
 """What the journaled engine costs: slots kept busy, calls replayed, memory over a long run.
 
-    python benchmarks/journal.py [--tiny] [--out FILE]
+    python benchmarks/journal.py [busy] [replay] [memory] [--tiny] --out FILE
 
 - busy: a server that answers after 1 s, 256 slots, one call a trial, window 512. The share of the
   time between the first and the last wave of answers in which the slots were working.
@@ -40,7 +40,6 @@ class Tally:
 
     def __init__(self, *, calls: bool = True):
         self.calls = calls
-        self.moments: list[float] = []
 
     def init(self):
         return 0
@@ -187,38 +186,42 @@ def memory(folder: Path, *, trials: int) -> dict:
     }
 
 
+PARTS = {
+    "busy": (
+        lambda folder: busy(folder, slots=256, latency_s=1.0, rounds=20),
+        lambda folder: busy(folder, slots=4, latency_s=0.05, rounds=6),
+    ),
+    "replay": (
+        lambda folder: replay(folder, calls=100_000),
+        lambda folder: replay(folder, calls=300),
+    ),
+    "memory": (
+        lambda folder: memory(folder, trials=500_000),
+        lambda folder: memory(folder, trials=500),
+    ),
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", help=f"some of {', '.join(PARTS)}; all by default")
     parser.add_argument("--tiny", action="store_true", help="seconds, to see that it runs")
-    parser.add_argument("--out", type=Path, help="where the JSON goes; standard output otherwise")
+    parser.add_argument("--out", type=Path, required=True, help="JSON file; parts are updated")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        if args.tiny:
-            parts = {
-                "busy": busy(folder, slots=4, latency_s=0.05, rounds=6),
-                "replay": replay(folder, calls=300),
-                "memory": memory(folder, trials=500),
-            }
-        else:
-            parts = {
-                "busy": busy(folder, slots=256, latency_s=1.0, rounds=20),
-                "replay": replay(folder, calls=100_000),
-                "memory": memory(folder, trials=500_000),
-            }
-    record = {
-        "command": "python benchmarks/journal.py" + (" --tiny" if args.tiny else ""),
-        "versions": {name: version(name) for name in ("cairn", "aiohttp")}
-        | {"python": platform.python_version(), "sqlite": sqlite3.sqlite_version},
-        "cores": os.cpu_count(),
-        "load_at_end": os.getloadavg()[0],
-        **parts,
-    }
-    text = json.dumps(record, indent=2) + "\n"
-    if args.out is None:
-        print(text, end="")
-    else:
-        args.out.write_text(text)
+    record = json.loads(args.out.read_text()) if args.out.exists() else {}
+    for name in args.parts or PARTS:
+        load = os.getloadavg()[0]
+        with tempfile.TemporaryDirectory() as folder:
+            figures = PARTS[name][args.tiny](Path(folder))
+        record[name] = {
+            "command": " ".join(["python", "benchmarks/journal.py", *sys.argv[1:]]),
+            "versions": {"cairn": version("cairn"), "aiohttp": version("aiohttp")}
+            | {"python": platform.python_version(), "sqlite": sqlite3.sqlite_version},
+            "cores": os.cpu_count(),
+            "load_at_start": round(load, 2),
+            **figures,
+        }
+        args.out.write_text(json.dumps(record, indent=2) + "\n")
 
 
 if __name__ == "__main__":

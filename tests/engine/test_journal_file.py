@@ -60,7 +60,9 @@ def test_a_second_process_is_refused_and_the_first_is_named(tmp_path):
     with Journal(tmp_path / "j.sqlite", config={}):
         output = subprocess.run(
             [sys.executable, "-c", code, str(tmp_path / "j.sqlite")],
-            capture_output=True, text=True, timeout=60,
+            capture_output=True,
+            text=True,
+            timeout=60,
         ).stdout
     assert f"in use by process {os.getpid()}" in output and "another run directory" in output
 
@@ -155,7 +157,8 @@ def test_a_repair_that_is_killed_is_finished_later(tmp_path, fault):
     code = "import sys; from cairn.core.journal import Journal; Journal(sys.argv[1], config=%r)"
     process = subprocess.run(
         [sys.executable, "-c", code % (CONFIG,), str(path)],
-        env={**os.environ, "CAIRN_FAULT": fault}, timeout=60,
+        env={**os.environ, "CAIRN_FAULT": fault},
+        timeout=60,
     )
     assert process.returncode == -9
     with Journal(path, config=CONFIG) as journal:

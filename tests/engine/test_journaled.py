@@ -71,8 +71,10 @@ class Uneven(ScriptedModel):
 
 def drive(path, policy, config, model=None, *, flow=None, close=True, **options):
     async def main():
-        role = Role(Endpoint(model or Uneven(echo), flow or Flow(backoff_s=0.001)),
-                    price=options.pop("price", None))
+        role = Role(
+            Endpoint(model or Uneven(echo), flow or Flow(backoff_s=0.001)),
+            price=options.pop("price", None),
+        )
         with Journal(path, config=config.tied()) as journal:
             return await run(policy, journal, config=config, roles={"m": role}, **options)
 
@@ -258,9 +260,7 @@ def test_a_refusing_endpoint_stops_the_run_and_a_mended_one_finishes_it(tmp_path
 
 def test_a_wall_time_limit_cuts_calls_in_flight_and_keeps_their_reservation(tmp_path):
     slow = ScriptedModel(echo, latency_s=30)
-    result = drive(
-        tmp_path / "j.sqlite", Walk(), Config(trials=5), slow, limits=Limits(wall_s=0.2)
-    )
+    result = drive(tmp_path / "j.sqlite", Walk(), Config(trials=5), slow, limits=Limits(wall_s=0.2))
     assert "running time" in result.stopped
     assert result.progress.kept.calls == 5 == result.progress.maybe_twice
     again = drive(tmp_path / "j.sqlite", Walk(), Config(trials=5), limits=Limits(wall_s=0.2))

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from fault_server import answer_to
 
 from cairn.core.journal import Journal
 from cairn.lm.breaker import Patience
@@ -14,7 +15,6 @@ from cairn.lm.http import OpenAIServer, Server
 from cairn.lm.limiter import Concurrency
 from cairn.lm.prices import Price
 from cairn.lm.request import Request, Sampling
-from fault_server import answer_to
 
 QUICK = Flow(
     concurrency=Concurrency(start=8, most=64),

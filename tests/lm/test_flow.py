@@ -1,6 +1,7 @@
 """Concurrency, pacing, and the breaker, one at a time."""
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -131,7 +132,7 @@ def test_paced_calls_leave_one_after_another():
         pacer.hold(0.05)
         began = clock()
         await asyncio.gather(*(call() for _ in range(5)))
-        gaps = [b - a for a, b in zip(left, left[1:], strict=False)]
+        gaps = [b - a for a, b in itertools.pairwise(left)]
         assert left[0] - began >= 0.049 and min(gaps) >= 0.019
 
     asyncio.run(main())
@@ -195,7 +196,7 @@ def test_used_up_probes_stop_everyone_with_the_last_reason():
         waiting = asyncio.create_task(breaker.turn())
         for _ in range(2):
             breaker.failed("still down", probe=True)
-        with pytest.raises(EndpointDown, match="still down.*resume"):
+        with pytest.raises(EndpointDown, match=r"still down.*resume"):
             await waiting
 
     asyncio.run(main())

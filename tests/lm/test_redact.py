@@ -21,7 +21,7 @@ KEY = 'sk-te"st/0123456789+abc'
 
 def test_a_secret_shows_itself_to_nobody():
     secret = Secret(KEY)
-    for shown in (repr(secret), str(secret), f"{secret}", f"{[secret]}", "%s" % secret):
+    for shown in (repr(secret), str(secret), f"{secret}", f"{[secret]}", f"{secret!s:>9}"):
         assert KEY not in shown and "***" in shown
     with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(secret)

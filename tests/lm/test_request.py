@@ -69,9 +69,9 @@ def test_the_journal_gives_back_the_completion_it_was_given(text, finish, usage,
         finish,
         usage and Usage(*usage),
         micros,
-        logprobs=None if tokens is None else tuple(
-            TokenLogprob(token, value, (("a", -1.0),)) for token, value in tokens
-        ),
+        logprobs=None
+        if tokens is None
+        else tuple(TokenLogprob(token, value, (("a", -1.0),)) for token, value in tokens),
     )
     assert unpack(pack(completion), cache_hit=False) == completion
     assert unpack(pack(completion), cache_hit=True) == replace(completion, cache_hit=True)
@@ -192,8 +192,12 @@ def test_a_function_that_returns_no_text_fails():
 
 
 def test_draws_depend_on_seed_trial_and_purpose():
-    keys = [DrawKey.root(seed).child(trial, purpose)
-            for seed in (0, 1) for trial in (0, 1) for purpose in ("ask", "evaluate")]
+    keys = [
+        DrawKey.root(seed).child(trial, purpose)
+        for seed in (0, 1)
+        for trial in (0, 1)
+        for purpose in ("ask", "evaluate")
+    ]
     assert len({key.digest for key in keys}) == 8
     assert keys[0].random().random() == DrawKey.root(0).child(0, "ask").random().random()
     assert DrawKey.root(0).child(1) != DrawKey.root(0).child("1")
