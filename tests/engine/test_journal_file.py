@@ -11,6 +11,7 @@ import pytest
 from cairn.core.budget import Amount
 from cairn.core.errors import RunError
 from cairn.core.journal import START, Journal, chained
+from cairn.core.journal_files import finish_repair
 
 CONFIG = {"seed": 1, "judge": {"model": "a", "votes": 4}}
 
@@ -163,6 +164,19 @@ def test_a_repair_that_is_killed_is_finished_later(tmp_path, fault):
     assert process.returncode == -9
     with Journal(path, config=CONFIG) as journal:
         assert journal.seq == 90
+
+
+def test_a_repaired_journal_never_meets_the_log_of_the_damaged_one(tmp_path):
+    path = tmp_path / "j.sqlite"
+    for name in ("j.sqlite", "j.sqlite-wal", "j.sqlite-shm", "j.sqlite.repaired"):
+        (tmp_path / name).write_text(name)
+    assert finish_repair(path) == tmp_path / "j.sqlite.damaged-1"
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {
+        "j.sqlite": "j.sqlite.repaired",
+        "j.sqlite.damaged-1": "j.sqlite",
+        "j.sqlite.damaged-1-wal": "j.sqlite-wal",
+        "j.sqlite.damaged-1-shm": "j.sqlite-shm",
+    }
 
 
 def test_a_damaged_snapshot_is_passed_over(tmp_path):

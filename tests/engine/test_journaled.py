@@ -139,6 +139,8 @@ def test_a_second_run_over_the_journal_asks_nothing_again(tmp_path):
     again = drive(tmp_path / "j.sqlite", Walk(), config)
     assert again.progress.answered == 0 and again.state == first.state
     assert again.progress.spent == first.progress.spent
+    with Journal(tmp_path / "j.sqlite", config=config.tied()) as journal:
+        assert journal.arrived() == {}, "an outcome that was told waits no longer"
 
 
 class Moody(Walk):

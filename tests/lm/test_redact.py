@@ -15,6 +15,7 @@ from cairn.lm.client import Desk, Role
 from cairn.lm.endpoint import Endpoint, Flow
 from cairn.lm.http import OpenAIServer, Server
 from cairn.lm.request import Request
+from cairn.lm.scripted import FunctionModel
 
 KEY = 'sk-te"st/0123456789+abc'
 
@@ -100,3 +101,24 @@ async def _with_debug(main, tmp_path, model, shown):
     assert answer.text == "Bearer [redacted]" and answer.logprobs is None
     for failure in failures:
         shown += [str(failure), repr(failure), "".join(traceback.format_exception(failure))]
+
+
+def test_a_key_in_a_policys_own_words_is_kept_out_of_the_journal(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOME_KEY", KEY)
+    model = OpenAIServer(Server("http://127.0.0.1:9/v1", "m", api_key_env="SOME_KEY"))
+
+    async def leak(request):
+        return f"the environment holds {KEY}"
+
+    async def main():
+        roles = {"m": Role(Endpoint(model)), "app": Role(Endpoint(FunctionModel(leak, "app")))}
+        with Journal(tmp_path / "j.sqlite", config={}) as journal:
+            desk = Desk(journal, roles)
+            answer = await desk.clients(0)["app"].complete(Request.of("x"), purpose="x")
+            journal.append("failure", 0, json.dumps({"error": "X", "message": KEY}))
+            return answer
+
+    answer = asyncio.run(main())
+    assert answer.text == "the environment holds [redacted]"
+    for file in tmp_path.iterdir():
+        assert b"0123456789" not in file.read_bytes()

@@ -15,6 +15,7 @@ from cairn.core.draws import DrawKey
 from cairn.core.errors import ConfigError
 from cairn.core.faults import point
 from cairn.core.journal import Journal
+from cairn.core.redact import Redactor
 from cairn.lm.endpoint import Endpoint
 from cairn.lm.errors import AttemptFailed, LMError, Rejected
 from cairn.lm.prices import Price, check_prices, reservation
@@ -60,7 +61,17 @@ class Desk:
         self._root = DrawKey.root(seed)
         self._in_flight: dict[bytes, asyncio.Future[None]] = {}
         self._closing = False
+        self._guard_journal()
         self._restore()
+
+    def _guard_journal(self) -> None:
+        """Let the journal take out the keys of all roles, whoever's text they turn up in."""
+        keys = Redactor()
+        for role in self.roles.values():
+            if isinstance(role.endpoint.redact, Redactor):
+                keys = keys.also(role.endpoint.redact)
+        before = self.journal.redact
+        self.journal.redact = lambda text: keys(before(text))
 
     def _restore(self) -> None:
         by_path = {budget.path: budget for budget in self.budgets.values()}
