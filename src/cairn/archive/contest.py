@@ -61,7 +61,7 @@ def commit(
     present = elites.occupied[cell]
     same = present & expected.present & (elites.ids[cell] == expected.id)
     unchanged = same | (~present & ~expected.present)
-    elites, entered, _ = place(elites, candidate, valid & unchanged)
+    elites, entered, _ = place(elites, candidate, valid & unchanged, ~present)
     return elites, entered[0]
 
 

@@ -87,7 +87,7 @@ def insert(elites: Elites, candidates: Candidates) -> tuple[Elites, Offer]:
     empty_cell = ~elites.occupied[cell]
     bar = jnp.where(empty_cell, np.float32(0), elites.fitness[cell])
     better = valid & (empty_cell | (fitness > bar))
-    elites, entered, _ = place(elites, candidates, better)
+    elites, entered, _ = place(elites, candidates, better, empty_cell)
     return elites, offer(entered, valid, better, empty_cell, fitness - bar)
 
 
@@ -115,16 +115,19 @@ def offer(
 
 
 def place(
-    elites: Elites, candidates: Candidates, eligible: Bool[Array, " batch"]
+    elites: Elites,
+    candidates: Candidates,
+    eligible: Bool[Array, " batch"],
+    empty_cell: Bool[Array, " batch"],
 ) -> tuple[Elites, Bool[Array, " batch"], Int[Array, " batch"]]:
     """Write, for each cell with eligible candidates, the fittest of them; the earlier of equals.
 
-    Returns the elites, who entered, and each eligible candidate's *leader*: the position of the
+    `empty_cell` says whose cell holds nobody yet. Returns the elites, who entered, and each eligible candidate's *leader*: the position of the
     first eligible candidate of its cell (the batch size for the others), a name for the group.
     """
     cells, batch = elites.cells, candidates.cell.shape[0]
     position = jnp.arange(batch, dtype=jnp.int32)
-    leader = _leaders(elites, jnp.where(eligible, candidates.cell, np.int32(cells)))
+    claims, leader = _leaders(elites.ids, jnp.where(eligible, candidates.cell, np.int32(cells)))
 
     best = jax.ops.segment_max(candidates.fitness, leader, batch + 1)[leader]
     tied = eligible & (candidates.fitness == best)
@@ -135,7 +138,7 @@ def place(
     # index comes twice; at most one candidate writes to a cell, so order cannot matter.
     nowhere = np.int32(cells) + position
     slot = jnp.where(entered, candidates.cell, nowhere)
-    fresh = entered & ~elites.occupied[jnp.where(entered, candidates.cell, np.int32(0))]
+    fresh = entered & empty_cell
     rank = jnp.cumsum(fresh.astype(jnp.int32)) - 1
 
     def write(old: Array, new: Array) -> Array:
@@ -143,7 +146,7 @@ def place(
 
     return (
         Elites(
-            ids=write(elites.ids, candidates.ids),
+            ids=write(claims, candidates.ids),
             occupied=write(elites.occupied, entered),
             fitness=write(elites.fitness, candidates.fitness),
             descriptors=jax.tree.map(write, elites.descriptors, candidates.descriptors),
@@ -158,17 +161,22 @@ def place(
     )
 
 
-def _leaders(elites: Elites, slot: Int[Array, " batch"]) -> Int[Array, " batch"]:
-    """The first position that names the same slot; the batch size where the slot is `cells`."""
-    batch = slot.shape[0]
+def _leaders(
+    ids: UInt32[Array, " cells"], slot: Int[Array, " batch"]
+) -> tuple[UInt32[Array, " cells"], Int[Array, " batch"]]:
+    """The first position that names the same slot; the batch size where the slot is `cells`.
+
+    The column of ids serves as scratch, since a new array of all cells would cost time per cell:
+    it comes back with the leader's position in every slot named, there to be overwritten.
+    """
+    cells, batch = ids.shape[0], slot.shape[0]
     position = jnp.arange(batch, dtype=jnp.uint32)
-    # The column of ids serves as scratch: a new array of all cells would cost time per cell.
     # Every writer sets one value, then the smallest position stays, so order cannot matter.
-    claims = elites.ids.at[slot].set(np.uint32(batch), mode="drop")
+    claims = ids.at[slot].set(np.uint32(batch), mode="drop")
     claims = claims.at[slot].min(position, mode="drop")
-    named = slot < np.int32(elites.cells)
+    named = slot < np.int32(cells)
     claim = claims[jnp.where(named, slot, np.int32(0))].astype(jnp.int32)
-    return jnp.where(named, claim, np.int32(batch))
+    return claims, jnp.where(named, claim, np.int32(batch))
 
 
 def coverage(elites: Elites) -> Float[Array, ""]:

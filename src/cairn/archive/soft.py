@@ -33,7 +33,7 @@ def insert(
     bar = threshold[cell]
     empty_cell = ~elites.occupied[cell]
     accepted = valid & (fitness > bar)
-    elites, entered, leader = place(elites, candidates, accepted)
+    elites, entered, leader = place(elites, candidates, accepted, empty_cell)
 
     groups = fitness.shape[0] + 1
     count = jax.ops.segment_sum(accepted.astype(jnp.float32), leader, groups)[leader]
