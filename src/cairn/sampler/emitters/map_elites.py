@@ -6,7 +6,6 @@ Differs: children come in batches.
 
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -14,10 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key, UInt32
 
-from cairn.archive.elites import Candidates, Elites, coverage, empty, insert, qd_score
+from cairn.archive.elites import Candidates, Elites, empty, insert
 from cairn.archive.tessellation import Tessellation
 from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
+from cairn.sampler.emitters.metrics import Metrics, measure
 from cairn.sampler.emitters.problems import Evaluate
 from cairn.sampler.emitters.variation import draw_cells, gaussian, iso_line
 
@@ -53,21 +53,12 @@ class State(eqx.Module):
     steps: Int[Array, ""]
 
 
-class Metrics(NamedTuple):
-    """After one step."""
-
-    evaluations: UInt32[Array, ""]
-    entered: Int[Array, ""]
-    """Children of this step that became elites."""
-    coverage: Float[Array, ""]
-    qd_score: Float[Array, ""]
-
-
 def init(tessellation: Tessellation, start: Float[Array, " dims"], *, descriptor: Array) -> State:
     """No elites yet; `descriptor` is an example of one, `start` the first parent."""
     return State(
         elites=empty(tessellation.cells, solution=start, descriptor=descriptor),
-        start=start,
+        # A copy: the state is donated, and the caller may still need the original.
+        start=jnp.array(start, copy=True),
         next_id=jnp.zeros((), jnp.uint32),
         steps=jnp.zeros((), jnp.int32),
     )
@@ -132,5 +123,4 @@ def run(
         return step(state, root, config=config, evaluate=evaluate, tessellation=tessellation)
 
     state, entered = jax.lax.scan(body, state, None, length=steps)
-    score = qd_score(state.elites)
-    return state, Metrics(state.next_id, entered[-1], coverage(state.elites), score)
+    return state, measure(state.elites, state.next_id, entered)

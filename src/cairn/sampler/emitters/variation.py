@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from cairn.archive.elites import Elites
+from cairn.sampler.emitters.normal import normal
 
 
 def draw_cells(elites: Elites, key: Key[Array, ""], n: int) -> Int[Array, " n"]:
@@ -21,7 +22,7 @@ def gaussian(
     key: Key[Array, ""], parents: Float[Array, "batch dims"], *, std: float
 ) -> Float[Array, "batch dims"]:
     """`parent + std N(0, I)`."""
-    return parents + np.float32(std) * jax.random.normal(key, parents.shape, jnp.float32)
+    return parents + np.float32(std) * normal(key, parents.shape)
 
 
 def iso_line(
@@ -37,6 +38,6 @@ def iso_line(
     Source: Vassiliades & Mouret 2018, arXiv:1804.03906, eq. 2.
     """
     iso_key, line_key = jax.random.split(key)
-    step = jax.random.normal(line_key, (parents.shape[0], 1), jnp.float32)
+    step = normal(line_key, (parents.shape[0], 1))
     along = np.float32(line) * step * (partners - parents)
     return gaussian(iso_key, parents, std=iso) + along
