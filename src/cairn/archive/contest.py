@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
-from cairn.archive.elites import Candidates, Elites, admissible, place
+from cairn.archive.elites import Candidates, Elites, place, settle
 
 FIRST, SECOND, TIE, MISSING = range(4)
 """One verdict: the answer shown first, the one shown second, neither, or no readable verdict."""
@@ -57,7 +57,8 @@ def commit(
     Its fitness may be lower than the incumbent's: the judge has decided. It must be finite.
     Returns the elites and whether the candidate was committed.
     """
-    valid, cell, _ = admissible(elites, candidate)
+    candidate, valid = settle(elites, candidate)
+    cell = candidate.cell
     present = elites.occupied[cell]
     same = present & expected.present & (elites.ids[cell] == expected.id)
     unchanged = same | (~present & ~expected.present)

@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree, Shaped, UInt32
 
+from cairn.archive.once import once
+
 REJECTED, IMPROVED, NEW = range(3)
 """`Offer.status`: beaten or not valid; better than the incumbent; first in its cell."""
 
@@ -83,22 +85,24 @@ def insert(elites: Elites, candidates: Candidates) -> tuple[Elites, Offer]:
 
     Source: Mouret & Clune 2015, arXiv:1504.04909, here in batches.
     """
-    valid, cell, fitness = admissible(elites, candidates)
-    empty_cell = ~elites.occupied[cell]
-    bar = jnp.where(empty_cell, np.float32(0), elites.fitness[cell])
-    better = valid & (empty_cell | (fitness > bar))
+    candidates, valid = settle(elites, candidates)
+    empty_cell = ~elites.occupied[candidates.cell]
+    bar = jnp.where(empty_cell, np.float32(0), elites.fitness[candidates.cell])
+    better = valid & (empty_cell | (candidates.fitness > bar))
     elites, entered, _ = place(elites, candidates, better, empty_cell)
-    return elites, offer(entered, valid, better, empty_cell, fitness - bar)
+    return elites, offer(entered, valid, better, empty_cell, candidates.fitness - bar)
 
 
-def admissible(
+def settle(
     elites: Elites, candidates: Candidates
-) -> tuple[Bool[Array, " batch"], Int[Array, " batch"], Float[Array, " batch"]]:
-    """Which candidates are valid; then cell and fitness, with harmless values where they are not."""
-    in_range = (candidates.cell >= np.int32(0)) & (candidates.cell < np.int32(elites.cells))
-    valid = in_range & jnp.isfinite(candidates.fitness)
-    cell = jnp.where(valid, candidates.cell, np.int32(0))
-    return valid, cell, jnp.where(valid, candidates.fitness, np.float32(0))
+) -> tuple[Candidates, Bool[Array, " batch"]]:
+    """Which candidates are valid; cell and fitness fixed, and harmless (0) where they are not."""
+    fitness, cell = once(candidates.fitness), once(candidates.cell)
+    valid = (cell >= np.int32(0)) & (cell < np.int32(elites.cells)) & jnp.isfinite(fitness)
+    cell = jnp.where(valid, cell, np.int32(0))
+    fitness = jnp.where(valid, fitness, np.float32(0))
+    fixed = eqx.tree_at(lambda c: (c.fitness, c.cell), candidates, (fitness, cell))
+    return fixed, valid
 
 
 def offer(
@@ -111,7 +115,7 @@ def offer(
     """Put the outcome of an insertion into words that rankers understand."""
     status = jnp.where(empty_cell, np.int32(NEW), np.int32(IMPROVED))
     status = jnp.where(better, status, np.int32(REJECTED))
-    return Offer(entered, valid, status, jnp.where(valid, value, np.float32(0)))
+    return Offer(entered, valid, status, once(jnp.where(valid, value, np.float32(0))))
 
 
 def place(
@@ -122,7 +126,7 @@ def place(
 ) -> tuple[Elites, Bool[Array, " batch"], Int[Array, " batch"]]:
     """Write, for each cell with eligible candidates, the fittest of them; the earlier of equals.
 
-    `empty_cell` says whose cell holds nobody yet. Returns the elites, who entered, and each eligible candidate's *leader*: the position of the
+    Expects candidates that went through `settle`. `empty_cell` says whose cell holds nobody yet. Returns the elites, who entered, and each eligible candidate's *leader*: the position of the
     first eligible candidate of its cell (the batch size for the others), a name for the group.
     """
     cells, batch = elites.cells, candidates.cell.shape[0]

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from cairn.archive.elites import Candidates, Elites, Offer, admissible, offer, place
+from cairn.archive.elites import Candidates, Elites, Offer, offer, place, settle
 
 
 def insert(
@@ -29,7 +29,8 @@ def insert(
     `Offer.value` is fitness minus threshold, in empty cells too. Start thresholds at a known
     lower bound of the fitness.
     """
-    valid, cell, fitness = admissible(elites, candidates)
+    candidates, valid = settle(elites, candidates)
+    cell, fitness = candidates.cell, candidates.fitness
     bar = threshold[cell]
     empty_cell = ~elites.occupied[cell]
     accepted = valid & (fitness > bar)

@@ -92,7 +92,9 @@ def rank(offer: Offer, *, config: Config) -> Ranking:
     wins = higher_group | (same_group & (higher | (same & earlier)))
 
     accepted = jnp.sum(offer.status > 0, dtype=jnp.int32)
-    parents = accepted if config.parents == "accepted" else jnp.int32(config.batch // 2)
+    usable = jnp.sum(offer.valid, dtype=jnp.int32)
+    half = jnp.minimum(usable, np.int32(config.batch // 2))
+    parents = accepted if config.parents == "accepted" else half
     groups = (jnp.max(group) - jnp.min(group)).astype(jnp.float32)
     return Ranking(
         rank=jnp.sum(wins, axis=0, dtype=jnp.int32),

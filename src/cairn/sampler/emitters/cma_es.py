@@ -115,7 +115,8 @@ def update(
     dims = search.mean.shape[0]
     weights = weigh(rank, parents)
     rate = rates(weights, dims)
-    steps = (solutions - search.mean[None]) / search.sigma
+    # A sample without weight may be anything, infinite even: it must not reach the sums.
+    steps = jnp.where(weights[:, None] > 0, solutions - search.mean[None], 0) / search.sigma
     move = jnp.matmul(weights, steps, precision=EXACT)
 
     in_basis = jnp.matmul(move, search.basis, precision=EXACT) / search.scales
