@@ -27,7 +27,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -253,7 +252,7 @@ class Peer:
         self.process.wait()
 
 
-@eqx.filter_jit(donate="first")
+@partial(jax.jit, donate_argnums=0)
 def _offer(elites: Elites, grid: Grid, ids, solutions, fitness, descriptors):
     cell = grid.cell(descriptors)
     return insert(elites, Candidates(ids, fitness, descriptors, solutions, cell))
