@@ -4,12 +4,13 @@ A tessellation knows nothing of elites, and the store of elites nothing of descr
 So one `elites.insert` serves every tessellation.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, PyTree, Shaped
 
 
+@runtime_checkable
 class Tessellation(Protocol):
     """A partition of descriptor space into `cells` numbered cells."""
 
