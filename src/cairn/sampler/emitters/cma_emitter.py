@@ -5,6 +5,7 @@ All searches ask and tell together, in arrays with a leading axis of emitters.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, NamedTuple
 
 import jax
@@ -38,6 +39,9 @@ class Config:
     restart: Literal["no_improvement", "converged"] = "no_improvement"
     """When, besides convergence, a search starts anew from a random elite: after a step with
     nothing accepted, or never."""
+    rank_one: bool = True
+    """Whether the covariance also learns from its path, as in textbooks. pyribs' native CMA-ES
+    shrinks that term to almost nothing, so False is what reproduces its published figures."""
 
     def __post_init__(self):
         if self.emitters < 1 or self.batch < 2:
@@ -120,7 +124,8 @@ def tell(
     Returns the searches and which of them were restarted.
     """
     ranking = jax.vmap(lambda one: rank(one, config=config))(offer)
-    searches = jax.vmap(cma_es.update)(searches, solutions, ranking.rank, ranking.parents)
+    update = jax.vmap(partial(cma_es.update, rank_one=config.rank_one))
+    searches = update(searches, solutions, ranking.rank, ranking.parents)
     # One branch for all, on the step counter: under vmap both branches of a cond would run.
     every = cma_es.decompose_every(solutions.shape[2], config.batch)
     searches = jax.lax.cond(

@@ -106,15 +106,19 @@ def update(
     solutions: Float[Array, "batch dims"],
     rank: Int[Array, " batch"],
     parents: Int[Array, ""],
+    *,
+    rank_one: bool = True,
 ) -> Search:
     """One generation: move to the weighted mean of the best, and adapt.
 
-    Without parents the search is returned as it was. `basis` and `scales` are left alone:
+    `rank_one` False leaves the path out of the covariance. Without parents the search is returned as it was. `basis` and `scales` are left alone:
     `decompose` renews them, every few generations.
     """
     dims = search.mean.shape[0]
     weights = weigh(rank, parents)
     rate = rates(weights, dims)
+    if not rank_one:
+        rate = rate._replace(c1=jnp.zeros_like(rate.c1))
     # A sample without weight may be anything, infinite even: it must not reach the sums.
     steps = jnp.where(weights[:, None] > 0, solutions - search.mean[None], 0) / search.sigma
     move = jnp.matmul(weights, steps, precision=EXACT)
