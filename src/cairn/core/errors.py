@@ -21,5 +21,9 @@ class LevelError(CairnError):
     """A level, or a file of levels, that breaks the environment's rules."""
 
 
+class TableError(CairnError):
+    """A table of elites that is damaged or does not fit the archive it is meant for."""
+
+
 class MissingExtraError(CairnError):
     """An optional dependency that is not installed; the message holds the install line."""

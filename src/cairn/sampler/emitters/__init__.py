@@ -1,0 +1,1 @@
+"""Emitters: where the next candidates for an archive of elites come from."""
