@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from cairn.core.errors import ConfigError, MissingExtra
+from cairn.core.errors import ConfigError, MissingExtraError
 from cairn.core.redact import Redactor, read_secret
 from cairn.lm.errors import AttemptFailed, LMError
 from cairn.lm.openai import PATHS, Api, payload, read_reply
@@ -68,11 +68,11 @@ class OpenAIServer:
     """A LanguageModel behind an OpenAI-compatible server; `await close()` it at the end."""
 
     def __init__(self, config: Server):
-        """Raises ConfigError for a missing key, MissingExtra without aiohttp."""
+        """Raises ConfigError for a missing key, MissingExtraError without aiohttp."""
         try:
             import aiohttp
         except ImportError as error:
-            raise MissingExtra(
+            raise MissingExtraError(
                 "a model behind a server needs aiohttp: pip install 'cairn[lm]'"
             ) from error
         self._aiohttp = aiohttp
