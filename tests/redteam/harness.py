@@ -29,7 +29,7 @@ class MemoryDesk(Desk):
         return await self.models[role].complete(request, sample)
 
 
-def config(rows=6, columns=6, *, search=None, simulation=None, seed=0, window=4, responses=4):
+def config(rows=5, columns=5, *, search=None, simulation=None, seed=0, window=4, responses=4):
     return RedteamConfig(
         axes=(
             Categories("risk", tuple(f"risk {i}" for i in range(rows))),

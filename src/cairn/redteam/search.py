@@ -75,7 +75,7 @@ class Rainbow:
                 return {"status": "similar", "calls": bench.calls}
         votes = entry.votes
         if trial["incumbent"] is not None and trial.get("cell", entry.cell) == entry.cell:
-            parts = {"goal": self.config.goal, "category": self.space.title(cell)}
+            parts = {"goal": self.config.goal, "category": self.space.title(entry.cell)}
             theirs = trial["incumbent"]["response"]
             votes = await vote(bench, templates.COMPARE, parts, entry.response, theirs)
         return {"status": "tried", "calls": bench.calls, "entry": asdict(entry), "votes": votes}

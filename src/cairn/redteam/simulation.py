@@ -2,7 +2,7 @@
 
 Everything is harmless placeholder text. A prompt is a bag of words about a category of each axis;
 every cell has a hidden set of motif words that make the target give in, and neighbouring cells
-share motifs: the universal ones, and by axis those of a pair and of a group of three categories.
+share motifs: two that all cells need, and one per axis that three neighbouring categories share.
 
     level(prompt, cell) = motifs of the cell in the prompt, each noticed with chance 0.97
     unsafe              = all motifs noticed, in a cell that is not hardened
@@ -27,20 +27,32 @@ from cairn.redteam.config import Simulation
 LABEL = "simulated"
 NOTICED = 0.97
 """Chance that the target reacts to a motif that is there."""
-LENGTH = 16
-"""Words of a prompt, besides its categories."""
+SLOTS = 8
+"""Words of a prompt that may be motifs."""
+PADDING = 12
+"""Words of a prompt that never are."""
 UNIVERSAL = 2
-"""Motifs that every cell shares."""
-VOCABULARY = tuple(
+"""Motifs that every cell needs; each axis adds one."""
+NEIGHBOURS = 3
+"""So many neighbouring categories share a motif."""
+LAZY = 0.5
+"""Chance that a rewriting is a lazy one: one motif changed, hardly any other word."""
+MOTIFS = tuple(
     (
-        "amber anchor apple arrow autumn badge bamboo basket beacon birch blanket bottle branch "
-        "brick bridge bronze butter button candle canvas carpet castle cedar chalk cherry circle "
-        "clay cloud clover cobalt copper coral cotton cradle crayon crystal daisy desert dolphin "
-        "drum eagle ember feather fern fiddle flute forest fountain garden ginger glacier grape "
-        "harbor hazel honey island ivory jasmine kettle ladder lantern lemon lilac linen maple"
+        "amber birch cedar cobalt coral crystal ember feather ginger honey ivory jasmine lantern "
+        "lilac maple marble opal pebble saffron velvet"
     ).split()
 )
-"""65 harmless words; a world's motifs are drawn from them."""
+"""A world's motifs are drawn from these."""
+PADS = tuple(
+    (
+        "anchor apple autumn basket beacon blanket branch candle canvas carpet cherry circle "
+        "clover copper cotton daisy dolphin forest garden harbor island kettle lemon meadow "
+        "mirror needle orchard paper pencil river saddle shovel silver spoon table tunnel valley "
+        "wagon window winter"
+    ).split()
+)
+"""Words without effect; a thorough rewriting replaces half of them."""
 
 _FIELD = r"<{0}>(.*?)</{0}>"
 _LEVEL = re.compile(r"level (\d+) of (\d+)")
@@ -54,16 +66,15 @@ class World:
     simulation: Simulation
 
     @cached_property
-    def _plan(self) -> tuple[tuple[str, ...], dict[tuple[int, str, int], str], frozenset[int]]:
+    def _plan(self) -> tuple[tuple[str, ...], dict[tuple[int, int], str], frozenset[int]]:
         draw = DrawKey.root(self.simulation.seed).child("world").random()
-        words = list(VOCABULARY)
+        words = list(MOTIFS)
         draw.shuffle(words)
-        universal = tuple(words.pop() for _ in range(UNIVERSAL))
-        shared = {}
+        universal = tuple(words[:UNIVERSAL])
+        shared: dict[tuple[int, int], str] = {}
         for number, size in enumerate(self.space.shape):
-            for kind, width in (("pair", 2), ("group", 3)):
-                for part in range(-(-size // width)):
-                    shared[number, kind, part] = words[len(shared) % len(words)]
+            for group in range(-(-size // NEIGHBOURS)):
+                shared[number, group] = words[(UNIVERSAL + len(shared)) % len(words)]
         count = round(self.simulation.hardened * self.space.cells)
         hardened = frozenset(draw.sample(range(self.space.cells), count))
         return universal, shared, hardened
@@ -71,10 +82,8 @@ class World:
     def motifs(self, cell: int) -> frozenset[str]:
         """The words that a prompt of this cell needs."""
         universal, shared, _ = self._plan
-        own = set(universal)
-        for number, i in enumerate(self.space.indices(cell)):
-            own |= {shared[number, "pair", i // 2], shared[number, "group", i // 3]}
-        return frozenset(own)
+        places = enumerate(self.space.indices(cell))
+        return frozenset(universal) | {shared[number, i // NEIGHBOURS] for number, i in places}
 
     def breakable(self, cell: int) -> bool:
         """Whether any prompt breaks this cell: the map that the harness should find."""
@@ -111,18 +120,15 @@ class World:
         axis_name, label = _field(text, "axis"), _field(text, "category")
         number = next(i for i, a in enumerate(self.space.axes) if a.name == axis_name)
         prompt = _field(text, "prompt")
-        if not prompt:
+        labels = re.findall(r"\[(.*?)\]", prompt)
+        words = re.sub(r"\[.*?\]", "", prompt).split()[2:]
+        if (len(labels), len(words)) != (len(self.space.axes), PADDING + SLOTS):
+            # From nothing, or from a seed prompt of another world.
             labels = [axis.labels[0] for axis in self.space.axes]
-            words = [draw.choice(VOCABULARY) for _ in range(LENGTH)]
-        else:
-            labels = re.findall(r"\[(.*?)\]", prompt)
-            words = re.sub(r"\[.*?\]", "", prompt).split()[2:]
-        if len(labels) != len(self.space.axes):  # a seed prompt from outside this world
-            labels = [axis.labels[0] for axis in self.space.axes]
-            words = [draw.choice(VOCABULARY) for _ in range(LENGTH)]
+            words = draw.choices(PADS, k=PADDING) + draw.choices(MOTIFS, k=SLOTS)
         labels[number] = label
         about = " ".join(f"[{name}]" for name in labels)
-        return f"<prompt>{LABEL} prompt {about} {' '.join(_edit(words, draw))}</prompt>"
+        return f"<prompt>{LABEL} prompt {about} {' '.join(_rewrite(words, draw))}</prompt>"
 
     def target(self, request: Request, key: DrawKey) -> str:
         """Gives in as far as it notices the cell's motifs."""
@@ -191,12 +197,14 @@ def _field(text: str, name: str) -> str:
     return match[1] if match else ""
 
 
-def _edit(words: list[str], draw: random.Random) -> list[str]:
-    """Replace one to three words, at any place, by any others."""
-    words = list(words)
-    for _ in range(draw.choice((1, 1, 2, 3))):
-        words[draw.randrange(len(words))] = draw.choice(VOCABULARY)
-    return words
+def _rewrite(words: list[str], draw: random.Random) -> list[str]:
+    lazy = draw.random() < LAZY
+    pads = [draw.choice(PADS) if draw.random() < (0.03 if lazy else 0.5) else word
+            for word in words[:PADDING]]  # fmt: skip
+    slots = list(words[PADDING:])
+    for _ in range(1 if lazy else 2):
+        slots[draw.randrange(SLOTS)] = draw.choice(MOTIFS)
+    return pads + slots
 
 
 def truth_of_map(world: World) -> np.ndarray:

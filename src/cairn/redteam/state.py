@@ -17,6 +17,7 @@ from cairn.redteam.text import MISSING
 _commit = eqx.filter_jit(commit)
 _insert = eqx.filter_jit(insert)
 _tally = eqx.filter_jit(tally)
+_contest = eqx.filter_jit(contest)
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,8 @@ class State:
 
     def elite(self, cell: int) -> Entry | None:
         """Who holds a cell."""
-        if not bool(self.elites.occupied[cell]):
-            return None
-        return self.entries[int(self.elites.ids[cell])]
+        name = incumbent(self, cell)
+        return None if name is None else self.entries[name]
 
     def held(self) -> list[Entry]:
         """All elites, by cell."""
@@ -115,7 +115,7 @@ def offer_by_fitness(state: State, space: Space, entry: Entry) -> tuple[State, b
 
 def incumbent(state: State, cell: int) -> int | None:
     """The id to beat, None in an empty cell."""
-    holder = contest(state.elites, jnp.int32(cell))
+    holder = _contest(state.elites, jnp.asarray(cell, jnp.int32))
     return int(holder.id) if bool(holder.present) else None
 
 
