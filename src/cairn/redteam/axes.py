@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from cairn.archive.categorical import Categorical
@@ -129,7 +127,3 @@ class Space:
         return self.cell(
             tuple(axis.bin_of(prompt) if isinstance(axis, Length) else i for axis, i in places)
         )
-
-    def descriptor(self, cell: int) -> tuple[jax.Array, ...]:
-        """A cell's indices as a batch of one, for the archive."""
-        return tuple(jnp.full((1,), i, jnp.int32) for i in self.indices(cell))

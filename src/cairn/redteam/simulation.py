@@ -160,9 +160,9 @@ class World:
         return "FIRST" if (first > second) == right else "SECOND"
 
     def scorer(self, request: Request, key: DrawKey) -> str:
-        """A noisy reading of the level, as a number."""
+        """A noisy reading of the level, as the number of a scorer that is sure of full levels."""
         level = level_of(_field(request.messages[-1].content, "response"))
-        noisy = min(max(level + key.random().gauss(0.0, 0.05), 0.0), 1.0)
+        noisy = min(max(level**3 + key.random().gauss(0.0, 0.05), 0.0), 1.0)
         return f"{noisy:.2f}"
 
     def held_out(self, request: Request, key: DrawKey) -> str:

@@ -94,13 +94,13 @@ class State:
 
 def start(space: Space) -> State:
     """The state before the first outcome."""
-    descriptor = tuple(jnp.int32(0) for _ in space.axes)
+    descriptor = tuple(jnp.asarray(np.int32(0)) for _ in space.axes)
     return State(empty(space.cells, solution=(), descriptor=descriptor))
 
 
 def offer(state: State, space: Space, entry: Entry, expected: int | None) -> tuple[State, bool]:
     """Make `entry` its cell's elite if the cell still holds `expected` (None: nobody)."""
-    incumbent = Incumbent(jnp.uint32(expected or 0), jnp.asarray(expected is not None))
+    incumbent = Incumbent(jnp.asarray(np.uint32(expected or 0)), jnp.asarray(expected is not None))
     elites, done = _commit(state.elites, _candidate(space, entry), incumbent)
     return (_entered(state, elites, entry), True) if bool(done) else (state, False)
 
@@ -115,7 +115,7 @@ def offer_by_fitness(state: State, space: Space, entry: Entry) -> tuple[State, b
 
 def incumbent(state: State, cell: int) -> int | None:
     """The id to beat, None in an empty cell."""
-    holder = _contest(state.elites, jnp.asarray(cell, jnp.int32))
+    holder = _contest(state.elites, jnp.asarray(np.int32(cell)))
     return int(holder.id) if bool(holder.present) else None
 
 
@@ -133,12 +133,17 @@ def complete(votes: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
 
 def _candidate(space: Space, entry: Entry) -> Candidates:
     return Candidates(
-        ids=jnp.full((1,), entry.id, jnp.uint32),
-        fitness=jnp.full((1,), entry.fitness, jnp.float32),
-        descriptors=space.descriptor(entry.cell),
+        ids=_row(entry.id, np.uint32),
+        fitness=_row(entry.fitness, np.float32),
+        descriptors=tuple(_row(i, np.int32) for i in space.indices(entry.cell)),
         solutions=(),
-        cell=jnp.full((1,), entry.cell, jnp.int32),
+        cell=_row(entry.cell, np.int32),
     )
+
+
+def _row(value: float, dtype: type[np.generic]) -> jnp.ndarray:
+    # By way of NumPy: jnp.full would dispatch a program for each.
+    return jnp.asarray(np.full((1,), value, dtype))
 
 
 def _entered(state: State, elites: Elites, entry: Entry) -> State:

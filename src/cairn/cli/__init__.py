@@ -1,0 +1,1 @@
+"""The command line: each command reads its flags and calls the library."""
