@@ -2,11 +2,11 @@
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from cairn.lm.client import Clients
+from cairn.lm.client import Client
 from cairn.lm.errors import UnreadableAnswer
 from cairn.lm.request import Completion, Message, Request
 from cairn.redteam import templates
@@ -31,7 +31,7 @@ class MutatorRefusedError(Exception):
 class Bench:
     """The models of one trial, with each role's settings, and a count of the calls."""
 
-    clients: Clients
+    clients: Mapping[str, Client]
     config: RedteamConfig
     calls: int = field(default=0)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from pathlib import Path
 
 from cairn.core.draws import DrawKey
 from cairn.engine.journal_policy import Failed
@@ -88,4 +87,3 @@ def audit(settings, world, state):
     return [test for test in tests if test is not None]
 
 
-HERE = Path(__file__).parent
