@@ -6,10 +6,13 @@ import pytest
 
 from cairn.core.errors import ConfigError
 from cairn.core.ledger import Ledger
+from cairn.engine import devices
 from cairn.envs.maze.env import Maze
 from cairn.learners.ppo import PPOConfig
 from cairn.learners.random import RandomPolicy
 from cairn.ued import accel, dr, parts, robust_plr, sfl
+from cairn.ued.catalogue import METHODS
+from cairn.ued.experiment import Experiment, RunConfig
 from cairn.ued.parts import Problem
 
 
@@ -50,6 +53,26 @@ def test_a_setting_that_cannot_work_is_named_with_what_came(config, fields):
     (name, value), *_ = fields.items()
     with pytest.raises(ConfigError, match=rf"{name} must .*got {value}"):
         config(**fields)
+
+
+@pytest.mark.parametrize(
+    ("method", "fields", "minibatches", "usable"),
+    [
+        ("dr", {"batch": 32}, 4, 2),
+        ("dr", {"batch": 6}, 2, 1),  # three trajectories a minibatch: two devices cannot share
+        ("parallel-plr", {"batch": 4}, 2, 2),
+        ("sfl", {"batch": 32, "candidates": 512}, 4, 2),
+        ("sfl", {"batch": 32, "candidates": 511}, 4, 1),
+    ],
+)
+def test_only_devices_that_divide_every_rollout_and_minibatch_are_used(
+    monkeypatch, method, fields, minibatches, usable
+):
+    config = METHODS[method].Config(**fields)
+    student = PPOConfig(minibatches=minibatches)
+    run = Experiment("maze", Maze(), method, config, student, RunConfig())
+    monkeypatch.setattr(jax, "devices", lambda: ["one", "two"])
+    assert devices.usable(1, run.shared_columns) == usable
 
 
 def test_progress_counts_training_scoring_and_mutation_and_stops_at_one():

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 from jaxtyping import PyTree
 
+from cairn.core import axes
 from cairn.core.errors import ConfigError, RunError
 from cairn.engine import devices
 from cairn.engine.compiled import Compiled, Program, compile_program
@@ -102,8 +103,14 @@ class Experiment:
     def layout(self) -> devices.Layout:
         """How the devices share the work."""
         run = self.run
-        count = run.devices or devices.usable(run.seeds, self.algorithm.batch)
-        return devices.plan(count, run.seeds, self.algorithm.batch)
+        count = run.devices or devices.usable(run.seeds, self.shared_columns)
+        return devices.plan(count, run.seeds, self.shared_columns)
+
+    @property
+    def shared_columns(self) -> int:
+        """What devices must divide to share columns: every rollout, and the minibatches' lanes."""
+        lanes = axes.lanes(self.algorithm.batch, self.student.minibatches)
+        return math.gcd(lanes, *self.algorithm.widths)
 
     @property
     def program(self) -> Program:

@@ -39,6 +39,11 @@ class CycleConfig:
     def __post_init__(self) -> None:
         checks.at_least(self, 1, "batch", "steps_per_cycle")
 
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Columns of the rollouts of this method, or divisors of them."""
+        return (self.batch,)
+
 
 @dataclass(frozen=True)
 class CurationConfig(CycleConfig, ReplayConfig):

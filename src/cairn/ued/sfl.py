@@ -57,6 +57,11 @@ class Config(CycleConfig):
         if not 0 <= self.selected <= self.batch:
             raise ConfigError(f"selected must lie in [0, batch={self.batch}], got {self.selected}.")
 
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Training columns and candidates."""
+        return self.batch, self.candidates
+
 
 class Buffer(NamedTuple):
     """The selected levels, best first."""

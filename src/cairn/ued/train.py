@@ -133,8 +133,8 @@ def _advance(
 
 def _on_devices(experiment: Experiment) -> Experiment:
     """With the number of devices it will use, which its resumed self must use too."""
-    run, batch = experiment.run, experiment.algorithm.batch
-    count = run.devices or devices.usable(run.seeds, batch)
+    run = experiment.run
+    count = run.devices or devices.usable(run.seeds, experiment.shared_columns)
     return replace(experiment, run=replace(run, devices=count))
 
 
