@@ -8,7 +8,7 @@ import cairn
 
 def main(run: Path, **settings: object) -> None:
     # Any flag of `cairn train maze` is a setting here.
-    experiment = cairn.experiment("maze", method="plr", **settings)
+    experiment = cairn.experiment("maze", method="dr", **settings)
     cairn.train(experiment, run, say=print)
     outcome = cairn.resume(run)  # nothing left to do here; after a kill it goes on
     for line in outcome.directory.metrics():

@@ -72,13 +72,13 @@ def run(
     hashed = config_hash(directory.config)
     started, chunk = time.monotonic(), _chunks(directory)
     saved = chunk
-    done = _spent(state) >= schedule.steps
+    done = spent_steps(state) >= schedule.steps
     with _interrupts() as interrupted:
         while not done and not interrupted.is_set():
-            before, begun = _spent(state), time.monotonic()
+            before, begun = spent_steps(state), time.monotonic()
             state, report = jax.block_until_ready(compiled.advance(state))
             seconds = time.monotonic() - begun
-            spent = _spent(state)
+            spent = spent_steps(state)
             done, chunk = spent >= schedule.steps, chunk + 1
             line = _describe(state, report)
             if done or (schedule.evaluate_every and chunk % schedule.evaluate_every == 0):
@@ -133,7 +133,7 @@ def _chunks(directory: RunDir) -> int:
     return len(directory.metrics())
 
 
-def _spent(state: Any) -> int:
+def spent_steps(state: Any) -> int:
     """Environment steps for training, scoring and mutation: mean over seeds, rounded down."""
     totals = state.ledger.totals()
     steps = np.sum([totals[name] for name in ("training", "scoring", "mutation")], axis=0)

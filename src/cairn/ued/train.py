@@ -93,6 +93,9 @@ def resume(
         compiled = experiment.compiled()
         state = experiment.layout.put(loop.restore(run, experiment.state_shape()))
         say(f"Run: {run.path}, resumed at cycle {int(state.cycle[0])}")
+        if loop.spent_steps(state) >= experiment.run.steps:
+            say("It is complete: nothing is left to do.")
+            return Outcome(run, state, done=True)
         return _advance(experiment, compiled, run, state, show, say)
 
 
