@@ -1,6 +1,6 @@
 """What `cairn train maze` with no flags reaches, and how long it takes on this machine.
 
-    uv run python benchmarks/verify/maze_default.py [--seeds 5] [--tiny] [--results DIR]
+    uv run python benchmarks/verify/maze_default.py [--tiny] [--seeds 5] [--results DIR]
 
 For each seed, one after the other: trains in a process of its own with an empty compilation cache,
 timed from outside from start to exit, then tests the run with `cairn evaluate --suite all`. One
@@ -40,11 +40,11 @@ def sources() -> str:
     return total.hexdigest()[:16]
 
 
-def measure(seed: int, tiny: bool) -> dict:
-    """Train and test one seed."""
+def measure(seed: int, tiny: bool, keep: Path | None) -> dict:
+    """Train and test one seed; its run directory is kept under `keep`."""
     with tempfile.TemporaryDirectory() as scratch:
         environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": f"{scratch}/cache"}
-        run = f"{scratch}/run"
+        run = f"{keep or scratch}/seed-{seed}"
         train = ["train", "maze", "--seed", str(seed), "--run", run, *(TINY if tiny else [])]
         begun = time.monotonic()
         subprocess.run(CAIRN + train, env=environment, check=True, stdout=subprocess.DEVNULL)
@@ -91,13 +91,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--results", type=Path, default=ROOT / "benchmarks/results/maze_default")
+    parser.add_argument("--keep", type=Path, help="folder to keep the run directories in")
     given = parser.parse_args()
     given.results.mkdir(parents=True, exist_ok=True)
     results = []
     for seed in range(given.seeds):
         path = given.results / f"seed-{seed}.json"
         if not path.exists():
-            path.write_text(json.dumps(measure(seed, given.tiny), indent=1) + "\n")
+            path.write_text(json.dumps(measure(seed, given.tiny, given.keep), indent=1) + "\n")
         results.append(json.loads(path.read_text()))
     report(results)
 
