@@ -1,6 +1,7 @@
 """Speed of quality-diversity search, cairn and pyribs in turns on the same work."""
 
 import json
+import os
 import shlex
 import subprocess
 import time
@@ -82,38 +83,52 @@ def speed(
     """Whole iterations and insertion alone, cairn and pyribs in turns on the same work.
 
     `peer` starts a Python that has pyribs. `loop_iterations` go into each repeat; both sides go
-    on from where they were, so that their archives are equally full.
+    on from where they were, so that their archives are equally full. The file is written after
+    every row, and a row that it holds already is left alone.
     """
-    other = Peer(shlex.split(peer))
-    work = {"dims": 100, "side": size.side, "emitters": size.emitters, "batch": size.batch}
-    table: dict = {"peer": other.ask(task="versions"), "repeats": repeats}
-    for algorithm in algorithms:
-        search = Search("sphere", algorithm, 0, size)
-        request = {"task": "loop", "algorithm": algorithm, "seed": 0} | work
-        request["iterations"] = loop_iterations
-        begin = time.perf_counter()
-        search.run(loop_iterations)
-        compile_s = time.perf_counter() - begin
-        other.ask(**request)
-        pairs = [(timed(search, loop_iterations), other.ask(**request)) for _ in range(repeats)]
-        row = compare(pairs, loop_iterations)
-        table[algorithm] = row | {"first_call_with_compilation_s": compile_s}
-        report(algorithm, row, "iterations/s")
-    for side in sides:
-        work = {"side": side, "batch": insert_batch, "batches": insert_batches, "dims": 100}
-        time_insert(**work, seed=0)
-        pairs = []
-        for seed in range(repeats):
-            # float32 on both sides: pyribs' default of float64 would be slower.
-            answer = other.ask(task="insert", **work, seed=seed, dtype="float32")
-            pairs.append((time_insert(**work, seed=seed), answer))
-        row = compare(pairs, insert_batches)
-        table[f"insert {insert_batch} into {side**2}"] = row
-        report(f"insert {insert_batch} into {side**2}", row, "batches/s")
-    other.close()
+    table: dict = json.loads(out.read_text()) if out.exists() else {}
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(table | {"size": vars(size)} | provenance(), indent=1) + "\n")
+    rows = {name: partial(loop_row, name, size, loop_iterations, repeats) for name in algorithms}
+    for side in sides:
+        offers = {"side": side, "batch": insert_batch, "batches": insert_batches, "dims": 100}
+        rows[f"insert {insert_batch} into {side**2}"] = partial(insert_row, offers, repeats)
+    other = Peer(shlex.split(peer))
+    versions = other.ask(task="versions")
+    for name, measure in rows.items():
+        if name in table:
+            print(f"{name}: there already")
+            continue
+        row = measure(other) | {"peer": versions, "load_average": os.getloadavg()}
+        report(name, row, "batches/s" if name.startswith("insert") else "iterations/s")
+        table[name] = row | {"size": vars(size)} | provenance()
+        out.write_text(json.dumps(table, indent=1) + "\n")
+    other.close()
     return table
+
+
+def loop_row(algorithm: Algorithm, size: Size, iterations: int, repeats: int, other: Peer) -> dict:
+    """One algorithm's whole loop, after a first round on both sides that does not count."""
+    request = {"side": size.side, "emitters": size.emitters, "batch": size.batch}
+    request |= {"task": "loop", "algorithm": algorithm, "seed": 0, "dims": 100}
+    request["iterations"] = iterations
+    search = Search("sphere", algorithm, 0, size)
+    begin = time.perf_counter()
+    search.run(iterations)
+    compile_s = time.perf_counter() - begin
+    other.ask(**request)
+    pairs = [(timed(search, iterations), other.ask(**request)) for _ in range(repeats)]
+    return compare(pairs, iterations) | {"first_call_with_compilation_s": compile_s}
+
+
+def insert_row(offers: dict, repeats: int, other: Peer) -> dict:
+    """Insertion alone, after a first stream of batches that does not count."""
+    time_insert(**offers, seed=0)
+    pairs = []
+    for seed in range(repeats):
+        # float32 on both sides: pyribs' default of float64 would be slower.
+        answer = other.ask(task="insert", **offers, seed=seed, dtype="float32")
+        pairs.append((time_insert(**offers, seed=seed), answer))
+    return compare(pairs, offers["batches"])
 
 
 def timed(search: Search, steps: int) -> dict:
