@@ -23,7 +23,7 @@ def writing(path: Path) -> Iterator[None]:
         reason = getattr(error, "strerror", None) or str(error)
         raise RunError(
             f"Cannot write {path}: {reason}. Nothing older was changed: free space or fix the "
-            f"permissions, then resume."
+            f"permissions, then resume or begin again."
         ) from error
 
 

@@ -59,6 +59,15 @@ class RunDir:
         Raises RunError if anything exists at `path`, or if it cannot be written.
         """
         path = Path(path)
+        blocked = next((p for p in path.parents if p.exists() and not p.is_dir()), None)
+        if blocked is not None:
+            raise RunError(
+                f"{blocked} is a file where a folder is needed for {path}. Choose another --run."
+            )
+        if path.is_file():
+            raise RunError(
+                f"{path} is a file, and a run is a directory of its own. Choose another --run."
+            )
         if os.path.lexists(path):
             raise RunError(
                 f"{path} already exists, and a new run never writes into an existing directory. "

@@ -190,7 +190,7 @@ def _append_events(lineage: Lineage, state: Any, events: tuple) -> None:
 
 @contextmanager
 def _interrupts() -> Iterator[threading.Event]:
-    """Ctrl-C asks the loop to stop after the chunk; a second one stops at once."""
+    """Ctrl-C or SIGTERM asks the loop to stop after the chunk; a second one stops at once."""
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event  # only the main thread may handle signals
@@ -198,10 +198,14 @@ def _interrupts() -> Iterator[threading.Event]:
 
     def ask(signum: int, frame: object) -> None:
         event.set()
-        signal.signal(signal.SIGINT, before)
+        restore()
 
-    before = signal.signal(signal.SIGINT, ask)
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield event
     finally:
-        signal.signal(signal.SIGINT, before)
+        restore()
