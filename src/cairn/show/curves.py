@@ -101,7 +101,7 @@ def draw_panel(axes: Axes, shown: Panel) -> None:
             )
     if shown.share:
         axes.set_ylim(-0.02, 1.02)
-    elif np.nanmin([np.nanmin(curve.values) for curve in shown.curves.values()]) >= 0:
+    elif all(not (curve.values < 0).any() for curve in shown.curves.values()):
         axes.set_ylim(bottom=0)
     if len(shown.curves) > 1:
         axes.legend(frameon=False, fontsize=9, labelcolor=style.INK, loc="best")

@@ -1,0 +1,80 @@
+"""Fills the results of docs/methods/*.md from benchmarks/verify/results/ued.
+
+uv run benchmarks/method_pages.py
+"""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+
+from cairn.core.stats import bootstrap, mean
+
+HERE = Path(__file__).parent
+PAGES = HERE.parent / "docs" / "methods"
+RESULTS = HERE / "verify" / "results" / "ued"
+COMMAND = "uv run python benchmarks/verify/ued_directions.py"
+MARK = re.compile(r"<!-- results:([\w-]+) -->\n(?:.*?<!-- end -->\n)?", re.DOTALL)
+FIGURES = {
+    "solve_rate": "solve rate on fresh mazes",
+    "learnable_mass": "replay probability on learnable levels",
+    "learnable_share": "their share of the set",
+    "solvable_mass": "replay probability on solvable levels",
+    "walls": "walls of what is replayed",
+    "path": "shortest path of what is replayed (cells)",
+    "generation": "edits since the empty room",
+    "selected": "learnability of the selected, fresh rollouts",
+    "new": "learnability of new levels, fresh rollouts",
+    "standard_errors": "difference in standard errors",
+}
+ARMS = {"dr": ("dr", "random", "dr-empty"), "accel": ("accel", "dr-empty")}
+
+
+def main() -> None:
+    """Rewrite every page that has a place for results."""
+    for page in sorted(PAGES.glob("*.md")):
+        text = page.read_text()
+        page.write_text(MARK.sub(lambda found: block(found[1]), text))
+
+
+def block(method: str) -> str:
+    """The table of a method's arms, between its marks."""
+    arms = {arm: figures(arm) for arm in ARMS.get(method, (method,))}
+    lines = [f"<!-- results:{method} -->", "**Results.** " + ABOUT, ""]
+    lines += ["| arm | figure | mean | 95 % interval | by seed |", "|---|---|---|---|---|"]
+    for arm, rows in arms.items():
+        for name, title in FIGURES.items():
+            values = [row[name] for row in rows if name in row]
+            if values and (values != [0.0] * len(values)):
+                lines.append(line(arm, title, values))
+    return "\n".join([*lines, "", f"Made by `{COMMAND}`.", "<!-- end -->", ""])
+
+
+ABOUT = (
+    "9×9 mazes, 15 walls, 64-step limit, LSTM 64, 600,000 environment steps (scoring and mutation "
+    "included), 5 seeds; replay methods on a finite set of 200 levels of which 30 % cannot be "
+    "solved and 30 % take one step; ACCEL and `dr-empty` from empty rooms. Small on purpose: a "
+    "direction, not a ranking of methods."
+)
+
+
+def figures(arm: str) -> list[dict[str, float]]:
+    """One dict of figures per seed."""
+    return [
+        json.loads(path.read_text())["figures"]
+        for path in sorted(RESULTS.glob(f"{arm}-seed*.json"))
+    ]
+
+
+def line(arm: str, title: str, values: list[float]) -> str:
+    """One row."""
+    estimate = bootstrap(np.asarray(values)[:, None], mean)
+    digits = 1 if max(map(abs, values)) >= 10 else 2 if max(map(abs, values)) >= 2 else 3
+    shown = [f"{value:.{digits}f}" for value in (estimate.value, estimate.low, estimate.high)]
+    by_seed = " ".join(f"{value:.{digits}f}" for value in values)
+    return f"| {arm} | {title} | {shown[0]} | {shown[1]} to {shown[2]} | {by_seed} |"
+
+
+if __name__ == "__main__":
+    main()
