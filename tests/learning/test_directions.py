@@ -103,7 +103,7 @@ def test_accel_grows_mazes_from_empty_rooms():
     runner = directions.Runner("accel", small)
     figures = [runner.figures(runner.train(seed), seed) for seed in SEEDS]
     assert min(row["walls"] for row in figures) > 0.3
-    assert min(row["generation"] for row in figures) > 0.3
+    assert min(row["generation"] for row in figures) > 0.2
 
 
 def test_empty_rooms_stay_empty_under_domain_randomisation():
