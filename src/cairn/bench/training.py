@@ -83,7 +83,7 @@ def _tiny(config: Config) -> Config:
         seeds=(),
         repeats=1,
         updates=1,
-        length=8,
+        length=256,  # an episode ends within it, so that levels have scores
         size=64,
         json=config.json,
     )
