@@ -32,7 +32,7 @@ def test_training_is_measured_beside_the_peak(tmp_path, tables):
     config = training.Config(tiny=True, works=("dr",), json=tmp_path / "figures.json")
     record = keep(training.run(config), tmp_path)
     (row,) = record["rows"]
-    assert row["sides"]["cairn"]["steps"] == {"training": 16}
+    assert row["sides"]["cairn"]["steps"] == {"training": 512}
     assert row["sides"]["cairn"]["parameters"] == 432_929
     assert row["share_of_peak"]["median"] > 0
     assert "| dr, 2 envs | cairn |" in tables.describe(record)
@@ -66,7 +66,7 @@ def test_the_goal_stops_the_clock(tmp_path, tables):
     record = keep(goal.run(config), tmp_path)
     (row,) = record["rows"]
     assert row["side"] == "cairn" and len(row["curve"]) == 1
-    assert row["curve"][0]["steps"] == 16 and 0 <= row["curve"][0]["solve_rate"] <= 1
+    assert row["curve"][0]["steps"] == 512 and 0 <= row["curve"][0]["solve_rate"] <= 1
     assert "| cairn | 0 |" in tables.describe(record)
 
 

@@ -179,8 +179,8 @@ def _both(
 
 def _update(config: Config) -> Callable[[], None]:
     """One update of the reference preset, environments and student included."""
-    size = {"envs": 2, "length": 8} if config.tiny else {"envs": 32, "length": 256}
-    return driver.training({"name": "dr", "amount": 1, **size})["run"]
+    envs = 2 if config.tiny else 32
+    return driver.training({"name": "dr", "envs": envs, "length": 256, "amount": 1})["run"]
 
 
 def _seconds(work: Callable[[], None]) -> float:

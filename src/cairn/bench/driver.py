@@ -18,7 +18,7 @@ from cairn.ued.presets import experiment
 
 PACKAGES = ("jax", "jaxlib", "equinox", "optax", "cairn")
 
-WARM = 16 / 4000
+WARM = 1 / 4000
 """Fill at which replay may start: the first batch of levels warms the archive."""
 
 KINDS = ("training", "scoring", "mutation")
@@ -92,7 +92,7 @@ def quality(request: dict[str, Any]) -> dict[str, Any]:
     run = {"seed": request["seed"], "log_every": request["amount"]}
     attempts = 20
     if request.get("tiny"):
-        chosen = reference(request | {"name": "dr", "envs": 2, "length": 8})
+        chosen = reference(request | {"name": "dr", "envs": 2, "length": 256})
         attempts = 1
     chosen = dataclasses.replace(chosen, run=dataclasses.replace(chosen.run, **run))
     work, state = cycles(chosen)

@@ -40,7 +40,7 @@ class Config:
 def run(config: Config) -> dict[str, Any]:
     """Measure, print, write."""
     if config.tiny:
-        small = ("batch=2", "steps-per-cycle=8")
+        small = ("batch=2",)
         config = replace(config, methods=("dr",), flags=small, repeats=1)
     versions = {name: version(name) for name in ("cairn", "jax", "jaxlib")}
     rows = [_measure(config, method) for method in config.methods]

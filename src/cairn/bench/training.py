@@ -1,6 +1,6 @@
 """`cairn bench ued`: whole training, cairn beside its peers, and against the processor's peak."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -55,16 +55,24 @@ def run(config: Config) -> dict[str, Any]:
     if config.tiny:
         config = _tiny(config)
     peers = [Peer.parse(text) for text in config.peers]
-    rows = [
-        _measure(config, work, envs, [p for p in peers if work in KNOWS.get(p.name, (work,))])
-        for envs in config.envs
-        for work in config.works
-    ]
-    rows += [_scaling(config, envs, n) for envs in config.envs for n in config.seeds]
-    result = figures.record("ued", config.repeats, {"updates": config.updates, "rows": rows})
-    figures.write(config.json, result)
+    rows: list[dict[str, Any]] = []
+    result: dict[str, Any] = {}
+    for row in _rows(config, peers):
+        rows.append(row)
+        result = figures.record("ued", config.repeats, {"updates": config.updates, "rows": rows})
+        figures.write(config.json, result)  # after each: a long measurement may be cut short
     _show(rows)
     return result
+
+
+def _rows(config: Config, peers: Sequence[Peer]) -> Iterator[dict[str, Any]]:
+    for envs in config.envs:
+        for work in config.works:
+            able = [peer for peer in peers if work in KNOWS.get(peer.name, (work,))]
+            yield _measure(config, work, envs, able)
+    for envs in config.envs:
+        for seeds in config.seeds:
+            yield _scaling(config, envs, seeds)
 
 
 def _tiny(config: Config) -> Config:
@@ -75,7 +83,7 @@ def _tiny(config: Config) -> Config:
         seeds=(),
         repeats=1,
         updates=1,
-        length=8,
+        length=256,  # an episode ends within it, so that levels have scores
         size=64,
         json=config.json,
     )
