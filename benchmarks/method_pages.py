@@ -24,8 +24,8 @@ FIGURES = {
     "walls": "walls of what is replayed",
     "path": "shortest path of what is replayed (cells)",
     "generation": "edits since the empty room",
-    "selected": "learnability of the selected, fresh rollouts",
-    "new": "learnability of new levels, fresh rollouts",
+    "learnability_selected": "learnability of the selected, fresh rollouts",
+    "learnability_new": "learnability of new levels, fresh rollouts",
     "standard_errors": "difference in standard errors",
 }
 ARMS = {"dr": ("dr", "random", "dr-empty"), "accel": ("accel", "dr-empty")}

@@ -1,6 +1,7 @@
 """Every method at a tiny size, cycle by cycle, in an environment that counts its own steps."""
 
 import functools
+import threading
 from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
@@ -48,9 +49,11 @@ class Counter:
 
     def __init__(self) -> None:
         self.steps = 0
+        self.lock = threading.Lock()  # callbacks come from several threads
 
     def tick(self, action: Any) -> None:
-        self.steps += np.size(action)
+        with self.lock:
+            self.steps += np.size(action)
 
 
 class Counted(Environment):
