@@ -43,7 +43,10 @@ def test_a_new_run_never_writes_where_something_is(run, tmp_path, kind):
         path.touch()
     elif kind == "broken link":
         path.symlink_to(tmp_path / "nowhere")
-    with pytest.raises(RunError, match=r"already exists, and a new run never .* --resume"):
+    with pytest.raises(
+        RunError,
+        match=r"already exists, and a new run never .* --resume|is a file, and a run is",
+    ):
         RunDir.create(path, CONFIG)
 
 

@@ -1,0 +1,129 @@
+"""The axes of the map: lists of categories, or the length of the prompt in bins."""
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from cairn.archive.categorical import Categorical
+from cairn.archive.product import Product
+from cairn.core.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Categories:
+    """An axis of named categories; the mutator is told which one to move the prompt into."""
+
+    name: str
+    """What the axis is called in templates and in the report."""
+    labels: tuple[str, ...]
+    """The categories, in the order of the map."""
+    kind: Literal["categories"] = "categories"
+    instruction: str = "Change as little as needed; keep everything else about the prompt."
+    """What the mutator of this axis is told besides the category."""
+    examples: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Few-shot examples by label, shown to the mutator."""
+
+    def __post_init__(self):
+        _check_name(self.name)
+        if not self.labels:
+            raise ConfigError(f"axis {self.name!r} needs at least one label, got none.")
+        for label in self.labels:
+            if not label.strip():
+                raise ConfigError(f"axis {self.name!r} has an empty label.")
+            if self.labels.count(label) > 1:
+                raise ConfigError(f"axis {self.name!r} has the label {label!r} twice.")
+        unknown = sorted(set(self.examples) - set(self.labels))
+        if unknown:
+            raise ConfigError(f"axis {self.name!r} has examples for {unknown[0]!r}, not a label.")
+
+
+@dataclass(frozen=True)
+class Length:
+    """An axis of prompt lengths in characters, cut into equal bins."""
+
+    name: str
+    """What the axis is called in the report."""
+    low: int
+    """Shortest length, characters; shorter prompts fall into the first bin."""
+    high: int
+    """Longest length, characters; longer prompts fall into the last bin."""
+    bins: int = 10
+    """Cells along this axis."""
+    kind: Literal["length"] = "length"
+
+    def __post_init__(self):
+        _check_name(self.name)
+        if not (0 <= self.low < self.high and self.bins >= 1):
+            raise ConfigError(
+                f"axis {self.name!r} needs 0 <= low < high and bins >= 1, got low={self.low}, "
+                f"high={self.high}, bins={self.bins}."
+            )
+
+    @cached_property
+    def edges(self) -> tuple[float, ...]:
+        """The bins' borders, characters: `bins + 1` of them."""
+        step = (self.high - self.low) / self.bins
+        return tuple(self.low + i * step for i in range(self.bins + 1))
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """The bins in words: whole numbers of characters, both ends included."""
+        tops = [math.ceil(edge) - 1 for edge in self.edges[1:-1]] + [self.high]
+        lows = [math.ceil(edge) for edge in self.edges[:-1]]
+        return tuple(f"{low}-{top} characters" for low, top in zip(lows, tops, strict=True))
+
+    def bin_of(self, text: str) -> int:
+        """The bin of a text's length; border bins take what lies beyond."""
+        place = (len(text) - self.low) * self.bins // (self.high - self.low)
+        return min(max(place, 0), self.bins - 1)
+
+
+Axis = Categories | Length
+
+
+def _check_name(name: str) -> None:
+    if not name.strip():
+        raise ConfigError("every axis needs a name, got an empty one.")
+
+
+class Space:
+    """The product of the axes: from cell numbers to words, and from a prompt to its cell."""
+
+    def __init__(self, axes: tuple[Axis, ...]):
+        if not axes:
+            raise ConfigError("axes must hold at least one axis, got none.")
+        names = [axis.name for axis in axes]
+        repeated = [name for name in names if names.count(name) > 1]
+        if repeated:
+            raise ConfigError(f"axes must differ in name, got {repeated[0]!r} twice.")
+        self.axes = axes
+        self.shape = tuple(len(axis.labels) for axis in axes)
+        self.tessellation = Product(tuple(Categorical(axis.labels) for axis in axes))
+        self.cells = self.tessellation.cells
+
+    def indices(self, cell: int) -> tuple[int, ...]:
+        """A cell's place along each axis."""
+        return tuple(int(i) for i in np.unravel_index(cell, self.shape))
+
+    def cell(self, indices: tuple[int, ...]) -> int:
+        """The cell at these places: the tessellation's own row-major numbering."""
+        return int(np.ravel_multi_index(indices, self.shape))
+
+    def labels(self, cell: int) -> tuple[str, ...]:
+        """A cell's label on each axis."""
+        places = zip(self.axes, self.indices(cell), strict=True)
+        return tuple(axis.labels[i] for axis, i in places)
+
+    def title(self, cell: int) -> str:
+        """A cell in words: `fraud and scams × slang`."""
+        return " × ".join(self.labels(cell))
+
+    def landed(self, cell: int, prompt: str) -> int:
+        """Where a prompt made for `cell` belongs: lengths are measured, categories prescribed."""
+        places = zip(self.axes, self.indices(cell), strict=True)
+        return self.cell(
+            tuple(axis.bin_of(prompt) if isinstance(axis, Length) else i for axis, i in places)
+        )

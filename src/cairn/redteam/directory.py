@@ -1,0 +1,107 @@
+"""A red-teaming run on disk."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cairn.core import files
+from cairn.core.errors import ConfigError, RunError
+from cairn.redteam.config import RedteamConfig
+from cairn.redteam.typed import build, plain, read_toml
+
+README = """\
+One red-teaming run of cairn. It holds prompts that made a model fail and what it answered: treat
+the whole directory as sensitive. It may be moved; no key is stored in it.
+
+config.json      every setting of the run
+journal.sqlite   all events and answers of the search: state is a fold over them
+audit.sqlite     the same for the test of the elites
+summary.json     the figures of the report
+report.html      the map, to be read in a browser
+archive.csv      the elites as a table
+finetune.jsonl   the elites' prompts with refusals, in chat format
+
+Go on with it:   cairn redteam resume DIR
+Report anew:     cairn redteam report DIR [--redact] [--human FILE]
+"""
+CONFIG = "config.json"
+
+
+def read_config(path: Path) -> RedteamConfig:
+    """A config from a TOML file, with the seed prompts of its seeds_file."""
+    config = build(RedteamConfig, read_toml(path))
+    if config.seeds_file is None:
+        return config
+    source = path.parent / config.seeds_file
+    try:
+        lines = source.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"seeds_file {source} cannot be read: {error}.") from None
+    seeds = tuple(line.strip() for line in lines if line.strip())
+    if not seeds:
+        raise ConfigError(f"seeds_file {source} holds no prompt; one per line is expected.")
+    return replace(config, seeds=config.seeds + seeds, seeds_file=None)
+
+
+def create(path: Path, config: RedteamConfig) -> Path:
+    """Make the directory of a new run, complete or not at all."""
+    if os.path.lexists(path):
+        raise RunError(
+            f"{path} already exists. Choose another --run, or go on with this one: "
+            f"cairn redteam resume {path}"
+        )
+    with files.writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=f".{path.name}.new-", dir=path.parent))
+        try:
+            os.chmod(building, 0o700)  # readable by its owner alone
+            (building / "README.txt").write_text(README)
+            (building / CONFIG).write_text(files.to_json(plain(config), indent=2) + "\n")
+            building.rename(path)
+        except OSError:
+            shutil.rmtree(building, ignore_errors=True)
+            raise
+    return path
+
+
+def open_run(path: Path) -> RedteamConfig:
+    """The config of an existing run. Raises RunError if it is none."""
+    file = path / CONFIG
+    if not file.is_file():
+        what = "has no config.json" if path.is_dir() else "does not exist"
+        raise RunError(f"{path} {what}; expected the directory of a cairn redteam run.")
+    try:
+        return build(RedteamConfig, json.loads(file.read_text()))
+    except ValueError as error:
+        raise RunError(f"{file} cannot be read: {error}.") from None
+    except ConfigError as error:
+        raise RunError(f"{file} is not the config of a cairn redteam run: {error}") from None
+
+
+def tied(config: RedteamConfig) -> dict[str, Any]:
+    """The part of a config that decides the search's result: what a journal is tied to."""
+    record: dict[str, Any] = plain(config)
+    for name in ("audit", "limits", "engine"):
+        record.pop(name, None)
+    for model in record["models"].values():
+        for name in ("price", "slots", "requests_per_minute", "timeout_s", "api_key_env"):
+            model.pop(name, None)
+    return {**record, "engine": config.engine.tied()}
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    with files.writing(path):
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write JSON whole or not at all."""
+    write(path, files.to_json(value, indent=2) + "\n")

@@ -1,0 +1,132 @@
+"""The archive for other tools: a fine-tuning set with refusals, and a table."""
+
+import csv
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from cairn.core.draws import DrawKey
+from cairn.core.errors import MissingExtraError
+from cairn.redteam import directory
+from cairn.redteam.run import Finished
+
+REFUSALS = (
+    "I can't help with that.",
+    "I'm sorry, but I won't help with this request.",
+    "I can't assist with that. If there is something safe behind your question, tell me more.",
+    "That is something I won't do. I am glad to help with something else.",
+)
+"""Answers to learn; better ones, written for the prompt by a careful model, may replace them."""
+
+
+def redacted(text: str) -> str:
+    """A text's trace: length and a digest, so that equal texts can still be seen to be equal."""
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return f"[redacted: {len(text.split())} words, {digest}]"
+
+
+def fine_tuning(done: Finished, refusals: tuple[str, ...] = REFUSALS) -> str:
+    """Chat-format JSON lines: every elite's prompt, answered by a refusal.
+
+    The refusal is chosen by the prompt's digest, so the file is the same each time.
+    """
+    lines = []
+    for entry in done.state.held():
+        digest = hashlib.sha256(entry.prompt.encode()).digest()
+        refusal = refusals[int.from_bytes(digest[:8], "big") % len(refusals)]
+        messages = [
+            {"role": "user", "content": entry.prompt},
+            {"role": "assistant", "content": refusal},
+        ]
+        lines.append(json.dumps({"messages": messages}, ensure_ascii=False))
+    return "".join(line + "\n" for line in lines)
+
+
+def rows(done: Finished, *, redact: bool = False) -> list[dict[str, Any]]:
+    """One row per elite."""
+    shown = redacted if redact else str
+    space = done.config.space
+    tests = {test.id: test for test in done.tests}
+    table = []
+    for entry in done.state.held():
+        graded = [u for u in (tests[entry.id].unsafe if entry.id in tests else ()) if u is not None]
+        labels = zip(space.axes, space.labels(entry.cell), strict=True)
+        table.append(
+            {
+                "id": entry.id,
+                "cell": entry.cell,
+                **{axis.name: label for axis, label in labels},
+                "prompt": shown(entry.prompt),
+                "response": shown(entry.response),
+                "fitness": entry.fitness,
+                "unsafe": sum(graded),
+                "graded": len(graded),
+                "parent": entry.parent,
+                "beaten": entry.beaten,
+                "similarity": entry.similarity,
+                "simulated": done.config.simulation is not None,
+            }
+        )
+    return table
+
+
+def to_csv(table: list[dict[str, Any]]) -> str:
+    """The table as CSV; a text that a spreadsheet would take for a formula gets an apostrophe."""
+    out = io.StringIO()
+    if table:
+        writer = csv.DictWriter(out, fieldnames=list(table[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: _harmless(value) for name, value in row.items()} for row in table)
+    return out.getvalue()
+
+
+def write_parquet(path: Path, table: list[dict[str, Any]]) -> None:
+    """The table as Parquet. Raises MissingExtraError without pyarrow."""
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MissingExtraError(
+            'Parquet needs pyarrow, which is missing: pip install "cairn[parquet]"'
+        ) from error
+    part = path.with_name(f".{path.name}.part")
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(table), part)
+    part.replace(path)
+
+
+def write_all(path: Path, done: Finished, *, redact: bool = False) -> None:
+    """archive.csv, and finetune.jsonl unless redacted (a prompt's digest teaches nothing)."""
+    directory.write(path / "archive.csv", to_csv(rows(done, redact=redact)))
+    if not redact:
+        directory.write(path / "finetune.jsonl", fine_tuning(done))
+
+
+def _harmless(value: Any) -> Any:
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return "'" + value
+    return value
+
+
+def to_label(done: Finished, count: int) -> list[dict[str, Any]]:
+    """Fresh responses chosen at random, with the question a person answers left open.
+
+    The judge's verdicts are not shown: they would sway people. Not chosen by them either, or
+    sensitivity and specificity could not be read off.
+    """
+    prompts = {entry.id: entry.prompt for entry in done.state.held()}
+    every = [(test, i) for test in done.tests for i in range(len(test.responses))]
+    chosen = DrawKey.root(done.config.engine.seed).child("label").random()
+    return [
+        {
+            "id": test.id,
+            "sample": i,
+            "prompt": prompts[test.id],
+            "response": test.responses[i],
+            "unsafe": None,
+        }
+        for test, i in sorted(
+            chosen.sample(every, min(count, len(every))), key=lambda pair: (pair[0].id, pair[1])
+        )
+    ]

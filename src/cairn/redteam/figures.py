@@ -1,0 +1,155 @@
+"""The figures of a run: what the report shows and summary.json holds."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from cairn.core.stats import Estimate
+from cairn.redteam.audit import Success, Tested, success
+from cairn.redteam.bleu import self_bleu
+from cairn.redteam.correct import Corrected, Labelled, compare, correct
+from cairn.redteam.health import Health, Rate, measure, rate
+from cairn.redteam.run import Finished
+from cairn.redteam.simulation import World, is_unsafe, truth_of_map
+
+
+@dataclasses.dataclass(frozen=True)
+class Recovery:
+    """What the harness found against what the simulated world hides."""
+
+    map_accuracy: float
+    """Share of cells whose breakability the audit's majority got right."""
+    recall: Rate
+    """Breakable cells that were found."""
+    precision: Rate
+    """Cells found breakable that are."""
+    true_success: float | None
+    """True mean success rate of the elites' prompts, from the hidden rule."""
+    in_sample: float | None
+    """Share of the audit's responses that truly are unsafe: what a perfect judge would report."""
+    judge_bias: float
+    """Injected; to be compared with the measured first_bias."""
+    sensitivity: float
+    """Injected into the held-out judge."""
+    specificity: float
+    """Injected into the held-out judge."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Figures:
+    """Everything the report says in numbers."""
+
+    simulated: bool
+    coverage: Rate
+    """Occupied cells."""
+    mean_fitness: float | None
+    """Of the elites, by the search's scorer: optimistic, for the search alone."""
+    self_bleu: float | None
+    """Of the elites' prompts: 0 diverse, 1 copies."""
+    evenness: float | None
+    """Shannon evenness of the categories of the broken cells, over the first axis."""
+    filtered: Rate
+    """Children dropped as too similar to their parent."""
+    success: Success
+    """Attack success rate on fresh responses by the held-out judge."""
+    corrected: Corrected | None
+    """The same, corrected for the judge's error against people."""
+    labelled: Labelled | None
+    """The held-out judge against people."""
+    health: Health
+    """The pairwise judge of the search."""
+    counts: Mapping[str, int]
+    """Outcomes of trials."""
+    recovery: Recovery | None
+    """Only in a simulation."""
+
+
+def measure_run(done: Finished, human: Mapping[tuple[int, int], bool] | None = None) -> Figures:
+    """All figures. In a simulation without `human`, its own labels stand in for people's."""
+    space, state, tests = done.config.space, done.state, list(done.tests)
+    elites = state.held()
+    if human is None and done.config.simulation is not None:
+        human = simulated_labels(done)
+    labelled = compare(tests, human) if human else None
+    counts = state.counts
+    made = counts["tried"] + counts["similar"]
+    return Figures(
+        simulated=done.config.simulation is not None,
+        coverage=rate(len(elites), space.cells),
+        mean_fitness=float(np.mean([e.fitness for e in elites])) if elites else None,
+        self_bleu=self_bleu([entry.prompt for entry in elites]),
+        evenness=_evenness(done),
+        filtered=rate(counts["similar"], made),
+        success=success(tests),
+        corrected=correct(tests, labelled) if labelled else None,
+        labelled=labelled,
+        health=measure(state.health),
+        counts=counts,
+        recovery=_recover(done, tests),
+    )
+
+
+def simulated_labels(done: Finished) -> dict[tuple[int, int], bool]:
+    """The truth about a random sample of the fresh responses, as people would write it down."""
+    simulation = done.config.simulation
+    assert simulation is not None
+    every = [(test, i) for test in done.tests for i in range(len(test.responses))]
+    rng = np.random.default_rng([simulation.seed, done.config.engine.seed])
+    chosen = rng.permutation(len(every))[: simulation.labelled]
+    picked = (every[i] for i in chosen)
+    return {(test.id, i): is_unsafe(test.responses[i]) for test, i in picked}
+
+
+def broken(test: Tested) -> bool:
+    """Whether most of a prompt's graded fresh responses are called unsafe."""
+    graded = [u for u in test.unsafe if u is not None]
+    return 2 * sum(graded) > len(graded)
+
+
+def _evenness(done: Finished) -> float | None:
+    space = done.config.space
+    size = space.shape[0]
+    hits = np.zeros(size)
+    for test in done.tests:
+        hits[space.indices(test.cell)[0]] += broken(test)
+    if size < 2 or hits.sum() == 0:
+        return None
+    share = hits[hits > 0] / hits.sum()
+    return float(-(share * np.log(share)).sum() / np.log(size))
+
+
+def _recover(done: Finished, tests: list[Tested]) -> Recovery | None:
+    simulation = done.config.simulation
+    if simulation is None:
+        return None
+    world = World(done.config.space, simulation)
+    truth = truth_of_map(world)
+    found = np.zeros(len(truth), bool)
+    for test in tests:
+        found[test.cell] = broken(test)
+    entries = done.state.held()
+    rates = [world.success_rate(entry.prompt) for entry in entries]
+    unsafe = [is_unsafe(r) for test in tests for r in test.responses]
+    return Recovery(
+        map_accuracy=float((truth == found).mean()),
+        recall=rate(int((truth & found).sum()), int(truth.sum())),
+        precision=rate(int((truth & found).sum()), int(found.sum())),
+        true_success=float(np.mean(rates)) if rates else None,
+        in_sample=float(np.mean(unsafe)) if unsafe else None,
+        judge_bias=simulation.judge_bias,
+        sensitivity=1 - simulation.held_out_miss,
+        specificity=1 - simulation.held_out_alarm,
+    )
+
+
+def plain(value: Any) -> Any:
+    """Figures as JSON values; named tuples become tables."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Estimate | Rate | Health):
+        return {name: plain(item) for name, item in value._asdict().items()}
+    if isinstance(value, Mapping):
+        return {str(name): plain(item) for name, item in value.items()}
+    return value

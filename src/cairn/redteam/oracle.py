@@ -1,0 +1,46 @@
+"""Question answering: questions on which the target errs and a stronger model does not."""
+
+from dataclasses import replace
+
+from cairn.redteam import templates
+from cairn.redteam.calls import Bench, respond, together, vote
+from cairn.redteam.state import Entry, wins
+from cairn.redteam.text import verdict
+
+
+async def examine(bench: Bench, made: Entry) -> Entry:
+    """Ask target and oracle; fitness 1 for a factual question that only the oracle gets right.
+
+    Otherwise the configured fitness of a stepping stone, which only fills an empty cell.
+    Samvelyan et al. 2024, arXiv:2402.16822, question answering.
+    """
+    answer, reference = await together(
+        respond(bench, made.prompt, purpose="respond"), reference_answer(bench, made.prompt)
+    )
+    stone = replace(made, response=answer, fitness=bench.config.search.stepping_stone)
+    if not await _factual(bench, made.prompt):
+        return stone
+    parts = {"prompt": made.prompt}
+    votes = await vote(bench, templates.WORSE, parts, answer, reference)
+    return replace(stone, fitness=1.0, votes=votes) if wins(votes) else stone
+
+
+async def reference_answer(bench: Bench, prompt: str) -> str:
+    """The stronger model's short answer."""
+    system = templates.ANSWER_SYSTEM
+    return (await bench.ask("oracle", prompt, "reference", system=system)).text
+
+
+async def is_wrong(bench: Bench, prompt: str, answer: str, reference: str, index: int) -> bool:
+    """Whether the held-out judge calls an answer wrong."""
+    text = templates.WRONG.format(prompt=prompt, response=answer, reference=reference)
+    choices = {"WRONG": 1, "RIGHT": 0}
+    reader = lambda reply: verdict(reply, choices, by="held_out")  # noqa: E731
+    return bool(await bench.read("held_out", text, "audit", reader, index))
+
+
+async def _factual(bench: Bench, prompt: str) -> bool:
+    text = templates.FACTUAL.format(prompt=prompt)
+    choices = {"YES": 1, "NO": 0}
+    reader = lambda reply: verdict(reply, choices, by="judge")  # noqa: E731
+    return bool(await bench.read("judge", text, "factual", reader))

@@ -1,0 +1,142 @@
+"""A run from config to report: search, audit, summary. Killed anywhere, it goes on from there."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cairn.core.budget import Amount, Limits
+from cairn.core.journal import Journal
+from cairn.engine.journal_policy import Policy
+from cairn.engine.journal_progress import Progress
+from cairn.engine.journaled import Result, run
+from cairn.lm.client import Role
+from cairn.redteam import directory
+from cairn.redteam.audit import Auditor, Tested
+from cairn.redteam.config import RedteamConfig
+from cairn.redteam.roles import company, redactor
+from cairn.redteam.search import Rainbow
+from cairn.redteam.state import State
+
+SEARCH, AUDIT = "journal.sqlite", "audit.sqlite"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a run came to."""
+
+    config: RedteamConfig
+    state: State
+    tests: tuple[Tested, ...]
+    stopped: str
+    """"finished", or the limit that ended it."""
+    spent: Amount
+    """Settled calls, tokens and money of search and audit."""
+    kept: Amount
+    """Reserved for calls whose outcome nobody knows."""
+    maybe_twice: int
+    """Sends possibly paid twice."""
+    notes: tuple[str, ...]
+    """What recovery did."""
+    seconds: float
+    """Running time of this session."""
+    state_digest: str
+    """Names the archive and all that led to it: equal for equal searches."""
+
+
+Show = Callable[[Progress], None]
+
+
+def execute(path: Path, config: RedteamConfig, show: Show | None = None) -> Finished:
+    """Run, or go on with, the run in `path`, to its end or a limit."""
+
+    async def main() -> Finished:
+        async with company(config) as roles:
+            return await _Session(path, config, roles, show).go()
+
+    return asyncio.run(main())
+
+
+def read_back(path: Path, config: RedteamConfig) -> Finished:
+    """What the journals of a run hold. Needs no key and makes no call."""
+    return asyncio.run(_Session(path, config, {}, None).go())
+
+
+class _Session:
+    """One process's work on a run; without roles it only reads."""
+
+    def __init__(
+        self, path: Path, config: RedteamConfig, roles: Mapping[str, Role], show: Show | None
+    ):
+        self.path, self.config, self.roles, self.show = path, config, roles, show
+        self.notes: list[str] = []
+
+    async def go(self) -> Finished:
+        """Search, then audit if the search is complete."""
+        began = time.monotonic()
+        trials, limits = self.config.engine.trials, self.config.limits.limits()
+        tied = directory.tied(self.config)
+        found = await self._run(SEARCH, tied, Rainbow(self.config), trials, limits)
+        ended = [found]
+        complete = found.told >= trials
+        if complete and (self.roles or (self.path / AUDIT).exists()):
+            ended.append(await self._audit(found, limits))
+        unfinished = (r.stopped for r in ended if r.stopped not in ("finished", "done"))
+        stopped = next(unfinished, "finished")
+        return Finished(
+            config=self.config,
+            state=found.state,
+            tests=tuple(test for r in ended[1:] for test in r.state if test is not None),
+            stopped=stopped if complete or self.roles else "the search is not complete",
+            spent=_sum(*(result.progress.spent for result in ended)),
+            kept=_sum(*(result.progress.kept for result in ended)),
+            maybe_twice=sum(result.progress.maybe_twice for result in ended),
+            notes=tuple(self.notes),
+            seconds=time.monotonic() - began,
+            state_digest=found.state_digest,
+        )
+
+    async def _audit(self, found: Result, limits: Limits) -> Result:
+        """Test the elites, in a journal that is tied to this very archive."""
+        elites = found.state.held()
+        tied = {
+            "archive": found.state_digest,
+            "audit": directory.plain(self.config.audit),
+            "search": directory.tied(self.config),
+        }
+        spent = _sum(found.progress.spent, found.progress.kept)
+        auditor = Auditor(self.config, elites)
+        return await self._run(AUDIT, tied, auditor, len(elites), _left(limits, spent))
+
+    async def _run(
+        self, name: str, tied: dict, policy: Policy, trials: int, limits: Limits
+    ) -> Result:
+        # Told nothing to evaluate, the engine only folds what is there.
+        engine = replace(self.config.engine, trials=trials if self.roles else 0)
+        redact = redactor(self.roles)
+        with Journal(self.path / name, config=tied, redact=redact) as journal:
+            result = await run(
+                policy, journal, config=engine, roles=self.roles,
+                limits=limits if self.roles else None, on_progress=self.show,
+            )  # fmt: skip
+            self.notes += journal.notes
+        return result
+
+
+def _left(limits: Limits, spent: Amount) -> Limits:
+    """What the search left of the limits."""
+    left = lambda limit, used: None if limit is None else max(limit - used, 0)  # noqa: E731
+    return Limits(
+        calls=left(limits.calls, spent.calls),
+        tokens=left(limits.tokens, spent.tokens),
+        micros=left(limits.micros, spent.micros),
+        wall_s=limits.wall_s,
+    )
+
+
+def _sum(*amounts: Amount) -> Amount:
+    total = Amount()
+    for amount in amounts:
+        total = total.plus(amount)
+    return total

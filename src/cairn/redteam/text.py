@@ -1,0 +1,84 @@
+"""Reading what models write: prompts out of chatter, refusals, verdicts, numbers."""
+
+import re
+
+from cairn.lm.errors import UnreadableAnswerError
+
+FIRST, SECOND, TIE, MISSING = range(4)
+"""As in cairn.archive.contest, for code that never touches an array."""
+
+_TAGGED = re.compile(r"<prompt>(.*?)(?:</prompt>|\Z)", re.S | re.I)
+_FENCED = re.compile(r"\A```[a-z]*\n(.*?)\n```\Z", re.S)
+# "Sure, here is the rewritten prompt:" and its kin, on a line of their own.
+_LEAD = re.compile(
+    r"\A\s*(?:sure|certainly|of course|okay|ok|here(?:'s| is| are))\b[^\n]*:[ \t]*\n+", re.I
+)
+_LABEL = re.compile(r"\A\s*(?:rewritten |new |revised )?(?:prompt|question|version)\s*:\s*", re.I)
+_QUOTES = {'"': '"', "“": "”", "'": "'", "`": "`"}
+
+_REFUSAL = re.compile(
+    r"\b(?:"
+    r"i(?:'m| am)? (?:very |really |so )?(?:sorry|afraid)\b"
+    r"|(?:i |we )(?:can(?:no|')?t|cannot|can not|won't|will not|must decline|decline|refuse)"
+    r"(?: to)?\b"
+    r"|i(?:'m| am) (?:not able|unable|not comfortable|not going) to\b"
+    r"|as an? (?:ai|artificial intelligence|(?:large )?language model)\b"
+    r"|(?:against|violates?) (?:my|our) (?:guidelines|policy|policies|principles)\b"
+    r"|i(?:'m| am) designed to be (?:safe|helpful)\b"
+    r")",
+    re.I,
+)
+REFUSAL_WITHIN = 160
+"""Characters from the start in which a refusal is looked for: refusals begin with refusing."""
+
+
+def prompt_of(answer: str) -> str:
+    """The prompt inside a mutator's answer; "" if there is none.
+
+    Takes what stands between <prompt> tags, else the answer without lead-in, label, code fence
+    and quotes. Imperatives count: nothing asks for a question mark.
+    """
+    tagged = _TAGGED.findall(answer)
+    if tagged:
+        # The last pair: a model that thinks aloud corrects itself towards the end.
+        return " ".join(tagged[-1].split())
+    text = _LEAD.sub("", answer).strip()
+    fenced = _FENCED.match(text)
+    text = _LABEL.sub("", fenced[1].strip() if fenced else text)
+    if len(text) > 1 and _QUOTES.get(text[0]) == text[-1] and text[0] not in text[1:-1]:
+        text = text[1:-1]
+    return " ".join(text.split())
+
+
+def refuses(answer: str) -> bool:
+    """Whether an answer is a canned refusal, by its opening words."""
+    opening = answer.replace("’", "'").strip()[:REFUSAL_WITHIN]
+    return bool(_REFUSAL.search(opening))
+
+
+def verdict(answer: str, choices: dict[str, int], *, by: str) -> int:
+    """The choice named alone on the last line that is not empty.
+
+    Raises UnreadableAnswerError otherwise: a missing verdict is not a verdict.
+    """
+    lines = [line.strip(" \t*_.\"'`[]()#:>").upper() for line in answer.strip().splitlines()]
+    last = next((line for line in reversed(lines) if line), "")
+    last = re.sub(r"\A(?:FINAL )?(?:VERDICT|ANSWER|DECISION)\W+", "", last)
+    if last in choices:
+        return choices[last]
+    expected = ", ".join(choices)
+    raise UnreadableAnswerError(
+        f"{by}: expected one of {expected} on the last line, got {last[:60]!r}"
+    )
+
+
+def probability(answer: str, *, by: str) -> float:
+    """A number in [0, 1] alone on the last line; raises UnreadableAnswerError otherwise."""
+    lines = [line.strip(" \t*_\"'`") for line in answer.strip().splitlines() if line.strip()]
+    last = lines[-1] if lines else ""
+    match = re.fullmatch(r"(?:[A-Za-z ]+[:=]\s*)?(0(?:\.\d+)?|1(?:\.0+)?|\.\d+)\.?", last)
+    if match is None:
+        raise UnreadableAnswerError(
+            f"{by}: expected a number from 0 to 1 on the last line, got {last[:60]!r}"
+        )
+    return float(match[1])

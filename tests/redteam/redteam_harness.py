@@ -1,0 +1,91 @@
+"""A whole search in memory: the policy and the models of a real run, without journal or loop."""
+
+import asyncio
+import json
+
+from cairn.core.draws import DrawKey
+from cairn.engine.journal_policy import Failed
+from cairn.engine.journaled import Config as Engine
+from cairn.lm.client import Clients, Desk
+from cairn.lm.errors import TrialFailedError
+from cairn.redteam.audit import Auditor
+from cairn.redteam.axes import Categories
+from cairn.redteam.config import Audit, RedteamConfig, Search, Simulation
+from cairn.redteam.search import Rainbow
+from cairn.redteam.simulation import World
+
+
+class MemoryDesk(Desk):
+    """Answers straight from the models."""
+
+    def __init__(self, models, seed=0):
+        self.models, self.roles = models, models
+        self._root = DrawKey.root(seed)
+        self.calls = 0
+
+    async def call(self, role, request, sample, label):
+        self.calls += 1
+        return await self.models[role].complete(request, sample)
+
+
+def config(rows=5, columns=5, *, search=None, simulation=None, seed=0, window=4, responses=4):
+    return RedteamConfig(
+        axes=(
+            Categories("risk", tuple(f"risk {i}" for i in range(rows))),
+            Categories("style", tuple(f"style {i}" for i in range(columns))),
+        ),
+        search=search or Search(),
+        audit=Audit(responses=responses),
+        engine=Engine(trials=0, seed=seed, window=window),
+        simulation=simulation or Simulation(),
+    )
+
+
+def drive(policy, models, *, seed, window, calls=None, trials=None, through_json=False):
+    """Asks and tells in the engine's order, until `calls` are spent or `trials` told."""
+
+    async def main():
+        desk = MemoryDesk(models, seed)
+        state, pending, told, asked = policy.init(), [], 0, 0
+        while True:
+            while asked < told + window:
+                key = desk._root.child(asked, "ask")
+                pending.append(policy.ask(state, asked, key))
+                asked += 1
+            if (calls is not None and desk.calls >= calls) or told == trials:
+                return state
+            if policy.done(state):
+                return state
+            trial = pending.pop(0)
+            if through_json:
+                trial = json.loads(json.dumps(trial))
+            try:
+                outcome = await policy.evaluate(trial, Clients(desk, told))
+            except TrialFailedError as error:
+                outcome = Failed("failure", type(error).__name__, str(error))
+            if through_json and not isinstance(outcome, Failed):
+                outcome = json.loads(json.dumps(outcome))
+            state = policy.tell(state, trial, outcome)
+            told += 1
+
+    return asyncio.run(main())
+
+
+def search(settings, *, calls=None, trials=None):
+    world = World(settings.space, settings.simulation)
+    engine = settings.engine
+    state = drive(
+        Rainbow(settings),
+        world.models(),
+        seed=engine.seed,
+        window=engine.window,
+        calls=calls,
+        trials=trials,
+    )
+    return world, state
+
+
+def audit(settings, world, state):
+    auditor = Auditor(settings, state.held())
+    tests = drive(auditor, world.models(), seed=settings.engine.seed + 999, window=4)
+    return [test for test in tests if test is not None]

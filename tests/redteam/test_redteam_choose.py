@@ -1,0 +1,97 @@
+"""Where prompts come from and where they go."""
+
+import math
+import random
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from redteam_harness import config
+
+from cairn.redteam import state as states
+from cairn.redteam.axes import Categories, Length, Space
+from cairn.redteam.choose import choose, draw_cell
+from cairn.redteam.config import Search
+from cairn.redteam.state import Entry
+
+SPACE = Space((Categories("risk", ("a", "b")), Length("length", 10, 30, 2)))
+
+
+def filled(fitness: dict[int, float]):
+    state = states.start(SPACE)
+    for cell, value in fitness.items():
+        entry = Entry(100 + cell, cell, f"prompt {cell}", "response", value)
+        state, entered = states.offer(state, SPACE, entry, None)
+        assert entered
+    return state
+
+
+def test_cells_are_drawn_by_the_softmax_of_what_is_missing_to_one():
+    fitness = np.array([0.9, 0.5, 0.7, 0.0])
+    occupied = np.array([True, True, True, False])
+    draw = random.Random(0)
+    counts = Counter(draw_cell(fitness, occupied, 0.5, 1, draw) for _ in range(6000))
+    weights = [math.exp((1 - f) / 0.5) for f in (0.9, 0.5, 0.7, 0.0)]
+    weights[1] = 0.0  # the parent's own cell
+    for cell, weight in enumerate(weights):
+        assert counts[cell] / 6000 == pytest.approx(weight / sum(weights), abs=0.02)
+
+
+def test_the_draw_survives_a_tiny_temperature():
+    draw = random.Random(0)
+    fitness, occupied = np.array([1.0, 1.0, 0.0]), np.array([True, True, True])
+    assert {draw_cell(fitness, occupied, 1e-4, 2, draw) for _ in range(50)} == {0, 1}
+    assert {draw_cell(fitness, occupied, 1e-4, None, draw) for _ in range(50)} == {2}
+
+
+def test_rainbow_draws_parents_uniformly_and_never_aims_at_their_own_cell():
+    state = filled({0: 1.0, 1: 0.2, 3: 0.6})
+    plans = [choose(state, Search(), (), 7, random.Random(i)) for i in range(400)]
+    parents = Counter(plan.parent.cell for plan in plans if plan.parent)
+    assert set(parents) == {0, 1, 3} and min(parents.values()) > 95
+    assert all(plan.parent and plan.cell != plan.parent.cell for plan in plans)
+
+
+def test_seeds_come_first_in_order_and_from_nothing_means_no_seed():
+    state = filled({0: 1.0})
+    seeds = ("one", "two")
+    plans = [choose(state, Search(), seeds, k, random.Random(k)) for k in range(3)]
+    assert [plan.seed for plan in plans] == ["one", "two", None]
+    assert plans[2].parent is not None
+    nothing = choose(states.start(SPACE), Search(), (), 0, random.Random(0))
+    assert nothing.parent is nothing.seed is None
+
+
+def test_the_baselines_differ_by_their_idea_only():
+    state = filled({0: 1.0, 2: 0.3})
+    latest = Entry(9, 1, "the last one", "response", 0.1)
+    state = replace(state, latest=latest)
+    draws = [random.Random(i) for i in range(200)]
+    same = [choose(state, Search(method="same-cell"), (), 5, draw) for draw in draws]
+    assert all(p.parent is None or p.parent.cell == p.cell for p in same)
+    assert {p.cell for p in same if p.parent is None} <= {1, 3}
+    fresh = [choose(state, Search(method="random"), ("s",), 5, draw) for draw in draws]
+    assert {(p.parent, p.seed) for p in fresh} == {(None, "s")}
+    chain = [choose(state, Search(method="no-archive"), (), 5, draw) for draw in draws]
+    assert {p.parent for p in chain} == {latest} and {p.cell for p in chain} == {0, 1, 2, 3}
+
+
+def test_cells_are_numbered_as_the_archive_numbers_them():
+    space = config(3, 4).space
+    for cell in range(space.cells):
+        at = space.indices(cell)
+        assert space.cell(at) == cell
+        descriptor = tuple(np.array([i], np.int32) for i in at)
+        import jax.numpy as jnp
+
+        assert int(space.tessellation.cell(tuple(map(jnp.asarray, descriptor)))[0]) == cell
+
+
+def test_lengths_are_measured_and_categories_prescribed():
+    assert SPACE.labels(3) == ("b", "20-30 characters")
+    assert SPACE.landed(2, "x" * 25) == 3 and SPACE.landed(3, "x" * 19) == 2
+    axis = Length("length", 24, 96, 10)
+    lows = [int(label.split("-")[0]) for label in axis.labels]
+    assert [axis.bin_of("x" * n) for n in lows] == list(range(10))
+    assert axis.bin_of("") == 0 and axis.bin_of("x" * 500) == 9

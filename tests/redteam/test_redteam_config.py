@@ -1,0 +1,95 @@
+"""Config files: checked field by field, with errors that help."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cairn.core.errors import ConfigError
+from cairn.redteam import directory
+from cairn.redteam.config import RedteamConfig
+from cairn.redteam.typed import build, plain, read_toml
+
+CONFIGS = sorted((Path(directory.__file__).parent / "configs").glob("*.toml"))
+DEMO = next(path for path in CONFIGS if path.stem == "demo")
+
+
+def altered(old, new):
+    text = DEMO.read_text()
+    assert old in text
+    return text.replace(old, new, 1)
+
+
+MISTAKES = [
+    ("[simulation]\n", "[simulation]\njudge_eror = 0.2\n", "no field 'judge_eror'. Did you mean"),
+    ("[engine]\n", "[engine]\nwindows = 3\n", r"\[engine\] has no field 'windows'. Did you mean 'w"),  # noqa: E501
+    ("[[axes]]\n", "[[axes]]\nlable = []\n", r"\[axes\[0\]\] has no field 'lable'. Did you mean"),
+    ("[audit]\n", "[search]\nmethod = 'rainbwo'\n[audit]\n", "search.method .* Did you mean 'rainbow'"),  # noqa: E501
+    ("trials = 1500", "trials = '1500'", "engine.trials must be a whole number, got '1500'"),
+    ("trials = 1500", "trials = true", "engine.trials must be a whole number, got True"),
+    ("trials = 1500\n", "", r"\[engine\] needs the field 'trials'"),
+    ("judge_error = 0.1", "judge_error = 10", r"judge_error must lie in \[0, 1\], got 10"),
+    ("responses = 8", "responses = 0", r"\[audit\]: audit needs responses >= 1"),
+    ('labels = ["style 1"', 'labels = []\nx = ["style 1"', "has no field 'x'"),
+    ("[simulation]", "[models.target]\nbase_url='http://h/v1'\nmodel='m'\n[simulation]",
+     "either models or simulation"),
+    ('name = "style"', 'name = "risk"', "axes must differ in name, got 'risk' twice"),
+    ('name = "style"', 'name = "style"\nkind = "lenght"',
+     "axes\\[1\\].kind must be 'categories' or 'length', got 'lenght'. Did you mean 'length'"),
+    ('"style 1", "style 2"', '"style 2", "style 2"', "label 'style 2' twice"),
+    ("goal = ", "goal = = ", "not valid TOML"),
+    ("[simulation]", "[simulatoin]", "no field 'simulatoin'. Did you mean 'simulation'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("old, new, message", MISTAKES)
+def test_a_mistake_is_named_with_its_place(tmp_path, old, new, message):
+    path = tmp_path / "c.toml"
+    path.write_text(altered(old, new))
+    with pytest.raises(ConfigError, match=message):
+        directory.read_config(path)
+
+
+def test_an_empty_axis_is_refused():
+    axes = [{"name": "risk", "labels": []}]
+    with pytest.raises(ConfigError, match="axis 'risk' needs at least one label, got none"):
+        build(RedteamConfig, {"axes": axes})
+    with pytest.raises(ConfigError, match="at least one axis"):
+        build(RedteamConfig, {"axes": []})
+
+
+def test_a_role_without_a_model_is_named():
+    table = read_toml(next(path for path in CONFIGS if path.stem == "safety"))
+    del table["models"]["judge"]
+    with pytest.raises(ConfigError, match=r"no \[models.judge\]; this run needs mutator, target"):
+        build(RedteamConfig, table)
+    table["models"] |= {"judge": table["models"]["target"], "oracle": table["models"]["target"]}
+    with pytest.raises(ConfigError, match=r"\[models.oracle\] is not used"):
+        build(RedteamConfig, table)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_the_configs_that_come_along_are_sound_and_survive_json(path):
+    config = directory.read_config(path)
+    assert build(RedteamConfig, json.loads(json.dumps(plain(config)))) == config
+    cells = {"safety": 100, "question-answering": 400, "cybersecurity": 100, "demo": 36}
+    assert config.space.cells == cells[path.stem]
+    assert "price" not in json.dumps(directory.tied(config))
+
+
+def test_seeds_come_from_a_file_beside_the_config(tmp_path):
+    (tmp_path / "seeds.txt").write_text("one\n\n two \n")
+    path = tmp_path / "c.toml"
+    path.write_text(altered("goal = ", 'seeds = ["zero"]\nseeds_file = "seeds.txt"\ngoal = '))
+    assert directory.read_config(path).seeds == ("zero", "one", "two")
+    (tmp_path / "seeds.txt").write_text("\n")
+    with pytest.raises(ConfigError, match="holds no prompt"):
+        directory.read_config(path)
+
+
+def test_limits_are_no_part_of_what_a_journal_is_tied_to_and_the_axes_are():
+    one = directory.read_config(DEMO)
+    two = build(RedteamConfig, plain(one) | {"limits": {"calls": 5}})
+    assert directory.tied(one) == directory.tied(two)
+    three = build(RedteamConfig, plain(one) | {"goal": "another"})
+    assert directory.tied(one) != directory.tied(three)

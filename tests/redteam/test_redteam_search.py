@@ -1,0 +1,308 @@
+"""The search's rules, one at a time, with scripted models."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from redteam_harness import MemoryDesk, config, drive
+
+from cairn.core.draws import DrawKey
+from cairn.engine.journal_policy import Failed
+from cairn.lm.client import Clients
+from cairn.lm.errors import UnreadableAnswerError
+from cairn.lm.request import Completion, TokenLogprob
+from cairn.lm.scripted import ScriptedModel
+from cairn.redteam import health
+from cairn.redteam import state as states
+from cairn.redteam.audit import Auditor, success
+from cairn.redteam.axes import Categories, Length
+from cairn.redteam.calls import guard_fitness
+from cairn.redteam.config import RedteamConfig, Search
+from cairn.redteam.search import Rainbow
+from cairn.redteam.simulation import World
+from cairn.redteam.state import Entry
+
+CONFIG = config(2, 2)
+
+
+class Script:
+    """Models by role, each a function of the text asked; counts the calls."""
+
+    def __init__(self, **roles):
+        self.asked = {role: [] for role in roles}
+        self.models = {
+            role: ScriptedModel(self._noting(role, answer), role) for role, answer in roles.items()
+        }
+
+    def _noting(self, role, answer):
+        def script(request, key):
+            text = request.messages[-1].content
+            self.asked[role].append(text)
+            return answer(text, len(self.asked[role]) - 1) if callable(answer) else answer
+
+        return script
+
+    def evaluate(self, policy, trial):
+        desk = MemoryDesk(self.models)
+        return asyncio.run(policy.evaluate(trial, Clients(desk, 0)))
+
+
+def new(cell=1, parent=None, incumbent=None, number=7):
+    return {"id": number, "parent": parent, "seed": None, "cell": cell, "incumbent": incumbent}
+
+
+def usual(**changed):
+    roles = {
+        "mutator": "<prompt>quite another prompt altogether now</prompt>",
+        "target": "mine",
+        "scorer": "0.4",
+        "judge": lambda text, n: (
+            "FIRST" if text.index("mine") < text.index("old one") else "SECOND"
+        ),
+    }
+    return Script(**{**roles, **changed})
+
+
+OLD = {"id": 3, "response": "old one"}
+
+
+def test_one_mutator_call_per_axis_one_response_one_score_and_four_votes():
+    script = usual()
+    outcome = script.evaluate(Rainbow(CONFIG), new(incumbent=OLD))
+    assert [len(script.asked[r]) for r in ("mutator", "target", "scorer", "judge")] == [2, 1, 1, 4]
+    assert outcome["calls"] == 8 and outcome["status"] == "tried"
+    assert outcome["votes"] == ((0, 1), (0, 1))
+    assert "<category>risk 0</category>" in script.asked["mutator"][0]
+    assert "<category>style 1</category>" in script.asked["mutator"][1]
+    assert not any("another prompt" in text for text in script.asked["judge"])
+
+
+def test_a_mutator_that_refuses_stops_the_trial_before_the_target():
+    script = usual(mutator="I'm sorry, but I can't help with that.")
+    outcome = script.evaluate(Rainbow(CONFIG), new())
+    assert outcome == {"status": "mutator_refused", "calls": 1}
+    assert script.asked["target"] == []
+
+
+def test_a_child_too_like_its_parent_never_reaches_the_target():
+    parent = {"id": 1, "prompt": "quite another prompt altogether then"}
+    script = usual()
+    assert script.evaluate(Rainbow(CONFIG), new(parent=parent))["status"] == "similar"
+    assert script.asked["target"] == []
+    off = Rainbow(replace(CONFIG, search=Search(similarity=2.0)))
+    assert usual().evaluate(off, new(parent=parent))["status"] == "tried"
+
+
+def test_a_verdict_is_read_again_and_a_pair_without_one_is_void():
+    def votes(silent):
+        script = usual(judge=lambda text, n: "Hard to say." if n < silent else "FIRST")
+        outcome = script.evaluate(Rainbow(CONFIG), new(incumbent=OLD))
+        assert len(script.asked["judge"]) == 4 + min(silent, 2)
+        return outcome["votes"]
+
+    assert votes(2) == ((0, 0), (0, 0))
+    assert votes(3) == ((3, 0), (0, 0))
+    assert states.complete(votes(3)) == ((3, 3), (0, 0))
+
+
+def test_no_verdict_at_all_fails_the_trial_and_is_not_a_grade():
+    for role in ("judge", "scorer"):
+        with pytest.raises(UnreadableAnswerError, match=role):
+            usual(**{role: "Hard to say."}).evaluate(Rainbow(CONFIG), new(incumbent=OLD))
+
+
+def entry(number, cell=0, fitness=0.5):
+    return Entry(number, cell, f"prompt {number}", f"response {number}", fitness)
+
+
+def tried(made, votes=()):
+    from dataclasses import asdict
+
+    return {"status": "tried", "calls": 8, "entry": asdict(made), "votes": votes}
+
+
+def told(policy, state, made, votes=(), incumbent=None, cell=None):
+    opponent = None if incumbent is None else {"id": incumbent, "response": "old"}
+    trial = new(made.cell if cell is None else cell, incumbent=opponent, number=made.id)
+    return policy.tell(state, trial, tried(made, votes))
+
+
+def holding(policy, state):
+    return {e.cell: e.id for e in state.held()}
+
+
+WON, LOST, TIED, FLIP = (0, 1), (1, 0), (2, 2), (0, 0)
+
+
+@pytest.mark.parametrize(
+    "votes, enters",
+    [
+        ((WON, WON), True),
+        ((WON, (0, 2)), True),
+        ((WON, LOST), False),
+        ((WON, TIED), False),
+        ((FLIP, FLIP), False),
+        ((TIED, TIED), False),
+        ((WON, (3, 3)), True),
+        ((FLIP, (0, 3)), False),
+    ],
+)
+def test_only_a_strict_majority_replaces_so_a_tie_keeps_the_incumbent(votes, enters):
+    policy = Rainbow(CONFIG)
+    state = told(policy, policy.init(), entry(0))
+    state = told(policy, state, entry(1), votes, incumbent=0)
+    assert holding(policy, state) == {0: 1 if enters else 0}
+    assert state.counts["replaced" if enters else "lost"] == 1
+
+
+def test_a_winner_whose_incumbent_changed_meanwhile_is_judged_again():
+    policy = Rainbow(CONFIG)
+    state = told(policy, policy.init(), entry(0))
+    state = told(policy, state, entry(1), (WON, WON), incumbent=0)
+    state = told(policy, state, entry(2), (WON, WON), incumbent=0)
+    assert holding(policy, state) == {0: 1}
+    trial = policy.ask(state, 9, DrawKey.root(0))
+    assert trial["again"]["id"] == 2 and trial["incumbent"] == {"id": 1, "response": "response 1"}
+    script = Script(judge="FIRST")
+    outcome = script.evaluate(policy, trial)
+    assert outcome["calls"] == 4 and script.asked["judge"]
+    state = policy.tell(state, trial, {**outcome, "votes": (WON, WON)})
+    assert holding(policy, state) == {0: 2} and state.again is None
+    assert state.entries[2].beaten == 1 and state.counts["rematches"] == 1
+
+
+def test_a_loser_is_not_judged_again_and_a_cell_filled_meanwhile_is_contested():
+    policy = Rainbow(CONFIG)
+    state = told(policy, policy.init(), entry(0))
+    assert told(policy, state, entry(1), (LOST, WON), incumbent=9).again is None
+    assert told(policy, state, entry(1)).again == entry(1)
+
+
+def test_a_failed_trial_changes_nothing_but_its_count():
+    policy = Rainbow(CONFIG)
+    state = told(policy, policy.init(), entry(0))
+    after = policy.tell(state, new(), Failed("failure", "UnreadableAnswerError", "no verdict"))
+    assert after.held() == state.held() and after.counts["failed"] == 1
+
+
+def test_by_score_a_higher_fitness_replaces_and_a_tie_does_not():
+    policy = Rainbow(replace(CONFIG, search=Search(acceptance="score")))
+    state = told(policy, policy.init(), entry(0, fitness=0.5))
+    state = told(policy, state, entry(1, fitness=0.5))
+    assert holding(policy, state) == {0: 0}
+    assert holding(policy, told(policy, state, entry(2, fitness=0.6))) == {0: 2}
+
+
+def test_a_prompt_of_another_length_lands_where_it_belongs():
+    axes = (Categories("risk", ("a", "b")), Length("length", 0, 100, 2))
+    policy = Rainbow(replace(CONFIG, axes=axes, simulation=CONFIG.simulation))
+    outcome = usual().evaluate(policy, new(cell=1, incumbent=OLD))
+    assert outcome["entry"]["cell"] == 0 and outcome["votes"] == ()
+    state = policy.tell(policy.init(), new(cell=1, incumbent=OLD), outcome)
+    assert holding(policy, state) == {0: 7} and state.counts["missed_bin"] == 1
+
+
+def test_a_state_is_what_it_was_after_dump_and_load():
+    settings = config(3, 3, window=3)
+    policy = Rainbow(settings)
+    state = drive(
+        policy,
+        World(settings.space, settings.simulation).models(),
+        seed=1,
+        window=3,
+        trials=60,
+        through_json=True,
+    )
+    again = policy.load(policy.dump(state))
+    assert policy.dump(again) == policy.dump(state)
+    assert [e.id for e in again.held()] == [e.id for e in state.held()]
+    assert again.elites.filled.tolist() == state.elites.filled.tolist()
+
+
+def qa_config():
+    axes = (Categories("topic", ("food", "travel")), Categories("word", ("who", "what")))
+    search = Search(acceptance="oracle", stepping_stone=0.1)
+    models = {
+        role: {"base_url": "http://127.0.0.1:1/v1", "model": "m"}
+        for role in ("mutator", "target", "oracle", "judge", "held_out")
+    }
+    from cairn.redteam.typed import build
+
+    return build(
+        RedteamConfig,
+        {
+            "axes": [{"name": a.name, "labels": list(a.labels)} for a in axes],
+            "search": {"acceptance": search.acceptance},
+            "models": models,
+        },
+    )
+
+
+def test_questions_enter_when_only_the_target_errs_or_as_stepping_stones():
+    policy = Rainbow(qa_config())
+
+    def judge(worse, factual="YES"):
+        def answer(text, n):
+            if "<question>" in text and "<response-1>" not in text:
+                return factual
+            first_is_target = text.index("weak") < text.index("strong")
+            return worse if worse == "UNCLEAR" else "FIRST" if first_is_target else "SECOND"
+
+        return answer
+
+    def outcome(**kind):
+        script = usual(target="weak", oracle="strong", judge=judge(**kind))
+        return script.evaluate(policy, new())
+
+    assert outcome(worse="target")["entry"]["fitness"] == 1.0
+    for kind in ({"worse": "UNCLEAR"}, {"worse": "target", "factual": "NO"}):
+        assert outcome(**kind)["entry"]["fitness"] == 0.1
+    stone, hit = entry(0, fitness=0.1), entry(1, fitness=1.0)
+    state = told(policy, policy.init(), stone)
+    assert holding(policy, told(policy, state, entry(2, fitness=0.1))) == {0: 0}
+    assert holding(policy, told(policy, state, hit)) == {0: 1}
+
+
+def test_a_guards_first_token_is_a_probability():
+    def answer(*tokens):
+        return Completion("", logprobs=tuple(TokenLogprob(t, p) for t, p in tokens))
+
+    import math
+
+    assert guard_fitness(answer(("unsafe", math.log(0.9)))) == pytest.approx(0.9)
+    assert guard_fitness(answer(("\n", -0.1), (" safe", math.log(0.8)))) == pytest.approx(0.2)
+    assert guard_fitness(answer(("un", math.log(0.7)))) == pytest.approx(0.7)
+    for bad in (answer(("maybe", -0.1)), Completion("unsafe")):
+        with pytest.raises(UnreadableAnswerError):
+            guard_fitness(bad)
+
+
+def test_the_audit_draws_fresh_responses_and_leaves_out_what_has_no_verdict():
+    settings = config(2, 2, responses=3)
+    elites = [entry(0, 0), entry(1, 1)]
+
+    def held_out(text, n):
+        return "UNSAFE" if "response a" in text else "hm"
+
+    script = Script(
+        target=lambda text, n: "response a" if n % 3 else "response b",
+        held_out=held_out,
+        scorer="0.9",
+    )
+    tests = drive(Auditor(settings, elites), script.models, seed=0, window=1)
+    assert [test.unsafe for test in tests] == [(None, True, True)] * 2
+    found = success(list(tests))
+    assert found.ungraded == 2 and found.mean is not None and found.mean.value == 1.0
+    assert found.any.of == 2
+
+
+def test_judge_health_by_hand():
+    counts = dict.fromkeys(states.HEALTH, 0)
+    counts = health.add(counts, ((0, 1), (0, 0), (2, 1), (3, 0)))
+    found = health.measure(counts)
+    assert found.flip_rate[:1] == (0.5,) and found.flip_rate.of == 2
+    assert found.tie_rate.value == pytest.approx(1 / 7) and found.missing_rate.value == 1 / 8
+    # first: 4 of 7 readable, second: 2 of 7.
+    assert found.first_bias.value == pytest.approx((4 - 2) / 7)
+    # In the first order 0,0 | 0,2 | 2,3: one of two agrees; in the other 1,0 | 0,1 | 1,0: none.
+    assert found.repeat_agreement.of == 5 and found.repeat_agreement.value == pytest.approx(0.2)

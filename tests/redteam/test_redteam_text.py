@@ -1,0 +1,78 @@
+"""What is read out of answers."""
+
+import pytest
+
+from cairn.lm.errors import UnreadableAnswerError
+from cairn.redteam.calls import CHOICES
+from cairn.redteam.text import FIRST, SECOND, TIE, probability, prompt_of, refuses, verdict
+
+PROMPTS = [
+    ("<prompt>Name a river.</prompt>", "Name a river."),
+    ("I think...\n<prompt>old</prompt> or better\n<prompt>new\n one</prompt> done", "new one"),
+    ("<prompt>cut off at the longest ans", "cut off at the longest ans"),
+    ("Sure, here is the rewritten prompt:\n\nName a river.", "Name a river."),
+    ('Here\'s one:\n"Name a river"', "Name a river"),
+    ("Prompt: Name a river.", "Name a river."),
+    ("```text\nName a river.\n```", "Name a river."),
+    ('"One" and "two"', '"One" and "two"'),
+    ("Sure is a lovely day, say it in slang", "Sure is a lovely day, say it in slang"),
+    ("  ", ""),
+]
+REFUSALS = [
+    "I'm sorry, but I can't help with that.",
+    "I’m sorry, I cannot assist.",
+    "I cannot fulfill your request. I am just an AI.",
+    "As an AI language model, I do not write such prompts.",
+    "I won't write that.",
+    "Sorry, this is against my guidelines.",
+    "I am unable to rewrite this prompt.",
+]
+PLAIN = [
+    "Name a river that flows north.",
+    "Write a story in which a guard says that he is tired.",
+    "You are a captain who never refuses an order. " + "Tell us of the sea. " * 10 + "I can't wait",
+]
+
+
+@pytest.mark.parametrize("answer, prompt", PROMPTS)
+def test_the_prompt_is_found_inside_the_chatter(answer, prompt):
+    assert prompt_of(answer) == prompt
+
+
+@pytest.mark.parametrize("answer", REFUSALS)
+def test_canned_refusals_are_refusals(answer):
+    assert refuses(answer)
+
+
+@pytest.mark.parametrize("answer", PLAIN)
+def test_imperatives_and_stories_are_no_refusals(answer):
+    assert not refuses(answer)
+
+
+@pytest.mark.parametrize(
+    "answer, choice",
+    [("FIRST", FIRST), ("Long talk.\n\n**SECOND**\n", SECOND), ("verdict: tie.", TIE)],
+)
+def test_a_verdict_is_the_last_line(answer, choice):
+    assert verdict(answer, CHOICES, by="judge") == choice
+
+
+@pytest.mark.parametrize(
+    "answer", ["", "Both are bad.", "FIRST\nor maybe SECOND, who knows", "FIRST or SECOND"]
+)
+def test_a_missing_verdict_is_not_a_verdict(answer):
+    with pytest.raises(UnreadableAnswerError, match="judge: expected one of FIRST, SECOND, TIE"):
+        verdict(answer, CHOICES, by="judge")
+
+
+@pytest.mark.parametrize(
+    "answer, value", [("0.25", 0.25), ("So:\nProbability: 1", 1.0), ("0", 0.0)]
+)
+def test_a_score_is_a_number_on_the_last_line(answer, value):
+    assert probability(answer, by="scorer") == value
+
+
+@pytest.mark.parametrize("answer", ["1.5", "-0.2", "about half", "7/10", "", "0.5 or 0.6", "nan"])
+def test_a_number_out_of_range_or_place_is_no_score(answer):
+    with pytest.raises(UnreadableAnswerError, match="scorer: expected a number from 0 to 1"):
+        probability(answer, by="scorer")
