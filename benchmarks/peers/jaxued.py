@@ -82,7 +82,8 @@ def training(request):
     """Updates of domain randomisation, or ACCEL's cycles of one kind."""
     import jax
 
-    envs, length, amount = request["envs"], request["length"], request["amount"]
+    amount = request["amount"]
+    envs, length = request.get("envs", 32), request.get("length", 256)
     settings = {"num_train_envs": envs, "num_steps": length, "seed": request.get("seed", 0)}
     name, scans = request["name"], amount
     attempts = 1 if request.get("tiny") else 20
