@@ -109,6 +109,6 @@ def _show(rows: Sequence[dict[str, Any]], sooner: dict[str, Any]) -> None:
     figures.show("Time to the goal", columns, lines)
     for name, ratio in sooner.items():
         print(
-            f"cairn is there {ratio['bound']} "
+            f"cairn is there {ratio['bound']}{' ' if ratio['bound'] else ''}"
             f"{figures.between(ratio, lambda x: f'{x:.1f}')} times sooner than {name}."
         )
