@@ -54,6 +54,7 @@ def example(name, settings):
     config = defaults(module) | settings
     config |= {"eval_freq": config["num_updates"] + 1, "checkpoint_save_interval": 0}
     tracker.config = config
+    module.wandb = tracker  # an example that is used twice still has the first one
     state = module.main(config)
     return {name: cell.cell_contents for name, cell in inner.items()}, state
 

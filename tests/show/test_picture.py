@@ -21,11 +21,12 @@ def test_the_lit_cells_are_those_the_agent_sees(heading):
     agent = np.array([2, 6], np.int32)
     walls[6, 2] = False
     level = MazeLevel(jnp.asarray(walls), jnp.asarray(agent), jnp.int32(heading), jnp.int32([8, 8]))
-    view, _ = observe.window(rules.begin(level, ENV.border), ENV.view, ENV.border)
+    state = rules.begin(level, ENV.border)
+    image = observe.image(state, ENV.view, ENV.border, see_agent=False, normalize=False)
     around = np.pad(walls, 10, constant_values=True)
     x, y = seen(agent, heading, ENV.view).T + 10
     # Cells come nearest row first, left to right; the view has its farthest row first.
-    np.testing.assert_array_equal(around[y, x].reshape(5, 5)[::-1], view)
+    np.testing.assert_array_equal(around[y, x].reshape(5, 5)[::-1], image[..., 0] == observe.WALL)
 
 
 def test_padding_is_cut_away_but_never_below_the_size_of_the_environment():

@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from cairn.core import trees
+from cairn.core.axes import COLUMNS
+from cairn.engine import devices
 from cairn.envs.maze.env import Maze
 from cairn.envs.maze.named import FIXED_GOAL, named
 from cairn.evaluation.attempts import play
@@ -123,28 +125,43 @@ def tester(chosen: Experiment, state: list, attempts: int) -> Callable[[], float
 
 
 def stepping(request: dict[str, Any]) -> dict[str, Any]:
-    """Random actions, drawn beforehand; an ended episode restarts on the same level."""
+    """Random actions, drawn beforehand; an ended episode restarts on the same level.
+
+    As in training, the columns are shared by all devices (the cores of a CPU).
+    """
     envs, length, amount = request["envs"], request["length"], request["amount"]
     env = Maze()
     keys = jax.random.split(jax.random.key(0), envs)
-    start = jax.vmap(env.reset)(keys, jax.vmap(env.space.sample)(keys))
+    start, observation = jax.vmap(env.reset)(keys, jax.vmap(env.space.sample)(keys))
     actions = jax.random.randint(jax.random.key(1), (length, envs), 0, env.actions, jnp.int32)
 
-    def one(carry: tuple, action: Any) -> tuple[tuple, None]:
+    def flat(observation: Any) -> Any:
+        """As the first product of a policy takes it."""
+        return jax.tree.map(lambda leaf: leaf.reshape(leaf.shape[0], -1), observation)
+
+    def one(start: Any, carry: tuple, action: Any) -> tuple[tuple, None]:
         (state, _), total, ended = carry
-        played = jax.vmap(env.step)(keys, state, action)
+        played = jax.vmap(env.step, (None, 0, 0))(jax.random.key(0), state, action)
         done = played.terminated | played.truncated
+        state = trees.where(done, start, played.state)
         # The observation goes round the loop: it is made, as a policy would need it.
-        now = trees.where(done, start, (played.state, played.observation))
+        now = (state, flat(jax.vmap(env.observe)(state)))
         return (now, total + played.reward, ended + done.astype(jnp.int32)), None
 
-    advance = jax.jit(lambda carry: jax.lax.scan(one, carry, actions)[0])
-    carry = [(start, jnp.zeros(envs, jnp.float32), jnp.zeros(envs, jnp.int32))]
+    def scan(carry: tuple, start: Any, actions: Any) -> tuple:
+        return jax.lax.scan(partial(one, start), carry, actions)[0]
+
+    mesh = devices.plan(devices.usable(1, envs), 1, envs).columns
+    columns = devices.along(COLUMNS)
+    inputs = (columns, columns, devices.along(COLUMNS, 1))
+    advance = jax.jit(devices.over(mesh, scan, inputs, columns))
+    zeros = jnp.zeros(envs, jnp.float32), jnp.zeros(envs, jnp.int32)
+    carry = [((start, flat(observation)), *zeros)]
     steps = [0]
 
     def run() -> None:
         for _ in range(amount):
-            carry[0] = advance(carry[0])
+            carry[0] = advance(carry[0], start, actions)
         jax.block_until_ready(carry[0])
         steps[0] += amount * length * envs
 

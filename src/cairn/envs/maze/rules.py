@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
-from cairn.envs.maze.level import HEADINGS, MazeLevel
+from cairn.envs.maze.level import MazeLevel
 
 LEFT, RIGHT, FORWARD, PICKUP, DROP, TOGGLE, DONE = range(7)
 """Actions. Only the first three do something; the rest cost a step, as in MiniGrid."""
@@ -58,10 +58,10 @@ def load(
     bits: UInt32[Array, "rows words"], row: Int[Array, "*n"], start: Int[Array, ""]
 ) -> UInt32[Array, "*n"]:
     """Bits of `row` from column `start` on, lowest bit first; at least 17 are valid."""
-    if bits.shape[1] == 1:
-        return bits[row, 0] >> start.astype(jnp.uint32)
-    word = start // STRIDE
-    return bits[row, word] >> (start - word * STRIDE).astype(jnp.uint32)
+    word = start // STRIDE if bits.shape[1] > 1 else jnp.int32(0)
+    # Border and view are such that no index ever lies outside: nothing needs to check.
+    line = bits.at[row, word].get(mode="promise_in_bounds", wrap_negative_indices=False)
+    return line >> (start - word * STRIDE).astype(jnp.uint32)
 
 
 def begin(level: MazeLevel, border: int) -> MazeState:
@@ -75,6 +75,13 @@ def begin(level: MazeLevel, border: int) -> MazeState:
     )
 
 
+def direction(heading: Int[Array, ""]) -> Int[Array, " 2"]:
+    """(dx, dy) of a heading. Arithmetic: on a CPU a table would cost more than the whole move."""
+    sign = 1 - (heading & 2)  # east and south look towards larger coordinates
+    vertical = heading & 1
+    return jnp.stack([sign * (1 - vertical), sign * vertical])
+
+
 def move(
     state: MazeState, action: Int[Array, ""], border: int
 ) -> tuple[MazeState, Bool[Array, ""]]:
@@ -85,7 +92,7 @@ def move(
     """
     turn = (action == RIGHT).astype(jnp.int32) - (action == LEFT).astype(jnp.int32)
     forward = action == FORWARD
-    ahead = state.agent + jnp.asarray(HEADINGS)[state.heading]
+    ahead = state.agent + direction(state.heading)
     wall = (load(state.bits, ahead[1] + border, ahead[0] + border) & jnp.uint32(1)) == 1
     at_goal = forward & jnp.all(ahead == state.goal)
     walks = forward & ~wall & ~at_goal
@@ -93,7 +100,7 @@ def move(
         MazeState(
             bits=state.bits,
             agent=jnp.where(walks, ahead, state.agent),
-            heading=(state.heading + turn) % 4,
+            heading=(state.heading + turn) & 3,
             goal=state.goal,
             time=state.time + 1,
         ),
