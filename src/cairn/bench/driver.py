@@ -75,6 +75,7 @@ def cycles(chosen: Experiment) -> tuple[dict[str, Any], list]:
     """One compiled chunk is one run. Also the list whose only element is the newest state."""
     compiled = chosen.compiled()
     state = [jax.block_until_ready(compiled.init())]
+    compiled = compiled.ready(state[0])
 
     def run() -> None:
         state[0], _ = jax.block_until_ready(compiled.advance(state[0]))

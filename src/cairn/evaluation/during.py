@@ -27,12 +27,7 @@ def during(env: Environment, learner: Learner) -> Callable[[Any], tuple[Figures,
     Its levels are drawn once and are not those of `cairn evaluate`. Its keys depend on the run's
     key and the cycle alone, so a resumed run gets the same figures.
     """
-    root = stream(jax.random.key(0), "evaluation during training")
-    tests = {
-        name: _small(env.suite(name, root), *TESTS[name], root)
-        for name in TESTS
-        if name in env.suites()
-    }
+    tests: dict[str, tuple[Environment, Any]] = {}
 
     @jax.jit
     def test(state: tuple[Any, Any, Any]) -> dict[str, Attempts]:
@@ -40,12 +35,23 @@ def during(env: Environment, learner: Learner) -> Callable[[Any], tuple[Figures,
         return over_seeds(lambda one: _test(learner, tests, *one), seeds)(state)
 
     def evaluate(state: Any) -> tuple[Figures, np.ndarray]:
+        if not tests:  # not before they are needed: drawing levels compiles a generator
+            tests.update(_small_suites(env))
         results = jax.device_get(test((state.learner, state.key, state.cycle)))
         figures = {name: _describe(result) for name, result in results.items()}
         steps = np.stack([result.steps for result in results.values()])
         return figures, steps.sum(axis=0, dtype=np.int64)
 
     return evaluate
+
+
+def _small_suites(env: Environment) -> dict[str, tuple[Environment, Any]]:
+    root = stream(jax.random.key(0), "evaluation during training")
+    return {
+        name: _small(env.suite(name, root), *TESTS[name], root)
+        for name in TESTS
+        if name in env.suites()
+    }
 
 
 def _small(suite: Suite, levels: int, attempts: int, key: Any) -> tuple[Environment, Any]:
