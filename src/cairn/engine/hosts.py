@@ -160,7 +160,7 @@ def _join(meeting: Meeting) -> None:
         f"Waited {meeting.timeout_s} s for {others}. Start cairn train on every host with the same "
         f"--coordinator and --hosts; look for a firewall, or give a longer --join-timeout."
     )
-    _instead_of_abort(lambda: _ALONE if jax.distributed.is_initialized() else late)
+    _instead_of_abort(late)
     # Its C++ handler of SIGTERM would take the place of the loop's.
     jax.config.update("jax_enable_preemption_service", False)
     with _ctrl_c_ends():
@@ -171,6 +171,7 @@ def _join(meeting: Meeting) -> None:
                 f"JAX cannot use coordinator {meeting.coordinator}: {error} "
                 f"Give ADDRESS:PORT of host 0, with --hosts and --host."
             ) from error
+    _instead_of_abort(_ALONE)
     by_host = [device.process_index for device in jax.devices()]
     counts = [by_host.count(host) for host in range(jax.process_count())]
     if len(set(counts)) > 1:
@@ -242,7 +243,7 @@ _kept: list[Any] = []
 """The handler below: C keeps no reference to it."""
 
 
-def _instead_of_abort(explanation: Callable[[], str]) -> None:
+def _instead_of_abort(explanation: str) -> None:
     """Turn the runtime's abort over a lost connection into one line and exit status 2.
 
     JAX offers nothing for it, and a handler by `signal.signal` would run only after the C++
@@ -253,7 +254,7 @@ def _instead_of_abort(explanation: Callable[[], str]) -> None:
         if not _last_words.acquire(blocking=False):
             time.sleep(10)  # another thread is about to leave with better words
         else:
-            os.write(2, f"cairn: {explanation()}\n".encode())
+            os.write(2, f"cairn: {explanation}\n".encode())
         os._exit(2)
 
     _kept[:] = [ctypes.CFUNCTYPE(None, ctypes.c_int)(handler)]
