@@ -21,9 +21,9 @@ from cairn.ued.digest import digest
 from cairn.ued.train import experiment
 
 PAGE = Path(__file__).parents[2] / "docs" / "hosts.md"
-TINY = shlex.split("""train cartpole --method parallel-plr --memory none --hidden 4 --head 4 --batch 4
---steps-per-cycle 8 --epochs 1 --minibatches 1 --capacity 8 --minimum-fill 0.5 --log-every 2
---steps 60000 --evaluate-every 0 --checkpoint-every 10""")
+TINY = shlex.split("""train cartpole --method parallel-plr --memory none --hidden 4 --head 4
+--batch 4 --steps-per-cycle 8 --epochs 1 --minibatches 1 --capacity 8 --minimum-fill 0.5
+--log-every 2 --steps 60000 --evaluate-every 0 --checkpoint-every 10""")
 ENVIRONMENT = {
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "XLA_FLAGS": "--xla_backend_optimization_level=0",  # compiling is what takes time
@@ -139,7 +139,7 @@ def test_hosts_must_divide_the_work(monkeypatch):
 
 
 def test_other_settings_than_those_of_host_0_are_refused(monkeypatch, tmp_path):
-    theirs = experiment("maze", hidden=64).to_dict()
+    theirs = experiment("maze", hidden=64, devices=1).to_dict()
     monkeypatch.setattr(hosts, "told", lambda make: theirs)
     monkeypatch.setattr(hosts, "first", lambda: False)
     with pytest.raises(ConfigError, match="hidden is 32 on this host and 64 on host 0"):
@@ -147,10 +147,16 @@ def test_other_settings_than_those_of_host_0_are_refused(monkeypatch, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_the_commands_of_the_page_are_read_as_written():
-    blocks = re.findall(r"^```sh setup\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
-    lines = [line for block in blocks for line in block.splitlines()]
-    commands = [shlex.split(line, comments=True) for line in lines if "cairn train" in line]
-    assert len(commands) >= 4
-    for command in commands:
-        assert main.run([*command[command.index("cairn") + 1 :], "--help"]) == 0
+def test_the_commands_of_the_page_are_accepted_up_to_the_meeting(monkeypatch, capsys):
+    met = []
+
+    def joined(meeting):
+        met.append(meeting)
+        raise ConfigError("no further")
+
+    monkeypatch.setattr(hosts, "joined", joined)
+    lines = [line for line in PAGE.read_text().splitlines() if line.startswith("uv run cairn")]
+    for line in lines:
+        assert main.run(shlex.split(line)[3:]) == 2
+        assert capsys.readouterr().err == "cairn: no further\n"
+    assert met == [hosts.Meeting("node0:8476", 2, host) for host in (0, 1)] * 2
