@@ -1,5 +1,6 @@
 """`cairn train`: flags in, a run out."""
 
+import contextlib
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +10,17 @@ from cairn.cli import flags
 from cairn.cli.watch import Watch, summary
 from cairn.core.errors import ConfigError
 from cairn.core.rundir import RunDir
+from cairn.engine import hosts
 from cairn.ued import presets
 from cairn.ued.experiment import Experiment, rounded_steps
 from cairn.ued.settings import SECTIONS, settings
-from cairn.ued.train import free_directory, resume, train
+from cairn.ued.train import Outcome, free_directory, resume, train
 
 STOPPED = 130
 """Exit status after Ctrl-C, as shells have it: the run is saved, but a script must see it."""
+
+RESUMES = ("resume", "log", "coordinator", "hosts", "host", "join_timeout")
+"""Flags that may stand beside --resume: they do not change what is computed."""
 
 GUIDE = """\
 Train an agent on an endless supply of levels that the system makes for it.
@@ -66,6 +71,15 @@ class Start:
     """Start from the student of this run."""
     log: Literal["tensorboard", "wandb", "trackio"] | None = None
     """Send the metrics to this tracker too. They are always in metrics.jsonl."""
+    coordinator: str | None = None
+    """Share the run with other hosts: ADDRESS:PORT where host 0 can be reached, the same on all of
+    them; auto under Slurm, Open MPI or on a TPU pod."""
+    hosts: int | None = None
+    """How many hosts there are. Each brings as many devices; `devices` counts all of them."""
+    host: int | None = None
+    """Which of them this is, from 0. Host 0 keeps the run's directory and shows its progress."""
+    join_timeout: int = 300
+    """Seconds to wait for the other hosts at the start."""
 
 
 def train_command(arguments: list[str]) -> int:
@@ -76,7 +90,8 @@ def train_command(arguments: list[str]) -> int:
     without_help = [flag for flag in given if flag not in flags.HELP]
     start, rest = flags.parse_known(Start, without_help, get_type_hints(Start))
     if start.resume and not wants_help:
-        return _resume(start, environment, rest)
+        with _together(start):
+            return _resume(start, environment, rest)
     if environment is None and not wants_help:
         raise ConfigError(
             f"Expected an environment first, got {' '.join(arguments) or 'nothing'}. "
@@ -89,7 +104,19 @@ def train_command(arguments: list[str]) -> int:
             GUIDE.format(environment=name, method=experiment.method, preset=start.preset),
             flush=True,
         )
-    return _train(start, _parse_settings(given, start, experiment))
+    experiment = _parse_settings(given, start, experiment)
+    with _together(start):
+        return _train(start, experiment)
+
+
+def _together(start: Start) -> contextlib.AbstractContextManager[None]:
+    """Connected to the other hosts, if there are any."""
+    if start.coordinator is not None:
+        meeting = hosts.Meeting(start.coordinator, start.hosts, start.host, start.join_timeout)
+        return hosts.joined(meeting)
+    if start.hosts is not None or start.host is not None:
+        raise ConfigError("--hosts and --host need --coordinator ADDRESS:PORT, that of host 0.")
+    return contextlib.nullcontext()
 
 
 def _parse_settings(arguments: list[str], start: Start, experiment: Experiment) -> Experiment:
@@ -113,6 +140,8 @@ def _parse_settings(arguments: list[str], start: Start, experiment: Experiment) 
 
 
 def _train(start: Start, experiment: Experiment) -> int:
+    if not hosts.first():
+        return _status(train(experiment, start.run))
     path = start.run or free_directory(experiment)
     with Watch(experiment, path, start.log) as watch:
         asked, rounded = experiment.run.steps, rounded_steps(experiment)
@@ -120,7 +149,7 @@ def _train(start: Start, experiment: Experiment) -> int:
             watch.say(f"{asked:,} steps are rounded up to whole chunks: {rounded:,} or more.")
         outcome = train(experiment, path, init_from=start.init_from, show=watch, say=watch.say)
     print(summary(outcome))
-    return 0 if outcome.done else STOPPED
+    return _status(outcome)
 
 
 def _resume(start: Start, environment: str | None, rest: list[str]) -> int:
@@ -129,13 +158,15 @@ def _resume(start: Start, environment: str | None, rest: list[str]) -> int:
     other = [
         f"--{field.name.replace('_', '-')}"
         for field in dataclasses.fields(Start)
-        if field.name not in ("resume", "log") and getattr(start, field.name) != field.default
+        if field.name not in RESUMES and getattr(start, field.name) != field.default
     ]
     if other or rest:
         raise ConfigError(
             f"--resume goes on with the settings of {path}, but {(other + rest)[0]} came too. "
             f"Leave it out, or start a new run with --init-from {path}."
         )
+    if not hosts.first():
+        return _status(resume(path))
     experiment = Experiment.from_dict(RunDir.open(path).config)
     if environment not in (None, experiment.environment):
         raise ConfigError(
@@ -144,4 +175,8 @@ def _resume(start: Start, environment: str | None, rest: list[str]) -> int:
     with Watch(experiment, path, start.log) as watch:
         outcome = resume(path, show=watch, say=watch.say)
     print(summary(outcome))
+    return _status(outcome)
+
+
+def _status(outcome: Outcome) -> int:
     return 0 if outcome.done else STOPPED

@@ -16,6 +16,7 @@ from jaxtyping import PyTree
 
 from cairn.core.axes import COLUMNS
 from cairn.core.errors import ConfigError
+from cairn.engine import hosts
 
 SEEDS = "seeds"
 """Name of the mapped axis when whole seeds are spread over devices."""
@@ -33,9 +34,9 @@ class Layout(NamedTuple):
     def put(self, state: PyTree) -> PyTree:
         """Lay a state with a leading axis of seeds over the devices."""
         if self.seeds is not None:
-            return jax.device_put(state, jax.NamedSharding(self.seeds, along(SEEDS)))
+            return hosts.lay(state, jax.NamedSharding(self.seeds, along(SEEDS)))
         if self.columns is not None:
-            return jax.device_put(state, jax.NamedSharding(self.columns, WHOLE))
+            return hosts.lay(state, jax.NamedSharding(self.columns, WHOLE))
         return state
 
 
@@ -49,7 +50,7 @@ def plan(devices: int, seeds: int, columns: int) -> Layout:
 
     Raises ConfigError if fewer devices exist, or neither seeds nor columns can be divided.
     """
-    here = jax.devices()
+    here, count = jax.devices(), jax.process_count()
     if devices > len(here):
         raise ConfigError(
             f"devices is {devices}, but JAX sees {len(here)} here. Start a new run with fewer "
@@ -57,7 +58,9 @@ def plan(devices: int, seeds: int, columns: int) -> Layout:
         )
     if devices == 1:
         return Layout()
-    chosen = np.asarray(here[:devices])
+    # As many of each host, the first host's first.
+    by_host = np.asarray(sorted(here, key=lambda device: (device.process_index, device.id)))
+    chosen = by_host.reshape(count, -1)[:, : devices // count].reshape(-1)
     if seeds % devices == 0:
         return Layout(seeds=Mesh(chosen, (SEEDS,)))
     if columns % devices == 0:
@@ -68,9 +71,28 @@ def plan(devices: int, seeds: int, columns: int) -> Layout:
 
 
 def usable(seeds: int, columns: int) -> int:
-    """The largest number of devices here that divides the seeds or the columns."""
+    """The largest number of devices here, as many of each host, that divides seeds or columns.
+
+    Raises ConfigError if several hosts cannot divide either.
+    """
+    count = jax.process_count()
     fits = lambda n: seeds % n == 0 or columns % n == 0  # noqa: E731
-    return max(n for n in range(1, len(jax.devices()) + 1) if fits(n))
+    counts = [n for n in range(count, len(jax.devices()) + 1, count) if fits(n)]
+    if not counts:
+        raise ConfigError(
+            f"{count} hosts must divide the {seeds} seeds or the {columns} columns of a batch. "
+            f"Change --hosts, --seeds or --batch."
+        )
+    return max(counts)
+
+
+def check_hosts(devices: int) -> None:
+    """Raise ConfigError unless every host can bring an equal share of `devices`."""
+    if devices % jax.process_count():
+        raise ConfigError(
+            f"devices must be a multiple of the {jax.process_count()} hosts, got {devices}. A run "
+            f"goes on only with as many devices as it began with."
+        )
 
 
 def over(mesh: Mesh | None, function: Callable, inputs: Any, outputs: Any) -> Callable:

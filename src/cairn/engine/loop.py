@@ -23,6 +23,7 @@ from cairn.core import checkpoint
 from cairn.core.errors import CheckpointError
 from cairn.core.lineage import Lineage
 from cairn.core.rundir import RunDir, config_hash
+from cairn.engine import hosts
 from cairn.engine.compiled import Compiled
 
 
@@ -67,16 +68,20 @@ def run(
     evaluate: Evaluate,
     show: Callable[[Status], None],
 ) -> tuple[Any, bool]:
-    """Advance `state` until the budget is spent or Ctrl-C. Returns it, and whether it is done."""
-    lineage = _lineage(directory, level, sources)
-    hashed = config_hash(directory.config)
-    started, chunk = time.monotonic(), _chunks(directory)
+    """Advance `state` until the budget is spent or Ctrl-C. Returns it, and whether it is done.
+
+    On several hosts all of them run this; the first alone touches `directory` and shows.
+    """
+    lineage = _lineage(directory, level, sources) if hosts.first() else None
+    hashed = hosts.told(lambda: config_hash(directory.config))
+    started, chunk = time.monotonic(), hosts.told(lambda: _chunks(directory))
     saved = chunk
     done = spent_steps(state) >= schedule.steps
     with _interrupts() as interrupted:
-        while not done and not interrupted.is_set():
+        while not done and not hosts.anywhere(interrupted.is_set()):
             before, begun = spent_steps(state), time.monotonic()
-            state, report = jax.block_until_ready(compiled.advance(state))
+            advanced = hosts.whole(compiled.advance(state))
+            state, report = jax.block_until_ready(advanced)
             seconds = time.monotonic() - begun
             spent = spent_steps(state)
             done, chunk = spent >= schedule.steps, chunk + 1
@@ -86,6 +91,8 @@ def run(
                 state = _enter_evaluation(state, taken)
                 line["ledger"] = state.ledger.totals()
             rate = (spent - before) * len(line["cycle"]) / seconds
+            if lineage is None:
+                continue  # another host writes and shows
             directory.append(
                 line, {"cycle": line["cycle"], "seconds": seconds, "steps_per_second": rate}
             )
@@ -95,7 +102,7 @@ def run(
                 saved = chunk
             show(Status(line, spent, schedule.steps, time.monotonic() - started, rate))
         # Asked to stop, at whatever moment: nothing that was done may be lost.
-        if saved != chunk:
+        if saved != chunk and lineage is not None:
             save(directory, state, hashed, chunk)
     return state, done
 
@@ -154,7 +161,7 @@ def _describe(state: Any, report: Any) -> dict[str, Any]:
 
 
 def _enter_evaluation(state: Any, steps: Any) -> Any:
-    amounts = jnp.asarray(np.asarray(steps), jnp.uint32)
+    amounts = np.asarray(steps, np.uint32)  # not of JAX: it belongs to every host
     ledger = jax.vmap(lambda ledger, n: ledger.add(evaluation=n))(state.ledger, amounts)
     return eqx.tree_at(lambda s: s.ledger, state, ledger)
 

@@ -1,6 +1,8 @@
 """A run from its first step to its last: `cairn.train` and `cairn train` are both this."""
 
+import contextlib
 import itertools
+import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,11 +13,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from cairn.core import checkpoint
+from cairn.core import checkpoint, files
 from cairn.core.console import duration
 from cairn.core.errors import ConfigError
 from cairn.core.rundir import RunDir, config_hash
-from cairn.engine import devices, loop
+from cairn.engine import devices, hosts, loop
 from cairn.engine.compiled import Compiled
 from cairn.engine.loop import Schedule, Status
 from cairn.evaluation.during import during
@@ -29,6 +31,7 @@ class Outcome(NamedTuple):
     """What training leaves."""
 
     directory: RunDir
+    """On several hosts only the first needs to have it."""
     state: Any
     done: bool
     """False after Ctrl-C: `resume` goes on."""
@@ -57,23 +60,29 @@ def train(
     With `init_from` every student starts from that run's: network, optimiser and its step count.
     Raises RunError if the directory exists or cannot be written, ConfigError if the students of
     `init_from` have another structure.
+
+    On several hosts (`jax.distributed.initialize` comes before) all call this with the same
+    experiment, and the first alone reads and writes.
     """
     experiment = _on_devices(experiment)
+    _agree_on(experiment)
+    run, students = RunDir(Path(directory or free_directory(experiment))), None
     config = experiment.to_dict()
-    students = None
-    if init_from is not None:
-        students = _students(Path(init_from), experiment)
-        config["init_from"] = {"run": str(init_from), "students": checkpoint.digest(students)}
-    run = RunDir.create(directory or free_directory(experiment), config)
-    say(f"Run: {run.path}")
-    with run.lock():
+    if hosts.first():
+        if init_from is not None:
+            students = _students(Path(init_from), experiment)
+            config["init_from"] = {"run": str(init_from), "students": checkpoint.digest(students)}
+        run = RunDir.create(run.path, config)
+        say(f"Run: {run.path}")
+    with _lock(run):
         compiled = experiment.compiled()
         state = compiled.init()
         if students is not None:
-            state = experiment.layout.put(eqx.tree_at(lambda s: s.learner, state, students))
-        # So that a run killed before its first regular checkpoint can be resumed.
-        loop.save(run, state, config_hash(config), 0)
-        return _advance(experiment, compiled, run, state, show, say)
+            state = eqx.tree_at(lambda s: s.learner, state, students)
+        if hosts.first():
+            # So that a run killed before its first regular checkpoint can be resumed.
+            loop.save(run, state, config_hash(config), 0)
+        return _advance(experiment, compiled, run, hosts.shared(state), show, say)
 
 
 def resume(
@@ -85,13 +94,14 @@ def resume(
     """Go on with a run from its newest checkpoint, as if it had never stopped.
 
     Raises RunError if `directory` is no run or is being trained, CheckpointError if the
-    checkpoint is damaged or from another config.
+    checkpoint is damaged or from another config. On several hosts the first alone reads it.
     """
-    run = RunDir.open(directory)
-    experiment = Experiment.from_dict(run.config)
-    with run.lock():
+    run = RunDir.open(directory) if hosts.first() else RunDir(Path(directory))
+    experiment = _on_devices(Experiment.from_dict(hosts.told(lambda: run.config)))
+    with _lock(run):
         compiled = experiment.compiled()
-        state = experiment.layout.put(loop.restore(run, experiment.state_shape()))
+        shape = experiment.state_shape()
+        state = hosts.shared(loop.restore(run, shape) if hosts.first() else compiled.init())
         say(f"Run: {run.path}, resumed at cycle {int(state.cycle[0])}")
         if loop.spent_steps(state) >= experiment.run.steps:
             say("It is complete: nothing is left to do.")
@@ -138,7 +148,31 @@ def _on_devices(experiment: Experiment) -> Experiment:
     """With the number of devices it will use, which its resumed self must use too."""
     run = experiment.run
     count = run.devices or devices.usable(run.seeds, experiment.shared_columns)
+    devices.check_hosts(count)
     return replace(experiment, run=replace(run, devices=count))
+
+
+def _agree_on(experiment: Experiment) -> None:
+    """Raise ConfigError if host 0 was given another experiment than this one."""
+    theirs = _flat(hosts.told(experiment.to_dict))
+    if hosts.first():
+        return
+    ours = _flat(json.loads(files.to_json(experiment.to_dict())))
+    for name in sorted(ours.keys() | theirs.keys()):
+        here, there = ours.get(name), theirs.get(name)
+        if here != there:
+            raise ConfigError(
+                f"{name} is {here} on this host and {there} on host 0. Give all the same flags."
+            )
+
+
+def _flat(config: dict[str, Any]) -> dict[str, Any]:
+    sections = [part if isinstance(part, dict) else {name: part} for name, part in config.items()]
+    return {name: value for section in sections for name, value in section.items()}
+
+
+def _lock(run: RunDir) -> contextlib.AbstractContextManager[None]:
+    return run.lock() if hosts.first() else contextlib.nullcontext()
 
 
 def _students(path: Path, experiment: Experiment) -> Any:
