@@ -31,6 +31,8 @@ class Recovery:
     """Share of the audit's responses that truly are unsafe: what a perfect judge would report."""
     judge_bias: float
     """Injected; to be compared with the measured first_bias."""
+    judge_error: float
+    """Injected; to be compared with the measured error."""
     sensitivity: float
     """Injected into the held-out judge."""
     specificity: float
@@ -139,6 +141,7 @@ def _recover(done: Finished, tests: list[Tested]) -> Recovery | None:
         true_success=float(np.mean(rates)) if rates else None,
         in_sample=float(np.mean(unsafe)) if unsafe else None,
         judge_bias=simulation.judge_bias,
+        judge_error=simulation.judge_error,
         sensitivity=1 - simulation.held_out_miss,
         specificity=1 - simulation.held_out_alarm,
     )
