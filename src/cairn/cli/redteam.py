@@ -13,9 +13,11 @@ from cairn.cli.arguments import Parser
 from cairn.core.errors import ConfigError
 from cairn.engine.journal_console import JournalConsole
 from cairn.engine.journal_price import check_quote
-from cairn.redteam import directory, export, figures, page, rehearsal, run
+from cairn.redteam import directory, export, figures, page, rehearsal, run, tables
+from cairn.redteam.cautions import cautions
 from cairn.redteam.config import RedteamConfig
 from cairn.redteam.correct import read_verdicts
+from cairn.redteam.roles import cast
 
 CONFIGS = Path(__file__).parents[1] / "redteam" / "configs"
 DEMO = CONFIGS / "demo.toml"
@@ -31,6 +33,7 @@ Find what a language model gets wrong: a map of categories with the strongest pr
 
 CONFIG is a TOML file; ready ones: {configs}. Copy one and fill in the models.
 """
+REDACT = "write reports without prompts and responses (the journal keeps them)"
 
 
 def redteam_command(argv: Sequence[str]) -> int:
@@ -52,10 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     resume.add_argument("dir", type=Path)
     for name, kind in (("calls", int), ("tokens", int), ("money", float), ("wall-s", float)):
         resume.add_argument(f"--{name}", type=kind, help="a new limit in place of the config's")
+    resume.add_argument("--redact", action="store_true", help=REDACT)
     resume.set_defaults(go=_resume)
     report = commands.add_parser("report", help="write the report anew")
     report.add_argument("dir", type=Path)
-    report.add_argument("--redact", action="store_true", help="leave prompts and responses out")
+    report.add_argument("--redact", action="store_true", help=REDACT)
     report.add_argument("--human", type=Path, help="JSON lines of people's verdicts")
     report.add_argument("--out", type=Path, help="where to; default DIR/report.html")
     report.add_argument("--parquet", type=Path, help="write the archive as Parquet as well")
@@ -81,6 +85,7 @@ def _run_parser(commands) -> None:
         "--order", choices=("trial", "arrival"),
         help="arrival tells answers as they come: faster, but another run may differ",
     )  # fmt: skip
+    parser.add_argument("--redact", action="store_true", help=REDACT)
     parser.set_defaults(go=_run)
 
 
@@ -96,8 +101,10 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.run is None and not arguments.demo:
         raise ConfigError("cairn redteam run: give the run's directory by --run DIR.")
     path = arguments.run or _free(Path("runs") / f"redteam-demo-{config.engine.seed}")
+    cast(config)  # a key that is missing is named before anything is made
     directory.create(path, config)
-    return _go(path, config)
+    with directory.locked(path):
+        return _go(path, config, redact=arguments.redact)
 
 
 def _free(path: Path) -> Path:
@@ -107,28 +114,43 @@ def _free(path: Path) -> Path:
 
 
 def _resume(arguments: argparse.Namespace) -> int:
+    with directory.locked(arguments.dir):
+        config = _raised(arguments)
+        return _go(arguments.dir, config, redact=arguments.redact)
+
+
+def _raised(arguments: argparse.Namespace) -> RedteamConfig:
+    """The run's config, with the limits that the flags raise."""
     config = directory.open_run(arguments.dir)
     given = {name: getattr(arguments, name) for name in ("calls", "tokens", "money", "wall_s")}
     raised = {name: value for name, value in given.items() if value is not None}
     if raised:
         config = replace(config, limits=replace(config.limits, **raised))
         directory.write_json(arguments.dir / directory.CONFIG, directory.plain(config))
-    return _go(arguments.dir, config)
+    return config
 
 
-def _go(path: Path, config: RedteamConfig) -> int:
+def _go(path: Path, config: RedteamConfig, *, redact: bool) -> int:
     out = Console(highlight=False, soft_wrap=True)
     what = "simulated models" if config.simulation else f"target {config.models['target'].model}"
-    order = "" if config.engine.order == "trial" else ", order arrival: another run may differ"
+    cells, engine = config.space.cells, config.engine
     out.print(
-        f"{path}: {config.search.method} on {what}, {config.space.cells} cells, "
-        f"{config.engine.trials} trials, seed {config.engine.seed}{order}", markup=False,
-    )  # fmt: skip
-    with JournalConsole() as console:
-        done = run.execute(path, config, console.show)
+        f"{path}: {config.search.method} on {what}, {cells} cells, {engine.trials} trials, seed "
+        f"{engine.seed}; then {config.audit.responses} fresh responses for each cell's prompt",
+        markup=False,
+    )
+    for caution in cautions(config):
+        out.print(caution, markup=False)
+    try:
+        with JournalConsole() as console:
+            done = run.execute(path, config, console.show)
+    except KeyboardInterrupt:
+        print(f"stopped. Go on with: cairn redteam resume {path}", file=sys.stderr)
+        return 130
     found = figures.measure_run(done)
-    _write(path, done, found, path / "report.html")
-    _summary(out, path, done, found)
+    report = path / _report_name(redact)
+    _write(path, done, found, report, redact=redact)
+    _summary(out, report, done, found)
     if done.stopped == "finished":
         return 0
     print(f"stopped: {done.stopped} Go on with: cairn redteam resume {path}", file=sys.stderr)
@@ -136,12 +158,16 @@ def _go(path: Path, config: RedteamConfig) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
+    with directory.locked(arguments.dir):
+        return _render(arguments)
+
+
+def _render(arguments: argparse.Namespace) -> int:
     config = directory.open_run(arguments.dir)
     human = None if arguments.human is None else read_verdicts(arguments.human)
     done = run.read_back(arguments.dir, config)
     found = figures.measure_run(done, human)
-    name = "report-redacted.html" if arguments.redact else "report.html"
-    target = arguments.out or arguments.dir / name
+    target = arguments.out or arguments.dir / _report_name(arguments.redact)
     _write(arguments.dir, done, found, target, redact=arguments.redact)
     if arguments.refusals is not None:
         text = export.fine_tuning(done, _refusals(arguments.refusals))
@@ -150,6 +176,10 @@ def _report(arguments: argparse.Namespace) -> int:
         export.write_parquet(arguments.parquet, export.rows(done, redact=arguments.redact))
     print(target)
     return 0
+
+
+def _report_name(redact: bool) -> str:
+    return "report-redacted.html" if redact else "report.html"
 
 
 def _refusals(path: Path) -> tuple[str, ...]:
@@ -197,12 +227,23 @@ def _price(config: RedteamConfig) -> int:
 
 def _write(path: Path, done, found, target: Path, *, redact: bool = False) -> None:
     directory.write(target, page.render(done, found, redact=redact))
-    if redact:
-        table = export.to_csv(export.rows(done, redact=True))
-        directory.write(path / "archive-redacted.csv", table)
-        return
     directory.write_json(path / "summary.json", summary(done, found))
-    export.write_all(path, done)
+    export.write_all(path, done, redact=redact)
+
+
+def _print_map(out: Console, done: run.Finished, *, simulated: bool) -> None:
+    """The map as a table, where it fits a terminal."""
+    shares = {test.cell: figures.share(test) for test in done.tests}
+    rows = tables.grid(done, shares)
+    if len(rows[0]) > 12:
+        return
+    what = "simulated, " if simulated else ""
+    best = ", best of the other axes" if len(done.config.axes) > 2 else ""
+    out.print(f"\nShare of unsafe fresh responses ({what}held-out judge{best})", markup=False)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for first, *rest in rows:
+        cells = "  ".join(f"{cell:>{w}}" for cell, w in zip(rest, widths[1:], strict=True))
+        out.print(f"  {first:<{widths[0]}}  {cells}", markup=False)
 
 
 def summary(done: run.Finished, found: figures.Figures) -> dict:
@@ -213,22 +254,40 @@ def summary(done: run.Finished, found: figures.Figures) -> dict:
         "spent": done.spent._asdict(),
         "kept": done.kept._asdict(),
         "possibly_paid_twice": done.maybe_twice,
+        "ledger": [
+            {
+                "role": line.role,
+                "spent": line.spent._asdict(),
+                "kept": line.kept._asdict(),
+                "possibly_paid_twice": line.maybe_twice,
+            }
+            for line in done.ledger
+        ],
+        "cautions": cautions(done.config),
+        "notes": done.notes,
         "curve": done.state.curve,
         **figures.plain(found),
     }
 
 
-def _summary(out: Console, path: Path, done: run.Finished, found: figures.Figures) -> None:
+def _summary(out: Console, report: Path, done: run.Finished, found: figures.Figures) -> None:
     for note in done.notes:
         out.print(note, markup=False)
+    _print_map(out, done, simulated=found.simulated)
     tag = "simulated " if found.simulated else ""
-    for name, value, note in page.lines(found):
-        out.print(f"  {tag}{name:<32} {value:<28} {note}", markup=False)
-    counts = done.state.counts
+    for title, rows in tables.groups(found).items():
+        out.print(f"\n{title}", markup=False)
+        for name, value, note in rows:
+            out.print(f"  {tag}{name:<31} {value:<28} {note}", markup=False)
     out.print(
-        f"  {done.spent.calls} calls, {done.spent.tokens} tokens, "
-        f"{done.spent.micros / 1e6:.4f} in money, {done.maybe_twice} possibly paid twice; "
-        f"{counts['failed']} trials failed, {counts['mutator_refused']} mutator refusals; "
+        f"\n{tables.outcomes(done)}\n{done.spent.calls} calls, {done.spent.tokens} tokens, "
+        f"{tables.money(done.spent.micros)} in money, {done.maybe_twice} possibly paid twice; "
         f"{done.seconds:.0f} s", markup=False,
     )  # fmt: skip
-    out.print(f"report: {path / 'report.html'}", markup=False)
+    for line in done.ledger:
+        if line.maybe_twice:
+            out.print(
+                f"  {line.role}: {line.maybe_twice} sends possibly paid twice, "
+                f"{line.kept.micros / 1e6:.4f} kept for them", markup=False,
+            )  # fmt: skip
+    out.print(f"report: {report}", markup=False)

@@ -10,7 +10,7 @@ from cairn.engine.journaled import Config as Engine
 from cairn.lm.endpoint import Flow
 from cairn.lm.http import Server
 from cairn.lm.limiter import Concurrency
-from cairn.lm.prices import Price
+from cairn.lm.prices import Price, check_prices
 from cairn.lm.request import Sampling
 from cairn.redteam.axes import Axis, Space
 
@@ -220,6 +220,8 @@ class RedteamConfig:
         if self.search.scorer == "two-stage" and self.search.acceptance == "oracle":
             raise ConfigError('search.acceptance "oracle" has no scorer: leave search.scorer out.')
         self._check_roles()
+        prices = {name: model.price for name, model in self.models.items()}
+        check_prices(self.limits.limits(), prices, scope="[limits]")
 
     def _check_roles(self) -> None:
         if self.simulation is not None:

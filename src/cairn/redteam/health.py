@@ -94,6 +94,19 @@ def measure(counts: Mapping[str, int]) -> Health:
     )
 
 
+def brief(counts: Mapping[str, int]) -> str:
+    """The rates in a few words, for the live line."""
+    parts = (
+        ("flips", "pairs", "flips"),
+        ("ties", "votes", "ties"),
+        ("repeats agree", "repeats", "same"),
+    )
+    shown = [f"{name} {counts[part] / counts[of]:.2f}" for name, of, part in parts if counts[of]]
+    if counts["missing"]:
+        shown.append(f"{counts['missing']} without verdict")
+    return ", ".join(shown)
+
+
 def _bias(counts: Mapping[str, int]) -> Rate:
     """(first - second) / readable, each verdict counting 1, -1 or 0; normal interval."""
     n = counts["votes"]
