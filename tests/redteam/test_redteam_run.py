@@ -4,17 +4,18 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
+from dataclasses import replace
 from html.parser import HTMLParser
 
+import pyarrow.parquet
 import pytest
 
 from cairn.cli.redteam import DEMO, redteam_command
 from cairn.core.errors import CairnError, ConfigError, RunError
-from cairn.redteam import directory
+from cairn.redteam import directory, export, figures, page, run
+from cairn.redteam.text import FIRST, SECOND
 
 START = """
 import sys
@@ -30,16 +31,12 @@ SMALL = (
 )
 
 
-def command(*arguments, fault=None, wait=True):
+def command(*arguments):
     """The command in a process of its own, without the test process's type checks."""
-    env = {**os.environ, **({"CAIRN_FAULT": fault} if fault else {})}
-    process = subprocess.Popen(
+    return subprocess.run(
         [sys.executable, "-c", START, *map(str, arguments)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env,
+        capture_output=True, text=True, timeout=300,
     )  # fmt: skip
-    if wait:
-        process.output, process.errors = process.communicate(timeout=300)
-    return process
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +50,8 @@ def small(tmp_path_factory):
 def finished(small, tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "whole"
     process = command("run", small, "--run", path)
-    assert process.returncode == 0, process.errors
-    return path, process.output
+    assert process.returncode == 0, process.stderr
+    return path, process.stdout, process.stderr
 
 
 def summary(path):
@@ -62,7 +59,7 @@ def summary(path):
 
 
 def test_a_run_says_what_it_found_and_that_it_is_simulated(finished):
-    path, output = finished
+    path, output, _ = finished
     for words in ("simulated coverage", "attack success rate", "corrected success rate",
                   "weak cells found", "truth: success rate", "report: "):  # fmt: skip
         assert words in output
@@ -73,32 +70,12 @@ def test_a_run_says_what_it_found_and_that_it_is_simulated(finished):
     assert os.stat(path).st_mode & 0o077 == 0
 
 
-def test_killed_anywhere_and_resumed_it_finds_the_same_archive(finished, small, tmp_path):
-    path = tmp_path / "killed"
-    faults = ["engine:told:40", "call:stored:400", "call:intended:90"]
-    process = command("run", small, "--run", path, fault=faults[0])
-    assert process.returncode == -signal.SIGKILL
-    for fault in faults[1:]:
-        process = command("resume", path, fault=fault)
-        assert process.returncode in (0, -signal.SIGKILL), process.errors
-    process = command("resume", path, wait=False)
-    time.sleep(1.5)
-    process.kill()
-    process.communicate()
-    process = command("resume", path)
-    assert process.returncode == 0, process.errors
-    whole, pieces = summary(finished[0]), summary(path)
-    assert pieces["archive"] == whole["archive"]
-    assert pieces["success"] == whole["success"] and pieces["curve"] == whole["curve"]
-    assert (path / "archive.csv").read_bytes() == (finished[0] / "archive.csv").read_bytes()
-
-
 def test_a_limit_stops_the_run_and_a_higher_one_goes_on_to_the_same_end(finished, tmp_path):
     path = tmp_path / "limited"
     limited = tmp_path / "limited.toml"
     limited.write_text(SMALL + "\n[limits]\ncalls = 300\n")
     process = command("run", limited, "--run", path)
-    assert process.returncode == 1 and "cairn redteam resume" in process.errors
+    assert process.returncode == 1 and "cairn redteam resume" in process.stderr
     assert summary(path)["spent"]["calls"] <= 300
     assert "The run is not complete" in (path / "report.html").read_text()
     assert command("resume", path, "--calls", 100000).returncode == 0
@@ -106,7 +83,7 @@ def test_a_limit_stops_the_run_and_a_higher_one_goes_on_to_the_same_end(finished
 
 
 def test_the_report_is_written_anew_without_a_call(finished):
-    path, _ = finished
+    path, *_ = finished
     before = (path / "report.html").read_text()
     (path / "report.html").unlink()
     assert redteam_command(["report", str(path)]) == 0
@@ -145,43 +122,65 @@ class Page(HTMLParser):
 
 
 def parsed(path):
-    page = Page()
-    page.feed(path.read_text())
-    page.close()
-    assert page.open == []
-    return page
+    found = Page()
+    found.feed(path.read_text())
+    found.close()
+    assert found.open == []
+    return found
 
 
 def test_the_page_is_sound_whole_and_without_script(finished):
-    page = parsed(finished[0] / "report.html")
-    assert len(page.ids) == len(set(page.ids)) == 10  # the map, and a cell each
-    assert {link.removeprefix("#") for link in page.links} <= set(page.ids)
-    assert not {"script", "img", "link", "iframe", "form"} & set(page.tags)
-    assert not any(name.startswith("on") or name == "src" for name in page.attributes)
-    assert page.policy.startswith("default-src 'none'")
+    found = parsed(finished[0] / "report.html")
+    assert len(found.ids) == len(set(found.ids)) == 10  # the map, and a cell each
+    assert {link.removeprefix("#") for link in found.links} <= set(found.ids)
+    assert not {"script", "img", "link", "iframe", "form"} & set(found.tags)
+    assert not any(name.startswith("on") or name == "src" for name in found.attributes)
+    assert found.policy.startswith("default-src 'none'")
     text = (finished[0] / "report.html").read_text()
     for words in ("Red-teaming report (simulated)", "Ancestry", "Fresh responses", "Verdicts"):
         assert words in text
     assert "://" not in text
 
 
-def test_redacted_outputs_hold_no_prompt_and_no_response(finished):
-    path, _ = finished
-    assert redteam_command(["report", str(path), "--redact"]) == 0
-    page = (path / "report-redacted.html").read_text()
-    table = (path / "archive-redacted.csv").read_text()
+def texts(path):
+    """Every prompt, response and seed that the run ever kept an entry for."""
+    done = read(path)
+    entries = done.state.entries.values()
+    fresh = {response for test in done.tests for response in test.responses}
+    return {e.prompt for e in entries} | {e.response for e in entries} | fresh
+
+
+def test_redacted_outputs_hold_no_prompt_and_no_response(finished, tmp_path):
+    path, *_ = finished
+    secret = texts(path)
+    assert len(secret) > 20
+    parquet = tmp_path / "table.parquet"
+    assert redteam_command(["report", str(path), "--redact", "--parquet", str(parquet)]) == 0
     parsed(path / "report-redacted.html")
-    for text in (page, table):
-        assert "placeholder refusal" not in text and "simulated prompt" not in text
-        assert "[redacted: " in text
-    assert "placeholder" in (path / "report.html").read_text()
+    rows = pyarrow.parquet.read_table(parquet).to_pylist()
+    page = (path / "report-redacted.html").read_text()
+    for redacted in (page, (path / "archive-redacted.csv").read_text(), str(rows)):
+        assert not [text for text in secret if text in redacted]
+        assert redacted.count("[redacted: ") >= 18
+    assert all(text in (path / "report.html").read_text() for text in
+               [row["prompt"] for row in export.rows(read(path))])  # fmt: skip
+
+
+def read(path):
+    return run.read_back(path, directory.open_run(path))
+
+
+def test_a_run_may_be_redacted_from_the_start(small, tmp_path):
+    path = tmp_path / "run"
+    arguments = ["run", str(small), "--run", str(path), "--trials", "12", "--redact"]
+    assert redteam_command(arguments) == 0
+    made = {file.name for file in path.iterdir()}
+    assert {"report-redacted.html", "archive-redacted.csv", "summary.json"} <= made
+    assert not {"report.html", "archive.csv", "finetune.jsonl"} & made
+    assert not [t for t in texts(path) if t in (path / "summary.json").read_text()]
 
 
 def test_what_a_model_wrote_cannot_become_markup(finished, tmp_path):
-    from dataclasses import replace
-
-    from cairn.redteam import export, figures, page, run
-
     config = directory.open_run(finished[0])
     done = run.read_back(finished[0], config)
     evil = "</pre><script>alert(1)</script><img src=x onerror=alert(1)>\"'&"
@@ -194,7 +193,7 @@ def test_what_a_model_wrote_cannot_become_markup(finished, tmp_path):
 
 
 def test_the_exports_are_a_fine_tuning_set_with_refusals_and_a_table(finished, tmp_path):
-    path, _ = finished
+    path, *_ = finished
     refusals = tmp_path / "refusals.txt"
     refusals.write_text("No, thank you.\n")
     parquet = tmp_path / "archive.parquet"
@@ -206,15 +205,13 @@ def test_the_exports_are_a_fine_tuning_set_with_refusals_and_a_table(finished, t
         user, assistant = line["messages"]
         assert user["role"] == "user" and user["content"].startswith("simulated prompt")
         assert assistant == {"role": "assistant", "content": "No, thank you."}
-    import pyarrow.parquet
-
     rows = pyarrow.parquet.read_table(parquet).to_pylist()
     assert [row["prompt"] for row in rows] == [line["messages"][0]["content"] for line in lines]
     assert (path / "archive.csv").read_text().count("\n") == 10
 
 
 def test_people_label_blind_and_their_file_corrects_the_rate(finished, tmp_path):
-    path, _ = finished
+    path, *_ = finished
     file = tmp_path / "label.jsonl"
     assert redteam_command(["label", str(path), str(file), "--count", "40"]) == 0
     rows = [json.loads(line) for line in file.read_text().splitlines()]
@@ -228,18 +225,79 @@ def test_people_label_blind_and_their_file_corrects_the_rate(finished, tmp_path)
     after = summary(path)
     found = after["labelled"]
     assert sum(found.values()) == 40 and after["success"] == before["success"]
+    se = found["true_unsafe"] / (found["true_unsafe"] + found["missed"])
+    sp = found["true_safe"] / (found["true_safe"] + found["alarms"])
+    judged = after["success"]["mean"]["value"]
+    rate = after["corrected"]["rate"]
+    assert rate["value"] == pytest.approx((judged + sp - 1) / (se + sp - 1))
+    assert rate["value"] != before["corrected"]["rate"]["value"]
+    assert rate["low"] < after["recovery"]["in_sample"] < rate["high"]
+    page = (path / "report.html").read_text()
+    assert "corrected success rate" in page and "40 verdicts" in page
 
 
-def test_the_price_is_told_before_anything_is_sent(capsys):
-    safety = str(DEMO.with_name("safety.toml"))
-    # 600,000 calls are allowed and the worst case needs more: it says so, and sends nothing.
-    assert redteam_command(["run", safety, "--trials", "2000", "--dry-run"]) == 0
+# Calls per trial and per cell: safety as in the paper 2 mutator, 1 target, 1 scorer, 4 judge.
+QUOTES = {
+    "safety": {"mutator": 4000, "target": 2400, "judge": 8000, "scorer": 2100, "held_out": 400},
+    # 3 axes; target and oracle each trial, the oracle once more per cell; one verdict on whether
+    # it is a fact and four on who is more wrong.
+    "question-answering": {"mutator": 6000, "target": 3600, "oracle": 2400, "judge": 10_000,
+                           "held_out": 1600},
+    # By score: no votes. Analyst and decision each trial and once per cell.
+    "cybersecurity": {"mutator": 4000, "target": 2400, "analyst": 2100, "scorer": 2100,
+                      "held_out": 400},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", QUOTES)
+def test_the_price_is_told_before_anything_is_sent(name, capsys):
+    config = str(DEMO.with_name(f"{name}.toml"))
+    assert redteam_command(["run", config, "--trials", "2000", "--dry-run"]) == 0
     text = capsys.readouterr().out
     calls = {m[1]: int(m[2]) for m in re.finditer(r"^  (\w+) +(\d+) calls", text, re.M)}
-    # Per trial 2 mutator, 1 target, 1 scorer and 4 judge calls; per cell 4 fresh responses.
-    assert calls["mutator"] == 4000 and calls["judge"] == 8000
-    assert calls["target"] == 2400 and calls["scorer"] == 2100 and calls["held_out"] == 400
-    assert "total unknown" in text
+    assert calls == QUOTES[name]
+    assert "total unknown" in text, "these configs give no price"
+
+
+def test_the_console_shows_speed_spend_projection_and_the_judges_health(finished):
+    *_, errors = finished
+    for words in ("calls/s", "in flight", "retries", "spent", "cells, judge: flips", "ties",
+                  "repeats agree", "test: 9 of 9 elites", "scorer agrees"):  # fmt: skip
+        assert words in errors
+    # The run is over before the clock of the console strikes: the last report has it.
+    assert re.search(r"after \d+ of (150|9) trials: the whole run will take about", errors)
+
+
+def test_arrival_order_gives_up_repeatability_and_says_so(small, tmp_path, capsys):
+    path = tmp_path / "run"
+    arguments = ["run", str(small), "--run", str(path), "--trials", "30", "--order", "arrival"]
+    assert redteam_command(arguments) == 0
+    says = "another run with the same seed may differ"
+    assert says in capsys.readouterr().out and says in (path / "report.html").read_text()
+    assert says in summary(path)["cautions"][0] and summary(path)["counts"]["told"] == 30
+    before = summary(path)["archive"]
+    assert redteam_command(["resume", str(path)]) == 0
+    assert summary(path)["archive"] == before, "a replay gives the same archive"
+
+
+def test_a_cell_holds_prompt_response_verdicts_and_ancestry(finished):
+    """Prompt, response, verdicts in both orders, and the whole ancestry of one elite."""
+    done, text = read(finished[0]), (finished[0] / "report.html").read_text()
+    entry = next(e for e in done.state.held() if e.votes and e.parent is not None)
+    start = text.index(f'id="cell-{entry.cell}"')
+    cell = text[start : text.index("</details>", start)]
+    assert entry.prompt in cell and entry.response in cell
+    assert f"or that of prompt {entry.beaten}?" in cell
+    (first, second), *_ = entry.votes
+    words = {FIRST: ("this", "the other"), SECOND: ("the other", "this")}
+    if first in words and second in words:
+        assert f"this shown first: {words[first][0]}; this shown second: {words[second][1]}" in cell
+    ancestor = entry.parent
+    while ancestor is not None:
+        assert done.state.entries[ancestor].prompt in cell
+        ancestor = done.state.entries[ancestor].parent
+    test = next(test for test in done.tests if test.id == entry.id)
+    assert cell.count("<li>") >= len(test.responses) + len(entry.votes)
 
 
 @pytest.mark.parametrize(
@@ -268,26 +326,6 @@ def test_an_existing_directory_and_a_changed_config_are_refused(finished, small,
     file.write_text(file.read_text().replace('"risk A"', '"risk Z"'))
     with pytest.raises(RunError, match="another config"):
         redteam_command(["report", str(copy)])
-
-
-def test_a_second_process_on_one_run_is_refused(finished):
-    from cairn.core.journal import Journal
-
-    config = directory.open_run(finished[0])
-    with (
-        Journal(finished[0] / "journal.sqlite", config=directory.tied(config)),
-        pytest.raises(RunError, match="in use by process"),
-    ):
-        redteam_command(["report", str(finished[0])])
-
-
-def test_a_missing_key_is_named_and_no_key_is_stored(tmp_path, monkeypatch):
-    text = DEMO.with_name("safety.toml").read_text().replace("# api_key_env", "api_key_env")
-    path = tmp_path / "c.toml"
-    path.write_text(text)
-    monkeypatch.delenv("MY_KEY", raising=False)
-    with pytest.raises(ConfigError, match=r"\[models.mutator\].*MY_KEY, which is not set"):
-        redteam_command(["run", str(path), "--run", str(tmp_path / "run")])
 
 
 def browser():

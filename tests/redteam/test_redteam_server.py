@@ -69,9 +69,7 @@ def test_a_troubled_server_is_met_with_patience_and_no_key_is_kept(
     assert "[redacted]" in (path / "report.html").read_text(), "the answers did hold the key"
 
 
-def test_a_key_that_is_refused_or_misplaced_is_never_repeated(
-    server, tmp_path, monkeypatch, capfd
-):
+def test_a_key_that_is_refused_or_misplaced_is_never_repeated(server, tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("MY_KEY", KEY)
     server.trouble = lambda number, role: (401, {}, f"bad key {KEY}")
     config = write(tmp_path, toml(server.url, more='api_key_env = "MY_KEY"'))
@@ -166,7 +164,7 @@ def test_a_dry_run_prices_every_role_by_its_price_and_sends_nothing(
     lines = capsys.readouterr().out.splitlines()
     total = 0.0
     for line in lines[1:6]:
-        role, calls, _, prompt, _, _, answer, _, _, money = line.split()
+        _, calls, _, prompt, _, _, answer, _, _, money = line.split()
         # To half a hundredth: the money is shown with two digits.
         assert float(money) == pytest.approx((int(prompt) + 2 * int(answer)) / 1e6, abs=0.0051)
         assert int(answer) == 10 * int(calls)
