@@ -68,7 +68,7 @@ class Size:
     """Where they are compared at equal trials."""
     seeds: int = 20
     """Of the arms that are compared."""
-    error_calls: int = 4000
+    error_calls: int = 3000
     """Of a search whose judges' errors are to be recovered."""
     error_seeds: int = 30
     responses: int = 8

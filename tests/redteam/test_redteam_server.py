@@ -2,16 +2,17 @@
 
 import json
 import sqlite3
+import sys
 from dataclasses import replace
 
 import pytest
-from world_server import WorldServer, toml
+from world_server import ROLES, WorldServer, toml
 
 from cairn.cli.main import run as cairn
 from cairn.cli.redteam import redteam_command
 from cairn.core.errors import CairnError, ConfigError
 from cairn.lm.breaker import Patience
-from cairn.redteam.config import Model
+from cairn.redteam.models import Model
 
 KEY = "sk-test-0123456789-abcdefgh"
 
@@ -194,3 +195,62 @@ def test_a_judge_without_a_verdict_grades_nothing_and_loses_nothing(server, tmp_
     assert found["counts"]["failed"] > 0 and found["health"]["missing_rate"]["value"] is None
     assert found["success"]["mean"] is None and found["success"]["any"]["value"] is None
     assert found["success"]["ungraded"] == 2 * found["counts"]["filled"]
+
+
+APPLICATION = """
+from cairn.lm.request import Completion, Usage
+
+async def answer(request):
+    system, user = (message.content for message in request.messages)
+    return Completion(f"{system} [simulated] placeholder answer, level 1 of 1.",
+                      usage=Usage(prompt=100, completion=10))
+
+def blocking(request):
+    return "no"
+"""
+TARGET = """
+[models.target]
+kind = "function"
+function = "my_app:{name}"
+system = "be kind"
+price = {{ prompt = 1.0, completion = 2.0 }}
+"""
+
+
+def with_application(server, folder, name):
+    (folder / "my_app.py").write_text(APPLICATION)
+    others = tuple(role for role in ROLES if role != "target")
+    text = toml(server.url, roles=others, more=PRICE, end=TARGET.format(name=name))
+    return write(folder, text + "[limits]\nmoney = 1.0\n")
+
+
+def test_a_whole_application_can_be_the_target(server, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    config = with_application(server, tmp_path, "answer")
+    path = tmp_path / "run"
+    assert redteam_command(["run", config, "--run", str(path)]) == 0
+    assert "on target my_app:answer" in capsys.readouterr().out
+    assert "be kind [simulated] placeholder answer" in (path / "report.html").read_text()
+    (line,) = (line for line in summary(path)["ledger"] if line["role"] == "target")
+    calls = line["spent"]["calls"]
+    assert calls > 10 and line["spent"]["tokens"] == 110 * calls
+    assert line["spent"]["micros"] == 120 * calls
+    assert not any('"target"' in name for name in server.seen), "no server was asked"
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("blocking", "no `async def` function"),
+        ("missing", "missing is not there in my_app"),
+        ("x y", "must look like package.module:name"),
+    ],
+)
+def test_an_application_that_cannot_work_is_named(server, tmp_path, monkeypatch, name, message):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    config = with_application(server, tmp_path, name)
+    with pytest.raises(ConfigError, match=message):
+        redteam_command(["run", config, "--run", str(tmp_path / "run")])
+    assert not (tmp_path / "run").exists()

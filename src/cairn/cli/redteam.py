@@ -132,7 +132,7 @@ def _raised(arguments: argparse.Namespace) -> RedteamConfig:
 
 def _go(path: Path, config: RedteamConfig, *, redact: bool) -> int:
     out = Console(highlight=False, soft_wrap=True)
-    what = "simulated models" if config.simulation else f"target {config.models['target'].model}"
+    what = "simulated models" if config.simulation else f"target {config.models['target'].who}"
     cells, engine = config.space.cells, config.engine
     out.print(
         f"{path}: {config.search.method} on {what}, {cells} cells, {engine.trials} trials, seed "

@@ -14,7 +14,7 @@ def cautions(config: RedteamConfig) -> tuple[str, ...]:
             "Answers were told as they came (order arrival): the run can be resumed and replayed "
             "from its journal, but another run with the same seed may differ."
         )
-    places = {role: (model.base_url, model.model) for role, model in config.models.items()}
+    places = {role: model.who for role, model in config.models.items()}
     same = [role for role in SEARCHERS if role in places and places[role] == places["held_out"]]
     if same:
         found.append(
