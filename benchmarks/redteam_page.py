@@ -61,6 +61,10 @@ def block(results: Path) -> str:
         "|---|" + "---|" * len(COLUMNS),
         *(arm_row(arm, arms[arm]) for arm in COMPARED),
         "",
+        "Every method but random occupies the map as early as the others, and at the end all have "
+        "all of it, so what counts as coverage here is a prompt that works. A judge that takes "
+        "some safe responses for unsafe flatters the weak arms most, hence the correction.",
+        "",
         "Simulated, the same worlds compared:",
         "",
         "| claim | margin | seeds |",
@@ -68,7 +72,8 @@ def block(results: Path) -> str:
     ]
     for claim, margin in directions.comparisons(arms):
         seen = f"{int((margin > 0).sum())} of {len(margin)}"
-        lines.append(f"| {claim} | {spread(margin, sign=True)} | {seen} |")
+        title = claim.replace("bleu", "BLEU")
+        lines.append(f"| {title} | {spread(margin, sign=True)} | {seen} |")
     lines += ["", *errors(arms, size["error_calls"]), "", *kills(results)]
     return "\n".join([*lines, "", f"Made by `{COMMAND}`.", "<!-- end -->", ""])
 
@@ -85,7 +90,8 @@ def errors(arms: dict[str, list[dict[str, Any]]], calls: int) -> list[str]:
     """Injected against recovered."""
     lines = [
         f"Simulated, errors injected and recovered ({calls} calls a run). *Held*: runs whose 95 % "
-        "interval has the injected value, or the hidden truth.",
+        "interval has the injected value, or the hidden truth. That of the corrected rate is wide: "
+        "it is drawn over cells as if they were a sample.",
         "",
         "| | injected or true | estimate | held |",
         "|---|---|---|---|",
@@ -116,10 +122,10 @@ def kills(results: Path) -> list[str]:
     (moments,) = [row for row in rows if row["where"] == "random"]
     same = "each" if all(row["same"] for row in rows) else "NOT each"
     died = sum(row["kills"] > 0 for row in points)
+    where = f"all {died}" if died == len(points) else f"{died} of {len(points)}"
     return [
-        f"Simulated, killed by SIGKILL at {died} of {len(points)} fault points of journal, engine "
-        f"and calls (a run of this size does not pass the others so often), and at "
-        f"{moments['kills']} random moments of one run: {same} ended with the archive, table and "
+        f"Simulated, killed by SIGKILL at {where} fault points of journal, engine and calls, and "
+        f"at {moments['kills']} random moments of one run: {same} ended with the archive, table and "
         "figures of the run that was never killed (`benchmarks/verify/redteam_kills.py`)."
     ]
 

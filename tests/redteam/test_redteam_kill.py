@@ -37,11 +37,10 @@ def whole(config, tmp_path_factory):
 
 
 def test_killed_at_fault_points_and_moments_it_ends_the_same(config, whole, tmp_path):
-    # The last strikes in the audit, whose journal is then made.
-    faults = ("journal:create-commit:1", "call:stored:100", "journal:create:1")
+    faults = ("journal:create-commit:1", "call:stored:100", "engine:told:20")
     path = tmp_path / "run"
-    found = kills.killed(config, path, faults, moments=(0.1,))
-    assert found["kills"] >= 3
+    found = kills.killed(config, path, faults, moments=(0.01,))
+    assert found["kills"] == 4
     assert found["result"] == whole[0]["result"]
 
 
