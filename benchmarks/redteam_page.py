@@ -125,8 +125,8 @@ def kills(results: Path) -> list[str]:
     where = f"all {died}" if died == len(points) else f"{died} of {len(points)}"
     return [
         f"Simulated, killed by SIGKILL at {where} fault points of journal, engine and calls, and "
-        f"at {moments['kills']} random moments of one run: {same} ended with the archive, table and "
-        "figures of the run that was never killed (`benchmarks/verify/redteam_kills.py`)."
+        f"at {moments['kills']} random moments of one run: {same} ended with the archive, table "
+        "and figures of the run that was never killed (`benchmarks/verify/redteam_kills.py`)."
     ]
 
 
