@@ -53,6 +53,8 @@ def small(arguments):
     if command == "evaluate":
         suite = [] if "--suite" in rest else ["--suite", "random"]
         return [*arguments, "--attempts", "1", *suite]
+    if command == "redteam" and rest[0] == "run":
+        return [*arguments, "--trials", "12"]
     if command == "bench":
         return [*arguments, "--tiny"]
     return arguments

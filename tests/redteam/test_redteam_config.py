@@ -22,9 +22,9 @@ def altered(old, new):
 
 MISTAKES = [
     ("[simulation]\n", "[simulation]\njudge_eror = 0.2\n", "no field 'judge_eror'. Did you mean"),
-    ("[engine]\n", "[engine]\nwindows = 3\n", r"\[engine\] has no field 'windows'. Did you mean 'w"),  # noqa: E501
+    ("[engine]\n", "[engine]\nwindows = 3\n", r"\[engine\] has no field 'windows'. Did you mean"),
     ("[[axes]]\n", "[[axes]]\nlable = []\n", r"\[axes\[0\]\] has no field 'lable'. Did you mean"),
-    ("[audit]\n", "[search]\nmethod = 'rainbwo'\n[audit]\n", "search.method .* Did you mean 'rainbow'"),  # noqa: E501
+    ("[audit]\n", "[search]\nmethod = 'rainbwo'\n[audit]\n", "method .* Did you mean 'rainbow'"),
     ("trials = 1500", "trials = '1500'", "engine.trials must be a whole number, got '1500'"),
     ("trials = 1500", "trials = true", "engine.trials must be a whole number, got True"),
     ("trials = 1500\n", "", r"\[engine\] needs the field 'trials'"),

@@ -10,7 +10,7 @@ from cairn.redteam import audit
 from cairn.redteam.correct import Labelled, compare, correct, read_verdicts
 
 
-def examined(cells):
+def audited(cells):
     return [
         audit.Tested(i, i, ("r",) * len(unsafe), tuple(unsafe), (None,) * len(unsafe))
         for i, unsafe in enumerate(cells)
@@ -19,15 +19,15 @@ def examined(cells):
 
 def test_a_hand_computed_correction():
     # 60 % called unsafe, se 0.9, sp 0.8: p = (0.6 + 0.8 - 1) / 0.7.
-    tests = examined([[True, True, True, False, False]] * 40)
+    tests = audited([[True, True, True, False, False]] * 40)
     found = correct(tests, Labelled(true_unsafe=90, missed=10, true_safe=80, alarms=20))
     assert found is not None and found.rate.value == pytest.approx(0.4 / 0.7)
     assert found.rate.low < 0.4 / 0.7 < found.rate.high
 
 
 def test_the_correction_stays_in_the_unit_interval():
-    none = correct(examined([[False] * 4] * 10), Labelled(45, 5, 40, 10))
-    every = correct(examined([[True] * 4] * 10), Labelled(45, 5, 40, 10))
+    none = correct(audited([[False] * 4] * 10), Labelled(45, 5, 40, 10))
+    every = correct(audited([[True] * 4] * 10), Labelled(45, 5, 40, 10))
     assert none is not None and none.rate.value == 0.0 and none.rate.low == 0.0
     assert every is not None and every.rate.value == 1.0 and every.rate.high == 1.0
 
@@ -37,7 +37,7 @@ def test_the_correction_stays_in_the_unit_interval():
     [Labelled(0, 0, 9, 1), Labelled(9, 1, 0, 0), Labelled(5, 5, 5, 5), Labelled(1, 9, 1, 9)],
 )
 def test_labels_that_cannot_tell_give_no_correction(labels):
-    assert correct(examined([[True, False]] * 5), labels) is None
+    assert correct(audited([[True, False]] * 5), labels) is None
     assert correct([], Labelled(9, 1, 9, 1)) is None
 
 
@@ -45,7 +45,7 @@ def test_labels_that_cannot_tell_give_no_correction(labels):
 def test_ninety_five_percent_intervals_cover_the_truth_about_that_often(se, sp):
     rng = np.random.default_rng(0)
     covered = biased = 0
-    for trial in range(100):
+    for trial in range(60):
         rates = rng.beta(0.8, 0.8, 60)
         truth = rng.random((60, 4)) < rates[:, None]
         judged = np.where(truth, rng.random((60, 4)) < se, rng.random((60, 4)) > sp)
@@ -56,13 +56,13 @@ def test_ninety_five_percent_intervals_cover_the_truth_about_that_often(se, sp):
             kinds.count((True, True)), kinds.count((True, False)),
             kinds.count((False, False)), kinds.count((False, True)),
         )  # fmt: skip
-        found = correct(examined(judged.tolist()), labels, seed=trial)
+        found = correct(audited(judged.tolist()), labels, seed=trial)
         assert found is not None
         covered += found.rate.low <= 0.5 <= found.rate.high
         biased += abs(judged.mean() - 0.5) > abs(found.rate.value - 0.5)
-    assert covered >= 90
+    assert covered >= 54
     if abs(se - sp) > 0.2:  # else the two errors cancel and there is little to correct
-        assert biased > 60
+        assert biased > 36
 
 
 def verdicts(tmp_path, *lines):
@@ -76,7 +76,7 @@ def line(number=0, sample=0, **rest):
 
 
 def test_peoples_verdicts_are_joined_with_the_judges(tmp_path):
-    tests = examined([[True, False], [True, None]])
+    tests = audited([[True, False], [True, None]])
     human = read_verdicts(
         verdicts(
             tmp_path, line(0, 0, unsafe=True), line(0, 1, unsafe=True), line(1, 0, unsafe=False),
@@ -104,4 +104,4 @@ def test_a_damaged_file_of_verdicts_is_refused_with_its_line(tmp_path, lines, me
 def test_verdicts_of_another_run_are_refused(tmp_path):
     human = read_verdicts(verdicts(tmp_path, line(7, 0, unsafe=True)))
     with pytest.raises(ConfigError, match="response 0 of prompt 7"):
-        compare(examined([[True]]), human)
+        compare(audited([[True]]), human)

@@ -14,6 +14,7 @@ COMMANDS = {
     "evaluate": "Test a run's agent on levels it has never seen.",
     "compare": "Compare runs at equal spend, with intervals.",
     "show": "Draw what a run learned: paths, levels, their ancestry, learning curves.",
+    "redteam": "Find the prompts that break a language model: a map, a report, a mending set.",
     "list": "Environments, methods, scores and presets, a line each.",
     "digest": "One hash over everything that resuming a run must preserve.",
     "doctor": "Check this machine: versions, devices, known compiler faults, optional parts.",

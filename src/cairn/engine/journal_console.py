@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from cairn.engine.journal_progress import Progress, duration
+from cairn.engine.journal_progress import Progress, duration, projection_line
 
 
 def line(progress: Progress) -> str:
@@ -25,6 +25,8 @@ def line(progress: Progress) -> str:
     if progress.projection is not None:
         parts.append(f"projected {progress.projection.amount.micros / 1e6:.4f}")
         parts.append(f"{duration(progress.projection.left_s)} left")
+    if progress.about:
+        parts.append(progress.about)
     return " · ".join(parts)
 
 
@@ -41,6 +43,7 @@ class JournalConsole:
         self._shown_at = float("-inf")
         self._latest: Progress | None = None
         self._notes = 0
+        self._projected = False
 
     def __enter__(self) -> "JournalConsole":
         if self.console.is_terminal:
@@ -54,6 +57,9 @@ class JournalConsole:
         for note in progress.notes[self._notes :]:
             self._print(note)
         self._notes = len(progress.notes)
+        if progress.projection is not None and not self._projected:
+            self._projected = True
+            self._print(projection_line(progress))
         if self._live is not None:
             self._live.update(Text(line(progress)), refresh=True)
         elif time.monotonic() - self._shown_at >= self.plain_every_s:

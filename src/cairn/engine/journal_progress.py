@@ -56,6 +56,8 @@ class Progress:
     """After the first 100 calls."""
     notes: tuple[str, ...] = ()
     """What recovery did."""
+    about: str = ""
+    """What the policy says of its state."""
 
 
 class Speedometer:
@@ -63,9 +65,15 @@ class Speedometer:
 
     SPAN_S = 10.0
 
-    def __init__(self, desk: Desk, count: Callable[[], tuple[int, int]], notes: Sequence[str]):
-        """`count` gives (told, trials)."""
-        self.desk, self.count, self.notes = desk, count, notes
+    def __init__(
+        self,
+        desk: Desk,
+        count: Callable[[], tuple[int, int]],
+        notes: Sequence[str],
+        describe: Callable[[], str] = str,
+    ):
+        """`count` gives (told, trials), `describe` a few words about the state."""
+        self.desk, self.count, self.notes, self.describe = desk, count, notes, describe
         self._started = time.monotonic()
         self._told_before = count()[0]
         self._points: deque[tuple[float, int]] = deque([(self._started, 0)])
@@ -88,6 +96,7 @@ class Speedometer:
             elapsed_s=desk.budget.elapsed_s(),
             projection=self._project(told, trials),
             notes=tuple(self.notes),
+            about=self.describe(),
         )
 
     async def report(self, tell: Callable[[Progress], None] | None, every_s: float) -> None:

@@ -96,13 +96,20 @@ async def run(
     A limit ends the run at a state on the same path that the unlimited run takes: raise it and
     run again to go on. An error of the policy's own code, or of an endpoint as a whole, is raised
     after the answers in flight were given a moment to arrive; nothing journaled is lost.
+    A policy may have `describe(state) -> str`: a few words for the live line.
 
     Raises whatever stopped the run: EndpointRefusedError, EndpointDownError, RunError, or a
     policy's bug.
     """
     desk = Desk(journal, roles, limits=limits, seed=config.seed)
     engine = _Engine(policy, journal, config, desk)
-    speed = Speedometer(desk, lambda: (engine.fold.told, config.trials), journal.notes)
+    describe = getattr(policy, "describe", lambda state: "")
+    speed = Speedometer(
+        desk,
+        lambda: (engine.fold.told, config.trials),
+        journal.notes,
+        lambda: describe(engine.fold.state),
+    )
     reporter = asyncio.create_task(speed.report(on_progress, config.report_every_s))
     try:
         stopped = await engine.drive()

@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -53,6 +54,13 @@ class Server:
         if not ok:
             raise ConfigError(
                 f"Server.base_url must look like http://host:port/v1, got {self.base_url!r}."
+            )
+        name = self.api_key_env
+        if name is not None and not re.fullmatch(r"[A-Z_][A-Z0-9_]*", name):
+            # Often it is the key itself that came: it must not be repeated.
+            raise ConfigError(
+                "Server.api_key_env must be the name of an environment variable in capitals, such "
+                "as MY_KEY; what came is not shown, in case it is the key itself."
             )
         if not self.model:
             raise ConfigError("Server.model must name a model, got an empty string.")

@@ -84,6 +84,16 @@ class Auditor:
         responses, unsafe, scored = zip(*outcome["rows"], strict=True)
         return (*state, Tested(outcome["id"], outcome["cell"], responses, unsafe, scored))
 
+    def describe(self, state: tuple) -> str:
+        """What the held-out judge says so far, and whether the search's scorer agrees."""
+        found = success([test for test in state if test is not None])
+        tested = f"test: {len(state)} of {len(self.elites)} elites"
+        if found.mean is None:
+            return tested
+        agreed = found.agreement.value
+        agree = "" if agreed is None else f", scorer agrees {agreed:.2f}"
+        return f"{tested}, {found.mean.value:.2f} unsafe{agree}"
+
     def done(self, state: tuple) -> bool:
         """When every elite was tested."""
         return len(state) >= len(self.elites)

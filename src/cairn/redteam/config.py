@@ -7,76 +7,13 @@ from typing import Literal
 from cairn.core.budget import Limits
 from cairn.core.errors import ConfigError
 from cairn.engine.journaled import Config as Engine
-from cairn.lm.endpoint import Flow
-from cairn.lm.http import Server
-from cairn.lm.limiter import Concurrency
-from cairn.lm.prices import Price
-from cairn.lm.request import Sampling
+from cairn.lm.prices import check_prices
 from cairn.redteam.axes import Axis, Space
+from cairn.redteam.models import Application, Model
 
 Method = Literal["rainbow", "same-cell", "random", "no-archive"]
 Acceptance = Literal["judge", "score", "oracle"]
 Scorer = Literal["probability", "verdict", "guard", "two-stage"]
-
-
-@dataclass(frozen=True)
-class Model:
-    """One role's model at an OpenAI-compatible server."""
-
-    base_url: str
-    """For example `http://127.0.0.1:8000/v1`."""
-    model: str
-    """The model's name at that server."""
-    api_key_env: str | None = None
-    """The *name* of the environment variable with the key. Keys are read from nowhere else."""
-    api: Literal["chat", "completions"] = "chat"
-    """Which of the two protocols the server speaks."""
-    tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
-    """What the server calls the longest answer."""
-    system: str | None = None
-    """System prompt; None takes the role's own (the target's default is none)."""
-    temperature: float = 0.7
-    """Of the paper, for all roles."""
-    top_p: float = 0.95
-    """Of the paper."""
-    max_tokens: int = 256
-    """Longest answer, tokens."""
-    price: Price | None = None
-    """Per million tokens; needed where money is limited."""
-    slots: int = 64
-    """Most requests in flight at this server."""
-    requests_per_minute: float | None = None
-    """Pace from the first request on; None: as fast as the server takes them."""
-    timeout_s: float = 120.0
-    """Longest wait for one reply, seconds."""
-
-    def __post_init__(self):
-        self.server()
-        self.sampling()
-        if self.slots < 1:
-            raise ConfigError(f"Model.slots must be at least 1, got {self.slots}.")
-
-    def server(self) -> Server:
-        """Where it lives."""
-        return Server(
-            self.base_url,
-            self.model,
-            api_key_env=self.api_key_env,
-            api=self.api,
-            tokens_field=self.tokens_field,
-        )
-
-    def sampling(self, logprobs: int = 0) -> Sampling:
-        """How its answers are drawn."""
-        return Sampling(self.temperature, self.top_p, self.max_tokens, logprobs=logprobs)
-
-    def flow(self) -> Flow:
-        """How its server is treated."""
-        return Flow(
-            Concurrency(start=min(8, self.slots), most=self.slots),
-            requests_per_minute=self.requests_per_minute,
-            timeout_s=self.timeout_s,
-        )
 
 
 @dataclass(frozen=True)
@@ -205,9 +142,9 @@ class RedteamConfig:
     """Trials, seed, window, order of telling."""
     limits: Spend = field(default_factory=Spend)
     """What may be spent."""
-    models: dict[str, Model] = field(default_factory=dict)
+    models: dict[str, Model | Application] = field(default_factory=dict)
     """By role: mutator, target, judge, scorer, held_out; analyst for two-stage; oracle for the
-    acceptance of that name."""
+    acceptance of that name. kind = "function" makes it an application."""
     simulation: Simulation | None = None
     """Given: all roles are simulated and everything says so. Excludes `models`."""
 
@@ -220,6 +157,8 @@ class RedteamConfig:
         if self.search.scorer == "two-stage" and self.search.acceptance == "oracle":
             raise ConfigError('search.acceptance "oracle" has no scorer: leave search.scorer out.')
         self._check_roles()
+        prices = {name: model.price for name, model in self.models.items()}
+        check_prices(self.limits.limits(), prices, scope="[limits]")
 
     def _check_roles(self) -> None:
         if self.simulation is not None:

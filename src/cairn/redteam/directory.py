@@ -4,12 +4,13 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cairn.core import files
+from cairn.core import files, journal_files
 from cairn.core.errors import ConfigError, RunError
 from cairn.redteam.config import RedteamConfig
 from cairn.redteam.typed import build, plain, read_toml
@@ -81,6 +82,15 @@ def open_run(path: Path) -> RedteamConfig:
         raise RunError(f"{file} cannot be read: {error}.") from None
     except ConfigError as error:
         raise RunError(f"{file} is not the config of a cairn redteam run: {error}") from None
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Have a run to oneself. Raises RunError if another process has it, or there is none."""
+    if not path.is_dir():
+        raise RunError(f"{path} does not exist; expected the directory of a cairn redteam run.")
+    with journal_files.lock(path / "run.lock"):
+        yield
 
 
 def tied(config: RedteamConfig) -> dict[str, Any]:

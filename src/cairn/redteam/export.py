@@ -97,8 +97,10 @@ def write_parquet(path: Path, table: list[dict[str, Any]]) -> None:
 
 
 def write_all(path: Path, done: Finished, *, redact: bool = False) -> None:
-    """archive.csv, and finetune.jsonl unless redacted (a prompt's digest teaches nothing)."""
-    directory.write(path / "archive.csv", to_csv(rows(done, redact=redact)))
+    """archive.csv and finetune.jsonl; redacted, archive-redacted.csv alone."""
+    name = "archive-redacted.csv" if redact else "archive.csv"
+    directory.write(path / name, to_csv(rows(done, redact=redact)))
+    # A prompt's digest teaches nothing.
     if not redact:
         directory.write(path / "finetune.jsonl", fine_tuning(done))
 

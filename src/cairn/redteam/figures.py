@@ -31,6 +31,8 @@ class Recovery:
     """Share of the audit's responses that truly are unsafe: what a perfect judge would report."""
     judge_bias: float
     """Injected; to be compared with the measured first_bias."""
+    judge_error: float
+    """Injected; to be compared with the measured error."""
     sensitivity: float
     """Injected into the held-out judge."""
     specificity: float
@@ -108,6 +110,12 @@ def broken(test: Tested) -> bool:
     return 2 * sum(graded) > len(graded)
 
 
+def share(test: Tested | None) -> float | None:
+    """Share of a prompt's graded fresh responses that are called unsafe."""
+    graded = [u for u in (test.unsafe if test else ()) if u is not None]
+    return sum(graded) / len(graded) if graded else None
+
+
 def _evenness(done: Finished) -> float | None:
     space = done.config.space
     size = space.shape[0]
@@ -139,6 +147,7 @@ def _recover(done: Finished, tests: list[Tested]) -> Recovery | None:
         true_success=float(np.mean(rates)) if rates else None,
         in_sample=float(np.mean(unsafe)) if unsafe else None,
         judge_bias=simulation.judge_bias,
+        judge_error=simulation.judge_error,
         sensitivity=1 - simulation.held_out_miss,
         specificity=1 - simulation.held_out_alarm,
     )

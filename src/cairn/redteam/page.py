@@ -3,45 +3,62 @@
 from html import escape
 from itertools import product
 
-from cairn.core.stats import Estimate
+from cairn.redteam import tables
 from cairn.redteam.audit import Tested
+from cairn.redteam.cautions import cautions
 from cairn.redteam.export import redacted
 from cairn.redteam.figures import Figures
-from cairn.redteam.health import Rate
+from cairn.redteam.figures import share as share_of
 from cairn.redteam.run import Finished
 from cairn.redteam.state import Entry
 from cairn.redteam.text import FIRST, MISSING, SECOND, TIE
 
-WORDS = {FIRST: "first", SECOND: "second", TIE: "tie", MISSING: "no verdict"}
+OURS_FIRST = {FIRST: "this", SECOND: "the other", TIE: "tie", MISSING: "no verdict"}
+OURS_SECOND = {**OURS_FIRST, FIRST: "the other", SECOND: "this"}
 # Texts of models are shown here: nothing may be loaded, run or sent, whatever they hold.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 STYLE = """
 :root { color-scheme: light; }
 body { font: 15px/1.5 system-ui, sans-serif; color: #1c2430; background: #fff; margin: 2rem auto;
   max-width: 72rem; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
+h1 { font-size: 1.6rem; margin-bottom: .2rem; } h2 { font-size: 1.2rem; margin-top: 2.4rem; }
+h3 { font-size: .95rem; margin: 1.2rem 0 .3rem; }
 .note { background: #fff6db; border-left: 4px solid #d9a400; padding: .5rem .8rem; }
+.cards { display: flex; flex-wrap: wrap; gap: .8rem; margin: 1.2rem 0; }
+.cards div { border: 1px solid #d5dae1; border-radius: 6px; padding: .6rem .9rem; flex: 1 1 11rem; }
+.cards b { display: block; font-size: 1.5rem; font-variant-numeric: tabular-nums; }
+.cards span { color: #55606d; font-size: .85rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; }
 th { font-weight: 500; text-align: left; padding: .2rem .5rem; }
 td { padding: .2rem .5rem; }
-.map td { padding: 1px; } .map th { font-size: .8rem; max-width: 9rem;
+caption { text-align: left; font-weight: 600; padding: .8rem 0 .3rem; }
+.map td { padding: 2px; } .map th { font-size: .8rem; max-width: 8rem; line-height: 1.25;
   vertical-align: bottom; } .map tbody th { vertical-align: middle; }
-.map a, .map span { display: block; min-width: 3.2rem; padding: .55rem 0; text-align: center;
-  text-decoration: none; color: inherit; border-radius: 3px; font-variant-numeric: tabular-nums; }
+.map a, .map span, .key span { display: block; min-width: 3.4rem; padding: .55rem 0;
+  text-align: center; text-decoration: none; color: #1c2430; border-radius: 3px;
+  font-variant-numeric: tabular-nums; }
 .map a:hover, .map a:focus { outline: 2px solid #1c2430; }
-.none { background: #eceff3; color: #66707d; }
+.key { display: flex; flex-wrap: wrap; gap: 3px; align-items: center; font-size: .8rem;
+  margin-top: .8rem; } .key span { padding: .2rem .6rem; min-width: 0; }
+.none { background: #eceff3; color: #66707d !important; }
 .open { background: #fff; border: 1px dashed #9aa4b0; }
 .h0 { background: #e3f0e6; } .h1 { background: #fbe9c6; } .h2 { background: #f6c58b; }
-.h3 { background: #e88a63; } .h4 { background: #c2402f; color: #fff !important; }
+.h3 { background: #ee9a78; } .h4 { background: #b23527; color: #fff !important; }
+.figures td:nth-child(1) { min-width: 14rem; }
 .figures td:nth-child(2) { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .figures td:nth-child(3) { color: #55606d; }
+.ledger td { text-align: right; font-variant-numeric: tabular-nums; }
+.ledger td:first-child { text-align: left; }
+.ledger tr:last-child td { border-top: 1px solid #9aa4b0; font-weight: 600; }
 details { border: 1px solid #d5dae1; border-radius: 4px; margin: .4rem 0; padding: .3rem .7rem; }
 summary { cursor: pointer; } summary b { font-weight: 600; }
-:target { scroll-margin-top: 3.5rem; } details:has(:target) { border-color: #1c2430; }
+summary i { display: inline-block; width: .8rem; height: .8rem; border-radius: 2px;
+  margin-right: .5rem; vertical-align: -1px; }
+:target { scroll-margin-top: 3.5rem; } details:has(:target) { border: 2px solid #1c2430; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; background: #f5f6f8; padding: .5rem .7rem;
   border-radius: 4px; font: 13px/1.45 ui-monospace, monospace; margin: .3rem 0; }
-.bad { color: #a02616; } .muted { color: #55606d; }
+.bad { color: #a02616; font-weight: 600; } .muted { color: #55606d; }
 """
 
 
@@ -57,11 +74,13 @@ def render(done: Finished, figures: Figures, *, redact: bool = False) -> str:
         f"<title>{title}</title><style>{STYLE}</style></head><body>",
         f"<h1>{title}{' (simulated)' if figures.simulated else ''}</h1>",
         _head(done, figures, redact),
-        "<h2>Map</h2>",
+        _cards(done, figures),
+        '<h2 id="map">Map: where the target gives in</h2>',
         *_maps(done, tests),
-        "<h2>Figures</h2>",
-        _figures(figures),
-        "<h2>Cells</h2>",
+        *_figures(figures),
+        "<h2>What it cost</h2>",
+        _ledger(done),
+        "<h2>Cells, one by one</h2>",
         *(_cell(done, entry, tests.get(entry.id), shown) for entry in done.state.held()),
         "</body></html>\n",
     ]
@@ -81,25 +100,82 @@ def _head(done: Finished, figures: Figures, redact: bool) -> str:
         notes.append("Prompts and responses are redacted: their length and a digest are left.")
     if done.stopped != "finished":
         notes.append(f"The run is not complete: {escape(done.stopped)}")
-    notes += [escape(note) for note in done.notes]
+    notes += [escape(note) for note in (*cautions(done.config), *done.notes)]
     search, engine = done.config.search, done.config.engine
-    spent = done.spent
-    line = (
-        f"{search.method}, {done.state.counts['told']} of {engine.trials} trials, seed "
-        f"{engine.seed}; {spent.calls} calls, {spent.tokens} tokens, "
-        f"{spent.micros / 1e6:.4f} spent, {done.maybe_twice} possibly paid twice"
-    )
+    line = f"{search.method}, seed {engine.seed}. {tables.outcomes(done)} (of {engine.trials})."
     paragraphs = "".join(f'<p class="note">{note}</p>' for note in notes)
     return f'<p class="muted">{escape(line)}</p>{paragraphs}'
+
+
+def _cards(done: Finished, figures: Figures) -> str:
+    """The four figures to take away."""
+    found = figures.success.mean
+    right = None if figures.corrected is None else figures.corrected.rate
+    between = lambda e: "" if e is None else f"95 % interval {e.low:.2f} to {e.high:.2f}; "  # noqa: E731
+    cards = [
+        ("cells that hold a prompt", f"{figures.coverage.value:.0%}", f"of {figures.coverage.of}"),
+        (
+            "attack success rate",
+            tables.number(found and found.value),
+            f"{between(found)}fresh responses, by a judge that had no part in the search",
+        ),
+        (
+            "corrected by people's verdicts",
+            tables.number(right and right.value),
+            between(right) + ("simulated people" if figures.simulated else "people")
+            if right
+            else "no verdicts of people, or too few",
+        ),
+        ("calls", str(done.spent.calls), f"{tables.money(done.spent.micros)} in money"),
+    ]
+    shown = "".join(
+        f"<div><span>{escape(name)}</span><b>{escape(value)}</b><span>{escape(note)}</span></div>"
+        for name, value, note in cards
+    )
+    return f'<div class="cards">{shown}</div>'
+
+
+def _figures(figures: Figures) -> list[str]:
+    parts = []
+    for title, rows in tables.groups(figures).items():
+        body = "".join(
+            f"<tr>{''.join(f'<td>{escape(part)}</td>' for part in row)}</tr>" for row in rows
+        )
+        parts.append(
+            f'<h2>{escape(title)}</h2><div class="scroll"><table class="figures"><tbody>{body}'
+            "</tbody></table></div>"
+        )
+    return parts
+
+
+def _ledger(done: Finished) -> str:
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in tables.LEDGER)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{escape(part)}</td>' for part in row)}</tr>"
+        for row in tables.ledger(done)
+    )
+    return (
+        f'<div class="scroll"><table class="ledger"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+        '<p class="muted">Possibly paid twice: requests in flight when the process died, or whose '
+        "reply was lost. They were sent again; what was reserved for them stays within the "
+        "limits.</p>"
+    )
 
 
 def _maps(done: Finished, tests: dict[int, Tested]) -> list[str]:
     """A table over the first two axes for every combination of the others."""
     space = done.config.space
     others = [range(n) for n in space.shape[2:]]
-    return [_map(done, tests, rest) for rest in product(*others)] + [
-        '<p class="muted">Share of unsafe fresh responses by the held-out judge, of those with a '
-        "verdict; <i>F</i>: not tested yet, fitness of the search. Grey: empty.</p>"
+    words = ("to 0.2", "to 0.4", "to 0.6", "to 0.8", "to 1")
+    key = "".join(f'<span class="h{i}">{word}</span>' for i, word in enumerate(words))
+    return [
+        "<p>Every square holds the prompt that made the target fail worst there. The number is the "
+        "share of its fresh responses that the held-out judge calls unsafe. Follow a square to its "
+        "prompt, responses, verdicts and ancestry.</p>",
+        *(_map(done, tests, rest) for rest in product(*others)),
+        f'<div class="key">share unsafe: {key}<span class="open">F 0.50</span> not tested, fitness '
+        'in the search<span class="none">–</span> empty</div>',
     ]
 
 
@@ -127,29 +203,30 @@ def _square(done: Finished, tests: dict[int, Tested], cell: int) -> str:
     title = escape(done.config.space.title(cell), quote=True)
     if entry is None:
         return f'<span class="none" title="{title}: empty">–</span>'
-    share = _share(tests.get(entry.id))
+    share = share_of(tests.get(entry.id))
     if share is None:
         return f'<a class="open" href="#cell-{cell}" title="{title}">F {entry.fitness:.2f}</a>'
-    level = min(int(share * 5), 4)
-    return f'<a class="h{level}" href="#cell-{cell}" title="{title}">{share:.2f}</a>'
+    return f'<a class="{_colour(share)}" href="#cell-{cell}" title="{title}">{share:.2f}</a>'
 
 
-def _share(test: Tested | None) -> float | None:
-    graded = [u for u in (test.unsafe if test else ()) if u is not None]
-    return sum(graded) / len(graded) if graded else None
+def _colour(share: float) -> str:
+    return f"h{min(int(share * 5), 4)}"
 
 
 def _cell(done: Finished, entry: Entry, test: Tested | None, shown) -> str:
     """A cell's elite. The anchor lies inside, so that following it opens the details."""
-    share = _share(test)
+    share = share_of(test)
     verdict = f"fitness {entry.fitness:.2f}" if share is None else f"{share:.2f} unsafe"
+    colour = "open" if share is None else _colour(share)
     title = escape(done.config.space.title(entry.cell))
+    head = f'<i class="{colour}"></i><b>{title}</b> · {verdict} · prompt {entry.id}'
     return (
-        f"<details><summary><b>{title}</b> · {verdict} · prompt {entry.id}</summary>"
+        f"<details><summary>{head}</summary>"
         f'<div id="cell-{entry.cell}">'
         f"<h3>Prompt</h3><pre>{escape(shown(entry.prompt))}</pre>"
         f"<h3>Response in the search</h3><pre>{escape(shown(entry.response))}</pre>"
-        f"{_fresh(test, shown)}{_votes(entry)}{_ancestry(done, entry, shown)}</div></details>"
+        f"{_fresh(test, shown)}{_votes(entry)}{_ancestry(done, entry, shown)}"
+        '<p><a href="#map">back to the map</a></p></div></details>'
     )
 
 
@@ -168,11 +245,12 @@ def _fresh(test: Tested | None, shown) -> str:
 def _votes(entry: Entry) -> str:
     if not entry.votes:
         return "<p>It entered without a contest.</p>"
-    against = f" against prompt {entry.beaten}" if entry.beaten is not None else ""
+    other = "the oracle's" if entry.beaten is None else f"that of prompt {entry.beaten}"
     items = "".join(
-        f"<li>shown first: {WORDS[a]}; shown second: {WORDS[b]}</li>" for a, b in entry.votes
+        f"<li>this shown first: {OURS_FIRST[a]}; this shown second: {OURS_SECOND[b]}</li>"
+        for a, b in entry.votes
     )
-    return f"<h3>Verdicts{against}</h3><ul>{items}</ul>"
+    return f"<h3>Verdicts: is this response worse, or {other}?</h3><ul>{items}</ul>"
 
 
 def _ancestry(done: Finished, entry: Entry, shown) -> str:
@@ -194,77 +272,3 @@ def _ancestry(done: Finished, entry: Entry, shown) -> str:
     origin = "nothing" if oldest.seed is None else f"the seed prompt “{shown(oldest.seed)}”"
     listed = f"<ol>{''.join(items)}</ol>" if items else ""
     return f"<h3>Ancestry</h3>{listed}<p>Made from {escape(origin)}.</p>"
-
-
-def _figures(figures: Figures) -> str:
-    body = "".join(
-        f"<tr><td>{escape(name)}</td><td>{escape(value)}</td><td>{escape(note)}</td></tr>"
-        for name, value, note in lines(figures)
-    )
-    return f'<div class="scroll"><table class="figures"><tbody>{body}</tbody></table></div>'
-
-
-def lines(figures: Figures) -> list[tuple[str, str, str]]:
-    """The figures as (name, value, what it means): for the page and the console."""
-    success, health = figures.success, figures.health
-    table = [
-        ("coverage", _rate(figures.coverage), "occupied cells"),
-        ("attack success rate", _estimate(success.mean), "fresh responses, held-out judge"),
-        ("cells broken once", _rate(success.any), "at least one unsafe fresh response"),
-    ]
-    if figures.corrected is not None:
-        count = figures.corrected.labelled.count
-        who = "simulated people" if figures.simulated else "people"
-        note = f"corrected for the judge's error on {count} responses labelled by {who}"
-        table.append(("corrected success rate", _estimate(figures.corrected.rate), note))
-    elif figures.labelled is not None:
-        table.append(
-            ("corrected success rate", "–", "the labels do not tell: too few, or of one kind")
-        )
-    if figures.labelled is not None:
-        found = figures.labelled
-        pair = f"{_number(found.sensitivity)} / {_number(found.specificity)}"
-        table.append(("held-out judge against people", pair, "sensitivity / specificity"))
-    table += [
-        ("ungraded responses", str(success.ungraded), "no readable verdict; they count nowhere"),
-        ("scorer and held-out judge agree", _rate(success.agreement), "on the same responses"),
-        ("self-BLEU", _number(figures.self_bleu), "of the elites; lower is more diverse"),
-        ("evenness", _number(figures.evenness), "of broken cells over the first axis (Shannon)"),
-        ("too similar", _rate(figures.filtered), "children dropped by the filter"),
-        ("judge: order flips", _rate(health.flip_rate), "same place chosen in both orders"),
-        ("judge: bias to first", _rate(health.first_bias), "share of verdicts owed to the place"),
-        ("judge: ties", _rate(health.tie_rate), "of readable verdicts"),
-        ("judge: no verdict", _rate(health.missing_rate), "after all readings"),
-        ("judge: repeats agree", _rate(health.repeat_agreement), "same question, same order"),
-    ]
-    return table + _recovery(figures)
-
-
-def _recovery(figures: Figures) -> list[tuple[str, str, str]]:
-    found = figures.recovery
-    if found is None:
-        return []
-    errors = f"{found.sensitivity:.2f} / {found.specificity:.2f}"
-    return [
-        ("truth: success rate", _number(found.true_success), "of the elites, by the hidden rule"),
-        ("truth: in this sample", _number(found.in_sample), "what a perfect judge would report"),
-        ("truth: judge's bias", f"{found.judge_bias:.2f}", "injected"),
-        ("truth: held-out judge", errors, "injected sensitivity / specificity"),
-        ("weak cells found", _rate(found.recall), "of the cells that can be broken"),
-        ("found cells that are weak", _rate(found.precision), "of the cells called broken"),
-        ("map recovered", _number(found.map_accuracy), "cells called rightly"),
-    ]
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
-
-
-def _rate(found: Rate) -> str:
-    if found.value is None:
-        return "–"
-    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}] of {found.of}"
-
-
-def _estimate(found: Estimate | None) -> str:
-    return "–" if found is None else f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"

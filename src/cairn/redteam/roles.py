@@ -1,4 +1,4 @@
-"""The cast of a run: servers from the config, or the simulated world."""
+"""The cast of a run: servers and applications from the config, or the simulated world."""
 
 from collections.abc import Mapping
 from contextlib import asynccontextmanager
@@ -7,9 +7,9 @@ from cairn.core.errors import ConfigError
 from cairn.core.redact import Redactor
 from cairn.lm.client import Role
 from cairn.lm.endpoint import Endpoint
-from cairn.lm.http import OpenAIServer
 from cairn.lm.prices import Price
-from cairn.redteam.config import Model, RedteamConfig
+from cairn.redteam.config import RedteamConfig
+from cairn.redteam.models import Application, Model
 from cairn.redteam.simulation import World
 
 FREE = Price(0.0, 0.0)
@@ -18,7 +18,7 @@ FREE = Price(0.0, 0.0)
 def cast(config: RedteamConfig) -> dict[str, Role]:
     """A role per model. Roles at the same server with the same model share one endpoint.
 
-    Raises ConfigError for a key that is missing from the environment.
+    Raises ConfigError for a key or an application that is missing.
     """
     if config.simulation is not None:
         models = World(config.space, config.simulation).models()
@@ -30,7 +30,7 @@ def cast(config: RedteamConfig) -> dict[str, Role]:
         place = _place(model)
         if place not in endpoints:
             try:
-                endpoints[place] = Endpoint(OpenAIServer(model.server()), model.flow())
+                endpoints[place] = model.endpoint()
             except ConfigError as error:
                 raise ConfigError(f"[models.{name}]: {error}") from None
         roles[name] = Role(endpoints[place], model.price)
@@ -57,7 +57,9 @@ async def company(config: RedteamConfig):
             await endpoint.close()
 
 
-def _place(model: Model) -> tuple:
+def _place(model: Model | Application) -> tuple:
+    if isinstance(model, Application):
+        return (model.function, model.slots, model.timeout_s)
     return (
         model.base_url, model.model, model.api_key_env, model.api, model.tokens_field,
         model.slots, model.requests_per_minute, model.timeout_s,

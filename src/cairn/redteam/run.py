@@ -1,13 +1,15 @@
 """A run from config to report: search, audit, summary. Killed anywhere, it goes on from there."""
 
 import asyncio
+import signal
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cairn.core.budget import Amount, Limits
-from cairn.core.journal import Journal
+from cairn.core.journal import Journal, Spending
 from cairn.engine.journal_policy import Policy
 from cairn.engine.journal_progress import Progress
 from cairn.engine.journaled import Result, run
@@ -20,6 +22,19 @@ from cairn.redteam.search import Rainbow
 from cairn.redteam.state import State
 
 SEARCH, AUDIT = "journal.sqlite", "audit.sqlite"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the ledger: one role's calls in search and audit together."""
+
+    role: str
+    spent: Amount
+    """Settled."""
+    kept: Amount
+    """Reserved for calls whose outcome nobody knows; it stays within the limits."""
+    maybe_twice: int
+    """Sends possibly paid twice: in flight at a kill, or their reply was lost."""
 
 
 @dataclass(frozen=True)
@@ -43,19 +58,31 @@ class Finished:
     """Running time of this session."""
     state_digest: str
     """Names the archive and all that led to it: equal for equal searches."""
+    ledger: tuple[Line, ...] = ()
+    """What the calls used, by role."""
 
 
 Show = Callable[[Progress], None]
 
 
 def execute(path: Path, config: RedteamConfig, show: Show | None = None) -> Finished:
-    """Run, or go on with, the run in `path`, to its end or a limit."""
+    """Run, or go on with, the run in `path`, to its end or a limit.
+
+    Raises KeyboardInterrupt on Ctrl-C and SIGTERM, after answers in flight had a moment to arrive.
+    """
 
     async def main() -> Finished:
+        task = asyncio.current_task()
+        assert task is not None
+        if threading.current_thread() is threading.main_thread():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         async with company(config) as roles:
             return await _Session(path, config, roles, show).go()
 
-    return asyncio.run(main())
+    try:
+        return asyncio.run(main())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 def read_back(path: Path, config: RedteamConfig) -> Finished:
@@ -71,6 +98,7 @@ class _Session:
     ):
         self.path, self.config, self.roles, self.show = path, config, roles, show
         self.notes: list[str] = []
+        self.spending: list[Spending] = []
 
     async def go(self) -> Finished:
         """Search, then audit if the search is complete."""
@@ -95,6 +123,7 @@ class _Session:
             notes=tuple(self.notes),
             seconds=time.monotonic() - began,
             state_digest=found.state_digest,
+            ledger=_ledger(self.spending),
         )
 
     async def _audit(self, found: Result, limits: Limits) -> Result:
@@ -121,7 +150,23 @@ class _Session:
                 limits=limits if self.roles else None, on_progress=self.show,
             )  # fmt: skip
             self.notes += journal.notes
+            self.spending += journal.spending()
         return result
+
+
+def _ledger(spending: list[Spending]) -> tuple[Line, ...]:
+    """The books of several journals, by role."""
+    lines: dict[str, Line] = {}
+    for entry in spending:
+        role = entry.scope.rpartition("/")[2]
+        line = lines.get(role, Line(role, Amount(), Amount(), 0))
+        lines[role] = Line(
+            role,
+            line.spent.plus(entry.spent),
+            line.kept.plus(entry.kept),
+            line.maybe_twice + entry.maybe_twice,
+        )
+    return tuple(line for _, line in sorted(lines.items()))
 
 
 def _left(limits: Limits, spent: Amount) -> Limits:

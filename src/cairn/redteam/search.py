@@ -153,6 +153,12 @@ class Rainbow:
         assert entered, "the holder was looked up in this very state"
         return state.counted(**{"filled" if expected is None else "replaced": 1})
 
+    def describe(self, state: State) -> str:
+        """Cells filled and the judge's health, while the search runs."""
+        judge = health.brief(state.health)
+        filled = f"search: {int(state.elites.count)} of {self.space.cells} cells"
+        return f"{filled}, judge: {judge}" if judge else filled
+
     def done(self, state: State) -> bool:
         """Never before the last trial."""
         return False

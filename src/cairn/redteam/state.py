@@ -50,9 +50,13 @@ COUNTS = (
     "replaced", "lost", "rematches", "missed_bin",
 )  # fmt: skip
 """Outcomes: see `State.counts`."""
-HEALTH = ("votes", "first", "second", "ties", "missing", "pairs", "flips", "same", "repeats")
+HEALTH = (
+    "votes", "first", "second", "ties", "missing", "pairs", "flips", "both", "tied", "same",
+    "repeats",
+)  # fmt: skip
 """Judge's verdicts: readable, by place, ties, unreadable; pairs in both orders that named a
-winner, those that chose the same place; and pairs in one order, those that agreed."""
+winner, those that chose the same place, those that could be read, those that tied twice; and
+pairs in one order, those that agreed."""
 
 
 @dataclass(frozen=True)

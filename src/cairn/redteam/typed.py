@@ -1,14 +1,13 @@
 """From nested tables (TOML, JSON) to frozen dataclasses, field by field, with errors that help."""
 
 import dataclasses
-import difflib
 import tomllib
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from cairn.core.errors import ConfigError
+from cairn.core.errors import ConfigError, suggest
 
 T = TypeVar("T")
 
@@ -36,7 +35,7 @@ def build(kind: type[T], table: Mapping[str, Any], where: str = "") -> T:
     for name in table:
         if name not in fields:
             raise ConfigError(
-                f"{place} has no field {name!r}.{_near(name, fields)} "
+                f"{place} has no field {name!r}.{suggest(name, fields)} "
                 f"Its fields: {', '.join(fields)}."
             )
     hints = get_type_hints(kind)
@@ -65,7 +64,7 @@ def convert(hint: Any, value: Any, where: str) -> Any:
     if origin is Literal:
         if value in parts and not isinstance(value, bool):
             return value
-        near = _near(value, parts) if isinstance(value, str) else ""
+        near = suggest(value, map(str, parts)) if isinstance(value, str) else ""
         raise ConfigError(f"{where} must be {expectation(hint)}, got {value!r}.{near}")
     if origin is tuple:
         items = _expect(value, (list, tuple), "a list", where)
@@ -131,7 +130,7 @@ def _by_kind(kinds: list, value: Any, where: str) -> Any:
     name = table.get("kind", next(iter(named)))
     if name not in named:
         known = " or ".join(repr(known) for known in named)
-        near = _near(name, named) if isinstance(name, str) else ""
+        near = suggest(name, named) if isinstance(name, str) else ""
         raise ConfigError(f"{where}.kind must be {known}, got {name!r}.{near}")
     return named[name]
 
@@ -145,8 +144,3 @@ def _expect(value: Any, kind: Any, words: str, where: str) -> Any:
 def _required(described: dataclasses.Field) -> bool:
     missing = dataclasses.MISSING
     return described.default is missing and described.default_factory is missing
-
-
-def _near(name: str, known: Iterable[Any]) -> str:
-    near = difflib.get_close_matches(name, [str(word) for word in known], n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""

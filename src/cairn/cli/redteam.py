@@ -1,0 +1,293 @@
+"""`cairn redteam`: search for prompts that break a model, test them, and report."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from cairn.cli.arguments import Parser
+from cairn.core.errors import ConfigError
+from cairn.engine.journal_console import JournalConsole
+from cairn.engine.journal_price import check_quote
+from cairn.redteam import directory, export, figures, page, rehearsal, run, tables
+from cairn.redteam.cautions import cautions
+from cairn.redteam.config import RedteamConfig
+from cairn.redteam.correct import read_verdicts
+from cairn.redteam.roles import cast
+
+CONFIGS = Path(__file__).parents[1] / "redteam" / "configs"
+DEMO = CONFIGS / "demo.toml"
+ABOUT = """\
+Find what a language model gets wrong: a map of categories with the strongest prompt per cell.
+
+  cairn redteam run --demo                 simulated models, no account, under a minute
+  cairn redteam run CONFIG --dry-run       what it would cost, without sending anything
+  cairn redteam run CONFIG --run DIR       search, test the elites, write the report
+  cairn redteam resume DIR                 go on after a kill, a failure or a limit
+  cairn redteam report DIR [--redact]      the report anew, from the journal
+  cairn redteam label DIR FILE             write fresh responses for people to judge
+
+CONFIG is a TOML file; ready ones: {configs}. Copy one and fill in the models.
+"""
+REDACT = "write reports without prompts and responses (the journal keeps them)"
+
+
+def redteam_command(argv: Sequence[str]) -> int:
+    """Run one of the subcommands; its exit status. Raises CairnError for a foreseen mistake."""
+    arguments = _parser().parse_args(list(argv))
+    return arguments.go(arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    names = ", ".join(sorted(str(path) for path in CONFIGS.glob("*.toml")))
+    parser = Parser(
+        prog="cairn redteam",
+        description=ABOUT.format(configs=names),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
+    _run_parser(commands)
+    resume = commands.add_parser("resume", help="go on with a run")
+    resume.add_argument("dir", type=Path)
+    for name, kind in (("calls", int), ("tokens", int), ("money", float), ("wall-s", float)):
+        resume.add_argument(f"--{name}", type=kind, help="a new limit in place of the config's")
+    resume.add_argument("--redact", action="store_true", help=REDACT)
+    resume.set_defaults(go=_resume)
+    report = commands.add_parser("report", help="write the report anew")
+    report.add_argument("dir", type=Path)
+    report.add_argument("--redact", action="store_true", help=REDACT)
+    report.add_argument("--human", type=Path, help="JSON lines of people's verdicts")
+    report.add_argument("--out", type=Path, help="where to; default DIR/report.html")
+    report.add_argument("--parquet", type=Path, help="write the archive as Parquet as well")
+    report.add_argument("--refusals", type=Path, help="answers for finetune.jsonl, one per line")
+    report.set_defaults(go=_report)
+    label = commands.add_parser("label", help="choose responses to judge")
+    label.add_argument("dir", type=Path)
+    label.add_argument("file", type=Path)
+    label.add_argument("--count", type=int, default=100, help="how many, chosen at random")
+    label.set_defaults(go=_label)
+    return parser
+
+
+def _run_parser(commands) -> None:
+    parser = commands.add_parser("run", help="search, test and report")
+    parser.add_argument("config", type=Path, nargs="?")
+    parser.add_argument("--run", type=Path, help="directory of the run; must not exist")
+    parser.add_argument("--demo", action="store_true", help="simulated models, no account")
+    parser.add_argument("--dry-run", action="store_true", help="price it and stop")
+    parser.add_argument("--seed", type=int, help="in place of the config's")
+    parser.add_argument("--trials", type=int, help="in place of the config's")
+    parser.add_argument(
+        "--order", choices=("trial", "arrival"),
+        help="arrival tells answers as they come: faster, but another run may differ",
+    )  # fmt: skip
+    parser.add_argument("--redact", action="store_true", help=REDACT)
+    parser.set_defaults(go=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.demo == (arguments.config is not None):
+        raise ConfigError("cairn redteam run: give a CONFIG, or --demo, and not both.")
+    config = directory.read_config(DEMO if arguments.demo else arguments.config)
+    given = {name: getattr(arguments, name) for name in ("seed", "trials", "order")}
+    changed = {name: value for name, value in given.items() if value is not None}
+    config = replace(config, engine=replace(config.engine, **changed))
+    if arguments.dry_run:
+        return _price(config)
+    if arguments.run is None and not arguments.demo:
+        raise ConfigError("cairn redteam run: give the run's directory by --run DIR.")
+    path = arguments.run or _free(Path("runs") / f"redteam-demo-{config.engine.seed}")
+    cast(config)  # a key that is missing is named before anything is made
+    directory.create(path, config)
+    with directory.locked(path):
+        return _go(path, config, redact=arguments.redact)
+
+
+def _free(path: Path) -> Path:
+    """The path itself, or with the first number that makes it new."""
+    names = (path if i == 1 else path.with_name(f"{path.name}-{i}") for i in range(1, 10**6))
+    return next(name for name in names if not name.exists())
+
+
+def _resume(arguments: argparse.Namespace) -> int:
+    with directory.locked(arguments.dir):
+        config = _raised(arguments)
+        return _go(arguments.dir, config, redact=arguments.redact)
+
+
+def _raised(arguments: argparse.Namespace) -> RedteamConfig:
+    """The run's config, with the limits that the flags raise."""
+    config = directory.open_run(arguments.dir)
+    given = {name: getattr(arguments, name) for name in ("calls", "tokens", "money", "wall_s")}
+    raised = {name: value for name, value in given.items() if value is not None}
+    if raised:
+        config = replace(config, limits=replace(config.limits, **raised))
+        directory.write_json(arguments.dir / directory.CONFIG, directory.plain(config))
+    return config
+
+
+def _go(path: Path, config: RedteamConfig, *, redact: bool) -> int:
+    out = Console(highlight=False, soft_wrap=True)
+    what = "simulated models" if config.simulation else f"target {config.models['target'].who}"
+    cells, engine = config.space.cells, config.engine
+    out.print(
+        f"{path}: {config.search.method} on {what}, {cells} cells, {engine.trials} trials, seed "
+        f"{engine.seed}; then {config.audit.responses} fresh responses for each cell's prompt",
+        markup=False,
+    )
+    for caution in cautions(config):
+        out.print(caution, markup=False)
+    try:
+        with JournalConsole() as console:
+            done = run.execute(path, config, console.show)
+    except KeyboardInterrupt:
+        print(f"stopped. Go on with: cairn redteam resume {path}", file=sys.stderr)
+        return 130
+    found = figures.measure_run(done)
+    report = path / _report_name(redact)
+    _write(path, done, found, report, redact=redact)
+    _summary(out, report, done, found)
+    if done.stopped == "finished":
+        return 0
+    print(f"stopped: {done.stopped} Go on with: cairn redteam resume {path}", file=sys.stderr)
+    return 1
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    with directory.locked(arguments.dir):
+        return _render(arguments)
+
+
+def _render(arguments: argparse.Namespace) -> int:
+    config = directory.open_run(arguments.dir)
+    human = None if arguments.human is None else read_verdicts(arguments.human)
+    done = run.read_back(arguments.dir, config)
+    found = figures.measure_run(done, human)
+    target = arguments.out or arguments.dir / _report_name(arguments.redact)
+    _write(arguments.dir, done, found, target, redact=arguments.redact)
+    if arguments.refusals is not None:
+        text = export.fine_tuning(done, _refusals(arguments.refusals))
+        directory.write(arguments.dir / "finetune.jsonl", text)
+    if arguments.parquet is not None:
+        export.write_parquet(arguments.parquet, export.rows(done, redact=arguments.redact))
+    print(target)
+    return 0
+
+
+def _report_name(redact: bool) -> str:
+    return "report-redacted.html" if redact else "report.html"
+
+
+def _refusals(path: Path) -> tuple[str, ...]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--refusals {path} cannot be read: {error}.") from None
+    found = tuple(line.strip() for line in lines if line.strip())
+    if not found:
+        raise ConfigError(f"--refusals {path} holds no line.")
+    return found
+
+
+def _label(arguments: argparse.Namespace) -> int:
+    done = run.read_back(arguments.dir, directory.open_run(arguments.dir))
+    rows = export.to_label(done, arguments.count)
+    if not rows:
+        raise ConfigError(f"{arguments.dir} has no audited responses yet: finish it first.")
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    directory.write(arguments.file, text)
+    print(
+        f"{arguments.file}: {len(rows)} responses. Set `unsafe` to true or false in each line, "
+        f"then: cairn redteam report {arguments.dir} --human {arguments.file}"
+    )
+    return 0
+
+
+def _price(config: RedteamConfig) -> int:
+    quotes = rehearsal.quote(config)
+    print("At most, search and audit together (nothing was sent):")
+    for name, quote in quotes.items():
+        money = "no price" if quote.micros is None else f"{quote.micros / 1e6:.2f}"
+        print(
+            f"  {name:<9} {quote.calls:>8} calls  {quote.prompt_tokens:>11} prompt tokens  "
+            f"{quote.completion_tokens:>10} answer tokens  {money:>9}"
+        )
+    priced = [quote.micros for quote in quotes.values() if quote.micros is not None]
+    total = f"  total {sum(priced) / 1e6:.2f}" if len(priced) == len(quotes) else "  total unknown"
+    print(total)
+    exceeded = check_quote(quotes, config.limits.limits())
+    for line in exceeded:
+        print(f"  {line}")
+    return 1 if exceeded else 0
+
+
+def _write(path: Path, done, found, target: Path, *, redact: bool = False) -> None:
+    directory.write(target, page.render(done, found, redact=redact))
+    directory.write_json(path / "summary.json", summary(done, found))
+    export.write_all(path, done, redact=redact)
+
+
+def _print_map(out: Console, done: run.Finished, *, simulated: bool) -> None:
+    """The map as a table, where it fits a terminal."""
+    shares = {test.cell: figures.share(test) for test in done.tests}
+    rows = tables.grid(done, shares)
+    if len(rows[0]) > 12:
+        return
+    what = "simulated, " if simulated else ""
+    best = ", best of the other axes" if len(done.config.axes) > 2 else ""
+    out.print(f"\nShare of unsafe fresh responses ({what}held-out judge{best})", markup=False)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for first, *rest in rows:
+        cells = "  ".join(f"{cell:>{w}}" for cell, w in zip(rest, widths[1:], strict=True))
+        out.print(f"  {first:<{widths[0]}}  {cells}", markup=False)
+
+
+def summary(done: run.Finished, found: figures.Figures) -> dict:
+    """What summary.json holds."""
+    return {
+        "stopped": done.stopped,
+        "archive": done.state_digest,
+        "spent": done.spent._asdict(),
+        "kept": done.kept._asdict(),
+        "possibly_paid_twice": done.maybe_twice,
+        "ledger": [
+            {
+                "role": line.role,
+                "spent": line.spent._asdict(),
+                "kept": line.kept._asdict(),
+                "possibly_paid_twice": line.maybe_twice,
+            }
+            for line in done.ledger
+        ],
+        "cautions": cautions(done.config),
+        "notes": done.notes,
+        "curve": done.state.curve,
+        **figures.plain(found),
+    }
+
+
+def _summary(out: Console, report: Path, done: run.Finished, found: figures.Figures) -> None:
+    for note in done.notes:
+        out.print(note, markup=False)
+    _print_map(out, done, simulated=found.simulated)
+    tag = "simulated " if found.simulated else ""
+    for title, rows in tables.groups(found).items():
+        out.print(f"\n{title}", markup=False)
+        for name, value, note in rows:
+            out.print(f"  {tag}{name:<31} {value:<28} {note}", markup=False)
+    out.print(
+        f"\n{tables.outcomes(done)}\n{done.spent.calls} calls, {done.spent.tokens} tokens, "
+        f"{tables.money(done.spent.micros)} in money, {done.maybe_twice} possibly paid twice; "
+        f"{done.seconds:.0f} s", markup=False,
+    )  # fmt: skip
+    for line in done.ledger:
+        if line.maybe_twice:
+            out.print(
+                f"  {line.role}: {line.maybe_twice} sends possibly paid twice, "
+                f"{line.kept.micros / 1e6:.4f} kept for them", markup=False,
+            )  # fmt: skip
+    out.print(f"report: {report}", markup=False)

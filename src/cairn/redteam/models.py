@@ -1,0 +1,156 @@
+"""Who plays a role: a model at a server, or a Python function."""
+
+import importlib
+import inspect
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from cairn.core.errors import ConfigError
+from cairn.lm.endpoint import Endpoint, Flow
+from cairn.lm.http import OpenAIServer, Server
+from cairn.lm.limiter import Concurrency
+from cairn.lm.prices import Price
+from cairn.lm.request import Sampling
+from cairn.lm.scripted import FunctionModel
+
+
+@dataclass(frozen=True)
+class Model:
+    """One role's model at an OpenAI-compatible server."""
+
+    base_url: str
+    """For example `http://127.0.0.1:8000/v1`."""
+    model: str
+    """The model's name at that server."""
+    kind: Literal["server"] = "server"
+    api_key_env: str | None = None
+    """The *name* of the environment variable with the key. Keys are read from nowhere else."""
+    api: Literal["chat", "completions"] = "chat"
+    """Which of the two protocols the server speaks."""
+    tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """What the server calls the longest answer."""
+    system: str | None = None
+    """System prompt; None takes the role's own (the target's default is none)."""
+    temperature: float = 0.7
+    """Of the paper, for all roles."""
+    top_p: float = 0.95
+    """Of the paper."""
+    max_tokens: int = 256
+    """Longest answer, tokens."""
+    price: Price | None = None
+    """Per million tokens; needed where money is limited."""
+    slots: int = 64
+    """Most requests in flight at this server."""
+    requests_per_minute: float | None = None
+    """Pace from the first request on; None: as fast as the server takes them."""
+    timeout_s: float = 120.0
+    """Longest wait for one reply, seconds."""
+
+    def __post_init__(self):
+        self.server()
+        self.sampling()
+        _check_slots(self.slots)
+
+    @property
+    def who(self) -> str:
+        """Names the model: two roles with the same name have the same model."""
+        return f"{self.model} at {self.base_url}"
+
+    def server(self) -> Server:
+        """Where it lives."""
+        return Server(
+            self.base_url,
+            self.model,
+            api_key_env=self.api_key_env,
+            api=self.api,
+            tokens_field=self.tokens_field,
+        )
+
+    def sampling(self, logprobs: int = 0) -> Sampling:
+        """How its answers are drawn."""
+        return Sampling(self.temperature, self.top_p, self.max_tokens, logprobs=logprobs)
+
+    def flow(self) -> Flow:
+        """How its server is treated."""
+        return Flow(
+            Concurrency(start=min(8, self.slots), most=self.slots),
+            requests_per_minute=self.requests_per_minute,
+            timeout_s=self.timeout_s,
+        )
+
+    def endpoint(self) -> Endpoint:
+        """The model itself. Raises ConfigError for a key that is missing."""
+        return Endpoint(OpenAIServer(self.server()), self.flow())
+
+
+@dataclass(frozen=True)
+class Application:
+    """A role played by an `async` Python function, so that a whole application can be the target.
+
+    The function takes a `cairn.lm.request.Request` (its `messages` are what was asked) and returns
+    the answer as a string or a `Completion`. It is imported, and so run, by this process.
+    """
+
+    function: str
+    """`package.module:name`; found in the working directory too."""
+    kind: Literal["function"] = "function"
+    system: str | None = None
+    """System prompt put before the messages; None puts none."""
+    max_tokens: int = 1024
+    """Reserved for an answer where tokens are limited."""
+    price: Price | None = None
+    """Per million tokens, words where the function reports no usage; needed where money is
+    limited."""
+    slots: int = 8
+    """Most calls at a time."""
+    timeout_s: float = 120.0
+    """Longest wait for one answer, seconds."""
+
+    def __post_init__(self):
+        self.sampling()
+        _check_slots(self.slots)
+        module, _, name = self.function.partition(":")
+        if not (name.isidentifier() and all(part.isidentifier() for part in module.split("."))):
+            raise ConfigError(
+                f"Application.function must look like package.module:name, got {self.function!r}."
+            )
+
+    @property
+    def who(self) -> str:
+        """Names the application."""
+        return self.function
+
+    def sampling(self, logprobs: int = 0) -> Sampling:
+        """What its requests carry; the function may heed it."""
+        return Sampling(max_tokens=self.max_tokens, logprobs=logprobs)
+
+    def flow(self) -> Flow:
+        """How it is treated."""
+        return Flow(
+            Concurrency(start=min(8, self.slots), most=self.slots), timeout_s=self.timeout_s
+        )
+
+    def endpoint(self) -> Endpoint:
+        """The function as a model. Raises ConfigError if it is not there or not async."""
+        return Endpoint(FunctionModel(self._imported(), self.function), self.flow())
+
+    def _imported(self):
+        module_name, _, name = self.function.partition(":")
+        here = str(Path.cwd())
+        if here not in sys.path:  # a console script does not look there
+            sys.path.insert(0, here)
+        try:
+            found = getattr(importlib.import_module(module_name), name, None)
+        except ImportError as error:
+            raise ConfigError(f"{self.function} cannot be imported: {error}.") from error
+        if not inspect.iscoroutinefunction(found):
+            what = "is not there" if found is None else "is no `async def` function"
+            raise ConfigError(f"{self.function}: {name} {what} in {module_name}.")
+        return found
+
+
+def _check_slots(slots: int) -> None:
+    if slots < 1:
+        raise ConfigError(f"slots must be at least 1, got {slots}.")

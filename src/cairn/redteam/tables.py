@@ -1,0 +1,170 @@
+"""The figures in words: for the page and the console alike."""
+
+from typing import NamedTuple
+
+from cairn.core.stats import Estimate
+from cairn.redteam.figures import Figures
+from cairn.redteam.health import Rate
+from cairn.redteam.run import Finished
+
+OUTCOMES = {
+    "tried": "reached the target",
+    "similar": "too similar to their parent",
+    "mutator_refused": "refused by the mutator",
+    "no_prompt": "without a prompt from the mutator",
+    "failed": "failed",
+}
+"""Names of counts, in words."""
+
+
+class Row(NamedTuple):
+    """One figure."""
+
+    name: str
+    value: str
+    note: str
+    """What it means."""
+
+
+def groups(figures: Figures) -> dict[str, list[Row]]:
+    """All figures, by the question they answer."""
+    found = {
+        "What was found": _found(figures),
+        "How far the judges can be trusted": _judges(figures),
+    }
+    truth = _truth(figures)
+    return {**found, "What the simulation hides": truth} if truth else found
+
+
+def _found(figures: Figures) -> list[Row]:
+    success = figures.success
+    return [
+        Row("coverage", rated(figures.coverage), "cells that hold a prompt"),
+        Row("attack success rate", estimated(success.mean), "fresh responses, held-out judge"),
+        *_corrected(figures),
+        Row("cells broken once", rated(success.any), "at least one unsafe fresh response"),
+        Row("self-BLEU", number(figures.self_bleu), "of the prompts; 0 diverse, 1 copies"),
+        Row("evenness", number(figures.evenness), "of broken cells over the first axis"),
+        Row("too similar", rated(figures.filtered), "children dropped by the filter"),
+    ]
+
+
+def _corrected(figures: Figures) -> list[Row]:
+    if figures.labelled is None:
+        return []
+    name = "corrected success rate"
+    if figures.corrected is None:
+        return [Row(name, "–", "the labels do not tell: too few, or of one kind")]
+    who = "simulated people" if figures.simulated else "people"
+    note = f"judge's error taken out by {figures.labelled.count} verdicts of {who}"
+    return [Row(name, estimated(figures.corrected.rate), note)]
+
+
+def _judges(figures: Figures) -> list[Row]:
+    health, found = figures.health, figures.labelled
+    rows = []
+    if found is not None:
+        pair = f"{number(found.sensitivity)} / {number(found.specificity)}"
+        rows.append(Row("held-out judge against people", pair, "sensitivity / specificity"))
+    return [
+        *rows,
+        Row("scorer and held-out agree", rated(figures.success.agreement), "same responses"),
+        Row("ungraded responses", str(figures.success.ungraded), "no readable verdict"),
+        Row("judge: order flips", rated(health.flip_rate), "same place chosen in both orders"),
+        Row("judge: bias to first", rated(health.first_bias), "verdicts owed to the place"),
+        Row("judge: wrong verdicts", rated(health.error), "estimated from its contradictions"),
+        Row("judge: ties", rated(health.tie_rate), "of readable verdicts"),
+        Row("judge: repeats agree", rated(health.repeat_agreement), "same question, same order"),
+        Row("judge: no verdict", rated(health.missing_rate), "after all readings"),
+    ]
+
+
+def _truth(figures: Figures) -> list[Row]:
+    found = figures.recovery
+    if found is None:
+        return []
+    errors = f"{found.sensitivity:.2f} / {found.specificity:.2f}"
+    return [
+        Row(
+            "truth: success rate", number(found.true_success), "of the prompts, by the hidden rule"
+        ),
+        Row("truth: in this sample", number(found.in_sample), "what a perfect judge would report"),
+        Row("truth: judge's bias", f"{found.judge_bias:.2f}", "injected"),
+        Row("truth: judge's wrong verdicts", f"{found.judge_error:.2f}", "injected"),
+        Row("truth: held-out judge", errors, "injected sensitivity / specificity"),
+        Row("weak cells found", rated(found.recall), "of the cells that can be broken"),
+        Row("found cells that are weak", rated(found.precision), "of the cells called broken"),
+        Row("map recovered", number(found.map_accuracy), "cells called rightly"),
+    ]
+
+
+LEDGER = (
+    "role", "calls", "tokens", "money", "reserved, outcome unknown", "possibly paid twice",
+)  # fmt: skip
+"""Columns of the ledger."""
+
+
+def ledger(done: Finished) -> list[tuple[str, ...]]:
+    """What the calls used, by role, and the sum."""
+    rows = [
+        (
+            line.role,
+            str(line.spent.calls),
+            str(line.spent.tokens),
+            money(line.spent.micros),
+            money(line.kept.micros),
+            str(line.maybe_twice),
+        )
+        for line in done.ledger
+    ]
+    total = (str(done.spent.calls), str(done.spent.tokens), money(done.spent.micros))
+    return [*rows, ("together", *total, money(done.kept.micros), str(done.maybe_twice))]
+
+
+def outcomes(done: Finished) -> str:
+    """What became of the trials, in one sentence."""
+    counts = done.state.counts
+    parts = [f"{counts[name]} {words}" for name, words in OUTCOMES.items() if counts[name]]
+    rematches = f"; {counts['rematches']} judged again" if counts["rematches"] else ""
+    if not parts:
+        return "no trial yet"
+    return f"{counts['told']} trials: {', '.join(parts)}{rematches}"
+
+
+def grid(done: Finished, shares: dict[int, float | None]) -> list[list[str]]:
+    """The map over the first two axes as text, best of the other axes; first row: labels."""
+    space = done.config.space
+    down, *others = space.axes
+    columns = others[0].labels if others else ("",)
+    best: dict[tuple[int, int], float] = {}
+    for cell, share in shares.items():
+        row, *rest = space.indices(cell)
+        place = (row, rest[0] if rest else 0)
+        best[place] = max(best.get(place, 0.0), share or 0.0)
+    rows = [
+        [label, *(f"{best[i, j]:.2f}" if (i, j) in best else "–" for j in range(len(columns)))]
+        for i, label in enumerate(down.labels)
+    ]
+    return [["", *columns], *rows]
+
+
+def money(micros: int) -> str:
+    """Micro-units as units of the prices' currency."""
+    return f"{micros / 1e6:.4f}"
+
+
+def number(value: float | None) -> str:
+    """Two digits."""
+    return "–" if value is None else f"{value:.2f}"
+
+
+def rated(found: Rate) -> str:
+    """A share with its interval and what it is a share of."""
+    if found.value is None:
+        return "–"
+    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}] of {found.of}"
+
+
+def estimated(found: Estimate | None) -> str:
+    """A value with its interval."""
+    return "–" if found is None else f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"

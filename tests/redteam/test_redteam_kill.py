@@ -1,0 +1,117 @@
+"""Killed anywhere and resumed, a red-teaming run ends with the archive of the run that never was.
+
+`benchmarks/verify/redteam_kills.py` kills at every fault point and at twenty moments.
+"""
+
+import importlib.util
+import json
+import shutil
+import signal
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from cairn.cli.redteam import redteam_command
+from cairn.core.errors import RunError
+from cairn.redteam import directory
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "verify" / "redteam_kills.py"
+spec = importlib.util.spec_from_file_location("redteam_kills", SCRIPT)
+assert spec is not None and spec.loader is not None
+kills = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(kills)
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    path = tmp_path_factory.mktemp("config") / "c.toml"
+    path.write_text(kills.CONFIG.format(trials=80))
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(config, tmp_path_factory):
+    path = tmp_path_factory.mktemp("whole") / "run"
+    return kills.whole(config, path), path
+
+
+def test_killed_at_fault_points_and_moments_it_ends_the_same(config, whole, tmp_path):
+    faults = ("journal:create-commit:1", "call:stored:100", "engine:told:20")
+    path = tmp_path / "run"
+    found = kills.killed(config, path, faults, moments=(0.01,))
+    assert found["kills"] == 4
+    assert found["result"] == whole[0]["result"]
+
+
+def test_what_was_in_flight_at_a_kill_is_listed_as_possibly_paid_twice(config, whole, tmp_path):
+    path = tmp_path / "run"
+    # Dies with the commit that holds the intents of calls which never came back.
+    assert kills.finish(kills.start("run", config, "--run", path, fault="call:stored:150")) != 0
+    db = sqlite3.connect(path / "journal.sqlite")
+    open_sends = db.execute("SELECT COUNT(*) FROM sends WHERE outcome IS NULL").fetchone()[0]
+    db.close()
+    process = kills.start("resume", path)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0
+    found = json.loads((path / "summary.json").read_text())
+    assert found["possibly_paid_twice"] == open_sends > 0
+    listed = {line["role"]: line["possibly_paid_twice"] for line in found["ledger"]}
+    assert sum(listed.values()) == open_sends
+    for role, count in listed.items():
+        assert (f"{role}: {count} sends possibly paid twice" in output) == (count > 0)
+    assert "possibly paid twice" in (path / "report.html").read_text()
+    assert kills.ended(path)["result"] == whole[0]["result"]
+
+
+def test_sigterm_stops_cleanly_and_says_how_to_go_on(tmp_path, capsys):
+    path, config = tmp_path / "run", tmp_path / "long.toml"
+    config.write_text(kills.CONFIG.format(trials=5000))
+    process = kills.start("run", config, "--run", path)
+    assert process.stdout is not None
+    while not (path / "journal.sqlite").exists():
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 130
+    assert f"Go on with: cairn redteam resume {path}" in errors
+    assert redteam_command(["report", str(path)]) == 0
+    assert json.loads((path / "summary.json").read_text())["possibly_paid_twice"] == 0
+
+
+def damage(path, event):
+    db = sqlite3.connect(path / "journal.sqlite")
+    with db:
+        db.execute("UPDATE events SET body = 'forged' WHERE seq = ?", (event,))
+        db.execute("DELETE FROM snapshots")
+    db.close()
+
+
+def test_a_damaged_tail_is_cut_said_and_made_good_by_a_resume(whole, tmp_path, capsys):
+    expected, finished = whole
+    before = json.loads((finished / "summary.json").read_text())["spent"]
+    path, looked_at = tmp_path / "run", tmp_path / "looked-at"
+    for copy in (path, looked_at):
+        shutil.copytree(finished, copy)
+        damage(copy, 60)
+    assert redteam_command(["report", str(looked_at)]) == 0
+    page = (looked_at / "report.html").read_text()
+    assert "recovered up to event 59" in page and "The run is not complete" in page
+    capsys.readouterr()
+    assert redteam_command(["resume", str(path)]) == 0
+    assert "recovered up to event 59" in capsys.readouterr().out
+    assert kills.ended(path)["result"] == expected["result"]
+    # The answers survived, so nothing was asked, and paid, again.
+    assert json.loads((path / "summary.json").read_text())["spent"] == before
+    assert list(path.glob("journal.sqlite.damaged-*"))
+
+
+def test_a_second_process_is_refused_and_the_first_is_named(whole):
+    _, path = whole
+    with directory.locked(path):
+        process = kills.start("resume", path)
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode != 0 and "in use by process" in errors
+        for command in ("report", "resume"):
+            with pytest.raises(RunError, match="in use by process"):
+                redteam_command([command, str(path)])

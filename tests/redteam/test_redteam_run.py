@@ -1,0 +1,358 @@
+"""Whole runs through the command: demo, kill and resume, report, exports."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pyarrow.parquet
+import pytest
+
+from cairn.cli.redteam import DEMO, redteam_command
+from cairn.core.errors import CairnError, ConfigError, RunError
+from cairn.redteam import directory, export, figures, page, run
+from cairn.redteam.text import FIRST, SECOND
+
+START = """
+import sys
+from cairn.cli.redteam import redteam_command
+sys.exit(redteam_command(sys.argv[1:]))
+"""
+SMALL = (
+    DEMO.read_text()
+    .replace("trials = 1500", "trials = 150")
+    .replace(', "risk D", "risk E", "risk F"', "")
+    .replace(', "style 4", "style 5", "style 6"', "")
+    .replace("responses = 8", "responses = 6")
+)
+
+
+def command(*arguments):
+    """The command in a process of its own, without the test process's type checks."""
+    return subprocess.run(
+        [sys.executable, "-c", START, *map(str, arguments)],
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    path = tmp_path_factory.mktemp("config") / "small.toml"
+    path.write_text(SMALL)
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(small, tmp_path_factory):
+    path = tmp_path_factory.mktemp("runs") / "whole"
+    process = command("run", small, "--run", path)
+    assert process.returncode == 0, process.stderr
+    return path, process.stdout, process.stderr
+
+
+def summary(path):
+    return json.loads((path / "summary.json").read_text())
+
+
+def test_a_run_says_what_it_found_and_that_it_is_simulated(finished):
+    path, output, _ = finished
+    for words in ("simulated coverage", "attack success rate", "corrected success rate",
+                  "weak cells found", "truth: success rate", "report: "):  # fmt: skip
+        assert words in output
+    found = summary(path)
+    assert found["stopped"] == "finished" and found["simulated"] is True
+    assert found["coverage"]["value"] == 1.0 and found["counts"]["told"] == 150
+    assert found["success"]["mean"]["low"] <= found["success"]["mean"]["value"]
+    assert os.stat(path).st_mode & 0o077 == 0
+
+
+def test_a_limit_stops_the_run_and_a_higher_one_goes_on_to_the_same_end(finished, tmp_path):
+    path = tmp_path / "limited"
+    limited = tmp_path / "limited.toml"
+    limited.write_text(SMALL + "\n[limits]\ncalls = 300\n")
+    process = command("run", limited, "--run", path)
+    assert process.returncode == 1 and "cairn redteam resume" in process.stderr
+    assert summary(path)["spent"]["calls"] <= 300
+    assert "The run is not complete" in (path / "report.html").read_text()
+    assert command("resume", path, "--calls", 100000).returncode == 0
+    assert summary(path)["archive"] == summary(finished[0])["archive"]
+
+
+def test_the_report_is_written_anew_without_a_call(finished):
+    path, *_ = finished
+    before = (path / "report.html").read_text()
+    (path / "report.html").unlink()
+    assert redteam_command(["report", str(path)]) == 0
+    after = (path / "report.html").read_text()
+    assert after == before
+
+
+class Page(HTMLParser):
+    """Checks that tags close in order; collects ids, links, and texts of interest."""
+
+    VOID = ("meta", "br")
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.ids, self.links, self.tags, self.policy = [], [], [], [], ""
+        self.attributes = set()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        found = dict(attrs)
+        self.attributes |= set(found)
+        if "id" in found:
+            self.ids.append(found["id"])
+        if tag == "a":
+            self.links.append(found["href"])
+        if found.get("http-equiv") == "Content-Security-Policy":
+            self.policy = found["content"]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_decl(self, decl):
+        assert decl == "DOCTYPE html"
+
+
+def parsed(path):
+    found = Page()
+    found.feed(path.read_text())
+    found.close()
+    assert found.open == []
+    return found
+
+
+def test_the_page_is_sound_whole_and_without_script(finished):
+    found = parsed(finished[0] / "report.html")
+    assert len(found.ids) == len(set(found.ids)) == 10  # the map, and a cell each
+    assert {link.removeprefix("#") for link in found.links} <= set(found.ids)
+    assert not {"script", "img", "link", "iframe", "form"} & set(found.tags)
+    assert not any(name.startswith("on") or name == "src" for name in found.attributes)
+    assert found.policy.startswith("default-src 'none'")
+    text = (finished[0] / "report.html").read_text()
+    for words in ("Red-teaming report (simulated)", "Ancestry", "Fresh responses", "Verdicts"):
+        assert words in text
+    assert "://" not in text
+
+
+def texts(path):
+    """Every prompt, response and seed that the run ever kept an entry for."""
+    done = read(path)
+    entries = done.state.entries.values()
+    fresh = {response for test in done.tests for response in test.responses}
+    return {e.prompt for e in entries} | {e.response for e in entries} | fresh
+
+
+def test_redacted_outputs_hold_no_prompt_and_no_response(finished, tmp_path):
+    path, *_ = finished
+    secret = texts(path)
+    assert len(secret) > 20
+    parquet = tmp_path / "table.parquet"
+    assert redteam_command(["report", str(path), "--redact", "--parquet", str(parquet)]) == 0
+    parsed(path / "report-redacted.html")
+    rows = pyarrow.parquet.read_table(parquet).to_pylist()
+    page = (path / "report-redacted.html").read_text()
+    for redacted in (page, (path / "archive-redacted.csv").read_text(), str(rows)):
+        assert not [text for text in secret if text in redacted]
+        assert redacted.count("[redacted: ") >= 18
+    assert all(text in (path / "report.html").read_text() for text in
+               [row["prompt"] for row in export.rows(read(path))])  # fmt: skip
+
+
+def read(path):
+    return run.read_back(path, directory.open_run(path))
+
+
+def test_a_run_may_be_redacted_from_the_start(small, tmp_path):
+    path = tmp_path / "run"
+    arguments = ["run", str(small), "--run", str(path), "--trials", "12", "--redact"]
+    assert redteam_command(arguments) == 0
+    made = {file.name for file in path.iterdir()}
+    assert {"report-redacted.html", "archive-redacted.csv", "summary.json"} <= made
+    assert not {"report.html", "archive.csv", "finetune.jsonl"} & made
+    assert not [t for t in texts(path) if t in (path / "summary.json").read_text()]
+
+
+def test_what_a_model_wrote_cannot_become_markup(finished, tmp_path):
+    config = directory.open_run(finished[0])
+    done = run.read_back(finished[0], config)
+    evil = "</pre><script>alert(1)</script><img src=x onerror=alert(1)>\"'&"
+    entries = {n: replace(e, prompt=evil, response=evil) for n, e in done.state.entries.items()}
+    done = replace(done, state=replace(done.state, entries=entries))
+    text = page.render(done, figures.measure_run(done))
+    assert "<script" not in text and "<img" not in text and "&lt;script&gt;" in text
+    formula = [{"prompt": '=HYPERLINK("x")', "id": 1}]
+    assert "'=HYPERLINK" in export.to_csv(formula)
+
+
+def test_the_exports_are_a_fine_tuning_set_with_refusals_and_a_table(finished, tmp_path):
+    path, *_ = finished
+    refusals = tmp_path / "refusals.txt"
+    refusals.write_text("No, thank you.\n")
+    parquet = tmp_path / "archive.parquet"
+    arguments = ["report", str(path), "--parquet", str(parquet), "--refusals", str(refusals)]
+    assert redteam_command(arguments) == 0
+    lines = [json.loads(line) for line in (path / "finetune.jsonl").read_text().splitlines()]
+    assert len(lines) == 9
+    for line in lines:
+        user, assistant = line["messages"]
+        assert user["role"] == "user" and user["content"].startswith("simulated prompt")
+        assert assistant == {"role": "assistant", "content": "No, thank you."}
+    rows = pyarrow.parquet.read_table(parquet).to_pylist()
+    assert [row["prompt"] for row in rows] == [line["messages"][0]["content"] for line in lines]
+    assert (path / "archive.csv").read_text().count("\n") == 10
+
+
+def test_people_label_blind_and_their_file_corrects_the_rate(finished, tmp_path):
+    path, *_ = finished
+    file = tmp_path / "label.jsonl"
+    assert redteam_command(["label", str(path), str(file), "--count", "40"]) == 0
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    assert len(rows) == 40 and all(row["unsafe"] is None for row in rows)
+    assert set(rows[0]) == {"id", "sample", "prompt", "response", "unsafe"}
+    for row in rows:
+        row["unsafe"] = "placeholder answer" in row["response"]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    before = summary(path)
+    assert redteam_command(["report", str(path), "--human", str(file)]) == 0
+    after = summary(path)
+    found = after["labelled"]
+    assert sum(found.values()) == 40 and after["success"] == before["success"]
+    se = found["true_unsafe"] / (found["true_unsafe"] + found["missed"])
+    sp = found["true_safe"] / (found["true_safe"] + found["alarms"])
+    judged = after["success"]["mean"]["value"]
+    rate = after["corrected"]["rate"]
+    assert rate["value"] == pytest.approx((judged + sp - 1) / (se + sp - 1))
+    assert rate["value"] != before["corrected"]["rate"]["value"]
+    assert rate["low"] < after["recovery"]["in_sample"] < rate["high"]
+    page = (path / "report.html").read_text()
+    assert "corrected success rate" in page and "40 verdicts" in page
+
+
+# Calls per trial and per cell: safety as in the paper 2 mutator, 1 target, 1 scorer, 4 judge.
+QUOTES = {
+    "safety": {"mutator": 4000, "target": 2400, "judge": 8000, "scorer": 2100, "held_out": 400},
+    # 3 axes; target and oracle each trial, the oracle once more per cell; one verdict on whether
+    # it is a fact and four on who is more wrong.
+    "question-answering": {"mutator": 6000, "target": 3600, "oracle": 2400, "judge": 10_000,
+                           "held_out": 1600},
+    # By score: no votes. Analyst and decision each trial and once per cell.
+    "cybersecurity": {"mutator": 4000, "target": 2400, "analyst": 2100, "scorer": 2100,
+                      "held_out": 400},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", QUOTES)
+def test_the_price_is_told_before_anything_is_sent(name, capsys):
+    config = str(DEMO.with_name(f"{name}.toml"))
+    assert redteam_command(["run", config, "--trials", "2000", "--dry-run"]) == 0
+    text = capsys.readouterr().out
+    calls = {m[1]: int(m[2]) for m in re.finditer(r"^  (\w+) +(\d+) calls", text, re.M)}
+    assert calls == QUOTES[name]
+    assert "total unknown" in text, "these configs give no price"
+
+
+def test_the_console_shows_speed_spend_projection_and_the_judges_health(finished):
+    *_, errors = finished
+    for words in ("calls/s", "in flight", "retries", "spent", "cells, judge: flips", "ties",
+                  "repeats agree", "test: 9 of 9 elites", "scorer agrees"):  # fmt: skip
+        assert words in errors
+    # The run is over before the clock of the console strikes: the last report has it.
+    assert re.search(r"after \d+ of (150|9) trials: the whole run will take about", errors)
+
+
+def test_arrival_order_gives_up_repeatability_and_says_so(small, tmp_path, capsys):
+    path = tmp_path / "run"
+    arguments = ["run", str(small), "--run", str(path), "--trials", "30", "--order", "arrival"]
+    assert redteam_command(arguments) == 0
+    says = "another run with the same seed may differ"
+    assert says in capsys.readouterr().out and says in (path / "report.html").read_text()
+    assert says in summary(path)["cautions"][0] and summary(path)["counts"]["told"] == 30
+    before = summary(path)["archive"]
+    assert redteam_command(["resume", str(path)]) == 0
+    assert summary(path)["archive"] == before, "a replay gives the same archive"
+
+
+def test_a_cell_holds_prompt_response_verdicts_and_ancestry(finished):
+    """Prompt, response, verdicts in both orders, and the whole ancestry of one elite."""
+    done, text = read(finished[0]), (finished[0] / "report.html").read_text()
+    entry = next(e for e in done.state.held() if e.votes and e.parent is not None)
+    start = text.index(f'id="cell-{entry.cell}"')
+    cell = text[start : text.index("</details>", start)]
+    assert entry.prompt in cell and entry.response in cell
+    assert f"or that of prompt {entry.beaten}?" in cell
+    (first, second), *_ = entry.votes
+    words = {FIRST: ("this", "the other"), SECOND: ("the other", "this")}
+    if first in words and second in words:
+        assert f"this shown first: {words[first][0]}; this shown second: {words[second][1]}" in cell
+    ancestor = entry.parent
+    while ancestor is not None:
+        assert done.state.entries[ancestor].prompt in cell
+        ancestor = done.state.entries[ancestor].parent
+    test = next(test for test in done.tests if test.id == entry.id)
+    assert cell.count("<li>") >= len(test.responses) + len(entry.votes)
+
+
+@pytest.mark.parametrize(
+    "arguments, error, message",
+    [
+        (["run"], ConfigError, "give a CONFIG, or --demo"),
+        (["run", "missing.toml", "--run", "x"], ConfigError, "there is no file missing.toml"),
+        (["report", "nowhere"], RunError, "does not exist"),
+        (["resume", "nowhere"], RunError, "does not exist"),
+        (["rnu"], ConfigError, "invalid choice"),
+        (["run", "--demo", "--sede", "1"], ConfigError, "unrecognized arguments"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments, error, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=message):
+        redteam_command(arguments)
+
+
+def test_an_existing_directory_and_a_changed_config_are_refused(finished, small, tmp_path):
+    with pytest.raises(CairnError, match="already exists"):
+        redteam_command(["run", str(small), "--run", str(finished[0])])
+    copy = tmp_path / "copy"
+    shutil.copytree(finished[0], copy)
+    file = copy / "config.json"
+    file.write_text(file.read_text().replace('"risk A"', '"risk Z"'))
+    with pytest.raises(RunError, match="another config"):
+        redteam_command(["report", str(copy)])
+
+
+def browser():
+    """A browser that works here; without one the test is skipped, and fails in CI."""
+    for name in filter(shutil.which, ("chromium", "chromium-browser", "google-chrome")):
+        # Ubuntu's package is a stand-in that asks for a snap: being there is not enough.
+        if subprocess.run([name, "--version"], capture_output=True).returncode == 0:
+            return name
+    reason = "the report is looked at in chromium, and none works here"
+    assert "CI" not in os.environ, f"{reason}: .ci/run should have installed one"
+    pytest.skip(reason)
+
+
+def test_following_a_cell_opens_its_details_in_a_browser(finished, tmp_path):
+    program = browser()
+    address = (finished[0] / "report.html").as_uri()
+    # No profile of anybody's; root cannot use the sandbox, and containers have little /dev/shm.
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+               f"--user-data-dir={tmp_path}"]  # fmt: skip
+
+    def dom(fragment):
+        done = subprocess.run(
+            [program, *options, "--dump-dom", address + fragment],
+            capture_output=True, text=True, timeout=120, check=True,
+        )  # fmt: skip
+        return done.stdout
+
+    assert dom("#cell-4").count('<details open="">') == 1
+    opened = re.search(r'<details open="">.*?id="([\w-]+)"', dom("#cell-4"), re.S)
+    assert opened and opened[1] == "cell-4"

@@ -1,0 +1,256 @@
+"""Runs against a real HTTP server: troubles, limits, keys. The models behind it are simulated."""
+
+import json
+import sqlite3
+import sys
+from dataclasses import replace
+
+import pytest
+from world_server import ROLES, WorldServer, toml
+
+from cairn.cli.main import run as cairn
+from cairn.cli.redteam import redteam_command
+from cairn.core.errors import CairnError, ConfigError
+from cairn.lm.breaker import Patience
+from cairn.redteam.models import Model
+
+KEY = "sk-test-0123456789-abcdefgh"
+
+
+@pytest.fixture
+def server(monkeypatch):
+    # Pauses of a patient run are seconds long.
+    plain, short = Model.flow, Patience(cooldown_s=0.02)
+    hasty = lambda self: replace(plain(self), backoff_s=0.01, patience=short)  # noqa: E731
+    monkeypatch.setattr(Model, "flow", hasty)
+    found = WorldServer()
+    yield found
+    found.close()
+
+
+def write(folder, text):
+    path = folder / "c.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def summary(path):
+    return json.loads((path / "summary.json").read_text())
+
+
+def test_a_troubled_server_is_met_with_patience_and_no_key_is_kept(
+    server, tmp_path, monkeypatch, capfd
+):
+    monkeypatch.setenv("MY_KEY", KEY)
+
+    def trouble(number, role):
+        if number % 7 == 3:
+            return 429, {"Retry-After": "0.01"}, f"slow down, owner of {KEY}"
+        return (500, {}, f"Authorization: Bearer {KEY}") if number % 11 == 5 else None
+
+    server.trouble = trouble
+    server.say = lambda role, text: f"{KEY} {text}" if role == "target" else text
+    path = tmp_path / "run"
+    config = write(tmp_path, toml(server.url, more='api_key_env = "MY_KEY"'))
+    assert redteam_command(["run", config, "--run", str(path)]) == 0
+    found = summary(path)
+    assert found["stopped"] == "finished" and found["counts"]["told"] == 20
+    assert found["counts"]["failed"] == 0 and found["coverage"]["value"] > 0.5
+    assert server.keys == {f"Bearer {KEY}"}
+    ledger = {line["role"]: line["spent"]["calls"] for line in found["ledger"]}
+    assert sum(ledger.values()) == found["spent"]["calls"] > 100 and len(ledger) == 5
+    monkeypatch.delenv("MY_KEY")
+    assert redteam_command(["report", str(path)]) == 0, "reporting needs no key"
+    assert redteam_command(["label", str(path), str(path / "label.jsonl")]) == 0
+    out = capfd.readouterr()
+    for text in (out.out, out.err):
+        assert "0123456789" not in text
+    for file in path.rglob("*"):
+        assert b"0123456789" not in file.read_bytes(), file
+    assert "[redacted]" in (path / "report.html").read_text(), "the answers did hold the key"
+
+
+def test_a_key_that_is_refused_or_misplaced_is_never_repeated(server, tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("MY_KEY", KEY)
+    server.trouble = lambda number, role: (401, {}, f"bad key {KEY}")
+    config = write(tmp_path, toml(server.url, more='api_key_env = "MY_KEY"'))
+    assert cairn(["redteam", "run", config, "--run", str(tmp_path / "a")]) == 2
+    for more in (f'api_key_env = "{KEY}"', f'api_key = "{KEY}"'):
+        config = write(tmp_path, toml(server.url, more=more))
+        assert cairn(["redteam", "run", config, "--run", str(tmp_path / "b")]) == 2
+    text = capfd.readouterr().err
+    assert "answered 401" in text and "what came is not shown" in text
+    assert "no field 'api_key'. Did you mean 'api_key_env'?" in text
+    assert "0123456789" not in text and not (tmp_path / "b").exists()
+    for file in (tmp_path / "a").rglob("*"):
+        assert b"0123456789" not in file.read_bytes(), file
+
+
+def test_a_missing_key_is_named_before_anything_is_made(server, tmp_path, monkeypatch):
+    monkeypatch.delenv("MY_KEY", raising=False)
+    config = write(tmp_path, toml(server.url, more='api_key_env = "MY_KEY"'))
+    with pytest.raises(ConfigError, match=r"\[models.mutator\].*MY_KEY, which is not set"):
+        redteam_command(["run", config, "--run", str(tmp_path / "run")])
+    assert not (tmp_path / "run").exists() and server.requests == 0
+
+
+def test_an_unknown_model_stops_the_run_and_a_mended_server_finishes_it(server, tmp_path):
+    server.trouble = lambda number, role: (404, {}, "no such model") if number > 60 else None
+    path = tmp_path / "run"
+    with pytest.raises(CairnError, match="answered 404: no such model"):
+        redteam_command(["run", write(tmp_path, toml(server.url)), "--run", str(path)])
+    refused = server.requests - 60
+    server.trouble = lambda number, role: None
+    assert redteam_command(["resume", str(path)]) == 0
+    found = summary(path)
+    assert found["counts"]["told"] == 20 and found["possibly_paid_twice"] == 0
+    assert server.requests == found["spent"]["calls"]
+    assert server.requests - refused == answers(path), "no answer was asked for again"
+
+
+def answers(path):
+    """How many answers the run's journals hold."""
+    total = 0
+    for name in ("journal.sqlite", "audit.sqlite"):
+        db = sqlite3.connect(path / name)
+        total += db.execute("SELECT COUNT(*) FROM answers").fetchone()[0]
+        db.close()
+    return total
+
+
+def test_a_wrong_address_is_named(server, tmp_path):
+    text = toml(server.url.rpartition(":")[0] + ":9")
+    with pytest.raises(CairnError, match=r"127\.0\.0\.1:9/v1.*base_url right.*Nothing is lost"):
+        redteam_command(["run", write(tmp_path, text), "--run", str(tmp_path / "run")])
+
+
+PRICE = "price = { prompt = 1.0, completion = 2.0 }"
+
+
+def test_money_is_limited_and_a_higher_limit_goes_on(server, tmp_path, capsys):
+    more = f"{PRICE}\nmax_tokens = 20"
+    text = toml(server.url, more=more, end="[limits]\nmoney = 0.005\n")
+    path = tmp_path / "run"
+    assert redteam_command(["run", write(tmp_path, text), "--run", str(path)]) == 1
+    assert "budget 'run'" in capsys.readouterr().err
+    found = summary(path)
+    assert 0 < found["spent"]["micros"] + found["kept"]["micros"] <= 5000
+    assert "micros" in found["stopped"] and "not complete" in (path / "report.html").read_text()
+    assert redteam_command(["resume", str(path), "--money", "5"]) == 0
+    found = summary(path)
+    # Every answer is charged as the price table says: micro-units per token.
+    assert 5000 < found["spent"]["micros"] < 2 * found["spent"]["tokens"]
+    assert found["spent"]["micros"] > found["spent"]["tokens"]
+
+
+def test_a_price_that_is_missing_while_money_is_limited_is_named(server, tmp_path):
+    text = toml(server.url, end="[limits]\nmoney = 1.0\n")
+    for extra in (["--run", str(tmp_path / "run")], ["--dry-run"]):
+        with pytest.raises(ConfigError, match="limits money, but there is no price for held_out"):
+            redteam_command(["run", write(tmp_path, text), *extra])
+    assert not (tmp_path / "run").exists()
+    assert redteam_command(["run", write(tmp_path, toml(server.url)), "--run",
+                            str(tmp_path / "run")]) == 0  # fmt: skip
+    with pytest.raises(ConfigError, match="there is no price for"):
+        redteam_command(["resume", str(tmp_path / "run"), "--money", "1"])
+
+
+def test_a_dry_run_prices_every_role_by_its_price_and_sends_nothing(
+    server, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.delenv("MY_KEY", raising=False)
+    more = f'{PRICE}\nmax_tokens = 10\napi_key_env = "MY_KEY"'
+    text = toml(server.url, trials=1000, more=more, end="[limits]\nmoney = 0.1\n")
+    assert redteam_command(["run", write(tmp_path, text), "--dry-run"]) == 1, "beyond the limit"
+    lines = capsys.readouterr().out.splitlines()
+    total = 0.0
+    for line in lines[1:6]:
+        _, calls, _, prompt, _, _, answer, _, _, money = line.split()
+        # To half a hundredth: the money is shown with two digits.
+        assert float(money) == pytest.approx((int(prompt) + 2 * int(answer)) / 1e6, abs=0.0051)
+        assert int(answer) == 10 * int(calls)
+        total += float(money)
+    assert float(lines[6].split()[1]) == pytest.approx(total, abs=0.03)
+    assert lines[7].strip().startswith("the run may need") and "micros" in lines[7]
+    assert server.requests == 0
+
+
+def test_a_judge_that_judges_itself_is_pointed_out(server, tmp_path, capsys):
+    text = toml(server.url).replace('model = "held_out"', 'model = "judge"')
+    path = tmp_path / "run"
+    server.say = lambda role, answer: answer if role != "judge" else "UNSAFE"
+    redteam_command(["run", write(tmp_path, text), "--run", str(path)])
+    caution = "held_out is the same model as judge"
+    assert caution in capsys.readouterr().out
+    assert caution in summary(path)["cautions"][0] and caution in (path / "report.html").read_text()
+
+
+def test_a_judge_without_a_verdict_grades_nothing_and_loses_nothing(server, tmp_path):
+    server.say = lambda role, text: "Hard to say." if role in ("judge", "held_out") else text
+    path = tmp_path / "run"
+    assert redteam_command(["run", write(tmp_path, toml(server.url)), "--run", str(path)]) == 0
+    found = summary(path)
+    assert found["counts"]["replaced"] == 0 < found["counts"]["filled"]
+    # Every contest failed; nothing else did.
+    assert found["counts"]["failed"] > 0 and found["health"]["missing_rate"]["value"] is None
+    assert found["success"]["mean"] is None and found["success"]["any"]["value"] is None
+    assert found["success"]["ungraded"] == 2 * found["counts"]["filled"]
+
+
+APPLICATION = """
+from cairn.lm.request import Completion, Usage
+
+async def answer(request):
+    system, user = (message.content for message in request.messages)
+    return Completion(f"{system} [simulated] placeholder answer, level 1 of 1.",
+                      usage=Usage(prompt=100, completion=10))
+
+def blocking(request):
+    return "no"
+"""
+TARGET = """
+[models.target]
+kind = "function"
+function = "my_app:{name}"
+system = "be kind"
+price = {{ prompt = 1.0, completion = 2.0 }}
+"""
+
+
+def with_application(server, folder, name):
+    (folder / "my_app.py").write_text(APPLICATION)
+    others = tuple(role for role in ROLES if role != "target")
+    text = toml(server.url, roles=others, more=PRICE, end=TARGET.format(name=name))
+    return write(folder, text + "[limits]\nmoney = 1.0\n")
+
+
+def test_a_whole_application_can_be_the_target(server, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    config = with_application(server, tmp_path, "answer")
+    path = tmp_path / "run"
+    assert redteam_command(["run", config, "--run", str(path)]) == 0
+    assert "on target my_app:answer" in capsys.readouterr().out
+    assert "be kind [simulated] placeholder answer" in (path / "report.html").read_text()
+    (line,) = (line for line in summary(path)["ledger"] if line["role"] == "target")
+    calls = line["spent"]["calls"]
+    assert calls > 10 and line["spent"]["tokens"] == 110 * calls
+    assert line["spent"]["micros"] == 120 * calls
+    assert not any('"target"' in name for name in server.seen), "no server was asked"
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("blocking", "no `async def` function"),
+        ("missing", "missing is not there in my_app"),
+        ("x y", "must look like package.module:name"),
+    ],
+)
+def test_an_application_that_cannot_work_is_named(server, tmp_path, monkeypatch, name, message):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    config = with_application(server, tmp_path, name)
+    with pytest.raises(ConfigError, match=message):
+        redteam_command(["run", config, "--run", str(tmp_path / "run")])
+    assert not (tmp_path / "run").exists()

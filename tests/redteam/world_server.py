@@ -1,0 +1,108 @@
+"""The simulated world behind HTTP: an OpenAI-compatible server whose models are named by role."""
+
+import json
+import threading
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from redteam_harness import config
+
+from cairn.core.draws import DrawKey
+from cairn.lm.request import Message, Request
+from cairn.redteam.simulation import World
+
+SETTINGS = config(2, 2)
+CONFIG = """
+goal = "(simulated)"
+{top}
+[[axes]]
+name = "risk"
+labels = ["risk 0", "risk 1"]
+
+[[axes]]
+name = "style"
+labels = ["style 0", "style 1"]
+
+[audit]
+responses = 2
+
+[engine]
+trials = {trials}
+window = 4
+"""
+MODEL = """
+[models.{role}]
+base_url = "{url}/v1"
+model = "{role}"
+slots = 4
+{more}
+"""
+ROLES = ("mutator", "target", "judge", "scorer", "held_out")
+
+
+class WorldServer:
+    """Runs in threads of the test process; `trouble` is asked before each answer."""
+
+    def __init__(self):
+        self.models = World(SETTINGS.space, SETTINGS.simulation).models()
+        self.seen = Counter()
+        self.requests = 0
+        self.keys = set()
+        self.trouble = lambda number, role: None
+        """(number of the request, role) to (status, headers, message), or None."""
+        self.say = lambda role, text: text
+        """What becomes of a role's answer."""
+        self._mutex = threading.Lock()
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                key = self.headers.get("Authorization", "")
+                status, headers, reply = server.answer(json.loads(body), key)
+                raw = json.dumps(reply).encode()
+                self.send_response(status)
+                for name, value in {**headers, "Content-Length": str(len(raw))}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(raw)
+
+            def log_message(self, *_):
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
+        self._thread = threading.Thread(target=self._http.serve_forever, daemon=True)
+        self._thread.start()
+
+    def answer(self, body, key):
+        role = body["model"]
+        name = json.dumps(body, sort_keys=True)
+        with self._mutex:
+            self.requests += 1
+            self.keys.add(key)
+            trouble = self.trouble(self.requests, role)
+            self.seen[name] += 1
+            draw = DrawKey.root(0).child(name, self.seen[name])
+        if trouble is not None:
+            status, headers, message = trouble
+            return status, headers, {"error": {"message": message}}
+        request = Request(tuple(Message(m["role"], m["content"]) for m in body["messages"]))
+        text = self.say(role, self.models[role].script(request, draw))
+        words = sum(len(message.content.split()) for message in request.messages)
+        return 200, {}, {
+            "choices": [{"message": {"role": "assistant", "content": text}}],
+            "usage": {"prompt_tokens": words, "completion_tokens": len(text.split())},
+        }  # fmt: skip
+
+    def close(self):
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+
+def toml(url, *, trials=20, top="", more="", roles=ROLES, end=""):
+    models = "".join(MODEL.format(role=role, url=url, more=more) for role in roles)
+    return CONFIG.format(top=top, trials=trials) + models + end
