@@ -21,6 +21,7 @@ COMMANDS = {
     "archive": "cairn bench archive",
     "compile": "cairn bench compile",
     "goal": "cairn bench goal --peers jaxued=PYTHON@CHECKOUT",
+    "parts": "uv run benchmarks/parts.py --out",
     "ued-gpu": "cairn bench ued --envs 32 256 4096 --seeds 8 --size 8192",
     "env-gpu": "cairn bench env --envs 32 256 4096 16384 65536",
 }
@@ -41,7 +42,8 @@ def block(name):
     elif file.is_file():
         body = describe(json.loads(file.read_text()))
     else:
-        body = f"Not measured yet. It is made by\n\n    {COMMANDS[name]} --json {shown(file)}\n"
+        flag = "" if COMMANDS[name].endswith("--out") else " --json"
+        body = f"Not measured yet. It is made by\n\n    {COMMANDS[name]}{flag} {shown(file)}\n"
     return f"<!-- {name} -->\n{body}<!-- end -->"
 
 
@@ -204,7 +206,30 @@ def goal(record):
     return ["side", "seed", "reached after", "environment steps"], rows
 
 
-TABLES = {"ued": ued, "env": env, "archive": archive, "compile": compile_, "goal": goal}
+def parts(record):
+    """Speed of the parts of a cycle."""
+    names = {
+        "peak": "peak: square products",
+        "epoch": "an epoch, forward and backward",
+        "rollout": "the rollout, and all else that is not an epoch",
+        "product": "the recurrent product alone",
+    }
+    rows = []
+    for name, label in names.items():
+        speed = between(record["flop_per_second"][name], lambda x: f"{x / 1e9:.0f}")
+        part = between(record["of_peak"][name], share) if name != "peak" else ""
+        rows.append([label, speed, part])
+    return ["part", "GFLOP/s", "of peak"], rows
+
+
+TABLES = {
+    "ued": ued,
+    "env": env,
+    "archive": archive,
+    "compile": compile_,
+    "goal": goal,
+    "parts": parts,
+}
 
 if __name__ == "__main__":
     main()

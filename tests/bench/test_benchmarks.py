@@ -45,6 +45,21 @@ def test_stepping_counts_whole_scans(tmp_path, tables):
     assert "| 2 |" in tables.describe(record)
 
 
+def test_the_parts_of_a_cycle_are_told_apart(tmp_path, tables, monkeypatch):
+    for name in ("JAX_NUM_CPU_DEVICES", "TF_CPP_MIN_LOG_LEVEL"):
+        monkeypatch.setenv(name, "1")  # what the script sets must not outlive this test
+    spec = importlib.util.spec_from_file_location("parts", ROOT / "benchmarks" / "parts.py")
+    parts = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(parts)
+    out = tmp_path / "parts.json"
+    flags = ["--tiny", "--repeats", "1", "--updates", "1", "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", ["parts.py", *flags])
+    parts.main()
+    record = json.loads(out.read_text())
+    assert set(record["of_peak"]) == {"rollout", "epoch", "product"}
+    assert "| an epoch, forward and backward |" in tables.describe(record)
+
+
 def test_the_archive_is_measured_full(tmp_path, tables):
     config = archive.Config(tiny=True, json=tmp_path / "figures.json")
     record = keep(archive.run(config), tmp_path)
