@@ -52,9 +52,11 @@ def run(arguments: list[str]) -> int:
     if name == "--version":
         print(f"cairn {__version__}")
         return 0
+    if any(word.startswith("--coordinator") for word in arguments):
+        # If a host is lost, JAX logs a page and aborts; `cairn.engine.hosts` says it in one line.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "4")
     try:
-        together = any(word.startswith("--coordinator") for word in arguments)
-        return _find(name, together)(arguments[1:])
+        return _find(name)(arguments[1:])
     except CairnError as error:
         # One line whatever the message holds: scripts and people read the last line of stderr.
         print("cairn:", " ".join(str(error).split()), file=sys.stderr)
@@ -68,14 +70,14 @@ def run(arguments: list[str]) -> int:
         return 0
 
 
-def _find(name: str, together: bool) -> Callable[[list[str]], int]:
+def _find(name: str) -> Callable[[list[str]], int]:
     commands = _commands()
     if name not in commands:
         raise CairnError(
             f"Unknown command {name!r}. Expected one of {', '.join(commands)}."
             f"{suggest(name, commands)} See cairn --help."
         )
-    _prepare_jax(together)
+    _prepare_jax()
     return getattr(import_module(f"cairn.cli.{name}"), f"{name}_command")
 
 
@@ -91,15 +93,14 @@ def _help() -> str:
     return HELP.format(version=__version__, commands="\n".join(lines))
 
 
-def _prepare_jax(together: bool) -> None:
+def _prepare_jax() -> None:
     """Settings that JAX reads when it is imported. Only the command line makes them.
 
     What the user has set stays. Every core counts as a device (see `cairn.engine.devices`).
-    Reading the CPU's compilation cache logs kilobytes of false alarms, hence the log level. Hosts
-    `together` end with one line of ours if one is lost, so even fatal errors are not logged.
+    Reading the CPU's compilation cache logs kilobytes of false alarms, hence the log level.
     """
     os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(len(os.sched_getaffinity(0))))
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "4" if together else "3")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_cache_folder()))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.05")
 
