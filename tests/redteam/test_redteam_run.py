@@ -15,6 +15,8 @@ import pytest
 from cairn.cli.redteam import DEMO, redteam_command
 from cairn.core.errors import CairnError, ConfigError, RunError
 from cairn.redteam import directory, export, figures, page, run
+from cairn.redteam.health import brief
+from cairn.redteam.state import HEALTH
 from cairn.redteam.text import FIRST, SECOND
 
 START = """
@@ -259,13 +261,21 @@ def test_the_price_is_told_before_anything_is_sent(name, capsys):
     assert "total unknown" in text, "these configs give no price"
 
 
-def test_the_console_shows_speed_spend_projection_and_the_judges_health(finished):
+def test_the_console_shows_speed_spend_projection_and_how_the_test_goes(finished):
     *_, errors = finished
-    for words in ("calls/s", "in flight", "retries", "spent", "cells, judge: flips", "ties",
-                  "repeats agree", "test: 9 of 9 elites", "scorer agrees"):  # fmt: skip
+    for words in ("calls/s", "in flight", "retries", "spent", "search: ", " of 9 cells",
+                  "test: 9 of 9 elites", "scorer agrees"):  # fmt: skip
         assert words in errors
     # The run is over before the clock of the console strikes: the last report has it.
     assert re.search(r"after \d+ of (150|9) trials: the whole run will take about", errors)
+
+
+def test_the_live_line_has_the_judges_health_in_a_few_words():
+    counts = dict.fromkeys(HEALTH, 0)
+    assert brief(counts) == ""
+    counts |= {"pairs": 8, "flips": 2, "votes": 20, "ties": 4, "repeats": 10, "same": 9}
+    assert brief(counts) == "flips 0.25, ties 0.20, repeats agree 0.90"
+    assert brief(counts | {"missing": 3}).endswith(", 3 without verdict")
 
 
 def test_arrival_order_gives_up_repeatability_and_says_so(small, tmp_path, capsys):
