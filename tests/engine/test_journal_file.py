@@ -256,3 +256,18 @@ def test_a_cancelled_waiter_does_not_cancel_the_others(tmp_path):
             await second
 
     asyncio.run(main())
+
+
+def test_a_full_disk_is_one_clear_line_and_what_was_saved_stays(tmp_path):
+    with Journal(tmp_path / "j.sqlite", config=CONFIG) as journal:
+        journal.append("tell", 0, "saved")
+        journal.commit()
+        pages = journal._db.execute("PRAGMA page_count").fetchone()[0]
+        journal._db.execute(f"PRAGMA max_page_count={pages + 1}")
+        with pytest.raises(RunError, match=r"cannot write to the journal .*full.*make room"):
+            for trial in range(1, 50):
+                journal.append("tell", trial, "x" * 4000)
+        with pytest.raises(RunError, match="cannot write"):  # no gap: nothing more is written
+            journal.append("tell", 50, "small")
+    with Journal(tmp_path / "j.sqlite", config=CONFIG) as journal:
+        assert [event.body for event in journal.events()] == ["saved"]

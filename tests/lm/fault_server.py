@@ -76,6 +76,10 @@ def broken(mode: str, reply: dict) -> bytes:
         del reply["usage"]
     if mode == "odd-usage":
         reply["usage"] = {"prompt_tokens": "three", "completion_tokens": -1}
+    if mode == "huge-usage":
+        reply["usage"] = {"prompt_tokens": 10**30, "completion_tokens": 1}
+    if mode == "half-character":
+        reply["choices"][0]["message"]["content"] = "cut \ud83d"
     if mode == "empty-answer":
         reply["choices"][0]["message"]["content"] = ""
     raw = {"empty-body": b"", "html": b"<html>hello</html>", "nested": b"[" * 200_000}

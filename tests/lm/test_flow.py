@@ -5,13 +5,17 @@ import itertools
 
 import pytest
 
+from cairn.core.budget import Amount
 from cairn.core.errors import ConfigError
+from cairn.core.journal import Journal
 from cairn.lm.breaker import Breaker, Patience
+from cairn.lm.client import Desk, Role
 from cairn.lm.endpoint import Endpoint, Flow
-from cairn.lm.errors import AttemptFailedError, CallFailedError, EndpointDownError
+from cairn.lm.errors import AttemptFailedError, CallFailedError, EndpointDownError, LMError
 from cairn.lm.limiter import Concurrency, Limiter
 from cairn.lm.pace import LONGEST_S, Pacer, retry_after_s, seconds
 from cairn.lm.request import Completion, Request
+from cairn.lm.scripted import FunctionModel
 
 
 def test_a_round_of_answers_doubles_the_slots_until_the_first_cut_and_then_adds_one():
@@ -230,6 +234,37 @@ def test_backing_off_holds_no_slot():
         assert (await first).text == "fine"
 
     asyncio.run(main())
+
+
+def test_a_closed_desk_sends_nothing_more_not_even_what_was_waiting_for_a_slot(tmp_path):
+    sent = 0
+
+    async def answer(request):
+        nonlocal sent
+        sent += 1
+        await asyncio.sleep(0.01)
+        return "fine"
+
+    async def main():
+        flow = Flow(concurrency=Concurrency(start=1, most=1))
+        with Journal(tmp_path / "j.sqlite", config={}) as journal:
+            desk = Desk(journal, {"m": Role(Endpoint(FunctionModel(answer, "m"), flow))})
+            client = desk.clients(0)["m"]
+            calls = [
+                asyncio.create_task(
+                    client.complete(Request.of("a"), purpose="x", sample_index=index)
+                )
+                for index in range(20)
+            ]
+            while not sent:
+                await asyncio.sleep(0)
+            desk.close()
+            outcomes = await asyncio.gather(*calls, return_exceptions=True)
+            return desk, outcomes
+
+    desk, outcomes = asyncio.run(main())
+    assert sent == 1 == desk.budget.spent.calls and desk.budget.held == Amount()
+    assert sum(isinstance(outcome, LMError) for outcome in outcomes) == 19
 
 
 def test_refusals_for_the_rate_do_not_use_up_attempts_but_the_deadline_bounds_them():

@@ -1,11 +1,14 @@
 """Calls against a real server process that misbehaves."""
 
 import asyncio
+import contextlib
+import socket
 from dataclasses import replace
 
 import pytest
 from fault_server import answer_to
 
+from cairn.core.budget import Amount
 from cairn.core.journal import Journal
 from cairn.lm.breaker import Patience
 from cairn.lm.client import Desk, Role
@@ -51,13 +54,53 @@ def test_what_can_be_repeated_is_repeated_until_the_answer_comes(server, mode):
     assert endpoint.counts["attempts"] == 3 == server.counts()["requests"]
 
 
-@pytest.mark.parametrize("mode", ["slow-ok", "no-usage", "odd-usage"])
+@pytest.mark.parametrize("mode", ["slow-ok", "no-usage", "odd-usage", "huge-usage"])
 def test_what_is_merely_odd_is_taken_as_it_is(server, mode):
     prompt = f"[[{mode}]] hello"
     (answer,), endpoint = ask(server.url, prompt)
     assert answer.text == answer_to(prompt)
     assert (answer.usage is None) == (mode != "slow-ok")
     assert endpoint.counts["attempts"] == 1
+
+
+def test_half_a_character_is_kept_as_a_question_mark(server, tmp_path):
+    async def twice():
+        model = OpenAIServer(Server(f"{server.url}/v1", "m"))
+        with Journal(tmp_path / "j.sqlite", config={}) as journal:
+            client = Desk(journal, {"m": Role(Endpoint(model))}).clients(0)["m"]
+            request = Request.of("[[half-character]]")
+            answers = [await client.complete(request, purpose="x") for _ in range(2)]
+        await model.close()
+        return answers
+
+    first, second = asyncio.run(twice())
+    assert first.text == second.text == "cut ?" and second.cache_hit
+    assert server.counts()["requests"] == 1
+
+
+def test_a_connection_that_never_opens_is_not_paid_for(tmp_path):
+    async def main():
+        with socket.socket() as deaf, contextlib.ExitStack() as stack:
+            deaf.bind(("127.0.0.1", 0))
+            deaf.listen(0)
+            for _ in range(3):  # fill its queue: the next one waits
+                caller = stack.enter_context(socket.socket())
+                caller.setblocking(False)
+                with contextlib.suppress(BlockingIOError):
+                    caller.connect(deaf.getsockname())
+            model = OpenAIServer(Server(f"http://127.0.0.1:{deaf.getsockname()[1]}/v1", "m"))
+            model.connect_s = 0.1
+            flow = Flow(max_attempts=2, backoff_s=0.01)
+            with Journal(tmp_path / "j.sqlite", config={}) as journal:
+                desk = Desk(journal, {"m": Role(Endpoint(model, flow))})
+                with pytest.raises(EndpointDownError, match="cannot be reached"):
+                    await desk.clients(0)["m"].complete(Request.of("x"), purpose="x")
+                await model.close()
+                return desk
+
+    desk = asyncio.run(main())
+    assert desk.maybe_twice == 0 and desk.budget.kept == Amount()
+    assert desk.budget.spent == Amount(calls=2)
 
 
 def test_an_empty_answer_is_an_answer(server):

@@ -13,7 +13,9 @@ from cairn.core.journal import Journal
 from cairn.core.redact import Redactor, Secret, read_secret
 from cairn.lm.client import Desk, Role
 from cairn.lm.endpoint import Endpoint, Flow
+from cairn.lm.errors import AttemptFailedError, CallFailedError
 from cairn.lm.http import OpenAIServer, Server
+from cairn.lm.openai import failure, read_reply
 from cairn.lm.request import Request
 from cairn.lm.scripted import FunctionModel
 
@@ -38,7 +40,23 @@ def test_every_form_of_a_secret_is_taken_out():
     assert redact("Authorization: Bearer someone.elses-token") == (
         "Authorization: Bearer [redacted]"
     )
+    assert redact('{"authorization": "Basic dXNlcjpwYXNz"}').endswith('Basic [redacted]"}')
+    assert redact("sent Bearer eyJhbGciOiJIUzI1NiJ9.e30.abc") == "sent Bearer [redacted]"
     assert "0123456789" not in repr(redact)
+
+
+@pytest.mark.parametrize(
+    "prose",
+    [
+        "Name the basic principles of cooking.",
+        "A Basic understanding of 12 instruments",
+        "the market for bearer certificates",
+        "basic self-defence",
+        "authorization: a bearer instrument's basic requirements",
+    ],
+)
+def test_prose_is_left_alone(prose):
+    assert Redactor([Secret(KEY)])(prose) == prose
 
 
 def test_a_missing_or_hopeless_key_is_named_by_its_variable(monkeypatch):
@@ -60,6 +78,24 @@ def test_an_address_with_a_password_is_refused_without_repeating_it():
         with pytest.raises(ConfigError, match="must hold no user, password or query") as caught:
             Server(url, "m")
         assert "hunter22" not in str(caught.value)
+    for url in ("http://me:hunter22@host:99999/v1", "me:hunter22@host/v1", "host?key=hunter22"):
+        with pytest.raises(ConfigError, match="must look like") as caught:
+            Server(url, "m")
+        assert "hunter22" not in str(caught.value)
+    with pytest.raises(ConfigError, match="not shown"):  # a key that could be a variable's name
+        Server("http://host/v1", "m", api_key_env="AKIAIOSFODNN7EXAMPLE")
+
+
+def test_half_a_key_does_not_escape_where_an_error_is_cut_short():
+    redact = Redactor([Secret(KEY)])
+    for before in range(240, 310):
+        body = json.dumps({"error": {"message": "x" * before + KEY}}).encode()
+        assert "sk-te" not in str(failure(400, {}, body, name="m", redact=redact))
+        with pytest.raises(AttemptFailedError) as caught:
+            read_reply(
+                200, {}, b"x" * (before - 230) + KEY.encode(), api="chat", name="m", redact=redact
+            )
+        assert "sk-te" not in str(caught.value)
 
 
 def test_a_key_that_the_server_repeats_reaches_nothing_that_is_kept(
@@ -99,8 +135,8 @@ async def _with_debug(main, tmp_path, model, shown):
         journal.append("note", 0, f"somebody wrote {KEY} here")
         journal.arrive(0, "failure", json.dumps({"message": KEY}))
     assert answer.text == "Bearer [redacted]" and answer.logprobs is None
-    for failure in failures:
-        shown += [str(failure), repr(failure), "".join(traceback.format_exception(failure))]
+    for raised in failures:
+        shown += [str(raised), repr(raised), "".join(traceback.format_exception(raised))]
 
 
 def test_a_key_in_a_policys_own_words_is_kept_out_of_the_journal(tmp_path, monkeypatch):
@@ -108,13 +144,23 @@ def test_a_key_in_a_policys_own_words_is_kept_out_of_the_journal(tmp_path, monke
     model = OpenAIServer(Server("http://127.0.0.1:9/v1", "m", api_key_env="SOME_KEY"))
 
     async def leak(request):
+        if "fail" in request.messages[0].content:
+            raise RuntimeError(f"401 for {KEY}")
+        if "nest" in request.messages[0].content:
+            return json.dumps({"debug": KEY})
         return f"the environment holds {KEY}"
 
     async def main():
-        roles = {"m": Role(Endpoint(model)), "app": Role(Endpoint(FunctionModel(leak, "app")))}
+        app = Endpoint(FunctionModel(leak, "app"), Flow(max_attempts=1))
+        roles = {"m": Role(Endpoint(model)), "app": Role(app)}
         with Journal(tmp_path / "j.sqlite", config={}) as journal:
             desk = Desk(journal, roles)
             answer = await desk.clients(0)["app"].complete(Request.of("x"), purpose="x")
+            nested = await desk.clients(0)["app"].complete(Request.of("nest"), purpose="x")
+            assert json.loads(nested.text) == {"debug": "[redacted]"}
+            with pytest.raises(CallFailedError, match=r"401 for \[redacted\]") as caught:
+                await desk.clients(0)["app"].complete(Request.of("fail"), purpose="x")
+            assert "0123456789" not in "".join(traceback.format_exception(caught.value))
             journal.append("failure", 0, json.dumps({"error": "X", "message": KEY}))
             return answer
 

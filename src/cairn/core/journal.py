@@ -24,6 +24,7 @@ from cairn.core import journal_files as files
 from cairn.core.budget import Amount
 from cairn.core.errors import RunError
 from cairn.core.faults import point
+from cairn.core.redact import encodable
 
 FORMAT = "1"
 SCHEMA = """
@@ -103,6 +104,7 @@ class Journal:
         self.durable = durable
         self.notes: list[str] = []
         """What recovery did, one line each; empty after a clean start."""
+        self._broken: RunError | None = None
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = files.lock(self.path.with_name(self.path.name + ".lock"))
         try:
@@ -156,12 +158,11 @@ class Journal:
 
     def append(self, kind: str, trial: int, body: str) -> str:
         """Add an event; returns the body as written (redacted)."""
-        self._begin()
-        body = self.redact(body)
+        body = self._clean(body)
         seq = self._last.seq + 1
         digest = chained(self._last.digest, seq, kind, trial, body)
         event = Event(seq, kind, trial, body, digest)
-        self._db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?)", event)
+        self._write("INSERT INTO events VALUES (?, ?, ?, ?, ?)", event)
         self._last = event
         return body
 
@@ -195,16 +196,16 @@ class Journal:
 
     def save_snapshot(self, body: bytes) -> None:
         """Keep `body` as the state after the last event, and drop all but the two newest."""
-        self._begin()
         point("journal:snapshot")
         digest = digest_of(self.seq, body, self.chain)
-        self._db.execute(
+        self._write(
             "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)",
             (self.seq, body, self.chain, digest),
         )
-        self._db.execute(
+        self._write(
             "DELETE FROM snapshots WHERE seq NOT IN "
-            "(SELECT seq FROM snapshots ORDER BY seq DESC LIMIT 2)"
+            "(SELECT seq FROM snapshots ORDER BY seq DESC LIMIT 2)",
+            (),
         )
         point("journal:snapshot-commit")
 
@@ -234,9 +235,8 @@ class Journal:
 
     def store_answer(self, key: bytes, label: str, body: str) -> str:
         """Keep an answer for good; returns it as written (redacted)."""
-        self._begin()
-        body = self.redact(body)
-        self._db.execute(
+        body = self._clean(body)
+        self._write(
             "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)",
             (key, label, body, digest_of(key, body)),
         )
@@ -244,8 +244,7 @@ class Journal:
 
     def intend(self, key: bytes, scope: str, reserved: Amount) -> int:
         """Note that a request is about to leave; returns the number of the send."""
-        self._begin()
-        cursor = self._db.execute(
+        cursor = self._write(
             "INSERT INTO sends(key, scope, calls, tokens, micros) VALUES (?, ?, ?, ?, ?)",
             (key, scope, *reserved),
         )
@@ -254,10 +253,9 @@ class Journal:
 
     def settle(self, send: int, outcome: Outcome, actual: Amount | None) -> None:
         """Note how a send ended; `actual` None keeps what was reserved."""
-        self._begin()
-        self._db.execute("UPDATE sends SET outcome = ? WHERE id = ?", (outcome, send))
+        self._write("UPDATE sends SET outcome = ? WHERE id = ?", (outcome, send))
         if actual is not None:
-            self._db.execute(
+            self._write(
                 "UPDATE sends SET calls = ?, tokens = ?, micros = ? WHERE id = ?", (*actual, send)
             )
 
@@ -278,9 +276,8 @@ class Journal:
 
     def arrive(self, trial: int, kind: str, body: str) -> str:
         """Keep the outcome of a trial until it is told; returns the body as written."""
-        self._begin()
-        body = self.redact(body)
-        self._db.execute(
+        body = self._clean(body)
+        self._write(
             "INSERT OR REPLACE INTO arrived VALUES (?, ?, ?, ?)",
             (trial, kind, body, digest_of(trial, kind, body)),
         )
@@ -297,13 +294,14 @@ class Journal:
 
     def depart(self, trial: int) -> None:
         """Drop a waiting outcome: it is an event now."""
-        self._begin()
-        self._db.execute("DELETE FROM arrived WHERE trial = ?", (trial,))
+        self._write("DELETE FROM arrived WHERE trial = ?", (trial,))
 
     # --- transactions
 
     def commit(self) -> None:
         """Save everything written since the last commit."""
+        if self._broken is not None:
+            raise self._broken
         if not self._db.in_transaction:
             return
         self._db.execute(
@@ -314,7 +312,7 @@ class Journal:
         try:
             self._db.execute("COMMIT")
         except sqlite3.OperationalError as error:
-            raise RunError(f"cannot write to the journal {self.path}: {error}") from error
+            raise self._unwritable(error) from error
         point("journal:committed")
         self._head.raise_to(self.seq)
 
@@ -345,12 +343,34 @@ class Journal:
         if not self._db.in_transaction:
             self._db.execute("BEGIN IMMEDIATE")
 
+    def _write(self, statement: str, values: tuple) -> sqlite3.Cursor:
+        """One statement of the transaction that the next commit saves."""
+        if self._broken is not None:
+            raise self._broken
+        try:
+            self._begin()
+            return self._db.execute(statement, values)
+        except sqlite3.OperationalError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: sqlite3.OperationalError) -> RunError:
+        # SQLite may have rolled back: whatever came after would leave a gap in the events.
+        self._broken = RunError(
+            f"cannot write to the journal {self.path}: {error}. What was saved before is safe; "
+            f"make room and resume."
+        )
+        return self._broken
+
+    def _clean(self, text: str) -> str:
+        return encodable(self.redact(text))
+
     def close(self) -> None:
         """Save, and let other processes have the journal."""
         if self._lock.closed:
             return
         try:
-            self.commit()
+            if self._broken is None:
+                self.commit()
             self._db.close()
             self._head.close()
         finally:

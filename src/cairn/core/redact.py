@@ -13,8 +13,13 @@ MASK = "[redacted]"
 SHORTEST = 8
 """Characters. A shorter secret cannot be told apart from ordinary words in an answer."""
 
-# A credential that is not ours (a proxy's, say) can still be echoed by a server's error page.
-_BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}")
+# A credential that is not ours (a proxy's, say) can still be echoed by a server's error page. But
+# answers go through here too, and prose has "basic principles" and "bearer certificates": without
+# the header's name it takes a long word with a digit in it.
+_HEADER = re.compile(
+    r"""(?i)\b(authorization["']?\s*[:=]\s*["']?(?:bearer|basic|token))\s+[\w.~+/=-]{8,}"""
+)
+_SCHEME = re.compile(r"(?i)\b(bearer|basic)\s+(?=\S*\d)[\w.~+/=-]{20,}")
 
 
 class Secret:
@@ -62,11 +67,19 @@ def read_secret(variable: str, *, needed_by: str) -> Secret:
     return Secret(value)
 
 
+def encodable(text: str) -> str:
+    """`text` with a question mark for each half of a character.
+
+    A server that cuts an emoji in two sends one; no file and no console can take it.
+    """
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 class Redactor:
     """Takes secrets out of text: `redactor(text)`.
 
-    Covers each secret as it is, as JSON escapes it and as a URL quotes it, and anything that
-    looks like an Authorization header's value.
+    Covers each secret as it is, as JSON escapes it and as a URL quotes it, and what looks like
+    the credential of an Authorization header. Ordinary prose comes through unchanged.
     """
 
     def __init__(self, secrets: Iterable[Secret] = ()):
@@ -83,8 +96,9 @@ class Redactor:
             if form in text:
                 text = text.replace(form, MASK)
         lowered = text.lower()
-        if "bearer" in lowered or "basic" in lowered:
-            text = _BEARER.sub(lambda match: f"{match[1]} {MASK}", text)
+        if any(word in lowered for word in ("bearer", "basic", "authorization")):
+            for pattern in (_HEADER, _SCHEME):
+                text = pattern.sub(lambda match: f"{match[1]} {MASK}", text)
         return text
 
     def __repr__(self) -> str:

@@ -15,9 +15,9 @@ from cairn.core.draws import DrawKey
 from cairn.core.errors import ConfigError
 from cairn.core.faults import point
 from cairn.core.journal import Journal
-from cairn.core.redact import Redactor
+from cairn.core.redact import Redactor, encodable
 from cairn.lm.endpoint import Endpoint
-from cairn.lm.errors import AttemptFailedError, LMError, RejectedError
+from cairn.lm.errors import AttemptFailedError, LMError, RejectedError, scrubbed
 from cairn.lm.prices import Price, check_prices, reservation
 from cairn.lm.request import Completion, Request, cache_key, pack, pack_rejection, unpack
 
@@ -73,6 +73,17 @@ class Desk:
         before = self.journal.redact
         self.journal.redact = lambda text: keys(before(text))
 
+    def _clean(self, text: str) -> str:
+        return encodable(self.journal.redact(text))
+
+    def _without_keys(self, answer: Completion) -> Completion:
+        """Before it is packed: a key within JSON within JSON is escaped beyond recognition."""
+        text = self.journal.redact(answer.text)
+        if text == answer.text:
+            return answer
+        # The log-probabilities would spell the key out, token by token.
+        return replace(answer, text=text, logprobs=None)
+
     def _restore(self) -> None:
         by_path = {budget.path: budget for budget in self.budgets.values()}
         for line in self.journal.spending():
@@ -121,7 +132,7 @@ class Desk:
                 return unpack(body, cache_hit=True)
             if key not in self._in_flight:
                 break
-            # The same call is on its way; its answer, or its failure, decides.
+            # The same call is on its way: its answer is ours, but after its failure we try too.
             await asyncio.wait([self._in_flight[key]])
         flight = self._in_flight[key] = asyncio.get_running_loop().create_future()
         try:
@@ -148,10 +159,13 @@ class Desk:
                 f"budget {budget.path!r}: the running time is over. "
                 f"Raise wall_s and resume to go on."
             ) from None
-        except RejectedError as error:
-            self.journal.store_answer(key, label, pack_rejection(error))
-            await self.journal.saved()
-            raise
+        except LMError as error:
+            if isinstance(error, RejectedError):
+                self.journal.store_answer(key, label, pack_rejection(error))
+                await self.journal.saved()
+            # An application can repeat the key of another role in an error of its own.
+            raise scrubbed(error, self._clean) from None
+        answer = self._without_keys(answer)
         price = self.roles[role].price
         if price is not None and answer.usage is not None:
             answer = replace(answer, cost_micros=price.micros(answer.usage))
@@ -232,6 +246,8 @@ class _JournalMeter:
 
     async def intend(self) -> None:
         """Write the intent down, for good, before the request leaves."""
+        # The turn may have been long in coming: the run may be stopping by now.
+        self.desk.check_open()
         self.send = self.desk.journal.intend(self.key, self.budget.path, self.amount)
         await self.desk.journal.saved()
         point("call:intended")

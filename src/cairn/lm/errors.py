@@ -9,7 +9,8 @@ LMError
   EndpointDownError     nothing but failures for too long: the run stops, resume later
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from cairn.core.errors import CairnError
@@ -61,3 +62,10 @@ class AttemptFailedError(LMError):
 
     def __hash__(self) -> int:
         return id(self)
+
+
+def scrubbed(error: LMError, clean: Callable[[str], str]) -> LMError:
+    """An error of the same type with `clean` applied to its text."""
+    if isinstance(error, AttemptFailedError):
+        return replace(error, message=clean(error.message))
+    return type(error)(clean(str(error)))

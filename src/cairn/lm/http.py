@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from cairn.core.errors import ConfigError, MissingExtraError
 from cairn.core.redact import Redactor, read_secret
-from cairn.lm.errors import AttemptFailedError, LMError
+from cairn.lm.errors import AttemptFailedError, LMError, scrubbed
 from cairn.lm.openai import PATHS, Api, payload, read_reply
 from cairn.lm.request import Completion, Request
 
@@ -52,11 +52,12 @@ class Server:
                     "variable of the key in api_key_env instead."
                 )
         if not ok:
-            raise ConfigError(
-                f"Server.base_url must look like http://host:port/v1, got {self.base_url!r}."
-            )
-        name = self.api_key_env
-        if name is not None and not re.fullmatch(r"[A-Z_][A-Z0-9_]*", name):
+            # Where an address can hold a credential, it must not be repeated.
+            shown = "something with an @ or ?, which is not shown"
+            if not {"@", "?", "#"} & set(self.base_url):
+                shown = repr(self.base_url)
+            raise ConfigError(f"Server.base_url must look like http://host:port/v1, got {shown}.")
+        if self.api_key_env is not None and not _names_a_variable(self.api_key_env):
             # Often it is the key itself that came: it must not be repeated.
             raise ConfigError(
                 "Server.api_key_env must be the name of an environment variable in capitals, such "
@@ -70,6 +71,12 @@ class Server:
                     f"Server.base_url must end before {path!r}, which is added for api={name!r}: "
                     f"got {self.base_url!r}."
                 )
+
+
+def _names_a_variable(name: str) -> bool:
+    """Whether this can be a variable's name; some keys are capitals and digits, but long."""
+    looks_like_a_key = len(name) >= 16 and "_" not in name and any(c.isdigit() for c in name)
+    return bool(re.fullmatch(r"[A-Z_][A-Z0-9_]*", name)) and not looks_like_a_key
 
 
 class OpenAIServer:
@@ -92,6 +99,8 @@ class OpenAIServer:
         self.name = f"{config.model} at {config.base_url}"
         self.on_headers: Callable[[Mapping[str, str]], None] | None = None
         """Told the headers of every reply; an endpoint paces by them."""
+        self.connect_s = 30.0
+        """Longest wait for a connection."""
         self._url = config.base_url.rstrip("/") + PATHS[config.api]
         self._session: Any = None
 
@@ -119,9 +128,11 @@ class OpenAIServer:
         if self.on_headers is not None:
             self.on_headers(headers)
         try:
-            completion = read_reply(status, headers, raw, api=config.api, name=self.name)
+            completion = read_reply(
+                status, headers, raw, api=config.api, name=self.name, redact=self.redact
+            )
         except LMError as error:
-            raise self._scrubbed(error) from None
+            raise scrubbed(error, self.redact) from None
         text = self.redact(completion.text)
         if text != completion.text:
             # The log-probabilities would spell the key out, token by token.
@@ -133,12 +144,6 @@ class OpenAIServer:
         if self._session is not None:
             await self._session.close()
             self._session = None
-
-    def _scrubbed(self, error: LMError) -> LMError:
-        if isinstance(error, AttemptFailedError):
-            error.message = self.redact(error.message)
-            return error
-        return type(error)(self.redact(str(error)))
 
     async def _post(self, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
         aiohttp = self._aiohttp
@@ -152,7 +157,7 @@ class OpenAIServer:
                     if len(raw) > MOST_BYTES:
                         raise self._lost("malformed", f"a reply of more than {MOST_BYTES} bytes")
                 return response.status, response.headers, bytes(raw)
-        except aiohttp.ClientConnectorError as error:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             # No connection, so nothing was sent and nothing can be charged.
             message = self.redact(f"{self.name} cannot be reached: {error}")
             raise AttemptFailedError("connection", message) from None
@@ -178,7 +183,7 @@ class OpenAIServer:
             # No limit on connections and no timeout here: the endpoint has one of each.
             self._session = self._aiohttp.ClientSession(
                 connector=self._aiohttp.TCPConnector(limit=0),
-                timeout=self._aiohttp.ClientTimeout(total=None, sock_connect=30),
+                timeout=self._aiohttp.ClientTimeout(total=None, sock_connect=self.connect_s),
                 cookie_jar=self._aiohttp.DummyCookieJar(),
             )
         return self._session

@@ -6,16 +6,20 @@ Pure functions; the sending is in `cairn.lm.http`.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from cairn.core.draws import DrawKey
+from cairn.core.redact import encodable
 from cairn.lm.errors import AttemptFailedError, EndpointRefusedError, LMError, RejectedError
 from cairn.lm.pace import retry_after_s
 from cairn.lm.request import Completion, Request, TokenLogprob, Usage
 
 Api = Literal["chat", "completions"]
 PATHS: dict[Api, str] = {"chat": "/chat/completions", "completions": "/completions"}
+
+MOST_TOKENS = 2**40
+"""Of one call. A server that claims more has not counted."""
 
 _FATAL_CODES = ("model_not_found", "insufficient_quota", "billing_hard_limit_reached")
 _MODERATION = ("moderation", "flagged", "content_filter", "content policy")
@@ -53,8 +57,16 @@ def transcript(request: Request) -> str:
     return "\n\n".join([*turns, "Assistant:"])
 
 
-def read_reply(status: int, headers: Mapping[str, str], body: bytes, *, api: Api, name: str):
-    """The completion in a server's reply.
+def read_reply(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    api: Api,
+    name: str,
+    redact: Callable[[str], str] = str,
+) -> Completion:
+    """The completion in a server's reply; `redact` is applied to what an error repeats of it.
 
     Raises what the reply means: AttemptFailedError (try again), RejectedError (this request never),
     EndpointRefusedError (no request ever).
@@ -63,15 +75,23 @@ def read_reply(status: int, headers: Mapping[str, str], body: bytes, *, api: Api
         try:
             return read_completion(json.loads(body), api)
         except (ValueError, TypeError, KeyError, RecursionError) as error:
-            shown = body[:80].decode("utf-8", "replace")
-            message = f"{name} sent an unreadable reply ({error}): {shown!r}"
+            shown = _shown(body.decode("utf-8", "replace"), redact, most=80)
+            message = f"{name} sent an unreadable reply ({redact(str(error))}): {shown!r}"
             raise AttemptFailedError("malformed", message, maybe_paid=True) from error
-    raise failure(status, headers, body, name=name)
+    raise failure(status, headers, body, name=name, redact=redact)
 
 
-def failure(status: int, headers: Mapping[str, str], body: bytes, *, name: str) -> LMError:
+def failure(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    name: str,
+    redact: Callable[[str], str] = str,
+) -> LMError:
     """What an error status means."""
     code, text = _error_text(body)
+    text = _shown(text, redact, most=300)
     message = f"{name} answered {status}: {text}"
     wait_s = retry_after_s(headers)
     if code in _FATAL_CODES:
@@ -97,18 +117,23 @@ def failure(status: int, headers: Mapping[str, str], body: bytes, *, name: str) 
 
 def _error_text(body: bytes) -> tuple[str, str]:
     """(code, message) of an error body in one of the shapes that servers use."""
-    plain = body[:300].decode("utf-8", "replace").strip() or "(no text)"
+    plain = body.decode("utf-8", "replace").strip() or "(no text)"
     try:
         record = json.loads(body)
     except (ValueError, RecursionError):
         return "", plain
     error = record.get("error", record) if isinstance(record, dict) else record
     if isinstance(error, str):
-        return "", error[:300]
+        return "", error
     if not isinstance(error, dict):
         return "", plain
     text = error.get("message") or error.get("detail") or plain
-    return str(error.get("code") or error.get("type") or ""), str(text)[:300]
+    return str(error.get("code") or error.get("type") or ""), str(text)
+
+
+def _shown(text: str, redact: Callable[[str], str], *, most: int) -> str:
+    """The beginning of a server's words. Redacted first: half a key is not recognised as one."""
+    return encodable(redact(text))[:most]
 
 
 def read_completion(record: Any, api: Api) -> Completion:
@@ -156,7 +181,7 @@ def _usage(record: Any) -> Usage | None:
     cached = details.get("cached_tokens") if isinstance(details, dict) else 0
     counts: list[Any] = [record.get("prompt_tokens"), record.get("completion_tokens"), cached or 0]
     # bool is an int to isinstance, but not a count.
-    if any(type(count) is not int or count < 0 for count in counts):
+    if any(type(count) is not int or not 0 <= count <= MOST_TOKENS for count in counts):
         return None
     return Usage(*counts)
 
