@@ -75,7 +75,7 @@ def speed(
     algorithms: tuple[Algorithm, ...] = ("map-elites", "line", "cma-me", "cma-mae"),
     sides: tuple[int, ...] = (100, 1000),
     insert_batch: int = 4096,
-    insert_batches: int = 20,
+    insert_batches: int = 200,
     size: Annotated[Size, tyro.conf.arg(name="")] = PUBLISHED_SIZE,
     peer: str = "uv run --isolated --no-project --with ribs==0.12.0 --with numpy==2.4.6",
     out: Path = RESULTS / "speed.json",

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
-from cairn.archive.elites import Candidates, Elites, place, settle
+from cairn.archive.elites import EMPTY, Candidates, Elites, place, settle, vacate
 
 FIRST, SECOND, TIE, MISSING = range(4)
 """One verdict: the answer shown first, the one shown second, neither, or no readable verdict."""
@@ -46,7 +46,7 @@ class Ballot(NamedTuple):
 
 def contest(elites: Elites, cell: Int[Array, ""]) -> Incumbent:
     """Who must be beaten in this cell. The caller guarantees that the cell is in range."""
-    return Incumbent(elites.ids[cell], elites.occupied[cell])
+    return Incumbent(elites.ids[cell], elites.fitness[cell] > EMPTY)
 
 
 def commit(
@@ -59,10 +59,11 @@ def commit(
     """
     candidate, valid = settle(elites, candidate)
     cell = candidate.cell
-    present = elites.occupied[cell]
+    present = elites.fitness[cell] > EMPTY
     same = present & expected.present & (elites.ids[cell] == expected.id)
     unchanged = same | (~present & ~expected.present)
-    elites, entered, _ = place(elites, candidate, valid & unchanged, ~present)
+    eligible = valid & unchanged
+    elites, entered, _ = place(vacate(elites, candidate, eligible), candidate, eligible, ~present)
     return elites, entered[0]
 
 
@@ -73,7 +74,8 @@ def refresh(
 
     Returns the elites and whether it was replaced; a fitness that is not finite never is.
     """
-    same = elites.occupied[cell] & expected.present & (elites.ids[cell] == expected.id)
+    present = elites.fitness[cell] > EMPTY
+    same = present & expected.present & (elites.ids[cell] == expected.id)
     replaced = same & jnp.isfinite(fitness)
     updated = elites.fitness.at[cell].set(jnp.where(replaced, fitness, elites.fitness[cell]))
     return eqx.tree_at(lambda e: e.fitness, elites, updated), replaced

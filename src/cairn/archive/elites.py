@@ -14,16 +14,19 @@ from jaxtyping import Array, Bool, Float, Int, PyTree, Shaped, UInt32
 
 from cairn.archive.once import once
 
+EMPTY = np.float32(-np.inf)
+"""The fitness of nobody."""
+
 REJECTED, IMPROVED, NEW = range(3)
 """`Offer.status`: beaten or not valid; better than the incumbent; first in its cell."""
 
 
 class Elites(eqx.Module):
-    """One row per cell. Rows that are not `occupied` hold zeros and mean nothing."""
+    """One row per cell. In rows that are not `occupied`, all but the fitness means nothing."""
 
     ids: UInt32[Array, " cells"]
-    occupied: Bool[Array, " cells"]
     fitness: Float[Array, " cells"]
+    """Finite; -inf in a cell that holds nobody, so that anybody beats it."""
     descriptors: PyTree[Shaped[Array, "cells ..."]]
     solutions: PyTree[Shaped[Array, "cells ..."]]
     filled: Int[Array, " cells"]
@@ -34,6 +37,11 @@ class Elites(eqx.Module):
     def cells(self) -> int:
         """How many cells there are, occupied or not."""
         return self.ids.shape[0]
+
+    @property
+    def occupied(self) -> Bool[Array, " cells"]:
+        """Which cells hold an elite."""
+        return self.fitness > EMPTY
 
 
 class Candidates(eqx.Module):
@@ -70,8 +78,7 @@ def empty(cells: int, *, solution: PyTree, descriptor: PyTree) -> Elites:
 
     return Elites(
         ids=jnp.zeros(cells, jnp.uint32),
-        occupied=jnp.zeros(cells, bool),
-        fitness=jnp.zeros(cells, jnp.float32),
+        fitness=jnp.full(cells, EMPTY),
         descriptors=rows(descriptor),
         solutions=rows(solution),
         filled=jnp.zeros(cells, jnp.int32),
@@ -88,10 +95,11 @@ def insert(elites: Elites, candidates: Candidates) -> tuple[Elites, Offer]:
     Source: Mouret & Clune 2015, arXiv:1504.04909, here in batches.
     """
     candidates, valid = settle(elites, candidates)
-    empty_cell = ~elites.occupied[candidates.cell]
-    bar = jnp.where(empty_cell, np.float32(0), elites.fitness[candidates.cell])
-    better = valid & (empty_cell | (candidates.fitness > bar))
+    incumbent = elites.fitness[candidates.cell]
+    empty_cell = incumbent == EMPTY
+    better = valid & (candidates.fitness > incumbent)
     elites, entered, _ = place(elites, candidates, better, empty_cell)
+    bar = jnp.where(empty_cell, np.float32(0), incumbent)
     return elites, offer(entered, valid, better, empty_cell, candidates.fitness - bar)
 
 
@@ -126,23 +134,31 @@ def place(
 ) -> tuple[Elites, Bool[Array, " batch"], Int[Array, " batch"]]:
     """Write, for each cell with eligible candidates, the fittest of them; the earlier of equals.
 
-    Expects candidates that went through `settle`. `empty_cell` says whose cell holds nobody yet.
-    Returns the elites, who entered, and each eligible candidate's *leader*: the position of the
-    first eligible candidate of its cell (the batch size for the others), a name for the group.
+    Expects candidates that went through `settle`, and that an eligible one is fitter than its
+    cell's incumbent: `vacate` the cell where that is not the rule. `empty_cell` says whose cell
+    held nobody. Returns the elites, who entered, and for each eligible candidate the position of
+    the one that entered its cell (the batch size for the others): a name for the group.
     """
-    cells, batch = elites.cells, candidates.cell.shape[0]
+    cells, cell = np.int32(elites.cells), candidates.cell
+    batch = cell.shape[0]
     position = jnp.arange(batch, dtype=jnp.int32)
-    claims, leader = _leaders(elites.ids, jnp.where(eligible, candidates.cell, np.int32(cells)))
-
-    best = jax.ops.segment_max(candidates.fitness, leader, batch + 1)[leader]
-    tied = eligible & (candidates.fitness == best)
-    first = jnp.where(tied, position, np.int32(batch))
-    entered = tied & (position == jax.ops.segment_min(first, leader, batch + 1)[leader])
+    # The columns serve as scratch, since a new array of all cells would cost time per cell: first
+    # each cell's fitness rises to the best offered, then its id becomes the position of the first
+    # candidate that has it. Maximum and minimum, so the order of writing cannot matter.
+    fitness = elites.fitness.at[jnp.where(eligible, cell, cells)].max(
+        candidates.fitness, mode="drop"
+    )
+    tied = eligible & (candidates.fitness == fitness[cell])
+    claims = jnp.where(tied, cell, cells)
+    ids = elites.ids.at[claims].set(np.uint32(batch), mode="drop")
+    ids = ids.at[claims].min(position.astype(jnp.uint32), mode="drop")
+    winner = jnp.where(eligible, ids[cell].astype(jnp.int32), np.int32(batch))
+    entered = winner == position
 
     # Losers get an index beyond the end, each its own, so that the scatter may trust that no
     # index comes twice; at most one candidate writes to a cell, so order cannot matter.
-    nowhere = np.int32(cells) + position
-    slot = jnp.where(entered, candidates.cell, nowhere)
+    nowhere = cells + position
+    slot = jnp.where(entered, cell, nowhere)
     fresh = entered & empty_cell
     rank = jnp.cumsum(fresh.astype(jnp.int32)) - 1
 
@@ -151,37 +167,25 @@ def place(
 
     return (
         Elites(
-            ids=write(claims, candidates.ids),
-            occupied=write(elites.occupied, entered),
-            fitness=write(elites.fitness, candidates.fitness),
+            ids=write(ids, candidates.ids),
+            fitness=fitness,
             descriptors=jax.tree.map(write, elites.descriptors, candidates.descriptors),
             solutions=jax.tree.map(write, elites.solutions, candidates.solutions),
             filled=elites.filled.at[jnp.where(fresh, elites.count + rank, nowhere)].set(
-                candidates.cell, mode="drop", unique_indices=True
+                cell, mode="drop", unique_indices=True
             ),
             count=elites.count + jnp.sum(fresh, dtype=jnp.int32),
         ),
         entered,
-        leader,
+        winner,
     )
 
 
-def _leaders(
-    ids: UInt32[Array, " cells"], slot: Int[Array, " batch"]
-) -> tuple[UInt32[Array, " cells"], Int[Array, " batch"]]:
-    """The first position that names the same slot; the batch size where the slot is `cells`.
-
-    The column of ids serves as scratch, since a new array of all cells would cost time per cell:
-    it comes back with the leader's position in every slot named, there to be overwritten.
-    """
-    cells, batch = ids.shape[0], slot.shape[0]
-    position = jnp.arange(batch, dtype=jnp.uint32)
-    # Every writer sets one value, then the smallest position stays, so order cannot matter.
-    claims = ids.at[slot].set(np.uint32(batch), mode="drop")
-    claims = claims.at[slot].min(position, mode="drop")
-    named = slot < np.int32(cells)
-    claim = claims[jnp.where(named, slot, np.int32(0))].astype(jnp.int32)
-    return claims, jnp.where(named, claim, np.int32(batch))
+def vacate(elites: Elites, candidates: Candidates, eligible: Bool[Array, " batch"]) -> Elites:
+    """Lower the fitness in the cells of eligible candidates, so that `place` heeds them alone."""
+    cell = jnp.where(eligible, candidates.cell, np.int32(elites.cells))
+    fitness = elites.fitness.at[cell].set(EMPTY, mode="drop")
+    return eqx.tree_at(lambda e: e.fitness, elites, fitness)
 
 
 def coverage(elites: Elites) -> Float[Array, ""]:
@@ -200,6 +204,4 @@ def qd_score(elites: Elites, *, offset: float = 0.0) -> Float[Array, ""]:
 
 def best(elites: Elites) -> Float[Array, ""]:
     """The highest fitness of any elite; 0 if there is none (`count` tells)."""
-    lowest = np.finfo(np.float32).min
-    highest = jnp.max(jnp.where(elites.occupied, elites.fitness, lowest))
-    return jnp.where(elites.count > 0, highest, np.float32(0))
+    return jnp.where(elites.count > 0, jnp.max(elites.fitness), np.float32(0))

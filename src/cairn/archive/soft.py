@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from cairn.archive.elites import Candidates, Elites, Offer, offer, place, settle
+from cairn.archive.elites import EMPTY, Candidates, Elites, Offer, offer, place, settle, vacate
 
 
 def insert(
@@ -32,13 +32,14 @@ def insert(
     candidates, valid = settle(elites, candidates)
     cell, fitness = candidates.cell, candidates.fitness
     bar = threshold[cell]
-    empty_cell = ~elites.occupied[cell]
+    empty_cell = elites.fitness[cell] == EMPTY
     accepted = valid & (fitness > bar)
-    elites, entered, leader = place(elites, candidates, accepted, empty_cell)
+    elites = vacate(elites, candidates, accepted)
+    elites, entered, winner = place(elites, candidates, accepted, empty_cell)
 
     groups = fitness.shape[0] + 1
-    count = jax.ops.segment_sum(accepted.astype(jnp.float32), leader, groups)[leader]
-    total = jax.ops.segment_sum(jnp.where(accepted, fitness, np.float32(0)), leader, groups)[leader]
+    count = jax.ops.segment_sum(accepted.astype(jnp.float32), winner, groups)[winner]
+    total = jax.ops.segment_sum(jnp.where(accepted, fitness, np.float32(0)), winner, groups)[winner]
     keep = jnp.float32(1 - rate) ** count
     raised = keep * bar + (1 - keep) * total / jnp.maximum(count, np.float32(1))
     # Whoever entered writes for its cell: once, whatever the number accepted.

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from cairn.archive.elites import Elites
+from cairn.archive.elites import EMPTY, Elites
 from cairn.core.errors import TableError
 
 Columns = dict[str, np.ndarray]
@@ -84,13 +84,12 @@ def _fill(table: Mapping[str, np.ndarray], like: Elites) -> Elites:
 
     return eqx.tree_at(
         lambda e: (
-            e.ids, e.occupied, e.fitness, e.descriptors, e.solutions, e.filled, e.count,
+            e.ids, e.fitness, e.descriptors, e.solutions, e.filled, e.count,
         ),
         like,
         (
             at(like.ids, table["id"]),
-            jnp.zeros_like(like.occupied).at[cell].set(True),
-            at(like.fitness, table["fitness"]),
+            jnp.full_like(like.fitness, EMPTY).at[cell].set(jnp.asarray(table["fitness"])),
             rewrite(like.descriptors, "descriptor"),
             rewrite(like.solutions, "solution"),
             jnp.zeros_like(like.filled).at[:rows].set(cell),

@@ -152,7 +152,8 @@ def _row(value: float, dtype: type[np.generic]) -> jnp.ndarray:
 
 def _entered(state: State, elites: Elites, entry: Entry) -> State:
     state = replace(state, elites=elites, entries={**state.entries, entry.id: entry})
-    fitness = float(np.sum(np.asarray(elites.fitness), dtype=np.float64))
+    grades = np.where(elites.occupied, elites.fitness, np.float32(0))
+    fitness = float(np.sum(grades, dtype=np.float64))
     point = (state.counts["calls"], int(elites.count), round(fitness, 6))
     return replace(state, curve=(*state.curve, point))
 
