@@ -87,6 +87,18 @@ def test_peoples_verdicts_are_joined_with_the_judges(tmp_path):
     assert compare(tests, human) == Labelled(true_unsafe=1, missed=1, true_safe=0, alarms=1)
 
 
+# What str.splitlines takes for the end of a line and JSON does not.
+SEPARATORS = "one\u2028two\u2029three\x85four\x0cfive"
+
+
+def test_a_response_may_hold_what_unicode_calls_a_line_separator(tmp_path):
+    row = {"id": 7, "sample": 0, "response": SEPARATORS, "unsafe": True}
+    text = json.dumps(row, ensure_ascii=False)
+    assert read_verdicts(verdicts(tmp_path, text, line(8, 1, unsafe=False))) == {
+        (7, 0): True, (8, 1): False,
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "lines, message",
     [

@@ -184,7 +184,7 @@ def _report_name(redact: bool) -> str:
 
 def _refusals(path: Path) -> tuple[str, ...]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"--refusals {path} cannot be read: {error}.") from None
     found = tuple(line.strip() for line in lines if line.strip())

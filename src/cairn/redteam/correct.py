@@ -67,9 +67,10 @@ def read_verdicts(path: Path) -> dict[tuple[int, int], bool]:
     """
     verdicts: dict[tuple[int, int], bool] = {}
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise ConfigError(f"the human verdicts {path} cannot be read: {error.strerror}.") from None
+        # Not splitlines: a response may hold U+2028 and its kin, which JSON leaves as they are.
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the human verdicts {path} cannot be read: {error}.") from None
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue

@@ -40,7 +40,7 @@ def read_config(path: Path) -> RedteamConfig:
         return config
     source = path.parent / config.seeds_file
     try:
-        lines = source.read_text(encoding="utf-8").splitlines()
+        lines = source.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"seeds_file {source} cannot be read: {error}.") from None
     seeds = tuple(line.strip() for line in lines if line.strip())
