@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from redteam_harness import config
+from redteam_harness import config, drive
 
 from cairn.redteam import state as states
 from cairn.redteam.axes import Categories, Length, Space
 from cairn.redteam.choose import choose, draw_cell
 from cairn.redteam.config import Search
+from cairn.redteam.search import Rainbow
+from cairn.redteam.simulation import World
 from cairn.redteam.state import Entry
 
 SPACE = Space((Categories("risk", ("a", "b")), Length("length", 10, 30, 2)))
@@ -61,6 +63,25 @@ def test_seeds_come_first_in_order_and_from_nothing_means_no_seed():
     assert plans[2].parent is not None
     nothing = choose(states.start(SPACE), Search(), (), 0, random.Random(0))
     assert nothing.parent is nothing.seed is None
+
+
+def test_each_seed_is_used_once_although_winners_are_judged_again():
+    """A rematch takes a trial's number and no seed."""
+    settings = config(2, 2, window=8)
+    seeds = tuple(f"seed number {i}" for i in range(60))
+    settings = replace(settings, seeds=seeds)
+    given, rematches = [], []
+
+    class Noting(Rainbow):
+        def ask(self, state, trial_id, key):
+            trial = super().ask(state, trial_id, key)
+            (rematches if "again" in trial else given).append(trial.get("seed"))
+            return trial
+
+    models = World(settings.space, settings.simulation).models()
+    drive(Noting(settings), models, seed=0, window=8, trials=100, through_json=True)
+    assert tuple(given[: len(seeds)]) == seeds
+    assert len(rematches) > 3, "else nothing was tested"
 
 
 def test_the_baselines_differ_by_their_idea_only():

@@ -125,10 +125,11 @@ def outcomes(done: Finished) -> str:
     """What became of the trials, in one sentence."""
     counts = done.state.counts
     parts = [f"{counts[name]} {words}" for name, words in OUTCOMES.items() if counts[name]]
-    rematches = f"; {counts['rematches']} judged again" if counts["rematches"] else ""
-    if not parts:
-        return "no trial yet"
-    return f"{counts['told']} trials: {', '.join(parts)}{rematches}"
+    if counts["rematches"]:
+        parts[-1] += f"; {counts['rematches']} judged again"
+    if counts["unjudged"]:
+        parts[-1] += f"; {counts['unjudged']} that won were still to be judged again"
+    return f"{counts['told']} trials: {', '.join(parts)}" if parts else "no trial yet"
 
 
 def grid(done: Finished, shares: dict[int, float | None]) -> list[list[str]]:
@@ -138,9 +139,11 @@ def grid(done: Finished, shares: dict[int, float | None]) -> list[list[str]]:
     columns = others[0].labels if others else ("",)
     best: dict[tuple[int, int], float] = {}
     for cell, share in shares.items():
+        if share is None:  # a missing grade is not a grade
+            continue
         row, *rest = space.indices(cell)
         place = (row, rest[0] if rest else 0)
-        best[place] = max(best.get(place, 0.0), share or 0.0)
+        best[place] = max(best.get(place, 0.0), share)
     rows = [
         [label, *(f"{best[i, j]:.2f}" if (i, j) in best else "–" for j in range(len(columns)))]
         for i, label in enumerate(down.labels)
