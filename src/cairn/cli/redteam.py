@@ -149,8 +149,8 @@ def _go(path: Path, config: RedteamConfig, *, redact: bool) -> int:
         return 130
     found = figures.measure_run(done)
     report = path / _report_name(redact)
-    _write(path, done, found, report, redact=redact)
-    _summary(out, report, done, found)
+    exported = _write(path, done, found, report, redact=redact)
+    _summary(out, report, done, found, exported)
     if done.stopped == "finished":
         return 0
     print(f"stopped: {done.stopped} Go on with: cairn redteam resume {path}", file=sys.stderr)
@@ -164,18 +164,37 @@ def _report(arguments: argparse.Namespace) -> int:
 
 def _render(arguments: argparse.Namespace) -> int:
     config = directory.open_run(arguments.dir)
+    refusals = _answers(arguments, config)
     human = None if arguments.human is None else read_verdicts(arguments.human)
     done = run.read_back(arguments.dir, config)
     found = figures.measure_run(done, human)
     target = arguments.out or arguments.dir / _report_name(arguments.redact)
-    _write(arguments.dir, done, found, target, redact=arguments.redact)
-    if arguments.refusals is not None:
-        text = export.fine_tuning(done, _refusals(arguments.refusals))
-        directory.write(arguments.dir / "finetune.jsonl", text)
+    exported = _write(
+        arguments.dir, done, found, target, redact=arguments.redact, refusals=refusals
+    )
     if arguments.parquet is not None:
         export.write_parquet(arguments.parquet, export.rows(done, redact=arguments.redact))
     print(target)
+    if exported:
+        print(exported)
     return 0
+
+
+def _answers(arguments: argparse.Namespace, config: RedteamConfig) -> tuple[str, ...]:
+    """What the fine-tuning set answers."""
+    if arguments.refusals is None:
+        return export.REFUSALS
+    if arguments.redact:
+        raise ConfigError(
+            "cairn redteam report: give --redact or --refusals, not both: a fine-tuning set holds "
+            "the prompts in the clear."
+        )
+    if config.search.acceptance == "oracle":
+        raise ConfigError(
+            "cairn redteam report: a question-answering run has no fine-tuning set of refusals; "
+            "leave --refusals out."
+        )
+    return _refusals(arguments.refusals)
 
 
 def _report_name(redact: bool) -> str:
@@ -225,10 +244,19 @@ def _price(config: RedteamConfig) -> int:
     return 1 if exceeded else 0
 
 
-def _write(path: Path, done, found, target: Path, *, redact: bool = False) -> None:
+def _write(
+    path: Path,
+    done: run.Finished,
+    found: figures.Figures,
+    target: Path,
+    *,
+    redact: bool,
+    refusals: tuple[str, ...] = export.REFUSALS,
+) -> str:
+    """Report, figures and exports; a line about the exports."""
     directory.write(target, page.render(done, found, redact=redact))
     directory.write_json(path / "summary.json", summary(done, found))
-    export.write_all(path, done, redact=redact)
+    return export.write_all(path, done, redact=redact, refusals=refusals)
 
 
 def _print_map(out: Console, done: run.Finished, *, simulated: bool) -> None:
@@ -270,7 +298,9 @@ def summary(done: run.Finished, found: figures.Figures) -> dict:
     }
 
 
-def _summary(out: Console, report: Path, done: run.Finished, found: figures.Figures) -> None:
+def _summary(
+    out: Console, report: Path, done: run.Finished, found: figures.Figures, exported: str
+) -> None:
     for note in done.notes:
         out.print(note, markup=False)
     _print_map(out, done, simulated=found.simulated)
@@ -290,4 +320,6 @@ def _summary(out: Console, report: Path, done: run.Finished, found: figures.Figu
                 f"  {line.role}: {line.maybe_twice} sends possibly paid twice, "
                 f"{line.kept.micros / 1e6:.4f} kept for them", markup=False,
             )  # fmt: skip
+    if exported:
+        out.print(exported, markup=False)
     out.print(f"report: {report}", markup=False)

@@ -25,7 +25,7 @@ audit.sqlite     the same for the test of the elites
 summary.json     the figures of the report
 report.html      the map, to be read in a browser
 archive.csv      the elites as a table
-finetune.jsonl   the elites' prompts with refusals, in chat format
+finetune.jsonl   prompts that worked in the audit, with refusals, in chat format
 
 Go on with it:   cairn redteam resume DIR
 Report anew:     cairn redteam report DIR [--redact] [--human FILE]
