@@ -12,7 +12,7 @@ from rich.console import Console
 from cairn.cli.arguments import Parser
 from cairn.core.errors import ConfigError
 from cairn.engine.journal_console import JournalConsole
-from cairn.engine.journal_price import check_quote
+from cairn.engine.journal_price import Quote, check_quote
 from cairn.redteam import directory, export, figures, page, rehearsal, run, tables
 from cairn.redteam.cautions import cautions
 from cairn.redteam.config import RedteamConfig
@@ -228,20 +228,29 @@ def _label(arguments: argparse.Namespace) -> int:
 
 def _price(config: RedteamConfig) -> int:
     quotes = rehearsal.quote(config)
-    print("At most, search and audit together (nothing was sent):")
+    print("At most, search and audit together, if each verdict can be read at once:")
     for name, quote in quotes.items():
         money = "no price" if quote.micros is None else f"{quote.micros / 1e6:.2f}"
         print(
             f"  {name:<9} {quote.calls:>8} calls  {quote.prompt_tokens:>11} prompt tokens  "
             f"{quote.completion_tokens:>10} answer tokens  {money:>9}"
         )
-    priced = [quote.micros for quote in quotes.values() if quote.micros is not None]
-    total = f"  total {sum(priced) / 1e6:.2f}" if len(priced) == len(quotes) else "  total unknown"
-    print(total)
+    print(f"  total {_total(quotes)}")
+    worst = rehearsal.worst(config, quotes)
+    calls, readings = sum(quote.calls for quote in worst.values()), config.search.readings
+    print(
+        f"If every verdict took all {readings} readings: {calls} calls, total {_total(worst)}. "
+        f"Sends after a failure come on top. Nothing was sent."
+    )
     exceeded = check_quote(quotes, config.limits.limits())
     for line in exceeded:
         print(f"  {line}")
     return 1 if exceeded else 0
+
+
+def _total(quotes: dict[str, Quote]) -> str:
+    micros = [quote.micros for quote in quotes.values()]
+    return "unknown" if None in micros else f"{sum(filter(None, micros)) / 1e6:.2f}"
 
 
 def _write(
