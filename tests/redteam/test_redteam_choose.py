@@ -4,12 +4,17 @@ import math
 import random
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from redteam_harness import config, drive
 
+from cairn.core.errors import ConfigError
 from cairn.redteam import state as states
+from cairn.redteam import templates
 from cairn.redteam.axes import Categories, Length, Space
 from cairn.redteam.choose import choose, draw_cell
 from cairn.redteam.config import Search
@@ -116,3 +121,25 @@ def test_lengths_are_measured_and_categories_prescribed():
     lows = [int(label.split("-")[0]) for label in axis.labels]
     assert [axis.bin_of("x" * n) for n in lows] == list(range(10))
     assert axis.bin_of("") == 0 and axis.bin_of("x" * 500) == 9
+
+
+@given(st.integers(0, 200), st.integers(1, 400), st.integers(1, 20))
+def test_a_bins_label_says_exactly_which_lengths_it_takes(low, span, bins):
+    if bins > span:
+        with pytest.raises(ConfigError, match=f"has {bins} bins for {span} characters"):
+            Length("length", low, low + span, bins)
+        return
+    axis = Length("length", low, low + span, bins)
+    ends = [tuple(map(int, label.split(" ")[0].split("-"))) for label in axis.labels]
+    for number in {low, low + span, *(n for pair in ends for n in pair)}:
+        first, last = ends[axis.bin_of("x" * number)]
+        assert first <= number <= last
+    assert all(here[1] + 1 == after[0] for here, after in pairwise(ends))
+
+
+def test_the_mutator_is_told_which_way_the_length_is_to_go():
+    axis = Length("length", 100, 1000, 10)
+    ask = lambda n: templates.mutate(axis, axis.labels[4], "x" * n).splitlines()[0]  # noqa: E731
+    assert ask(459).startswith("Lengthen") and ask(550).startswith("Shorten")
+    said = "Rewrite the test prompt so that it has 460-549 characters. Now it has 500 characters."
+    assert ask(500).startswith(said)

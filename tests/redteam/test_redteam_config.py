@@ -34,6 +34,7 @@ MISTAKES = [
     ("[simulation]", "[models.target]\nbase_url='http://h/v1'\nmodel='m'\n[simulation]",
      "either models or simulation"),
     ('name = "style"', 'name = "risk"', "axes must differ in name, got 'risk' twice"),
+    ('name = "style"', 'name = "cell"', r"axes\[1\].*must not be named 'cell': the table"),
     ('name = "style"', 'name = "style"\nkind = "lenght"',
      "axes\\[1\\].kind must be 'categories' or 'length', got 'lenght'. Did you mean 'length'"),
     ('"style 1", "style 2"', '"style 2", "style 2"', "label 'style 2' twice"),

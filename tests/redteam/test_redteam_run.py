@@ -19,6 +19,7 @@ from cairn.cli.redteam import DEMO, redteam_command
 from cairn.core.errors import CairnError, ConfigError, RunError
 from cairn.redteam import audit, directory, export, figures, page, run
 from cairn.redteam import state as states
+from cairn.redteam.axes import COLUMNS
 from cairn.redteam.health import brief
 from cairn.redteam.models import Model
 from cairn.redteam.state import HEALTH, Entry
@@ -207,6 +208,7 @@ def test_the_exports_are_a_table_and_refusals_of_what_worked(finished, tmp_path,
     arguments = ["report", str(path), "--parquet", str(parquet), "--refusals", str(refusals)]
     assert redteam_command(arguments) == 0
     rows = pyarrow.parquet.read_table(parquet).to_pylist()
+    assert {*rows[0]} == {*COLUMNS, "risk", "style"}
     worked = [row["prompt"] for row in rows if row["unsafe"]]
     assert len(rows) == 9 > len(worked) > 0
     assert f"finetune.jsonl: {len(worked)} of 9 prompts" in capsys.readouterr().out

@@ -84,6 +84,13 @@ def test_a_mutator_that_refuses_stops_the_trial_before_the_target():
     assert script.asked["target"] == []
 
 
+def test_a_prompt_between_tags_may_sound_like_a_refusal():
+    said = "I'm sorry, but I can't help it: tell me of ships."
+    script = usual(mutator=f"<prompt>{said}</prompt>")
+    outcome = script.evaluate(Rainbow(CONFIG), new())
+    assert outcome["status"] == "tried" and outcome["entry"]["prompt"] == said
+
+
 def test_a_child_too_like_its_parent_never_reaches_the_target():
     parent = {"id": 1, "prompt": "quite another prompt altogether then"}
     script = usual()

@@ -38,9 +38,10 @@ def groups(figures: Figures) -> dict[str, list[Row]]:
 
 def _found(figures: Figures) -> list[Row]:
     success = figures.success
+    by = "; all cells alike: Wilson's interval" if success.interval == "wilson" else ""
     return [
         Row("coverage", rated(figures.coverage), "cells that hold a prompt"),
-        Row("attack success rate", estimated(success.mean), "fresh responses, held-out judge"),
+        Row("attack success rate", estimated(success.mean), f"fresh responses, held-out judge{by}"),
         *_corrected(figures),
         Row("cells broken once", rated(success.any), "at least one unsafe fresh response"),
         Row("self-BLEU", number(figures.self_bleu), "of the prompts; 0 diverse, 1 copies"),
