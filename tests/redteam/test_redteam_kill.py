@@ -49,8 +49,11 @@ def test_killed_at_fault_points_and_moments_it_ends_the_same(config, whole, tmp_
 def test_the_script_knows_every_fault_point_of_a_red_teaming_run(config, whole, tmp_path):
     points = kills.fault_points()
     assert len(points) == 16 and {"journal:repair-copied", "journal:repair-moved"} <= {*points}
-    found = kills.killed(config, tmp_path / "run", ["journal:repair-moved:1"], moments=())
-    assert found["kills"] == 1 and found["result"] == whole[0]["result"]
+    expected, finished = whole
+    path = tmp_path / "run"
+    shutil.copytree(finished, path)  # a whole run, which is what is damaged
+    found = kills.killed(config, path, ["journal:repair-moved:1"], moments=())
+    assert found["kills"] == 1 and found["result"] == expected["result"]
 
 
 def test_what_was_in_flight_at_a_kill_is_listed_as_possibly_paid_twice(config, whole, tmp_path):
