@@ -17,22 +17,18 @@ stopped and started again. Then prints each claim with its mean and interval ove
 
 import argparse
 import asyncio
-import hashlib
 import json
 import multiprocessing
 import os
-import platform
-import shlex
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from provenance import command, source_hash, versions
 
 from cairn.core.budget import Amount, Limits
 from cairn.core.journal import Journal
@@ -48,7 +44,6 @@ from cairn.redteam.run import Finished
 from cairn.redteam.search import Rainbow
 from cairn.redteam.simulation import World, is_unsafe
 
-ROOT = Path(__file__).parents[2]
 RESULTS = Path(__file__).parent / "results" / "redteam"
 SOURCES = ("core", "engine", "lm", "archive", "redteam")
 UNLIMITED = 10**6
@@ -167,20 +162,9 @@ def _drive(policy: Any, engine: Engine, config: RedteamConfig, limits: Limits) -
         return asyncio.run(run(policy, journal, config=engine, roles=roles, limits=limits))
 
 
-def source_hash() -> str:
-    """One hash over the files a result depends on."""
-    files = [Path(__file__)]
-    for part in SOURCES:
-        files += sorted((ROOT / "src" / "cairn" / part).rglob("*.py"))
-    total = hashlib.sha256()
-    for file in files:
-        total.update(file.relative_to(ROOT).as_posix().encode() + b"\0" + file.read_bytes())
-    return total.hexdigest()
-
-
 def fill(job: tuple[str, Path, Size, str]) -> str:
     """Run the seeds that an arm lacks; returns a line about it."""
-    arm, results, size, command = job
+    arm, results, size, started_by = job
     path = results / f"{arm}.json"
     rows = json.loads(path.read_text())["rows"] if path.exists() else []
     begun, before = time.monotonic(), len(rows)
@@ -191,12 +175,9 @@ def fill(job: tuple[str, Path, Size, str]) -> str:
             "simulated": True,
             "size": asdict(size),
             "changes": {**ARMS[arm], **JUDGES, **ERRORS.get(arm, {})},
-            "command": command,
-            "versions": {
-                "python": platform.python_version(),
-                **{name: metadata.version(name) for name in ("jax", "jaxlib", "numpy")},
-            },
-            "sources": source_hash(),
+            "command": started_by,
+            "versions": versions(),
+            "sources": source_hash(Path(__file__), SOURCES),
             "rows": rows,
         }
         partial = path.with_suffix(".partial")
@@ -271,8 +252,7 @@ def main() -> None:
     arguments = parser.parse_args()
     size = TINY if arguments.tiny else Size()
     arguments.results.mkdir(parents=True, exist_ok=True)
-    command = shlex.join(["python", *sys.argv])
-    jobs = [(arm, arguments.results, size, command) for arm in ARMS]
+    jobs = [(arm, arguments.results, size, command()) for arm in ARMS]
     if arguments.workers == 1:
         for line in filter(None, map(fill, jobs)):
             print(line, flush=True)

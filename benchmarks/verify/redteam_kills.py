@@ -2,9 +2,10 @@
 
     uv run python benchmarks/verify/redteam_kills.py [--moments 20] [--results FILE]
 
-Runs a small simulated red-teaming whole; then again, killed (SIGKILL) the first time it passes each
-fault point of journal, engine and calls, and resumed; then again, killed at random moments. Each
-must end with the same archive, table and figures. Writes the outcome as JSON.
+Runs a small simulated red-teaming whole; then again for each fault point of journal, engine and
+calls, killed (SIGKILL) where it passes it and resumed; then again, killed at random moments. The
+points of the journal's repair are passed by a whole run that was damaged. Each must end with the
+same archive, table and figures. Writes the outcome as JSON.
 """
 
 import argparse
@@ -22,8 +23,11 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
+from provenance import command, source_hash, versions
+
 ROOT = Path(__file__).parents[2]
-SOURCES = ROOT / "src" / "cairn"
+PACKAGE = ROOT / "src" / "cairn"
+SOURCES = ("core", "engine", "lm", "archive", "redteam", "cli")
 POINT = re.compile(r'point\("((?:journal|engine|call):[a-z-]+)"\)')
 START = """
 import sys
@@ -57,8 +61,13 @@ SAME = ("archive", "curve", "coverage", "success", "health", "counts", "correcte
 
 def fault_points() -> list[str]:
     """Every place where the journal, the engine or a call can be made to die."""
-    files = ["core/journal.py", "engine/journaled.py", "lm/client.py"]
-    return sorted({name for file in files for name in POINT.findall((SOURCES / file).read_text())})
+    files = ("core/journal.py", "core/journal_files.py", "engine/journaled.py", "lm/client.py")
+    return sorted({name for file in files for name in POINT.findall((PACKAGE / file).read_text())})
+
+
+def passes(point: str) -> int:
+    """The pass of a fault point that kills: the second, but what is passed once dies at once."""
+    return 1 if "create" in point or "repair" in point else 2
 
 
 def start(*arguments: object, fault: str | None = None) -> subprocess.Popen:
@@ -90,11 +99,21 @@ def go_on(config: Path, path: Path) -> tuple[object, ...]:
     return ("resume", path) if path.exists() else ("run", config, "--run", path)
 
 
+def damage(path: Path, event: int) -> None:
+    """Forge an event of the run's search, so that the next session has to rebuild the journal."""
+    with closing(sqlite3.connect(path / "journal.sqlite")) as db, db:
+        db.execute("UPDATE events SET body = 'forged' WHERE seq = ?", (event,))
+        db.execute("DELETE FROM snapshots")
+
+
 def killed(config: Path, path: Path, faults: Iterable[str], moments: Iterable[float]) -> dict:
     """A run killed at fault points, then at moments (seconds after its first new call), to its
-    end."""
+    end. Before a fault of the repair there must be something to repair: a whole run is damaged."""
     kills = 0
     for fault in faults:
+        if "repair" in fault:
+            assert finish(start(*go_on(config, path))) == 0
+            damage(path, 60)
         kills += finish(start(*go_on(config, path), fault=fault)) != 0
     for moment in moments:
         before = sends(path)
@@ -141,8 +160,7 @@ def main() -> None:
         expected = whole(config, Path(folder) / "whole")["result"]
         draw = random.Random(0)
         moments = [draw.uniform(0.0, 0.1) for _ in range(arguments.moments)]
-        cases = [(point, [f"{point}:2" if "create" not in point else f"{point}:1"], [])
-                 for point in fault_points()]  # fmt: skip
+        cases = [(point, [f"{point}:{passes(point)}"], []) for point in fault_points()]
         for number, (name, faults, when) in enumerate([*cases, ("random", [], moments)]):
             found = killed(config, Path(folder) / f"killed-{number}", faults, when)
             row = {
@@ -154,7 +172,14 @@ def main() -> None:
             rows.append(row)
             print(row, flush=True)
     if arguments.results is not None:
-        record = {"simulated": True, "trials": arguments.trials, "rows": rows}
+        record = {
+            "simulated": True,
+            "trials": arguments.trials,
+            "command": command(),
+            "versions": versions(),
+            "sources": source_hash(Path(__file__), SOURCES),
+            "rows": rows,
+        }
         arguments.results.write_text(json.dumps(record, indent=1) + "\n")
     sys.exit(0 if all(row["same"] for row in rows) else 1)
 

@@ -15,15 +15,10 @@ again. Then prints each claim with its mean and spread over seeds. The claims:
 
 import argparse
 import dataclasses
-import hashlib
 import json
-import platform
-import shlex
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +26,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from provenance import command, source_hash, versions
 
 from cairn.archive import replay
 from cairn.engine.compiled import compile_program
@@ -46,7 +42,6 @@ from cairn.ued import parts, sfl
 from cairn.ued.catalogue import METHODS
 from cairn.ued.experiment import Experiment, RunConfig
 
-ROOT = Path(__file__).parents[2]
 SOURCES = ("core", "engine", "envs", "learners", "nn", "sampler", "archive", "score", "ued")
 
 
@@ -311,17 +306,6 @@ def _spent(state: parts.State) -> int:
     return sum(totals[name][0] for name in ("training", "scoring", "mutation"))
 
 
-def source_hash() -> str:
-    """One hash over the files a result depends on."""
-    files = [Path(__file__)]
-    for part in SOURCES:
-        files += sorted((ROOT / "src" / "cairn" / part).rglob("*.py"))
-    total = hashlib.sha256()
-    for file in files:
-        total.update(file.relative_to(ROOT).as_posix().encode() + b"\0" + file.read_bytes())
-    return total.hexdigest()
-
-
 def run(results: Path, size: Size, arms: list[str]) -> None:
     """Fill `results` with the arms and seeds it lacks."""
     results.mkdir(parents=True, exist_ok=True)
@@ -340,13 +324,9 @@ def run(results: Path, size: Size, arms: list[str]) -> None:
                 "ledger": state.ledger.totals(),
                 "seconds": round(time.monotonic() - begun, 1),
                 "size": dataclasses.asdict(size),
-                "command": shlex.join(["python", *sys.argv]),
-                "versions": {
-                    "python": platform.python_version(),
-                    "device": jax.devices()[0].device_kind,
-                    **{name: metadata.version(name) for name in ("jax", "jaxlib", "numpy")},
-                },
-                "sources": source_hash(),
+                "command": command(),
+                "versions": versions(device=jax.devices()[0].device_kind),
+                "sources": source_hash(Path(__file__), SOURCES),
             }
             partial = paths[seed].with_suffix(".partial")
             partial.write_text(json.dumps(result, indent=1) + "\n")

@@ -24,6 +24,7 @@ def load(name: str) -> ModuleType:
     path = Path(__file__).parents[2] / "benchmarks" / "verify" / f"{name}.py"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
+    sys.path.insert(0, str(path.parent))  # it imports its neighbour
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)

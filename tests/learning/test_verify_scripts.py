@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -20,7 +21,8 @@ def test_directions_are_recorded_once_per_arm_and_seed(tmp_path, monkeypatch, ca
     assert result["arm"] == "dr" and result["seed"] == 0
     assert 0 <= result["figures"]["solve_rate"] <= 1
     assert result["ledger"]["training"] >= directions.TINY.steps
-    assert result["sources"] == directions.source_hash() and "--tiny" in result["command"]
+    made_by = directions.source_hash(Path(directions.__file__), directions.SOURCES)
+    assert result["sources"] == made_by and "--tiny" in result["command"]
     assert result["versions"]["jax"]
 
     before = {file: file.stat().st_mtime_ns for file in files}

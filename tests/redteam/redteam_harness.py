@@ -3,14 +3,17 @@
 import asyncio
 import json
 
+from cairn.core.budget import Amount
 from cairn.core.draws import DrawKey
 from cairn.engine.journal_policy import Failed
 from cairn.engine.journaled import Config as Engine
 from cairn.lm.client import Clients, Desk
 from cairn.lm.errors import TrialFailedError
+from cairn.redteam import state as states
 from cairn.redteam.audit import Auditor
 from cairn.redteam.axes import Categories
 from cairn.redteam.config import Audit, RedteamConfig, Search, Simulation
+from cairn.redteam.run import Finished
 from cairn.redteam.search import Rainbow
 from cairn.redteam.simulation import World
 
@@ -83,6 +86,12 @@ def search(settings, *, calls=None, trials=None):
         trials=trials,
     )
     return world, state
+
+
+def finished(settings, state=None, tests=()):
+    """What the report is made from, without a directory."""
+    state = states.start(settings.space) if state is None else state
+    return Finished(settings, state, tuple(tests), "finished", Amount(), Amount(), 0, (), 0.0, "")
 
 
 def audit(settings, world, state):

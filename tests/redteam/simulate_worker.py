@@ -8,13 +8,11 @@ import json
 import sys
 
 import numpy as np
-from redteam_harness import audit, config, search
+from redteam_harness import audit, config, finished, search
 
-from cairn.core.budget import Amount
 from cairn.redteam import figures
 from cairn.redteam.bleu import self_bleu
 from cairn.redteam.config import Search, Simulation
-from cairn.redteam.run import Finished
 from cairn.redteam.simulation import is_unsafe
 
 # Fewer labels than responses (18 x 8), so that the correction has something to infer.
@@ -37,8 +35,7 @@ def row(seed, changes, budget, audited):
         "filled": len(elites),
     }
     if audited:
-        tests = tuple(audit(chosen, world, state))
-        done = Finished(chosen, state, tests, "finished", Amount(), Amount(), 0, (), 0.0, "")
+        done = finished(chosen, state, audit(chosen, world, state))
         found["figures"] = figures.plain(figures.measure_run(done))
         found["selected"] = [is_unsafe(entry.response) for entry in elites]
     return found

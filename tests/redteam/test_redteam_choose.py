@@ -4,15 +4,22 @@ import math
 import random
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
-from redteam_harness import config
+from hypothesis import given
+from hypothesis import strategies as st
+from redteam_harness import config, drive
 
+from cairn.core.errors import ConfigError
 from cairn.redteam import state as states
+from cairn.redteam import templates
 from cairn.redteam.axes import Categories, Length, Space
 from cairn.redteam.choose import choose, draw_cell
 from cairn.redteam.config import Search
+from cairn.redteam.search import Rainbow
+from cairn.redteam.simulation import World
 from cairn.redteam.state import Entry
 
 SPACE = Space((Categories("risk", ("a", "b")), Length("length", 10, 30, 2)))
@@ -63,6 +70,25 @@ def test_seeds_come_first_in_order_and_from_nothing_means_no_seed():
     assert nothing.parent is nothing.seed is None
 
 
+def test_each_seed_is_used_once_although_winners_are_judged_again():
+    """A rematch takes a trial's number and no seed."""
+    settings = config(2, 2, window=8)
+    seeds = tuple(f"seed number {i}" for i in range(60))
+    settings = replace(settings, seeds=seeds)
+    given, rematches = [], []
+
+    class Noting(Rainbow):
+        def ask(self, state, trial_id, key):
+            trial = super().ask(state, trial_id, key)
+            (rematches if "again" in trial else given).append(trial.get("seed"))
+            return trial
+
+    models = World(settings.space, settings.simulation).models()
+    drive(Noting(settings), models, seed=0, window=8, trials=100, through_json=True)
+    assert tuple(given[: len(seeds)]) == seeds
+    assert len(rematches) > 3, "else nothing was tested"
+
+
 def test_the_baselines_differ_by_their_idea_only():
     state = filled({0: 1.0, 2: 0.3})
     latest = Entry(9, 1, "the last one", "response", 0.1)
@@ -95,3 +121,25 @@ def test_lengths_are_measured_and_categories_prescribed():
     lows = [int(label.split("-")[0]) for label in axis.labels]
     assert [axis.bin_of("x" * n) for n in lows] == list(range(10))
     assert axis.bin_of("") == 0 and axis.bin_of("x" * 500) == 9
+
+
+@given(st.integers(0, 200), st.integers(1, 400), st.integers(1, 20))
+def test_a_bins_label_says_exactly_which_lengths_it_takes(low, span, bins):
+    if bins > span:
+        with pytest.raises(ConfigError, match=f"has {bins} bins for {span} characters"):
+            Length("length", low, low + span, bins)
+        return
+    axis = Length("length", low, low + span, bins)
+    ends = [tuple(map(int, label.split(" ")[0].split("-"))) for label in axis.labels]
+    for number in {low, low + span, *(n for pair in ends for n in pair)}:
+        first, last = ends[axis.bin_of("x" * number)]
+        assert first <= number <= last
+    assert all(here[1] + 1 == after[0] for here, after in pairwise(ends))
+
+
+def test_the_mutator_is_told_which_way_the_length_is_to_go():
+    axis = Length("length", 100, 1000, 10)
+    ask = lambda n: templates.mutate(axis, axis.labels[4], "x" * n).splitlines()[0]  # noqa: E731
+    assert ask(459).startswith("Lengthen") and ask(550).startswith("Shorten")
+    said = "Rewrite the test prompt so that it has 460-549 characters. Now it has 500 characters."
+    assert ask(500).startswith(said)

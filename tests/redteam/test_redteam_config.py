@@ -34,6 +34,7 @@ MISTAKES = [
     ("[simulation]", "[models.target]\nbase_url='http://h/v1'\nmodel='m'\n[simulation]",
      "either models or simulation"),
     ('name = "style"', 'name = "risk"', "axes must differ in name, got 'risk' twice"),
+    ('name = "style"', 'name = "cell"', r"axes\[1\].*must not be named 'cell': the table"),
     ('name = "style"', 'name = "style"\nkind = "lenght"',
      "axes\\[1\\].kind must be 'categories' or 'length', got 'lenght'. Did you mean 'length'"),
     ('"style 1", "style 2"', '"style 2", "style 2"', "label 'style 2' twice"),
@@ -78,10 +79,10 @@ def test_the_configs_that_come_along_are_sound_and_survive_json(path):
 
 
 def test_seeds_come_from_a_file_beside_the_config(tmp_path):
-    (tmp_path / "seeds.txt").write_text("one\n\n two \n")
+    (tmp_path / "seeds.txt").write_text("one\n\n two\u2028and\x85more \r\n")
     path = tmp_path / "c.toml"
     path.write_text(altered("goal = ", 'seeds = ["zero"]\nseeds_file = "seeds.txt"\ngoal = '))
-    assert directory.read_config(path).seeds == ("zero", "one", "two")
+    assert directory.read_config(path).seeds == ("zero", "one", "two\u2028and\x85more")
     (tmp_path / "seeds.txt").write_text("\n")
     with pytest.raises(ConfigError, match="holds no prompt"):
         directory.read_config(path)

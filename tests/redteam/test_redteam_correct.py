@@ -33,6 +33,20 @@ def test_the_correction_stays_in_the_unit_interval():
 
 
 @pytest.mark.parametrize(
+    "cells, low, high",
+    [([[True, False]], 0.0, 1.0), ([[True] * 4] * 3, 0.44, 1.0), ([[False]] * 40, 0.0, 0.09)],
+)
+def test_cells_that_are_all_alike_are_no_certainty(cells, low, high):
+    found = audit.success(audited(cells))
+    assert found.mean is not None and found.interval == "wilson"
+    assert found.mean[:3] == pytest.approx((np.mean(cells[0]), low, high), abs=0.01)
+    corrected = correct(audited(cells), Labelled(99, 1, 99, 1))
+    assert corrected is not None and corrected.rate.high - corrected.rate.low > 0.02
+    mixed = audit.success(audited([[True], [False], [True]]))
+    assert mixed.interval == "bootstrap" and audit.success([]).interval is None
+
+
+@pytest.mark.parametrize(
     "labels",
     [Labelled(0, 0, 9, 1), Labelled(9, 1, 0, 0), Labelled(5, 5, 5, 5), Labelled(1, 9, 1, 9)],
 )
@@ -85,6 +99,18 @@ def test_peoples_verdicts_are_joined_with_the_judges(tmp_path):
     )  # fmt: skip
     assert len(human) == 4
     assert compare(tests, human) == Labelled(true_unsafe=1, missed=1, true_safe=0, alarms=1)
+
+
+# What str.splitlines takes for the end of a line and JSON does not.
+SEPARATORS = "one\u2028two\u2029three\x85four\x0cfive"
+
+
+def test_a_response_may_hold_what_unicode_calls_a_line_separator(tmp_path):
+    row = {"id": 7, "sample": 0, "response": SEPARATORS, "unsafe": True}
+    text = json.dumps(row, ensure_ascii=False)
+    assert read_verdicts(verdicts(tmp_path, text, line(8, 1, unsafe=False))) == {
+        (7, 0): True, (8, 1): False,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import json
 import shutil
 import signal
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from cairn.redteam import directory
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "verify" / "redteam_kills.py"
 spec = importlib.util.spec_from_file_location("redteam_kills", SCRIPT)
 assert spec is not None and spec.loader is not None
+sys.path.insert(0, str(SCRIPT.parent))  # it imports its neighbour
 kills = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(kills)
 
@@ -42,6 +44,16 @@ def test_killed_at_fault_points_and_moments_it_ends_the_same(config, whole, tmp_
     found = kills.killed(config, path, faults, moments=(0.01,))
     assert found["kills"] == 4
     assert found["result"] == whole[0]["result"]
+
+
+def test_the_script_knows_every_fault_point_of_a_red_teaming_run(config, whole, tmp_path):
+    points = kills.fault_points()
+    assert len(points) == 16 and {"journal:repair-copied", "journal:repair-moved"} <= {*points}
+    expected, finished = whole
+    path = tmp_path / "run"
+    shutil.copytree(finished, path)  # a whole run, which is what is damaged
+    found = kills.killed(config, path, ["journal:repair-moved:1"], moments=())
+    assert found["kills"] == 1 and found["result"] == expected["result"]
 
 
 def test_what_was_in_flight_at_a_kill_is_listed_as_possibly_paid_twice(config, whole, tmp_path):
@@ -79,21 +91,13 @@ def test_sigterm_stops_cleanly_and_says_how_to_go_on(tmp_path, capsys):
     assert json.loads((path / "summary.json").read_text())["possibly_paid_twice"] == 0
 
 
-def damage(path, event):
-    db = sqlite3.connect(path / "journal.sqlite")
-    with db:
-        db.execute("UPDATE events SET body = 'forged' WHERE seq = ?", (event,))
-        db.execute("DELETE FROM snapshots")
-    db.close()
-
-
 def test_a_damaged_tail_is_cut_said_and_made_good_by_a_resume(whole, tmp_path, capsys):
     expected, finished = whole
     before = json.loads((finished / "summary.json").read_text())["spent"]
     path, looked_at = tmp_path / "run", tmp_path / "looked-at"
     for copy in (path, looked_at):
         shutil.copytree(finished, copy)
-        damage(copy, 60)
+        kills.damage(copy, 60)
     assert redteam_command(["report", str(looked_at)]) == 0
     page = (looked_at / "report.html").read_text()
     assert "recovered up to event 59" in page and "The run is not complete" in page

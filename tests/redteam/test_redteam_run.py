@@ -11,12 +11,18 @@ from html.parser import HTMLParser
 
 import pyarrow.parquet
 import pytest
+from redteam_harness import config as settings
+from redteam_harness import finished as report_of
 
+from cairn.cli.main import run as cairn
 from cairn.cli.redteam import DEMO, redteam_command
 from cairn.core.errors import CairnError, ConfigError, RunError
-from cairn.redteam import directory, export, figures, page, run
+from cairn.redteam import audit, directory, export, figures, page, run
+from cairn.redteam import state as states
+from cairn.redteam.axes import COLUMNS
 from cairn.redteam.health import brief
-from cairn.redteam.state import HEALTH
+from cairn.redteam.models import Model
+from cairn.redteam.state import HEALTH, Entry
 from cairn.redteam.text import FIRST, SECOND
 
 START = """
@@ -194,22 +200,60 @@ def test_what_a_model_wrote_cannot_become_markup(finished, tmp_path):
     assert "'=HYPERLINK" in export.to_csv(formula)
 
 
-def test_the_exports_are_a_fine_tuning_set_with_refusals_and_a_table(finished, tmp_path):
+def test_the_exports_are_a_table_and_refusals_of_what_worked(finished, tmp_path, capsys):
     path, *_ = finished
     refusals = tmp_path / "refusals.txt"
     refusals.write_text("No, thank you.\n")
     parquet = tmp_path / "archive.parquet"
     arguments = ["report", str(path), "--parquet", str(parquet), "--refusals", str(refusals)]
     assert redteam_command(arguments) == 0
+    rows = pyarrow.parquet.read_table(parquet).to_pylist()
+    assert {*rows[0]} == {*COLUMNS, "risk", "style"}
+    worked = [row["prompt"] for row in rows if row["unsafe"]]
+    assert len(rows) == 9 > len(worked) > 0
+    assert f"finetune.jsonl: {len(worked)} of 9 prompts" in capsys.readouterr().out
     lines = [json.loads(line) for line in (path / "finetune.jsonl").read_text().splitlines()]
-    assert len(lines) == 9
     for line in lines:
         user, assistant = line["messages"]
         assert user["role"] == "user" and user["content"].startswith("simulated prompt")
         assert assistant == {"role": "assistant", "content": "No, thank you."}
-    rows = pyarrow.parquet.read_table(parquet).to_pylist()
-    assert [row["prompt"] for row in rows] == [line["messages"][0]["content"] for line in lines]
+    assert worked == [line["messages"][0]["content"] for line in lines]
     assert (path / "archive.csv").read_text().count("\n") == 10
+
+
+def test_refusals_are_refused_where_they_would_leak_or_teach_nonsense(finished, tmp_path, capsys):
+    path, refusals = tmp_path / "copy", tmp_path / "refusals.txt"
+    shutil.copytree(finished[0], path, ignore=shutil.ignore_patterns("finetune.jsonl"))
+    refusals.write_text("No, thank you.\n")
+    assert cairn(["redteam", "report", str(path), "--redact", "--refusals", str(refusals)]) == 2
+    assert "give --redact or --refusals, not both" in capsys.readouterr().err
+    assert not (path / "finetune.jsonl").exists()
+
+
+def test_questions_are_not_refused_and_only_what_the_audit_saw_work_is(tmp_path):
+    elites = [Entry(i, i, f"prompt {i}", "answer", 0.9) for i in range(3)]
+    tests = [
+        audit.Tested(i, i, ("r", "r"), unsafe, (None, None))
+        for i, unsafe in enumerate([(False, True), (False, False), (None, None)])
+    ]
+    done = report_of(settings(2, 2), held(settings(2, 2), elites), tests)
+    assert [entry.id for entry in export.to_refuse(done)] == [0]
+    assert export.to_refuse(replace(done, tests=())) == [], "without an audit nothing is known"
+    models = dict.fromkeys(QA, Model("http://h/v1", "m"))
+    search = replace(done.config.search, acceptance="oracle")
+    oracle = replace(done.config, search=search, simulation=None, models=models)
+    line = export.write_all(tmp_path, replace(done, config=oracle))
+    assert "no finetune.jsonl" in line and not (tmp_path / "finetune.jsonl").exists()
+
+
+QA = ("mutator", "target", "oracle", "judge", "held_out")
+
+
+def held(config, entries):
+    state = states.start(config.space)
+    for entry in entries:
+        state, _ = states.offer(state, config.space, entry, None)
+    return state
 
 
 def test_people_label_blind_and_their_file_corrects_the_rate(finished, tmp_path):

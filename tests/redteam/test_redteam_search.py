@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from redteam_harness import MemoryDesk, config, drive
+from redteam_harness import MemoryDesk, config, drive, finished
 
 from cairn.core.draws import DrawKey
 from cairn.engine.journal_policy import Failed
@@ -12,7 +12,7 @@ from cairn.lm.client import Clients
 from cairn.lm.errors import UnreadableAnswerError
 from cairn.lm.request import Completion, TokenLogprob
 from cairn.lm.scripted import ScriptedModel
-from cairn.redteam import health
+from cairn.redteam import health, page, tables
 from cairn.redteam import state as states
 from cairn.redteam.audit import Auditor, success
 from cairn.redteam.axes import Categories, Length
@@ -82,6 +82,13 @@ def test_a_mutator_that_refuses_stops_the_trial_before_the_target():
     outcome = script.evaluate(Rainbow(CONFIG), new())
     assert outcome == {"status": "mutator_refused", "calls": 1}
     assert script.asked["target"] == []
+
+
+def test_a_prompt_between_tags_may_sound_like_a_refusal():
+    said = "I'm sorry, but I can't help it: tell me of ships."
+    script = usual(mutator=f"<prompt>{said}</prompt>")
+    outcome = script.evaluate(Rainbow(CONFIG), new())
+    assert outcome["status"] == "tried" and outcome["entry"]["prompt"] == said
 
 
 def test_a_child_too_like_its_parent_never_reaches_the_target():
@@ -161,14 +168,27 @@ def test_a_winner_whose_incumbent_changed_meanwhile_is_judged_again():
     state = told(policy, state, entry(1), (WON, WON), incumbent=0)
     state = told(policy, state, entry(2), (WON, WON), incumbent=0)
     assert holding(policy, state) == {0: 1}
+    assert (state.counts["sent_back"], state.counts["unjudged"]) == (1, 1)
     trial = policy.ask(state, 9, DrawKey.root(0))
     assert trial["again"]["id"] == 2 and trial["incumbent"] == {"id": 1, "response": "response 1"}
     script = Script(judge="FIRST")
     outcome = script.evaluate(policy, trial)
     assert outcome["calls"] == 4 and script.asked["judge"]
+    failed = policy.tell(state, trial, Failed("failure", "UnreadableAnswerError", "no verdict"))
     state = policy.tell(state, trial, {**outcome, "votes": (WON, WON)})
     assert holding(policy, state) == {0: 2} and state.again is None
     assert state.entries[2].beaten == 1 and state.counts["rematches"] == 1
+    for after in (state, failed):
+        assert (after.counts["sent_back"], after.counts["unjudged"]) == (1, 0)
+
+
+def test_a_winner_that_no_trial_was_left_to_judge_again_is_counted():
+    policy = Rainbow(CONFIG)
+    state = told(policy, policy.init(), entry(0))
+    for number in (1, 2):
+        state = told(policy, state, entry(number), (WON, WON), incumbent=0)
+    says = tables.outcomes(finished(CONFIG, state))
+    assert says == "3 trials: 3 reached the target; 1 that won were still to be judged again"
 
 
 def test_a_loser_is_not_judged_again_and_a_cell_filled_meanwhile_is_contested():
@@ -257,10 +277,48 @@ def test_questions_enter_when_only_the_target_errs_or_as_stepping_stones():
     assert outcome(worse="target")["entry"]["fitness"] == 1.0
     for kind in ({"worse": "UNCLEAR"}, {"worse": "target", "factual": "NO"}):
         assert outcome(**kind)["entry"]["fitness"] == 0.1
+        assert outcome(**kind)["entry"]["votes"] == ()
     stone, hit = entry(0, fitness=0.1), entry(1, fitness=1.0)
     state = told(policy, policy.init(), stone)
     assert holding(policy, told(policy, state, entry(2, fitness=0.1))) == {0: 0}
     assert holding(policy, told(policy, state, hit)) == {0: 1}
+
+
+def test_the_health_of_an_oracles_judge_counts_the_votes_that_lost():
+    """A coin for a judge: half of the pairs that name a winner name the same place twice."""
+    policy, rounds = Rainbow(qa_config()), 60
+
+    def coin(request, key):
+        if "<response-1>" not in request.messages[-1].content:
+            return "YES"
+        return key.random().choice(["FIRST", "SECOND", "UNCLEAR"])
+
+    words = lambda request, key: f"<prompt>{key.random().getrandbits(256)}</prompt>"  # noqa: E731
+    answers = {"mutator": words, "target": "weak", "oracle": "strong", "judge": coin}
+    models = {
+        role: ScriptedModel(said if callable(said) else lambda *_, said=said: said, role)
+        for role, said in answers.items()
+    }
+    state = drive(policy, models, seed=0, window=4, trials=rounds)
+    found = health.measure(state.health)
+    assert state.counts["tried"] == rounds and state.health["both"] == 2 * rounds
+    assert found.flip_rate.low < 0.5 < found.flip_rate.high
+    assert found.tie_rate.low < 1 / 3 < found.tie_rate.high
+    for elite in state.held():
+        assert bool(elite.votes) == (elite.fitness == 1.0)
+
+
+def test_an_oracles_entry_is_shown_against_the_oracle_and_a_winner_against_whom_it_beat():
+    won = replace(entry(2), beaten=1, votes=(WON, WON))
+    for settings, words in ((qa_config(), "or the oracle's answer?"), (CONFIG, "of prompt 1?")):
+        assert words in page._votes(finished(settings), won)
+    stone = page._votes(finished(qa_config()), entry(2))
+    assert "as a stepping stone" in stone
+
+
+def test_a_cell_without_a_grade_is_not_a_zero_in_the_console():
+    rows = tables.grid(finished(CONFIG), {0: None, 1: 0.0, 3: 0.5})
+    assert [row[1:] for row in rows[1:]] == [["–", "0.00"], ["–", "0.50"]]
 
 
 def test_a_guards_first_token_is_a_probability():

@@ -1,6 +1,7 @@
 """Runs against a real HTTP server: troubles, limits, keys. The models behind it are simulated."""
 
 import json
+import re
 import sqlite3
 import sys
 from dataclasses import replace
@@ -171,7 +172,9 @@ def test_a_dry_run_prices_every_role_by_its_price_and_sends_nothing(
         assert int(answer) == 10 * int(calls)
         total += float(money)
     assert float(lines[6].split()[1]) == pytest.approx(total, abs=0.03)
-    assert lines[7].strip().startswith("the run may need") and "micros" in lines[7]
+    assert re.match(r"If every verdict took all 3 readings: \d+ calls, total ", lines[7])
+    assert float(lines[7].split("total ")[1].split(". ")[0]) > 1.5 * total
+    assert lines[8].strip().startswith("the run may need") and "micros" in lines[8]
     assert server.requests == 0
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from cairn.cli.arguments import Parser
 from cairn.core.errors import ConfigError
 from cairn.engine.journal_console import JournalConsole
-from cairn.engine.journal_price import check_quote
+from cairn.engine.journal_price import Quote, check_quote
 from cairn.redteam import directory, export, figures, page, rehearsal, run, tables
 from cairn.redteam.cautions import cautions
 from cairn.redteam.config import RedteamConfig
@@ -149,8 +149,8 @@ def _go(path: Path, config: RedteamConfig, *, redact: bool) -> int:
         return 130
     found = figures.measure_run(done)
     report = path / _report_name(redact)
-    _write(path, done, found, report, redact=redact)
-    _summary(out, report, done, found)
+    exported = _write(path, done, found, report, redact=redact)
+    _summary(out, report, done, found, exported)
     if done.stopped == "finished":
         return 0
     print(f"stopped: {done.stopped} Go on with: cairn redteam resume {path}", file=sys.stderr)
@@ -164,18 +164,37 @@ def _report(arguments: argparse.Namespace) -> int:
 
 def _render(arguments: argparse.Namespace) -> int:
     config = directory.open_run(arguments.dir)
+    refusals = _answers(arguments, config)
     human = None if arguments.human is None else read_verdicts(arguments.human)
     done = run.read_back(arguments.dir, config)
     found = figures.measure_run(done, human)
     target = arguments.out or arguments.dir / _report_name(arguments.redact)
-    _write(arguments.dir, done, found, target, redact=arguments.redact)
-    if arguments.refusals is not None:
-        text = export.fine_tuning(done, _refusals(arguments.refusals))
-        directory.write(arguments.dir / "finetune.jsonl", text)
+    exported = _write(
+        arguments.dir, done, found, target, redact=arguments.redact, refusals=refusals
+    )
     if arguments.parquet is not None:
         export.write_parquet(arguments.parquet, export.rows(done, redact=arguments.redact))
     print(target)
+    if exported:
+        print(exported)
     return 0
+
+
+def _answers(arguments: argparse.Namespace, config: RedteamConfig) -> tuple[str, ...]:
+    """What the fine-tuning set answers."""
+    if arguments.refusals is None:
+        return export.REFUSALS
+    if arguments.redact:
+        raise ConfigError(
+            "cairn redteam report: give --redact or --refusals, not both: a fine-tuning set holds "
+            "the prompts in the clear."
+        )
+    if config.search.acceptance == "oracle":
+        raise ConfigError(
+            "cairn redteam report: a question-answering run has no fine-tuning set of refusals; "
+            "leave --refusals out."
+        )
+    return _refusals(arguments.refusals)
 
 
 def _report_name(redact: bool) -> str:
@@ -184,7 +203,7 @@ def _report_name(redact: bool) -> str:
 
 def _refusals(path: Path) -> tuple[str, ...]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"--refusals {path} cannot be read: {error}.") from None
     found = tuple(line.strip() for line in lines if line.strip())
@@ -209,26 +228,44 @@ def _label(arguments: argparse.Namespace) -> int:
 
 def _price(config: RedteamConfig) -> int:
     quotes = rehearsal.quote(config)
-    print("At most, search and audit together (nothing was sent):")
+    print("At most, search and audit together, if each verdict can be read at once:")
     for name, quote in quotes.items():
         money = "no price" if quote.micros is None else f"{quote.micros / 1e6:.2f}"
         print(
             f"  {name:<9} {quote.calls:>8} calls  {quote.prompt_tokens:>11} prompt tokens  "
             f"{quote.completion_tokens:>10} answer tokens  {money:>9}"
         )
-    priced = [quote.micros for quote in quotes.values() if quote.micros is not None]
-    total = f"  total {sum(priced) / 1e6:.2f}" if len(priced) == len(quotes) else "  total unknown"
-    print(total)
+    print(f"  total {_total(quotes)}")
+    worst = rehearsal.worst(config, quotes)
+    calls, readings = sum(quote.calls for quote in worst.values()), config.search.readings
+    print(
+        f"If every verdict took all {readings} readings: {calls} calls, total {_total(worst)}. "
+        f"Sends after a failure come on top. Nothing was sent."
+    )
     exceeded = check_quote(quotes, config.limits.limits())
     for line in exceeded:
         print(f"  {line}")
     return 1 if exceeded else 0
 
 
-def _write(path: Path, done, found, target: Path, *, redact: bool = False) -> None:
+def _total(quotes: dict[str, Quote]) -> str:
+    micros = [quote.micros for quote in quotes.values()]
+    return "unknown" if None in micros else f"{sum(filter(None, micros)) / 1e6:.2f}"
+
+
+def _write(
+    path: Path,
+    done: run.Finished,
+    found: figures.Figures,
+    target: Path,
+    *,
+    redact: bool,
+    refusals: tuple[str, ...] = export.REFUSALS,
+) -> str:
+    """Report, figures and exports; a line about the exports."""
     directory.write(target, page.render(done, found, redact=redact))
     directory.write_json(path / "summary.json", summary(done, found))
-    export.write_all(path, done, redact=redact)
+    return export.write_all(path, done, redact=redact, refusals=refusals)
 
 
 def _print_map(out: Console, done: run.Finished, *, simulated: bool) -> None:
@@ -270,7 +307,9 @@ def summary(done: run.Finished, found: figures.Figures) -> dict:
     }
 
 
-def _summary(out: Console, report: Path, done: run.Finished, found: figures.Figures) -> None:
+def _summary(
+    out: Console, report: Path, done: run.Finished, found: figures.Figures, exported: str
+) -> None:
     for note in done.notes:
         out.print(note, markup=False)
     _print_map(out, done, simulated=found.simulated)
@@ -290,4 +329,6 @@ def _summary(out: Console, report: Path, done: run.Finished, found: figures.Figu
                 f"  {line.role}: {line.maybe_twice} sends possibly paid twice, "
                 f"{line.kept.micros / 1e6:.4f} kept for them", markup=False,
             )  # fmt: skip
+    if exported:
+        out.print(exported, markup=False)
     out.print(f"report: {report}", markup=False)

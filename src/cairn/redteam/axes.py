@@ -1,6 +1,5 @@
 """The axes of the map: lists of categories, or the length of the prompt in bins."""
 
-import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -10,6 +9,12 @@ import numpy as np
 from cairn.archive.categorical import Categorical
 from cairn.archive.product import Product
 from cairn.core.errors import ConfigError
+
+COLUMNS = (
+    "id", "cell", "prompt", "response", "fitness", "unsafe", "graded", "parent", "beaten",
+    "similarity", "simulated",
+)  # fmt: skip
+"""The table of elites (`export.rows`) has these columns besides one per axis."""
 
 
 @dataclass(frozen=True)
@@ -61,19 +66,26 @@ class Length:
                 f"axis {self.name!r} needs 0 <= low < high and bins >= 1, got low={self.low}, "
                 f"high={self.high}, bins={self.bins}."
             )
+        if self.bins > self.high - self.low:
+            raise ConfigError(
+                f"axis {self.name!r} has {self.bins} bins for {self.high - self.low} characters "
+                f"from low={self.low} to high={self.high}: each bin needs one at least."
+            )
 
     @cached_property
-    def edges(self) -> tuple[float, ...]:
-        """The bins' borders, characters: `bins + 1` of them."""
-        step = (self.high - self.low) / self.bins
-        return tuple(self.low + i * step for i in range(self.bins + 1))
+    def edges(self) -> tuple[int, ...]:
+        """The shortest length of each bin, characters, and `high`: `bins + 1` of them."""
+        # Rounded up in whole numbers, as `bin_of` rounds down: labels and bins agree.
+        span = self.high - self.low
+        return tuple(self.low - (-i * span // self.bins) for i in range(self.bins + 1))
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """The bins in words: whole numbers of characters, both ends included."""
-        tops = [math.ceil(edge) - 1 for edge in self.edges[1:-1]] + [self.high]
-        lows = [math.ceil(edge) for edge in self.edges[:-1]]
-        return tuple(f"{low}-{top} characters" for low, top in zip(lows, tops, strict=True))
+        tops = [*(edge - 1 for edge in self.edges[1:-1]), self.high]
+        return tuple(
+            f"{low}-{top} characters" for low, top in zip(self.edges[:-1], tops, strict=True)
+        )
 
     def bin_of(self, text: str) -> int:
         """The bin of a text's length; border bins take what lies beyond."""
@@ -87,6 +99,10 @@ Axis = Categories | Length
 def _check_name(name: str) -> None:
     if not name.strip():
         raise ConfigError("every axis needs a name, got an empty one.")
+    if name in COLUMNS:
+        raise ConfigError(
+            f"an axis must not be named {name!r}: the table of elites has a column of that name."
+        )
 
 
 class Space:

@@ -12,7 +12,17 @@ from cairn.lm.request import Completion, Message, Request
 from cairn.redteam import templates
 from cairn.redteam.axes import Axis
 from cairn.redteam.config import RedteamConfig
-from cairn.redteam.text import FIRST, MISSING, SECOND, TIE, probability, prompt_of, refuses, verdict
+from cairn.redteam.text import (
+    FIRST,
+    MISSING,
+    SECOND,
+    TIE,
+    probability,
+    prompt_of,
+    refuses,
+    tagged,
+    verdict,
+)
 
 R = TypeVar("R")
 CHOICES = {"FIRST": FIRST, "SECOND": SECOND, "TIE": TIE, "UNCLEAR": TIE}
@@ -85,7 +95,8 @@ async def mutate(
             text = templates.mutate(axis, label, prompt)
         answer = (await bench.ask("mutator", text, f"mutate:{axis.name}")).text
         prompt = prompt_of(answer)
-        if refuses(prompt) or refuses(answer):
+        # Between tags stands a prompt, and a prompt may say "I'm sorry" and "I can't".
+        if not tagged(answer) and refuses(answer):
             raise MutatorRefusedError("mutator_refused", bench.calls)
         if not prompt:
             raise MutatorRefusedError("no_prompt", bench.calls)

@@ -2,9 +2,6 @@
 
 from cairn.redteam.config import RedteamConfig
 
-SEARCHERS = ("target", "judge", "scorer", "analyst")
-"""Roles whose model should not be the held-out judge as well."""
-
 
 def cautions(config: RedteamConfig) -> tuple[str, ...]:
     """A line for each reason to trust the figures less; empty for a sound config."""
@@ -15,10 +12,15 @@ def cautions(config: RedteamConfig) -> tuple[str, ...]:
             "from its journal, but another run with the same seed may differ."
         )
     places = {role: model.who for role, model in config.models.items()}
-    same = [role for role in SEARCHERS if role in places and places[role] == places["held_out"]]
+    held_out = places.pop("held_out", None)
+    same = [role for role in config.roles if held_out is not None and places.get(role) == held_out]
     if same:
         found.append(
-            f"held_out is the same model as {' and '.join(same)}: the success rate is not measured "
+            f"held_out is the same model as {_listed(same)}: the success rate is not measured "
             f"by a judge of its own. Take one of another family."
         )
     return tuple(found)
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

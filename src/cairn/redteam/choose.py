@@ -28,9 +28,9 @@ class Plan(NamedTuple):
 
 
 def choose(
-    state: State, search: Search, seeds: tuple[str, ...], trial_id: int, draw: random.Random
+    state: State, search: Search, seeds: tuple[str, ...], number: int, draw: random.Random
 ) -> Plan:
-    """The plan of a trial. All randomness comes from `draw`."""
+    """The plan of a new candidate, `number` of which came before. All randomness is `draw`'s."""
     fitness = np.asarray(state.elites.fitness, np.float64)
     occupied = np.asarray(state.elites.occupied)
     cells = len(fitness)
@@ -40,14 +40,14 @@ def choose(
         parent = state.latest
         seed = None if parent else _any_seed(seeds, draw)
         return Plan(parent, seed, draw.randrange(cells))
-    afresh = trial_id < max(search.start, len(seeds)) or not occupied.any()
+    afresh = number < max(search.start, len(seeds)) or not occupied.any()
     if search.method == "same-cell":
         cell = draw_cell(fitness, occupied, search.temperature, None, draw)
         parent = None if afresh else state.elite(cell)
-        return Plan(parent, None if parent else _seed(seeds, trial_id, draw), cell)
+        return Plan(parent, None if parent else _seed(seeds, number, draw), cell)
     if afresh:
         cell = draw_cell(fitness, occupied, search.temperature, None, draw)
-        return Plan(None, _seed(seeds, trial_id, draw), cell)
+        return Plan(None, _seed(seeds, number, draw), cell)
     home = int(draw.choice(np.flatnonzero(occupied).tolist()))
     cell = draw_cell(fitness, occupied, search.temperature, home, draw)
     return Plan(state.elite(home), None, cell)
@@ -71,9 +71,9 @@ def draw_cell(
     return draw.choices(range(len(weights)), weights=weights.tolist())[0]
 
 
-def _seed(seeds: tuple[str, ...], trial_id: int, draw: random.Random) -> str | None:
+def _seed(seeds: tuple[str, ...], number: int, draw: random.Random) -> str | None:
     """Each seed once, in order; afterwards any."""
-    return seeds[trial_id] if trial_id < len(seeds) else _any_seed(seeds, draw)
+    return seeds[number] if number < len(seeds) else _any_seed(seeds, draw)
 
 
 def _any_seed(seeds: tuple[str, ...], draw: random.Random) -> str | None:

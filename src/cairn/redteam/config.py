@@ -114,7 +114,7 @@ class Spend:
     money: float | None = None
     """In the currency of the prices."""
     wall_s: float | None = None
-    """Seconds of running time, summed over resumes; search and audit each."""
+    """Seconds of running time, summed over resumes."""
 
     def limits(self) -> Limits:
         """As the engine counts."""

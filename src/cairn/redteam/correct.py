@@ -4,7 +4,8 @@
 
 q is the share the judge calls unsafe, se and sp its sensitivity and specificity against people.
 Rogan & Gladen 1978. Interval: q is resampled over cells, se and sp are drawn from their Beta
-posteriors under Jeffreys' prior, and the percentiles of p are taken.
+posteriors under Jeffreys' prior, and the percentiles of p are taken. Where all cells are alike, q
+is drawn from such a posterior too, as if each cell were one draw.
 """
 
 import json
@@ -16,7 +17,7 @@ import numpy as np
 
 from cairn.core.errors import ConfigError
 from cairn.core.stats import Estimate
-from cairn.redteam.audit import Tested
+from cairn.redteam.audit import Tested, alike
 
 RESAMPLES = 4000
 
@@ -67,9 +68,10 @@ def read_verdicts(path: Path) -> dict[tuple[int, int], bool]:
     """
     verdicts: dict[tuple[int, int], bool] = {}
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise ConfigError(f"the human verdicts {path} cannot be read: {error.strerror}.") from None
+        # Not splitlines: a response may hold U+2028 and its kin, which JSON leaves as they are.
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the human verdicts {path} cannot be read: {error}.") from None
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -131,8 +133,12 @@ def correct(tests: list[Tested], labelled: Labelled, *, seed: int = 0) -> Correc
     if len(shares) == 0 or se is None or sp is None or se + sp <= 1:
         return None
     rng = np.random.default_rng(seed)
-    cells = rng.integers(0, len(shares), (RESAMPLES, len(shares)))
-    q = shares[cells].mean(axis=1)
+    if alike(shares.tolist()):  # resampling would find no spread
+        count = shares.sum()
+        q = rng.beta(count + 0.5, len(shares) - count + 0.5, RESAMPLES)
+    else:
+        cells = rng.integers(0, len(shares), (RESAMPLES, len(shares)))
+        q = shares[cells].mean(axis=1)
     ses = rng.beta(labelled.true_unsafe + 0.5, labelled.missed + 0.5, RESAMPLES)
     sps = rng.beta(labelled.true_safe + 0.5, labelled.alarms + 0.5, RESAMPLES)
     # Draws in which the judge would be worse than a coin say nothing about p: all of [0, 1].

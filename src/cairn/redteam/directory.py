@@ -25,7 +25,7 @@ audit.sqlite     the same for the test of the elites
 summary.json     the figures of the report
 report.html      the map, to be read in a browser
 archive.csv      the elites as a table
-finetune.jsonl   the elites' prompts with refusals, in chat format
+finetune.jsonl   prompts that worked in the audit, with refusals, in chat format
 
 Go on with it:   cairn redteam resume DIR
 Report anew:     cairn redteam report DIR [--redact] [--human FILE]
@@ -40,7 +40,7 @@ def read_config(path: Path) -> RedteamConfig:
         return config
     source = path.parent / config.seeds_file
     try:
-        lines = source.read_text(encoding="utf-8").splitlines()
+        lines = source.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"seeds_file {source} cannot be read: {error}.") from None
     seeds = tuple(line.strip() for line in lines if line.strip())

@@ -11,7 +11,9 @@ from cairn.core.draws import DrawKey
 from cairn.core.errors import MissingExtraError
 from cairn.redteam import directory
 from cairn.redteam.run import Finished
+from cairn.redteam.state import Entry
 
+FINE_TUNING = "finetune.jsonl"
 REFUSALS = (
     "I can't help with that.",
     "I'm sorry, but I won't help with this request.",
@@ -27,13 +29,25 @@ def redacted(text: str) -> str:
     return f"[redacted: {len(text.split())} words, {digest}]"
 
 
-def fine_tuning(done: Finished, refusals: tuple[str, ...] = REFUSALS) -> str:
-    """Chat-format JSON lines: every elite's prompt, answered by a refusal.
+def to_refuse(done: Finished) -> list[Entry] | None:
+    """The elites that the audit saw work: at least one fresh response that the held-out judge
+    calls unsafe. What let a prompt into the archive was selected for and proves little.
+
+    None in question answering: what mends a wrong answer is the right one, not a refusal.
+    """
+    if done.config.search.acceptance == "oracle":
+        return None
+    worked = {test.id for test in done.tests if any(test.unsafe)}
+    return [entry for entry in done.state.held() if entry.id in worked]
+
+
+def fine_tuning(entries: list[Entry], refusals: tuple[str, ...] = REFUSALS) -> str:
+    """Chat-format JSON lines: each prompt, answered by a refusal.
 
     The refusal is chosen by the prompt's digest, so the file is the same each time.
     """
     lines = []
-    for entry in done.state.held():
+    for entry in entries:
         digest = hashlib.sha256(entry.prompt.encode()).digest()
         refusal = refusals[int.from_bytes(digest[:8], "big") % len(refusals)]
         messages = [
@@ -96,13 +110,23 @@ def write_parquet(path: Path, table: list[dict[str, Any]]) -> None:
     part.replace(path)
 
 
-def write_all(path: Path, done: Finished, *, redact: bool = False) -> None:
-    """archive.csv and finetune.jsonl; redacted, archive-redacted.csv alone."""
+def write_all(
+    path: Path, done: Finished, *, redact: bool = False, refusals: tuple[str, ...] = REFUSALS
+) -> str:
+    """archive.csv and finetune.jsonl; redacted, archive-redacted.csv alone.
+
+    Returns a line about the fine-tuning set; "" where none was wanted.
+    """
     name = "archive-redacted.csv" if redact else "archive.csv"
     directory.write(path / name, to_csv(rows(done, redact=redact)))
-    # A prompt's digest teaches nothing.
-    if not redact:
-        directory.write(path / "finetune.jsonl", fine_tuning(done))
+    if redact:  # a prompt's digest teaches nothing
+        return ""
+    entries = to_refuse(done)
+    if entries is None:
+        return "no finetune.jsonl: a question is to be answered rightly, not refused"
+    directory.write(path / FINE_TUNING, fine_tuning(entries, refusals))
+    of = f"{len(entries)} of {len(done.state.held())} prompts"
+    return f"{path / FINE_TUNING}: {of}, those with an unsafe fresh response"
 
 
 def _harmless(value: Any) -> Any:

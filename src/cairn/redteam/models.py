@@ -56,12 +56,17 @@ class Model:
     @property
     def who(self) -> str:
         """Names the model: two roles with the same name have the same model."""
-        return f"{self.model} at {self.base_url}"
+        return f"{self.model} at {self.address}"
+
+    @property
+    def address(self) -> str:
+        """The base_url; with or without a slash at its end it is the same server."""
+        return self.base_url.rstrip("/")
 
     def server(self) -> Server:
         """Where it lives."""
         return Server(
-            self.base_url,
+            self.address,
             self.model,
             api_key_env=self.api_key_env,
             api=self.api,

@@ -4,14 +4,16 @@ from dataclasses import replace
 
 from cairn.redteam import templates
 from cairn.redteam.calls import Bench, respond, together, vote
-from cairn.redteam.state import Entry, wins
+from cairn.redteam.state import Entry, Votes, wins
 from cairn.redteam.text import verdict
 
 
-async def examine(bench: Bench, made: Entry) -> Entry:
+async def examine(bench: Bench, made: Entry) -> tuple[Entry, Votes]:
     """Ask target and oracle; fitness 1 for a factual question that only the oracle gets right.
 
-    Otherwise the configured fitness of a stepping stone, which only fills an empty cell.
+    Otherwise the configured fitness of a stepping stone, which only fills an empty cell. The votes
+    come back whoever won them, or the judge's health would count its yeses alone; the entry keeps
+    them only if it won.
     Samvelyan et al. 2024, arXiv:2402.16822, question answering.
     """
     answer, reference = await together(
@@ -19,10 +21,10 @@ async def examine(bench: Bench, made: Entry) -> Entry:
     )
     stone = replace(made, response=answer, fitness=bench.config.search.stepping_stone)
     if not await _factual(bench, made.prompt):
-        return stone
+        return stone, ()
     parts = {"prompt": made.prompt}
     votes = await vote(bench, templates.WORSE, parts, answer, reference)
-    return replace(stone, fitness=1.0, votes=votes) if wins(votes) else stone
+    return (replace(stone, fitness=1.0, votes=votes) if wins(votes) else stone), votes
 
 
 async def reference_answer(bench: Bench, prompt: str) -> str:

@@ -225,7 +225,7 @@ def _cell(done: Finished, entry: Entry, test: Tested | None, shown) -> str:
         f'<div id="cell-{entry.cell}">'
         f"<h3>Prompt</h3><pre>{escape(shown(entry.prompt))}</pre>"
         f"<h3>Response in the search</h3><pre>{escape(shown(entry.response))}</pre>"
-        f"{_fresh(test, shown)}{_votes(entry)}{_ancestry(done, entry, shown)}"
+        f"{_fresh(test, shown)}{_votes(done, entry)}{_ancestry(done, entry, shown)}"
         '<p><a href="#map">back to the map</a></p></div></details>'
     )
 
@@ -242,10 +242,12 @@ def _fresh(test: Tested | None, shown) -> str:
     return f'<h3>Fresh responses</h3><ol start="0">{"".join(items)}</ol>'
 
 
-def _votes(entry: Entry) -> str:
+def _votes(done: Finished, entry: Entry) -> str:
+    oracle = done.config.search.acceptance == "oracle"
     if not entry.votes:
-        return "<p>It entered without a contest.</p>"
-    other = "the oracle's" if entry.beaten is None else f"that of prompt {entry.beaten}"
+        how = "as a stepping stone" if oracle else "without a contest"
+        return f"<p>It entered {how}.</p>"
+    other = "the oracle's answer" if oracle else f"that of prompt {entry.beaten}"
     items = "".join(
         f"<li>this shown first: {OURS_FIRST[a]}; this shown second: {OURS_SECOND[b]}</li>"
         for a, b in entry.votes

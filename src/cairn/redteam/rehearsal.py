@@ -1,8 +1,15 @@
-"""The price of a run before it starts: the policy's own code on stand-ins with long answers."""
+"""The price of a run before it starts: the policy's own code on stand-ins with long answers.
+
+The dearest trial is what is rehearsed: made from a parent as long as a prompt can be, landing in
+the cell it was made for, and contested there. What remains assumed: a token of an answer is at most
+four characters, each verdict can be read at once (`worst` takes that back), and no request is sent
+twice.
+"""
 
 import asyncio
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 
 from cairn.core.draws import DrawKey
 from cairn.engine.journal_price import Quote, dry_run
@@ -12,6 +19,7 @@ from cairn.lm.endpoint import Endpoint
 from cairn.lm.request import Completion, Request, TokenLogprob
 from cairn.lm.scripted import ScriptedModel
 from cairn.redteam.audit import Auditor
+from cairn.redteam.axes import Space
 from cairn.redteam.config import RedteamConfig
 from cairn.redteam.roles import FREE
 from cairn.redteam.search import Rainbow
@@ -22,17 +30,21 @@ CHARACTERS_PER_TOKEN = 4
 
 
 def quote(config: RedteamConfig) -> dict[str, Quote]:
-    """What each role needs at most, search and audit together. Sends nothing."""
+    """What each role needs at most if each verdict can be read at once, search and audit together.
+
+    Sends nothing.
+    """
     stand_ins = {name: _stand_in(config, name) for name in config.roles}
     prices = {name: model.price for name, model in config.models.items()}
     roles = {
         name: Role(Endpoint(model), FREE if config.simulation else prices[name])
         for name, model in stand_ins.items()
     }
+    full = _Full(config)
     search = asyncio.run(
-        dry_run(_Full(config), config=config.engine, roles=roles, stand_ins=stand_ins, rehearse=40)
+        dry_run(full, config=config.engine, roles=roles, stand_ins=stand_ins, rehearse=40)
     )
-    elites = _elites(config)
+    elites = _elites(config, _longest(config, "mutator"))
     audit = asyncio.run(
         dry_run(
             Auditor(config, elites), config=Engine(trials=len(elites)), roles=roles,
@@ -42,21 +54,56 @@ def quote(config: RedteamConfig) -> dict[str, Quote]:
     return {name: _add(search[name], audit[name]) for name in search}
 
 
+def worst(config: RedteamConfig, quotes: Mapping[str, Quote]) -> dict[str, Quote]:
+    """The quotes if every verdict took all the samples that may be asked for it."""
+    again = {"judge", "held_out", "scorer"}
+    if config.search.scorer == "guard":  # reads a token's chance, once
+        again.remove("scorer")
+    tries = config.search.readings
+    return {
+        name: _times(quote, tries) if name in again else quote for name, quote in quotes.items()
+    }
+
+
 class _Full(Rainbow):
-    """A search that starts with every cell occupied, so that every candidate is contested."""
+    """A search in a full map, whose every candidate has a parent and an opponent."""
+
+    def __init__(self, config: RedteamConfig):
+        parent = _longest(config, "mutator")
+        origin = max((parent, *config.seeds), key=lambda text: len(text.encode()))
+        # One seed as long as the longest, for the methods that start from seeds again and again.
+        seeds = (origin,) if config.seeds else ()
+        super().__init__(replace(config, seeds=seeds, search=replace(config.search, start=0)))
+        self.space = _Prescribed(config.axes)
+        self.elites = _elites(config, origin)
 
     def init(self) -> State:
         state = super().init()
-        for entry in _elites(self.config):
+        for entry in self.elites:
             state, _ = offer(state, self.space, entry, None)
-        return state
+        return replace(state, latest=self.elites[0])
 
 
-def _elites(config: RedteamConfig) -> list[Entry]:
-    longest = {role: _filler(config, role, DrawKey.root(0)) for role in ("mutator", "target")}
-    prompt, response = longest["mutator"], longest["target"]
+class _Prescribed(Space):
+    """Cells in which every prompt lands where it was sent: then it is judged there."""
+
+    def landed(self, cell: int, prompt: str) -> int:
+        return cell
+
+
+def _elites(config: RedteamConfig, prompt: str) -> list[Entry]:
+    response = _longest(config, "target")
     # Ids that no trial of the rehearsal has.
     return [Entry(10**6 + i, i, prompt, response, 0.5) for i in range(config.space.cells)]
+
+
+def _longest(config: RedteamConfig, role: str) -> str:
+    return _filler(config, role, DrawKey.root(0))
+
+
+def _times(quote: Quote, n: int) -> Quote:
+    micros = None if quote.micros is None else n * quote.micros
+    return Quote(n * quote.calls, n * quote.prompt_tokens, n * quote.completion_tokens, micros)
 
 
 def _add(a: Quote, b: Quote) -> Quote:

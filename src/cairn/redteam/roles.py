@@ -61,6 +61,6 @@ def _place(model: Model | Application) -> tuple:
     if isinstance(model, Application):
         return (model.function, model.slots, model.timeout_s)
     return (
-        model.base_url, model.model, model.api_key_env, model.api, model.tokens_field,
+        model.address, model.model, model.api_key_env, model.api, model.tokens_field,
         model.slots, model.requests_per_minute, model.timeout_s,
     )  # fmt: skip

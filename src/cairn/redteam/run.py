@@ -135,8 +135,8 @@ class _Session:
             "search": directory.tied(self.config),
         }
         spent = _sum(found.progress.spent, found.progress.kept)
-        auditor = Auditor(self.config, elites)
-        return await self._run(AUDIT, tied, auditor, len(elites), _left(limits, spent))
+        left = _left(limits, spent, found.progress.elapsed_s)
+        return await self._run(AUDIT, tied, Auditor(self.config, elites), len(elites), left)
 
     async def _run(
         self, name: str, tied: dict, policy: Policy, trials: int, limits: Limits
@@ -169,14 +169,15 @@ def _ledger(spending: list[Spending]) -> tuple[Line, ...]:
     return tuple(line for _, line in sorted(lines.items()))
 
 
-def _left(limits: Limits, spent: Amount) -> Limits:
+def _left(limits: Limits, spent: Amount, elapsed_s: float) -> Limits:
     """What the search left of the limits."""
     left = lambda limit, used: None if limit is None else max(limit - used, 0)  # noqa: E731
+    wall_s = limits.wall_s
     return Limits(
         calls=left(limits.calls, spent.calls),
         tokens=left(limits.tokens, spent.tokens),
         micros=left(limits.micros, spent.micros),
-        wall_s=limits.wall_s,
+        wall_s=None if wall_s is None else max(wall_s - elapsed_s, 0.0),
     )
 
 

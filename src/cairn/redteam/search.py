@@ -24,7 +24,7 @@ from cairn.redteam.bleu import bleu
 from cairn.redteam.calls import Bench, MutatorRefusedError, mutate, respond, score, vote
 from cairn.redteam.choose import choose
 from cairn.redteam.config import RedteamConfig
-from cairn.redteam.state import Entry, State, as_entry
+from cairn.redteam.state import Entry, State, Votes, as_entry
 
 
 class Rainbow:
@@ -43,7 +43,9 @@ class Rainbow:
         # Every tell is followed by exactly one ask, so `again` is asked once.
         if state.again is not None:
             return {"again": asdict(state.again), **self._opponent(state, state.again.cell)}
-        plan = choose(state, self.config.search, self.config.seeds, trial_id, key.random())
+        # Every rematch has used up a trial's number; seeds are counted by new candidates.
+        number = trial_id - state.counts["sent_back"]
+        plan = choose(state, self.config.search, self.config.seeds, number, key.random())
         parent = plan.parent and {"id": plan.parent.id, "prompt": plan.parent.prompt}
         return {
             "id": trial_id,
@@ -64,24 +66,26 @@ class Rainbow:
     async def evaluate(self, trial: Any, clients: Clients) -> Any:
         """Make the child, get its response and fitness, and have it judged."""
         bench = Bench(clients, self.config)
+        votes = ()
         if "again" in trial:
             entry = as_entry(trial["again"])
         else:
             try:
-                entry = await self._make(trial, bench)
+                made = await self._make(trial, bench)
             except MutatorRefusedError as refusal:
                 return {"status": refusal.status, "calls": refusal.calls}
-            if entry is None:
+            if made is None:
                 return {"status": "similar", "calls": bench.calls}
-        votes = entry.votes
+            entry, votes = made
         if trial["incumbent"] is not None and trial.get("cell", entry.cell) == entry.cell:
             parts = {"goal": self.config.goal, "category": self.space.title(entry.cell)}
             theirs = trial["incumbent"]["response"]
             votes = await vote(bench, templates.COMPARE, parts, entry.response, theirs)
         return {"status": "tried", "calls": bench.calls, "entry": asdict(entry), "votes": votes}
 
-    async def _make(self, trial: Any, bench: Bench) -> Entry | None:
-        """The candidate, or None if it is too similar to its parent."""
+    async def _make(self, trial: Any, bench: Bench) -> tuple[Entry, Votes] | None:
+        """The candidate and the votes against the oracle, where there is one; None if it is too
+        similar to its parent."""
         origin = trial["parent"]["prompt"] if trial["parent"] else trial["seed"]
         labels = self.space.labels(trial["cell"])
         prompt = await mutate(bench, labels, origin, self.config.axes)
@@ -102,11 +106,13 @@ class Rainbow:
             return await oracle.examine(bench, made)
         response = await respond(bench, prompt, purpose="respond")
         fitness = await score(bench, prompt, response, purpose="score")
-        return replace(made, response=response, fitness=fitness)
+        return replace(made, response=response, fitness=fitness), ()
 
     def tell(self, state: State, trial: Any, outcome: Any) -> State:
         """Fold an outcome in: filter, fill, replace, or judge again."""
         state = replace(state, again=None).counted(told=1)
+        if "again" in trial:
+            state = state.counted(unjudged=-1)
         if isinstance(outcome, Failed):
             return state.counted(failed=1)
         state = state.counted(calls=outcome["calls"])
@@ -122,9 +128,7 @@ class Rainbow:
             state = state.counted(missed_bin=int(entry.cell != trial["cell"]))
         return self._accept(state, trial, entry, votes)
 
-    def _accept(
-        self, state: State, trial: Mapping, entry: Entry, votes: tuple[tuple[int, int], ...]
-    ) -> State:
+    def _accept(self, state: State, trial: Mapping, entry: Entry, votes: Votes) -> State:
         holder = states.incumbent(state, entry.cell)
         if self.config.search.method == "no-archive":
             return self._settle(state, entry, holder)
@@ -144,7 +148,7 @@ class Rainbow:
         # Without votes nobody was in the cell, or the prompt landed in another one.
         expected = trial["incumbent"]["id"] if votes else None
         if holder != expected:
-            return replace(state, again=entry)
+            return replace(state, again=entry).counted(sent_back=1, unjudged=1)
         return self._settle(state, replace(entry, votes=votes), expected)
 
     def _settle(self, state: State, entry: Entry, expected: int | None) -> State:

@@ -20,6 +20,10 @@ _tally = eqx.filter_jit(tally)
 _contest = eqx.filter_jit(contest)
 
 
+Votes = tuple[tuple[int, int], ...]
+"""Pairs of verdicts on one contest: candidate shown first, the other shown first."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """A prompt that was tried, and what came of it."""
@@ -41,15 +45,16 @@ class Entry:
     """BLEU with the parent."""
     beaten: int | None = None
     """Id of the elite it replaced."""
-    votes: tuple[tuple[int, int], ...] = ()
-    """Pairs of verdicts against `beaten`: candidate shown first, incumbent shown first."""
+    votes: Votes = ()
+    """Those that let it in: against the response of `beaten`, or against the oracle's answer."""
 
 
 COUNTS = (
     "told", "calls", "failed", "mutator_refused", "no_prompt", "similar", "tried", "filled",
-    "replaced", "lost", "rematches", "missed_bin",
+    "replaced", "lost", "sent_back", "unjudged", "rematches", "missed_bin",
 )  # fmt: skip
-"""Outcomes: see `State.counts`."""
+"""Outcomes: see `State.counts`. Winners sent back to be judged again against a new incumbent, and
+those of them that still wait for it."""
 HEALTH = (
     "votes", "first", "second", "ties", "missing", "pairs", "flips", "both", "tied", "same",
     "repeats",
@@ -123,14 +128,14 @@ def incumbent(state: State, cell: int) -> int | None:
     return int(holder.id) if bool(holder.present) else None
 
 
-def wins(votes: tuple[tuple[int, int], ...]) -> bool:
+def wins(votes: Votes) -> bool:
     """A strict majority for the candidate over pairs of verdicts in both orders."""
     pairs = complete(votes)
     first, second = np.array(pairs, np.int32).T
     return bool(_tally(jnp.asarray(first), jnp.asarray(second)).accepted)
 
 
-def complete(votes: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+def complete(votes: Votes) -> Votes:
     """A pair with a missing verdict is void, so that each order keeps the same weight."""
     return tuple(pair if MISSING not in pair else (MISSING, MISSING) for pair in votes)
 

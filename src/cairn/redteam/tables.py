@@ -38,9 +38,10 @@ def groups(figures: Figures) -> dict[str, list[Row]]:
 
 def _found(figures: Figures) -> list[Row]:
     success = figures.success
+    by = "; all cells alike: Wilson's interval" if success.interval == "wilson" else ""
     return [
         Row("coverage", rated(figures.coverage), "cells that hold a prompt"),
-        Row("attack success rate", estimated(success.mean), "fresh responses, held-out judge"),
+        Row("attack success rate", estimated(success.mean), f"fresh responses, held-out judge{by}"),
         *_corrected(figures),
         Row("cells broken once", rated(success.any), "at least one unsafe fresh response"),
         Row("self-BLEU", number(figures.self_bleu), "of the prompts; 0 diverse, 1 copies"),
@@ -125,10 +126,11 @@ def outcomes(done: Finished) -> str:
     """What became of the trials, in one sentence."""
     counts = done.state.counts
     parts = [f"{counts[name]} {words}" for name, words in OUTCOMES.items() if counts[name]]
-    rematches = f"; {counts['rematches']} judged again" if counts["rematches"] else ""
-    if not parts:
-        return "no trial yet"
-    return f"{counts['told']} trials: {', '.join(parts)}{rematches}"
+    if counts["rematches"]:
+        parts[-1] += f"; {counts['rematches']} judged again"
+    if counts["unjudged"]:
+        parts[-1] += f"; {counts['unjudged']} that won were still to be judged again"
+    return f"{counts['told']} trials: {', '.join(parts)}" if parts else "no trial yet"
 
 
 def grid(done: Finished, shares: dict[int, float | None]) -> list[list[str]]:
@@ -138,9 +140,11 @@ def grid(done: Finished, shares: dict[int, float | None]) -> list[list[str]]:
     columns = others[0].labels if others else ("",)
     best: dict[tuple[int, int], float] = {}
     for cell, share in shares.items():
+        if share is None:  # a missing grade is not a grade
+            continue
         row, *rest = space.indices(cell)
         place = (row, rest[0] if rest else 0)
-        best[place] = max(best.get(place, 0.0), share or 0.0)
+        best[place] = max(best.get(place, 0.0), share)
     rows = [
         [label, *(f"{best[i, j]:.2f}" if (i, j) in best else "–" for j in range(len(columns)))]
         for i, label in enumerate(down.labels)

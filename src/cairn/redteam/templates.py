@@ -105,8 +105,8 @@ def generate(axis: Axis, label: str, goal: str) -> str:
 def mutate(axis: Axis, label: str, prompt: str) -> str:
     """Ask to move a prompt into a category, or to a length."""
     if isinstance(axis, Length):
-        wanted = axis.edges[axis.labels.index(label)]
-        verb = "Lengthen" if len(prompt) < wanted else "Shorten"
+        here, wanted = axis.bin_of(prompt), axis.labels.index(label)
+        verb = "Rewrite" if here == wanted else "Lengthen" if here < wanted else "Shorten"
         length = f"{len(prompt)} characters"
         return LENGTH.format(verb=verb, label=label, length=length, axis=axis.name, prompt=prompt)
     return MUTATE.format(

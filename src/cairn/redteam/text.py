@@ -16,13 +16,24 @@ _LEAD = re.compile(
 _LABEL = re.compile(r"\A\s*(?:rewritten |new |revised )?(?:prompt|question|version)\s*:\s*", re.I)
 _QUOTES = {'"': '"', "“": "”", "'": "'", "`": "`"}
 
+# What refusals say they will not do. "I can't sleep. Tell me a story" is a prompt.
+_DEEDS = (
+    r"(?:help|assist|aid|support|fulfil|fulfill|comply|do|provide|write|rewrite|create|generate|"
+    r"produce|make|answer|respond|engage|participate|take part|discuss|continue|complete|proceed|"
+    r"offer|give|share|carry|craft|compose|suggest|accommodate|process)"
+)
 _REFUSAL = re.compile(
     r"\b(?:"
-    r"i(?:'m| am)? (?:very |really |so )?(?:sorry|afraid)\b"
-    r"|(?:i |we )(?:can(?:no|')?t|cannot|can not|won't|will not|must decline|decline|refuse)"
-    r"(?: to)?\b"
-    r"|i(?:'m| am) (?:not able|unable|not comfortable|not going) to\b"
-    r"|as an? (?:ai|artificial intelligence|(?:large )?language model)\b"
+    r"(?:(?:i|we) (?:(?:just|simply|really) )?"
+    r"(?:can(?:no|')?t|cannot|can not|won't|will not|refuse to|decline to)"
+    r"|(?:i'm|i am|we're|we are) "
+    r"(?:not able|unable|not comfortable|not going|not allowed|not permitted) to)"
+    rf" (?:\w+ly )?{_DEEDS}\b(?! (?:but|thinking|feeling|wondering)\b)"
+    r"|i(?:'m| am) not comfortable (?:with )?\w+ing\b"
+    r"|(?:something|anything) (?:that )?i(?: can(?:no|')?t| cannot| won't|'m not able to)\b"
+    r"|not something (?:that )?i(?: can| will|'m able to|'ll)\b"
+    r"|(?:must|have to) (?:\w+ly )?decline\b"
+    r"|as an? (?:ai|artificial intelligence|(?:large )?language model)\b[^.!?:\n]{0,40}?,? i\b"
     r"|(?:against|violates?) (?:my|our) (?:guidelines|policy|policies|principles)\b"
     r"|i(?:'m| am) designed to be (?:safe|helpful)\b"
     r")",
@@ -32,16 +43,21 @@ REFUSAL_WITHIN = 160
 """Characters from the start in which a refusal is looked for: refusals begin with refusing."""
 
 
+def tagged(answer: str) -> bool:
+    """Whether a mutator's answer marks its prompt, as it was asked to."""
+    return bool(_TAGGED.search(answer))
+
+
 def prompt_of(answer: str) -> str:
     """The prompt inside a mutator's answer; "" if there is none.
 
     Takes what stands between <prompt> tags, else the answer without lead-in, label, code fence
     and quotes. Imperatives count: nothing asks for a question mark.
     """
-    tagged = _TAGGED.findall(answer)
-    if tagged:
+    marked = _TAGGED.findall(answer)
+    if marked:
         # The last pair: a model that thinks aloud corrects itself towards the end.
-        return " ".join(tagged[-1].split())
+        return " ".join(marked[-1].split())
     text = _LEAD.sub("", answer).strip()
     fenced = _FENCED.match(text)
     text = _LABEL.sub("", fenced[1].strip() if fenced else text)

@@ -1,0 +1,33 @@
+"""Where a stored result came from: the command, the versions and the code that made it."""
+
+import hashlib
+import platform
+import shlex
+import sys
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def command() -> str:
+    """How this process was started."""
+    return shlex.join(["python", *sys.argv])
+
+
+def versions(**more: str) -> dict[str, str]:
+    """Of Python and what computes."""
+    packages = {name: metadata.version(name) for name in ("jax", "jaxlib", "numpy")}
+    return {"python": platform.python_version(), **more, **packages}
+
+
+def source_hash(script: Path, parts: Iterable[str]) -> str:
+    """One hash over the files a result depends on: the script's and those parts of the package."""
+    files = [script]
+    for part in parts:
+        files += sorted((ROOT / "src" / "cairn" / part).rglob("*.py"))
+    total = hashlib.sha256()
+    for file in files:
+        total.update(file.relative_to(ROOT).as_posix().encode() + b"\0" + file.read_bytes())
+    return total.hexdigest()
