@@ -97,7 +97,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def tied(config: RedteamConfig) -> dict[str, Any]:
-    """The part of a config that decides the search's result: what a journal is tied to."""
+    """The part of a config that decides what is found: what the journals are tied to."""
     record: dict[str, Any] = plain(config)
     for name in ("audit", "limits", "engine"):
         record.pop(name, None)
