@@ -7,7 +7,7 @@ import pytest
 
 from cairn.core.errors import ConfigError
 from cairn.redteam import directory
-from cairn.redteam.config import RedteamConfig
+from cairn.redteam.config import RedteamConfig, Spend
 from cairn.redteam.typed import build, plain, read_toml
 
 CONFIGS = sorted((Path(directory.__file__).parent / "configs").glob("*.toml"))
@@ -39,6 +39,10 @@ MISTAKES = [
      "axes\\[1\\].kind must be 'categories' or 'length', got 'lenght'. Did you mean 'length'"),
     ('"style 1", "style 2"', '"style 2", "style 2"', "label 'style 2' twice"),
     ("goal = ", "goal = = ", "not valid TOML"),
+    ("[audit]", "[limits]\nmoney = nan\n[audit]", "limits.money .* finite number, got nan"),
+    ("[audit]", "[limits]\nwall_s = inf\n[audit]", "limits.wall_s .* finite number, got inf"),
+    ("[audit]", "[limits]\ncalls = 0\n[audit]", "limits.calls must be .* at least 1, got 0"),
+    ("[engine]\n", "[engine]\ntrial_timeout_s = 0\n", "trial_timeout_s must be above 0, got 0"),
     ("[simulation]", "[simulatoin]", "no field 'simulatoin'. Did you mean 'simulation'"),
 ]  # fmt: skip
 
@@ -59,9 +63,33 @@ def test_an_empty_axis_is_refused():
         build(RedteamConfig, {"axes": []})
 
 
+def test_a_goal_of_nothing_is_refused():
+    with pytest.raises(ConfigError, match="goal must say what a failure is"):
+        build(RedteamConfig, read_toml(DEMO) | {"goal": " "})
+
+
+@pytest.mark.parametrize("money", [float("nan"), float("inf"), -1.0])
+def test_a_money_limit_that_is_none_is_refused_in_words(money):
+    with pytest.raises(ConfigError, match=r"limits\.money must be a finite number of at least 0"):
+        Spend(money=money)
+    assert Spend(money=0.0).limits().micros == 0, "free models can run under it"
+
+
+@pytest.mark.parametrize("pace", ["0", "nan", "-1"])
+def test_a_pace_that_is_none_is_refused_with_its_place(tmp_path, pace):
+    path = tmp_path / "c.toml"
+    safety = next(path for path in CONFIGS if path.stem == "safety").read_text()
+    path.write_text(safety.replace("base_url", f"requests_per_minute = {pace}\nbase_url", 1))
+    with pytest.raises(ConfigError, match=r"models\.\w+.*requests_per_minute must be"):
+        directory.read_config(path)
+
+
 def test_a_role_without_a_model_is_named():
     table = read_toml(next(path for path in CONFIGS if path.stem == "safety"))
-    del table["models"]["judge"]
+    judge = table["models"].pop("judge")
+    misspelt = table | {"models": table["models"] | {"juge": judge}}
+    with pytest.raises(ConfigError, match=r"no \[models.judge\].*\[models.juge\].*mean 'judge'"):
+        build(RedteamConfig, misspelt)
     with pytest.raises(ConfigError, match=r"no \[models.judge\]; this run needs mutator, target"):
         build(RedteamConfig, table)
     table["models"] |= {"judge": table["models"]["target"], "oracle": table["models"]["target"]}

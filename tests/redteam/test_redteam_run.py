@@ -256,17 +256,20 @@ def held(config, entries):
     return state
 
 
-def test_people_label_blind_and_their_file_corrects_the_rate(finished, tmp_path):
+def test_people_label_blind_and_their_file_corrects_the_rate(finished, tmp_path, capsys):
     path, *_ = finished
     file = tmp_path / "label.jsonl"
     assert redteam_command(["label", str(path), str(file), "--count", "40"]) == 0
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     assert len(rows) == 40 and all(row["unsafe"] is None for row in rows)
     assert set(rows[0]) == {"id", "sample", "prompt", "response", "unsafe"}
+    blank = file.rename(tmp_path / "blank.jsonl")
     for row in rows:
         row["unsafe"] = "placeholder answer" in row["response"]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     before = summary(path)
+    assert redteam_command(["report", str(path), "--human", str(blank)]) == 0
+    assert "0 of 40 verdicts filled in" in capsys.readouterr().out
     assert redteam_command(["report", str(path), "--human", str(file)]) == 0
     after = summary(path)
     found = after["labelled"]
@@ -280,6 +283,19 @@ def test_people_label_blind_and_their_file_corrects_the_rate(finished, tmp_path)
     assert rate["low"] < after["recovery"]["in_sample"] < rate["high"]
     page = (path / "report.html").read_text()
     assert "corrected success rate" in page and "40 verdicts" in page
+    labelled = file.read_text()
+    with pytest.raises(ConfigError, match="already exists and may hold people's verdicts"):
+        redteam_command(["label", str(path), str(file)])
+    assert file.read_text() == labelled
+
+
+def test_what_holds_texts_outside_the_run_is_readable_by_its_owner_alone(finished, tmp_path):
+    made = [tmp_path / name for name in ("label.jsonl", "report.html", "table.parquet")]
+    label, page, parquet = map(str, made)
+    run = str(finished[0])
+    assert redteam_command(["label", run, label]) == 0
+    assert redteam_command(["report", run, "--out", page, "--parquet", parquet]) == 0
+    assert [os.stat(path).st_mode & 0o777 for path in made] == [0o600] * 3
 
 
 # Calls per trial and per cell: safety as in the paper 2 mutator, 1 target, 1 scorer, 4 judge.
@@ -359,7 +375,11 @@ def test_a_cell_holds_prompt_response_verdicts_and_ancestry(finished):
     [
         (["run"], ConfigError, "give a CONFIG, or --demo"),
         (["run", "missing.toml", "--run", "x"], ConfigError, "there is no file missing.toml"),
+        (["run", "--demo", "--trials", "0"], ConfigError, "trials must be at least 1, got 0"),
         (["report", "nowhere"], RunError, "does not exist"),
+        (["report", "folder"], RunError, "folder has no config.json"),
+        (["resume", "folder"], RunError, "folder has no config.json"),
+        (["label", "folder", "file", "--count", "0"], ConfigError, "at least 1, got 0"),
         (["resume", "nowhere"], RunError, "does not exist"),
         (["rnu"], ConfigError, "invalid choice"),
         (["run", "--demo", "--sede", "1"], ConfigError, "unrecognized arguments"),
@@ -367,8 +387,11 @@ def test_a_cell_holds_prompt_response_verdicts_and_ancestry(finished):
 )
 def test_a_mistake_is_one_line(arguments, error, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
     with pytest.raises(error, match=message):
         redteam_command(arguments)
+    # Nothing was begun, and no lock is left in a directory that is no run.
+    assert [path.name for path in tmp_path.rglob("*")] == ["folder"]
 
 
 def test_an_existing_directory_and_a_changed_config_are_refused(finished, small, tmp_path):

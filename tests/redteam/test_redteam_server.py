@@ -11,7 +11,7 @@ from world_server import ROLES, WorldServer, toml
 
 from cairn.cli.main import run as cairn
 from cairn.cli.redteam import redteam_command
-from cairn.core.errors import CairnError, ConfigError
+from cairn.core.errors import CairnError, ConfigError, RunError
 from cairn.lm.breaker import Patience
 from cairn.redteam.models import Model
 
@@ -123,6 +123,77 @@ def test_a_wrong_address_is_named(server, tmp_path):
     text = toml(server.url.rpartition(":")[0] + ":9")
     with pytest.raises(CairnError, match=r"127\.0\.0\.1:9/v1.*base_url right.*Nothing is lost"):
         redteam_command(["run", write(tmp_path, text), "--run", str(tmp_path / "run")])
+
+
+def corrected(path, old, new):
+    file = path / "config.json"
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+
+
+def kept(path, name):
+    """How often each role was answered, from a journal's books."""
+    db = sqlite3.connect(path / name)
+    rows = db.execute("SELECT scope, COUNT(*) FROM sends WHERE outcome = 'answered' GROUP BY 1")
+    found = {scope.rpartition("/")[2]: count for scope, count in rows}
+    db.close()
+    return found
+
+
+def test_a_wrong_held_out_model_is_corrected_without_a_search_paid_again(server, tmp_path, capsys):
+    server.trouble = lambda number, role: (404, {}, "no such model") if role == "wrong" else None
+    text = toml(server.url).replace('model = "held_out"', 'model = "wrong"')
+    path = tmp_path / "run"
+    with pytest.raises(CairnError, match=r"no such model.*held_out\? Correct it in .*config\.json"):
+        redteam_command(["run", write(tmp_path, text), "--run", str(path)])
+    before = kept(path, "journal.sqlite"), kept(path, "audit.sqlite")
+    corrected(path, '"wrong"', '"held_out"')
+    with pytest.raises(RunError, match="Go on first: cairn redteam resume"):
+        redteam_command(["report", str(path)])
+    assert redteam_command(["resume", str(path)]) == 0
+    assert "audit.sqlite follows the changed config" in capsys.readouterr().out
+    found = summary(path)
+    assert found["stopped"] == "finished" and found["success"]["mean"] is not None
+    assert kept(path, "journal.sqlite") == before[0]
+    answered = kept(path, "audit.sqlite")
+    assert before[1]["target"] > 0 == before[1].get("held_out", 0)
+    assert answered["held_out"] == answered["target"] == 2 * found["counts"]["filled"]
+    requests = server.requests
+    assert redteam_command(["report", str(path)]) == 0 and server.requests == requests
+
+
+def test_another_held_out_model_judges_the_responses_that_are_there(server, tmp_path):
+    path = tmp_path / "run"
+    config = write(tmp_path, toml(server.url))
+    assert redteam_command(["run", config, "--run", str(path)]) == 0
+    first, requests = summary(path), server.requests
+    server.models["second"] = server.models["held_out"]
+    corrected(path, '"model": "held_out"', '"model": "second"')
+    assert redteam_command(["resume", str(path)]) == 0
+    second = summary(path)
+    assert server.requests == requests + 2 * first["counts"]["filled"], "verdicts alone"
+    assert second["archive"] == first["archive"]
+    corrected(path, '"model": "second"', '"model": "held_out"')
+    requests = server.requests
+    assert redteam_command(["resume", str(path)]) == 0
+    assert server.requests == requests and summary(path)["success"] == first["success"]
+
+
+def test_a_model_that_never_answered_is_corrected_and_one_that_did_is_not(server, tmp_path):
+    server.trouble = lambda number, role: (404, {}, "no such model") if role == "wrong" else None
+    text = toml(server.url).replace('model = "target"', 'model = "wrong"')
+    path = tmp_path / "run"
+    with pytest.raises(CairnError, match="no such model"):
+        redteam_command(["run", write(tmp_path, text), "--run", str(path)])
+    mutations = kept(path, "journal.sqlite")["mutator"]
+    corrected(path, '"wrong"', '"target"')
+    assert redteam_command(["resume", str(path)]) == 0
+    assert summary(path)["counts"]["told"] == 20 and mutations > 0
+    asked = [name for name in server.seen if '"model": "mutator"' in name]
+    assert sum(server.seen[name] for name in asked) == kept(path, "journal.sqlite")["mutator"]
+    corrected(path, '"model": "target"', '"model": "another"')
+    with pytest.raises(RunError, match=r"another config: models\.target\.model"):
+        redteam_command(["resume", str(path)])
 
 
 PRICE = "price = { prompt = 1.0, completion = 2.0 }"

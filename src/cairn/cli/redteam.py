@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -96,6 +97,8 @@ def _run(arguments: argparse.Namespace) -> int:
     given = {name: getattr(arguments, name) for name in ("seed", "trials", "order")}
     changed = {name: value for name, value in given.items() if value is not None}
     config = replace(config, engine=replace(config.engine, **changed))
+    if config.engine.trials < 1:
+        raise ConfigError(f"engine.trials must be at least 1, got {config.engine.trials}.")
     if arguments.dry_run:
         return _price(config)
     if arguments.run is None and not arguments.demo:
@@ -165,7 +168,7 @@ def _report(arguments: argparse.Namespace) -> int:
 def _render(arguments: argparse.Namespace) -> int:
     config = directory.open_run(arguments.dir)
     refusals = _answers(arguments, config)
-    human = None if arguments.human is None else read_verdicts(arguments.human)
+    human = None if arguments.human is None else _verdicts(arguments.human)
     done = run.read_back(arguments.dir, config)
     found = figures.measure_run(done, human)
     target = arguments.out or arguments.dir / _report_name(arguments.redact)
@@ -197,6 +200,13 @@ def _answers(arguments: argparse.Namespace, config: RedteamConfig) -> tuple[str,
     return _refusals(arguments.refusals)
 
 
+def _verdicts(path: Path) -> dict[tuple[int, int], bool]:
+    found = read_verdicts(path)
+    rows = sum(bool(line.strip()) for line in path.read_text(encoding="utf-8").split("\n"))
+    print(f"{path}: {len(found)} of {rows} verdicts filled in")
+    return found
+
+
 def _report_name(redact: bool) -> str:
     return "report-redacted.html" if redact else "report.html"
 
@@ -213,6 +223,13 @@ def _refusals(path: Path) -> tuple[str, ...]:
 
 
 def _label(arguments: argparse.Namespace) -> int:
+    if arguments.count < 1:
+        raise ConfigError(f"--count must be at least 1, got {arguments.count}.")
+    if os.path.lexists(arguments.file):
+        raise ConfigError(
+            f"{arguments.file} already exists and may hold people's verdicts. "
+            f"Choose another FILE, or move it away."
+        )
     done = run.read_back(arguments.dir, directory.open_run(arguments.dir))
     rows = export.to_label(done, arguments.count)
     if not rows:

@@ -85,6 +85,7 @@ class Journal:
         path: Path | str,
         *,
         config: Mapping,
+        free: tuple[str, ...] = (),
         redact: Callable[[str], str] = str,
         durable: Literal["process", "power"] = "process",
     ):
@@ -93,6 +94,7 @@ class Journal:
         Args:
             path: the file; a lock (`.lock`) and a high-water mark (`.head`) lie beside it.
             config: JSON-able; a journal that was started with another one is refused.
+            free: dotted names of fields of `config` that may change all the same.
             redact: applied to every text before it is written.
             durable: what a commit survives: the death of the process, or a power cut as well
                 (an fsync per commit, some milliseconds).
@@ -108,17 +110,18 @@ class Journal:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = files.lock(self.path.with_name(self.path.name + ".lock"))
         try:
-            self._open(config)
+            self._open(config, free)
         except BaseException:
             self._lock.close()
             raise
 
-    def _open(self, config: Mapping) -> None:
+    def _open(self, config: Mapping, free: tuple[str, ...]) -> None:
         files.finish_repair(self.path)
         self._db = files.connect(self.path, self.durable)
         if not files.has_tables(self._db, self.path):
             self._create(config)
-        files.check_config(self._db, self.path, json.loads(self.redact(canonical(config))))
+        plain = json.loads(self.redact(canonical(config)))
+        files.check_config(self._db, self.path, plain, free)
         files.mend(self)
         self._head = files.Head(self.path)
         self._last = self.last_good()

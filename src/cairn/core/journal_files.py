@@ -66,14 +66,19 @@ def has_tables(db: sqlite3.Connection, path: Path) -> bool:
     return bool(found)
 
 
-def check_config(db: sqlite3.Connection, path: Path, config: dict) -> None:
-    """Raise RunError unless the journal was started with `config`; name the fields that differ."""
+def check_config(
+    db: sqlite3.Connection, path: Path, config: dict, free: tuple[str, ...] = ()
+) -> None:
+    """Raise RunError unless the journal was started with `config`; name the fields that differ.
+
+    Fields in `free`, and fields inside them, may differ.
+    """
     stored = dict(db.execute("SELECT name, value FROM meta"))
     if stored.get("format") != "1":
         raise RunError(f"{path} has journal format {stored.get('format')!r}; this cairn reads '1'.")
-    before, now = _flat(json.loads(stored["config"])), _flat(config)
-    changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+    changed = [name for name in differing(db, config) if not within(name, free)]
     if changed:
+        before, now = _flat(json.loads(stored["config"])), _flat(config)
         shown = "; ".join(
             f"{name} was {before.get(name, 'absent')}, now {now.get(name, 'absent')}"
             for name in changed[:3]
@@ -83,6 +88,18 @@ def check_config(db: sqlite3.Connection, path: Path, config: dict) -> None:
             f"{path} was started with another config: {shown}{more}. "
             f"Resume with the old config, or choose another run directory."
         )
+
+
+def differing(db: sqlite3.Connection, config: dict) -> list[str]:
+    """The fields in which `config` is not what the journal was started with, dotted."""
+    (stored,) = db.execute("SELECT value FROM meta WHERE name = 'config'").fetchone()
+    before, now = _flat(json.loads(stored)), _flat(config)
+    return [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+
+
+def within(name: str, fields: tuple[str, ...]) -> bool:
+    """Whether a dotted name is one of `fields` or lies inside one."""
+    return any(name == field or name.startswith(f"{field}.") for field in fields)
 
 
 def _flat(value: object, prefix: str = "") -> dict[str, str]:

@@ -52,9 +52,10 @@ class Config:
     """How often progress is reported."""
 
     def __post_init__(self):
-        for name in ("window", "snapshot_every", "report_every_s"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"engine Config.{name} must be above 0: {getattr(self, name)}")
+        for name in ("window", "snapshot_every", "report_every_s", "trial_timeout_s"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ConfigError(f"engine Config.{name} must be above 0, got {value}")
         if self.trials < 0:
             raise ConfigError(f"engine Config.trials must be at least 0, got {self.trials}")
         if self.order not in ("trial", "arrival"):

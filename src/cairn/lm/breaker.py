@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cairn.core.checks import at_least, not_negative
 from cairn.lm.errors import EndpointDownError
 
 
@@ -25,6 +26,10 @@ class Patience:
     """Failed probes in a row after which the run stops (about five minutes)."""
     first_probes: int = 3
     """The same for a server that has never answered: its address is probably wrong."""
+
+    def __post_init__(self):
+        at_least(self, 1, "failures", "probes", "first_probes")
+        not_negative(self, "cooldown_s", "cooldown_max_s")
 
 
 class Breaker:

@@ -6,6 +6,7 @@ The slot is given back before backing off, so calls that wait never hold up call
 """
 
 import asyncio
+import math
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -55,6 +56,12 @@ class Flow:
         for name in ("timeout_s", "deadline_s", "backoff_s", "backoff_max_s", "max_attempts"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"Flow.{name} must be above 0, got {getattr(self, name)}")
+        pace = self.requests_per_minute
+        if pace is not None and not (pace > 0 and math.isfinite(pace)):
+            raise ConfigError(
+                f"Flow.requests_per_minute must be above 0 and finite, got {pace}. "
+                f"Leave it out for no pace of ours."
+            )
 
 
 @runtime_checkable

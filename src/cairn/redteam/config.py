@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from cairn.core.budget import Limits
-from cairn.core.errors import ConfigError
+from cairn.core.errors import ConfigError, suggest
 from cairn.engine.journaled import Config as Engine
 from cairn.lm.prices import check_prices
 from cairn.redteam.axes import Axis, Space
@@ -116,6 +116,16 @@ class Spend:
     wall_s: float | None = None
     """Seconds of running time, summed over resumes."""
 
+    def __post_init__(self):
+        # A model that costs nothing can run under a money limit of 0; a run of no calls cannot.
+        for name, least in (("calls", 1), ("tokens", 1), ("money", 0.0), ("wall_s", 0.0)):
+            value = getattr(self, name)
+            if value is not None and not (value >= least and math.isfinite(value)):
+                raise ConfigError(
+                    f"limits.{name} must be a finite number of at least {least:g}, got {value}. "
+                    f"Leave it out for no limit."
+                )
+
     def limits(self) -> Limits:
         """As the engine counts."""
         micros = None if self.money is None else round(self.money * 1e6)
@@ -152,6 +162,8 @@ class RedteamConfig:
         space = Space(self.axes)
         if self.search.method == "rainbow" and space.cells < 2:
             raise ConfigError("rainbow moves prompts between cells: axes must make at least two.")
+        if not self.goal.strip():
+            raise ConfigError("goal must say what a failure is, got an empty string.")
         if any(not seed.strip() for seed in self.seeds):
             raise ConfigError("seeds must not hold an empty prompt.")
         if self.search.scorer == "two-stage" and self.search.acceptance == "oracle":
@@ -171,12 +183,14 @@ class RedteamConfig:
                 )
             return
         missing = [role for role in self.roles if role not in self.models]
-        if missing:
-            raise ConfigError(
-                f"models has no [models.{missing[0]}]; this run needs {', '.join(self.roles)}. "
-                f"For a run without models use [simulation], or --demo."
-            )
         unused = [role for role in self.models if role not in self.roles]
+        if missing:
+            there = f" There is [models.{unused[0]}], which is no role of it." if unused else ""
+            near = suggest(unused[0], missing) if unused else ""
+            raise ConfigError(
+                f"models has no [models.{missing[0]}]; this run needs {', '.join(self.roles)}."
+                f"{there}{near} For a run without models use [simulation], or --demo."
+            )
         if unused:
             raise ConfigError(
                 f"[models.{unused[0]}] is not used; this run's roles are {', '.join(self.roles)}."

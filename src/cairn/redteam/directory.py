@@ -72,10 +72,8 @@ def create(path: Path, config: RedteamConfig) -> Path:
 
 def open_run(path: Path) -> RedteamConfig:
     """The config of an existing run. Raises RunError if it is none."""
+    _check_there(path)
     file = path / CONFIG
-    if not file.is_file():
-        what = "has no config.json" if path.is_dir() else "does not exist"
-        raise RunError(f"{path} {what}; expected the directory of a cairn redteam run.")
     try:
         return build(RedteamConfig, json.loads(file.read_text()))
     except ValueError as error:
@@ -84,17 +82,22 @@ def open_run(path: Path) -> RedteamConfig:
         raise RunError(f"{file} is not the config of a cairn redteam run: {error}") from None
 
 
+def _check_there(path: Path) -> None:
+    if not (path / CONFIG).is_file():
+        what = "has no config.json" if path.is_dir() else "does not exist"
+        raise RunError(f"{path} {what}; expected the directory of a cairn redteam run.")
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Have a run to oneself. Raises RunError if another process has it, or there is none."""
-    if not path.is_dir():
-        raise RunError(f"{path} does not exist; expected the directory of a cairn redteam run.")
+    _check_there(path)  # first: a lock would be left in a directory that is no run
     with journal_files.lock(path / "run.lock"):
         yield
 
 
 def tied(config: RedteamConfig) -> dict[str, Any]:
-    """The part of a config that decides the search's result: what a journal is tied to."""
+    """The part of a config that decides what is found: what the journals are tied to."""
     record: dict[str, Any] = plain(config)
     for name in ("audit", "limits", "engine"):
         record.pop(name, None)
@@ -105,10 +108,22 @@ def tied(config: RedteamConfig) -> dict[str, Any]:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all, readable by its owner alone."""
+    with writing(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """An empty file to fill, which takes the place of `path` at the end.
+
+    It may lie outside the run's directory and hold texts in the clear: only its owner can read it.
+    """
     part = path.with_name(f".{path.name}.part")
     with files.writing(path):
-        part.write_text(text, encoding="utf-8")
+        part.unlink(missing_ok=True)
+        part.touch(mode=0o600)
+        yield part
         part.replace(path)
 
 

@@ -105,9 +105,8 @@ def write_parquet(path: Path, table: list[dict[str, Any]]) -> None:
         raise MissingExtraError(
             'Parquet needs pyarrow, which is missing: pip install "cairn[parquet]"'
         ) from error
-    part = path.with_name(f".{path.name}.part")
-    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(table), part)
-    part.replace(path)
+    with directory.writing(path) as part:
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(table), part)
 
 
 def write_all(

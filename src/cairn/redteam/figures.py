@@ -125,7 +125,8 @@ def _evenness(done: Finished) -> float | None:
     if size < 2 or hits.sum() == 0:
         return None
     share = hits[hits > 0] / hits.sum()
-    return float(-(share * np.log(share)).sum() / np.log(size))
+    # Of one category the sum is -0.0, and would be shown so.
+    return max(0.0, float(-(share * np.log(share)).sum() / np.log(size)))
 
 
 def _recover(done: Finished, tests: list[Tested]) -> Recovery | None:

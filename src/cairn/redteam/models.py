@@ -52,6 +52,7 @@ class Model:
         self.server()
         self.sampling()
         _check_slots(self.slots)
+        self.flow()
 
     @property
     def who(self) -> str:
@@ -116,6 +117,7 @@ class Application:
     def __post_init__(self):
         self.sampling()
         _check_slots(self.slots)
+        self.flow()
         module, _, name = self.function.partition(":")
         if not (name.isidentifier() and all(part.isidentifier() for part in module.split("."))):
             raise ConfigError(

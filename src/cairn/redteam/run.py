@@ -8,12 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cairn.core import journal_retie
 from cairn.core.budget import Amount, Limits
+from cairn.core.errors import RunError
 from cairn.core.journal import Journal, Spending
+from cairn.core.journal_files import within
 from cairn.engine.journal_policy import Policy
 from cairn.engine.journal_progress import Progress
 from cairn.engine.journaled import Result, run
 from cairn.lm.client import Role
+from cairn.lm.errors import EndpointDownError, EndpointRefusedError
 from cairn.redteam import directory
 from cairn.redteam.audit import Auditor, Tested
 from cairn.redteam.config import RedteamConfig
@@ -22,6 +26,8 @@ from cairn.redteam.search import Rainbow
 from cairn.redteam.state import State
 
 SEARCH, AUDIT = "journal.sqlite", "audit.sqlite"
+NOT_SEARCHED = ("models.held_out",)
+"""Fields that the search has no part in: they may be corrected after it."""
 
 
 @dataclass(frozen=True)
@@ -138,17 +144,46 @@ class _Session:
         left = _left(limits, spent, found.progress.elapsed_s)
         return await self._run(AUDIT, tied, Auditor(self.config, elites), len(elites), left)
 
+    def _follow(self, name: str, tied: dict, free: tuple[str, ...]) -> None:
+        """Let a journal follow the correction of a model that it has no answer of, or of a judge
+        that came after the search: trials are made anew, from the answers that are there."""
+        path, redact = self.path / name, redactor(self.roles)
+        fields, answered = journal_retie.changes(path, tied, redact=redact)
+        fields = [field for field in fields if not within(field, free)]
+        silent = tuple(f"models.{role}" for role in self.config.models if role not in answered)
+        may = silent if name == SEARCH else tuple(f"search.{n}" for n in (*silent, *NOT_SEARCHED))
+        if not fields or not all(within(field, may) for field in fields):
+            return  # the journal itself says what differs
+        if not self.roles:
+            raise RunError(
+                f"config.json was changed ({', '.join(fields)}) since {path} was written. "
+                f"Go on first: cairn redteam resume {self.path}"
+            )
+        journal_retie.retie(path, tied, redact=redact)
+        self.notes.append(
+            f"{name} follows the changed config ({', '.join(fields)}): its trials are made anew "
+            f"from the answers that are there; only the changed model is asked again."
+        )
+
     async def _run(
         self, name: str, tied: dict, policy: Policy, trials: int, limits: Limits
     ) -> Result:
         # Told nothing to evaluate, the engine only folds what is there.
         engine = replace(self.config.engine, trials=trials if self.roles else 0)
         redact = redactor(self.roles)
-        with Journal(self.path / name, config=tied, redact=redact) as journal:
-            result = await run(
-                policy, journal, config=engine, roles=self.roles,
-                limits=limits if self.roles else None, on_progress=self.show,
-            )  # fmt: skip
+        free = NOT_SEARCHED if name == SEARCH else ()
+        self._follow(name, tied, free)
+        with Journal(self.path / name, config=tied, free=free, redact=redact) as journal:
+            try:
+                result = await run(
+                    policy, journal, config=engine, roles=self.roles,
+                    limits=limits if self.roles else None, on_progress=self.show,
+                )  # fmt: skip
+            except (EndpointRefusedError, EndpointDownError) as error:
+                raise type(error)(
+                    f"{error} Is a model wrong that has never answered, or held_out? Correct it in "
+                    f"{self.path / directory.CONFIG}, then: cairn redteam resume {self.path}"
+                ) from error
             self.notes += journal.notes
             self.spending += journal.spending()
         return result

@@ -1,6 +1,7 @@
 """From nested tables (TOML, JSON) to frozen dataclasses, field by field, with errors that help."""
 
 import dataclasses
+import math
 import tomllib
 import types
 from collections.abc import Mapping
@@ -108,6 +109,9 @@ def plain(value: Any) -> Any:
 def _plain(hint: Any, value: Any, where: str) -> Any:
     if hint is float and type(value) is int:
         return float(value)
+    # TOML knows nan and inf, but no setting means anything by them, and JSON would drop them.
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{where} must be a finite number, got {value}.")
     # bool is an int to isinstance, but nobody means it as one.
     if isinstance(value, hint) and not (isinstance(value, bool) and hint is not bool):
         return value

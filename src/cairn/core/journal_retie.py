@@ -1,0 +1,59 @@
+"""Tie a journal to a changed config: what was made of the answers goes, the answers stay."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from cairn.core import journal_files as files
+from cairn.core.faults import point
+from cairn.core.journal import canonical
+
+MADE = ("events", "arrived", "snapshots")
+"""Tables that a run makes anew from answers; `answers`, `sends` and `sessions` are the books."""
+
+
+class Changes(NamedTuple):
+    """How a journal and a config differ."""
+
+    fields: tuple[str, ...]
+    """Dotted names of what differs."""
+    answered: frozenset[str]
+    """Roles that the journal has an answer of."""
+
+
+def changes(path: Path, config: Mapping, *, redact: Callable[[str], str] = str) -> Changes:
+    """How the config that the journal at `path` is tied to differs from `config`."""
+    if not path.exists():
+        return Changes((), frozenset())
+    db = files.connect(path, "process")
+    try:
+        if not files.has_tables(db, path):
+            return Changes((), frozenset())
+        scopes = db.execute("SELECT DISTINCT scope FROM sends WHERE outcome = 'answered'")
+        answered = frozenset(scope.rpartition("/")[2] for (scope,) in scopes)
+        plain = json.loads(redact(canonical(config)))
+        return Changes(tuple(files.differing(db, plain)), answered)
+    finally:
+        db.close()
+
+
+def retie(path: Path, config: Mapping, *, redact: Callable[[str], str] = str) -> None:
+    """Tie the journal at `path` to `config`, and drop the events: the next run makes them anew.
+
+    What that run asks as before is answered from the journal; what was spent stays in the books.
+    """
+    with files.lock(path.with_name(path.name + ".lock")):
+        db = files.connect(path, "process")
+        try:
+            # The mark first: without it nothing is checked, with it events would seem lost.
+            path.with_name(f"{path.name}.head").unlink(missing_ok=True)
+            db.execute("BEGIN IMMEDIATE")
+            for table in MADE:
+                db.execute(f"DELETE FROM {table}")
+            value = redact(canonical(config))
+            db.execute("UPDATE meta SET value = ? WHERE name = 'config'", (value,))
+            point("journal:retie")
+            db.execute("COMMIT")
+        finally:
+            db.close()
