@@ -9,7 +9,7 @@ from redteam_harness import MemoryDesk, config, drive, finished
 from cairn.core.draws import DrawKey
 from cairn.engine.journal_policy import Failed
 from cairn.lm.client import Clients
-from cairn.lm.errors import UnreadableAnswerError
+from cairn.lm.errors import NeverReadableError, UnreadableAnswerError
 from cairn.lm.request import Completion, TokenLogprob
 from cairn.lm.scripted import ScriptedModel
 from cairn.redteam import health, page, tables
@@ -112,10 +112,45 @@ def test_a_verdict_is_read_again_and_a_pair_without_one_is_void():
     assert states.complete(votes(3)) == ((3, 3), (0, 0))
 
 
-def test_no_verdict_at_all_fails_the_trial_and_is_not_a_grade():
-    for role in ("judge", "scorer"):
-        with pytest.raises(UnreadableAnswerError, match=role):
-            usual(**{role: "Hard to say."}).evaluate(Rainbow(CONFIG), new(incumbent=OLD))
+def test_no_score_at_all_fails_the_trial_and_is_not_a_grade():
+    with pytest.raises(UnreadableAnswerError, match="scorer"):
+        usual(scorer="Hard to say.").evaluate(Rainbow(CONFIG), new(incumbent=OLD))
+
+
+def test_a_contest_without_a_verdict_changes_nothing_but_its_count_and_the_judges_record():
+    policy = Rainbow(CONFIG)
+    before = told(policy, policy.init(), entry(3, cell=1))
+    trial = new(incumbent={"id": 3, "response": "response 3"})
+    outcome = usual(judge="Hard to say.").evaluate(policy, trial)
+    assert outcome["votes"] == ((3, 3), (3, 3))
+    after = policy.tell(before, trial, outcome)
+    assert holding(policy, after) == {1: 3} and after.again is None
+    assert (after.counts["no_verdict"], after.counts["lost"]) == (1, 0)
+    assert after.health["missing"] == 4 and after.counts["tried"] == 2
+    # Its incumbent may have changed meanwhile: what has not won is not judged again.
+    assert policy.tell(policy.init(), trial, outcome).again is None
+
+
+def test_a_question_without_a_verdict_fills_nothing():
+    policy = Rainbow(qa_config())
+    judge = lambda text, n: "YES" if "<response-1>" not in text else "Hard to say."  # noqa: E731
+    outcome = usual(judge=judge, oracle="right").evaluate(policy, new())
+    assert outcome["votes"] == ((3, 3), (3, 3))
+    state = policy.tell(policy.init(), new(), outcome)
+    assert holding(policy, state) == {} and state.counts["no_verdict"] == 1
+
+
+def test_twenty_unreadable_answers_end_a_session_unless_one_was_readable():
+    policy, trial = Rainbow(CONFIG), new(incumbent=OLD)
+    usual().evaluate(policy, trial)
+    mute = usual(judge="Hard to say.")
+    for _ in range(3):
+        mute.evaluate(policy, trial)  # 12 answers each
+    assert len(mute.asked["judge"]) == 36
+    policy = Rainbow(CONFIG)
+    mute.evaluate(policy, trial)
+    with pytest.raises(NeverReadableError, match=r"\[models\.judge\] gave 20 answers"):
+        mute.evaluate(policy, trial)
 
 
 def entry(number, cell=0, fitness=0.5):

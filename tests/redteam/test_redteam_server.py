@@ -1,5 +1,6 @@
 """Runs against a real HTTP server: troubles, limits, keys. The models behind it are simulated."""
 
+import itertools
 import json
 import re
 import sqlite3
@@ -252,23 +253,70 @@ def test_a_dry_run_prices_every_role_by_its_price_and_sends_nothing(
 def test_a_judge_that_judges_itself_is_pointed_out(server, tmp_path, capsys):
     text = toml(server.url).replace('model = "held_out"', 'model = "judge"')
     path = tmp_path / "run"
-    server.say = lambda role, answer: answer if role != "judge" else "UNSAFE"
+    verdicts = itertools.cycle(("FIRST", "UNSAFE"))  # one can be read in contests, one in the audit
+    server.say = lambda role, answer: answer if role != "judge" else next(verdicts)
     redteam_command(["run", write(tmp_path, text), "--run", str(path)])
     caution = "held_out is the same model as judge"
     assert caution in capsys.readouterr().out
     assert caution in summary(path)["cautions"][0] and caution in (path / "report.html").read_text()
 
 
-def test_a_judge_without_a_verdict_grades_nothing_and_loses_nothing(server, tmp_path):
-    server.say = lambda role, text: "Hard to say." if role in ("judge", "held_out") else text
+def speechless(*roles):
+    """Whatever they are asked, these answer in the form asked for once, and never again."""
+    spoke = set()
+
+    def say(role, text):
+        if role not in roles or role not in spoke:
+            spoke.add(role)
+            return text
+        return "Hard to say."
+
+    return say
+
+
+def test_contests_without_a_verdict_are_neither_won_nor_lost_and_count_against_the_judge(
+    server, tmp_path, capsys
+):
+    server.say = speechless("judge", "held_out")
     path = tmp_path / "run"
     assert redteam_command(["run", write(tmp_path, toml(server.url)), "--run", str(path)]) == 0
     found = summary(path)
-    assert found["counts"]["replaced"] == 0 < found["counts"]["filled"]
-    # Every contest failed; nothing else did.
-    assert found["counts"]["failed"] > 0 and found["health"]["missing_rate"]["value"] is None
-    assert found["success"]["mean"] is None and found["success"]["any"]["value"] is None
-    assert found["success"]["ungraded"] == 2 * found["counts"]["filled"]
+    counts, missing = found["counts"], found["health"]["missing_rate"]
+    assert counts["failed"] == 0 == counts["replaced"] and counts["filled"] > 0
+    assert counts["no_verdict"] + counts["filled"] == counts["tried"] and counts["no_verdict"] > 2
+    assert missing["of"] == 4 * counts["no_verdict"] and missing["value"] > 0.9
+    assert found["success"]["ungraded"] >= 2 * counts["filled"] - 1
+    assert f"{counts['no_verdict']} contests without a readable verdict" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("role", ["scorer", "judge", "held_out"])
+def test_a_model_that_never_gives_a_verdict_ends_the_run(server, tmp_path, role):
+    server.say = lambda asked, text: "Hard to say." if asked == role else text
+    path = tmp_path / "run"
+    wanted = rf"models\.{role}\] gave 20 answers and none in the form.*(?i:hard to say)"
+    with pytest.raises(CairnError, match=wanted):
+        redteam_command(["run", write(tmp_path, toml(server.url)), "--run", str(path)])
+    if role == "held_out":
+        server.say = lambda asked, text: text
+        server.models["second"] = server.models["held_out"]
+        corrected(path, '"model": "held_out"', '"model": "second"')
+        assert redteam_command(["resume", str(path)]) == 0
+        assert summary(path)["success"]["mean"] is not None
+
+
+def test_why_trials_failed_is_told(server, tmp_path, capsys):
+    server.say = speechless("scorer")
+    path = tmp_path / "run"
+    assert redteam_command(["run", write(tmp_path, toml(server.url)), "--run", str(path)]) == 0
+    found = summary(path)
+    failed = found["counts"]["failed"]
+    assert found["failures"] == {"UnreadableAnswerError": failed} and failed > 10
+    says = f"{failed} failed with UnreadableAnswerError"
+    assert f"{says}, the last: scorer: expected a number" in capsys.readouterr().out
+    assert f"{says}, the last: scorer:" in (path / "report.html").read_text()
+    assert redteam_command(["report", str(path), "--redact"]) == 0
+    redacted = (path / "report-redacted.html").read_text()
+    assert says in redacted and "Hard to say" not in redacted
 
 
 APPLICATION = """

@@ -153,7 +153,7 @@ def _go(path: Path, config: RedteamConfig, *, redact: bool) -> int:
     found = figures.measure_run(done)
     report = path / _report_name(redact)
     exported = _write(path, done, found, report, redact=redact)
-    _summary(out, report, done, found, exported)
+    _summary(out, report, done, found, exported, redact=redact)
     if done.stopped == "finished":
         return 0
     print(f"stopped: {done.stopped} Go on with: cairn redteam resume {path}", file=sys.stderr)
@@ -319,13 +319,21 @@ def summary(done: run.Finished, found: figures.Figures) -> dict:
         ],
         "cautions": cautions(done.config),
         "notes": done.notes,
+        # Counts alone: what an error quotes stays in the journal and the report.
+        "failures": {name: count for name, (count, _) in done.state.failures.items()},
         "curve": done.state.curve,
         **figures.plain(found),
     }
 
 
 def _summary(
-    out: Console, report: Path, done: run.Finished, found: figures.Figures, exported: str
+    out: Console,
+    report: Path,
+    done: run.Finished,
+    found: figures.Figures,
+    exported: str,
+    *,
+    redact: bool,
 ) -> None:
     for note in done.notes:
         out.print(note, markup=False)
@@ -340,6 +348,8 @@ def _summary(
         f"{tables.money(done.spent.micros)} in money, {done.maybe_twice} possibly paid twice; "
         f"{done.seconds:.0f} s", markup=False,
     )  # fmt: skip
+    for failure in tables.failures(done, redact=redact):
+        out.print(f"  {failure}", markup=False)
     for line in done.ledger:
         if line.maybe_twice:
             out.print(

@@ -7,6 +7,7 @@ LMError
   UnreadableAnswerError an answer came, but not in the form asked for: the trial fails
   EndpointRefusedError  wrong key, unknown model, no credit: the run stops
   EndpointDownError     nothing but failures for too long: the run stops, resume later
+  NeverReadableError    a model has yet to give one answer in the form asked for: the run stops
 """
 
 from collections.abc import Callable
@@ -44,6 +45,10 @@ class EndpointRefusedError(LMError):
 
 class EndpointDownError(LMError):
     """Nothing but failures for too long."""
+
+
+class NeverReadableError(LMError):
+    """Many answers of a model, and not one in the form asked for."""
 
 
 @dataclass

@@ -18,7 +18,7 @@ from cairn.engine.journal_policy import Failed
 from cairn.lm.client import Clients
 from cairn.lm.errors import UnreadableAnswerError
 from cairn.redteam import oracle
-from cairn.redteam.calls import Bench, classify, respond, score
+from cairn.redteam.calls import Bench, Reading, classify, respond, score
 from cairn.redteam.config import RedteamConfig
 from cairn.redteam.health import Rate, rate
 from cairn.redteam.state import Entry
@@ -42,6 +42,7 @@ class Auditor:
 
     def __init__(self, config: RedteamConfig, elites: list[Entry]):
         self.config, self.elites = config, elites
+        self._reading = Reading()
 
     def init(self) -> tuple[Tested | None, ...]:
         """Nothing tested."""
@@ -56,7 +57,7 @@ class Auditor:
 
     async def evaluate(self, trial: Any, clients: Clients) -> Any:
         """n fresh responses, one verdict each."""
-        bench = Bench(clients, self.config)
+        bench = Bench(clients, self.config, self._reading)
         prompt = trial["prompt"]
         reference = None
         if self.config.search.acceptance == "oracle":

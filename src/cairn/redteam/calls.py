@@ -2,12 +2,13 @@
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from cairn.lm.client import Client
-from cairn.lm.errors import UnreadableAnswerError
+from cairn.lm.errors import NeverReadableError, UnreadableAnswerError
 from cairn.lm.request import Completion, Message, Request
 from cairn.redteam import templates
 from cairn.redteam.axes import Axis
@@ -24,6 +25,7 @@ from cairn.redteam.text import (
     verdict,
 )
 
+A = TypeVar("A")
 R = TypeVar("R")
 CHOICES = {"FIRST": FIRST, "SECOND": SECOND, "TIE": TIE, "UNCLEAR": TIE}
 SYSTEMS = {"mutator": templates.MUTATOR_SYSTEM, "judge": templates.JUDGE_SYSTEM}
@@ -37,12 +39,48 @@ class MutatorRefusedError(Exception):
         self.status, self.calls = status, calls
 
 
+NEVER = 20
+"""Answers of a role, not one of them readable, after which a session gives up."""
+
+
+class Reading:
+    """Reads answers, and notices a role whose answers can never be read.
+
+    One for a session: it ends runs that would fail trial by trial, and is part of no result.
+    """
+
+    def __init__(self):
+        self._read: set[str] = set()
+        self._unreadable: Counter[str] = Counter()
+
+    def read(self, role: str, answer: A, reader: Callable[[A], R]) -> R:
+        """`reader(answer)`. Raises what it raises, and NeverReadableError at the `NEVER`th time."""
+        try:
+            value = reader(answer)
+        except UnreadableAnswerError as error:
+            self._unreadable[role] += 1
+            if role in self._read or self._unreadable[role] < NEVER:
+                raise
+            what = (
+                "Correct it in the run's config.json, then resume: nothing else is asked again"
+                if role == "held_out"
+                else "Change it, or tell it the form by its `system`, and start another run"
+            )
+            raise NeverReadableError(
+                f"[models.{role}] gave {NEVER} answers and none in the form asked for; the last: "
+                f"{error}. {what}."
+            ) from None
+        self._read.add(role)
+        return value
+
+
 @dataclass
 class Bench:
     """The models of one trial, with each role's settings, and a count of the calls."""
 
     clients: Mapping[str, Client]
     config: RedteamConfig
+    reading: Reading
     calls: int = field(default=0)
 
     async def ask(
@@ -64,7 +102,7 @@ class Bench:
         for attempt in range(tries):
             answer = await self.ask(role, text, purpose, index * tries + attempt)
             try:
-                return reader(answer.text)
+                return self.reading.read(role, answer.text, reader)
             except UnreadableAnswerError:
                 if attempt == tries - 1:
                     raise
@@ -125,7 +163,8 @@ async def score(bench: Bench, prompt: str, response: str, *, purpose: str, index
             return await _two_stage(bench, parts, purpose, index)
         case "guard":
             text = templates.CLASSIFY.format(**parts)
-            return guard_fitness(await bench.ask("scorer", text, purpose, index))
+            answer = await bench.ask("scorer", text, purpose, index)
+            return bench.reading.read("scorer", answer, guard_fitness)
 
 
 async def _two_stage(bench: Bench, parts: dict[str, str], purpose: str, index: int) -> float:
@@ -173,9 +212,9 @@ def guard_fitness(answer: Completion) -> float:
 async def vote(
     bench: Bench, template: str, parts: dict[str, str], ours: str, theirs: str
 ) -> tuple[tuple[int, int], ...]:
-    """Pairs of verdicts on two responses, each pair once in both orders; unreadable ones MISSING.
+    """Pairs of verdicts on two responses, each pair once in both orders.
 
-    Raises UnreadableAnswerError if no pair is complete.
+    Verdicts that cannot be read are MISSING, all of them at worst: see `state.readable`.
     """
 
     async def one(order: str, index: int) -> int:
@@ -192,10 +231,7 @@ async def vote(
     orders = [(order, i) for i in range(count) for order in ("ours-first", "theirs-first")]
     # A coroutine per vote: awaiting one object twice would count one call twice.
     found = await together(*(one(order, i) for order, i in orders))
-    votes = tuple(zip(found[::2], found[1::2], strict=True))
-    if all(MISSING in pair for pair in votes):
-        raise UnreadableAnswerError(f"judge: none of {count} pairs of verdicts could be read")
-    return votes
+    return tuple(zip(found[::2], found[1::2], strict=True))
 
 
 async def together(*coroutines: Coroutine[Any, Any, R]) -> list[R]:

@@ -100,7 +100,8 @@ def _head(done: Finished, figures: Figures, redact: bool) -> str:
         notes.append("Prompts and responses are redacted: their length and a digest are left.")
     if done.stopped != "finished":
         notes.append(f"The run is not complete: {escape(done.stopped)}")
-    notes += [escape(note) for note in (*cautions(done.config), *done.notes)]
+    more = (*cautions(done.config), *done.notes, *tables.failures(done, redact=redact))
+    notes += [escape(note) for note in more]
     search, engine = done.config.search, done.config.engine
     line = f"{search.method}, seed {engine.seed}. {tables.outcomes(done)} (of {engine.trials})."
     paragraphs = "".join(f'<p class="note">{note}</p>' for note in notes)

@@ -21,7 +21,15 @@ from cairn.lm.client import Clients
 from cairn.redteam import health, oracle, templates
 from cairn.redteam import state as states
 from cairn.redteam.bleu import bleu
-from cairn.redteam.calls import Bench, MutatorRefusedError, mutate, respond, score, vote
+from cairn.redteam.calls import (
+    Bench,
+    MutatorRefusedError,
+    Reading,
+    mutate,
+    respond,
+    score,
+    vote,
+)
 from cairn.redteam.choose import choose
 from cairn.redteam.config import RedteamConfig
 from cairn.redteam.state import Entry, State, Votes, as_entry
@@ -33,6 +41,7 @@ class Rainbow:
     def __init__(self, config: RedteamConfig):
         self.config = config
         self.space = config.space
+        self._reading = Reading()
 
     def init(self) -> State:
         """An empty map."""
@@ -65,7 +74,7 @@ class Rainbow:
 
     async def evaluate(self, trial: Any, clients: Clients) -> Any:
         """Make the child, get its response and fitness, and have it judged."""
-        bench = Bench(clients, self.config)
+        bench = Bench(clients, self.config, self._reading)
         votes = ()
         if "again" in trial:
             entry = as_entry(trial["again"])
@@ -114,7 +123,7 @@ class Rainbow:
         if "again" in trial:
             state = state.counted(unjudged=-1)
         if isinstance(outcome, Failed):
-            return state.counted(failed=1)
+            return states.failed(state, outcome.error, outcome.message)
         state = state.counted(calls=outcome["calls"])
         if outcome["status"] != "tried":
             return state.counted(**{outcome["status"]: 1})
@@ -129,6 +138,9 @@ class Rainbow:
         return self._accept(state, trial, entry, votes)
 
     def _accept(self, state: State, trial: Mapping, entry: Entry, votes: Votes) -> State:
+        if votes and not states.readable(votes):
+            # A missing grade is not a grade: neither won nor lost.
+            return state.counted(no_verdict=1)
         holder = states.incumbent(state, entry.cell)
         if self.config.search.method == "no-archive":
             return self._settle(state, entry, holder)
@@ -160,8 +172,12 @@ class Rainbow:
     def describe(self, state: State) -> str:
         """Cells filled and the judge's health, while the search runs."""
         judge = health.brief(state.health)
-        filled = f"search: {int(state.elites.count)} of {self.space.cells} cells"
-        return f"{filled}, judge: {judge}" if judge else filled
+        parts = [f"search: {int(state.elites.count)} of {self.space.cells} cells"]
+        if state.counts["failed"]:
+            parts.append(f"{state.counts['failed']} failed")
+        if judge:
+            parts.append(f"judge: {judge}")
+        return ", ".join(parts)
 
     def done(self, state: State) -> bool:
         """Never before the last trial."""

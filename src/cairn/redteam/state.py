@@ -51,10 +51,10 @@ class Entry:
 
 COUNTS = (
     "told", "calls", "failed", "mutator_refused", "no_prompt", "similar", "tried", "filled",
-    "replaced", "lost", "sent_back", "unjudged", "rematches", "missed_bin",
+    "replaced", "lost", "no_verdict", "sent_back", "unjudged", "rematches", "missed_bin",
 )  # fmt: skip
-"""Outcomes: see `State.counts`. Winners sent back to be judged again against a new incumbent, and
-those of them that still wait for it."""
+"""Outcomes: see `State.counts`. Contests of which no pair of verdicts could be read; winners sent
+back to be judged again against a new incumbent, and those of them that still wait for it."""
 HEALTH = (
     "votes", "first", "second", "ties", "missing", "pairs", "flips", "both", "tied", "same",
     "repeats",
@@ -73,6 +73,8 @@ class State:
     """Everything that ever held a cell, by id: elites and their ancestors."""
     counts: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     """By name of outcome."""
+    failures: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    """Trials without an outcome, by name of error: how many, and what the last one said."""
     health: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(HEALTH, 0))
     """By name of verdict."""
     again: Entry | None = None
@@ -99,6 +101,13 @@ class State:
         for name, value in more.items():
             counts[name] += value
         return replace(self, counts=counts)
+
+
+def failed(state: State, error: str, message: str) -> State:
+    """The state after a trial without an outcome."""
+    count, _ = state.failures.get(error, (0, ""))
+    failures = {**state.failures, error: (count + 1, message)}
+    return replace(state, failures=failures).counted(failed=1)
 
 
 def start(space: Space) -> State:
@@ -133,6 +142,11 @@ def wins(votes: Votes) -> bool:
     pairs = complete(votes)
     first, second = np.array(pairs, np.int32).T
     return bool(_tally(jnp.asarray(first), jnp.asarray(second)).accepted)
+
+
+def readable(votes: Votes) -> bool:
+    """Whether at least one pair of verdicts is whole."""
+    return any(MISSING not in pair for pair in votes)
 
 
 def complete(votes: Votes) -> Votes:
@@ -170,6 +184,7 @@ def dump(state: State) -> bytes:
         "ids": np.asarray(state.elites.ids).tolist(),
         "entries": [asdict(entry) for _, entry in sorted(state.entries.items())],
         "counts": state.counts,
+        "failures": state.failures,
         "health": state.health,
         "again": None if state.again is None else asdict(state.again),
         "latest": None if state.latest is None else asdict(state.latest),
@@ -193,6 +208,7 @@ def load(body: bytes, space: Space) -> State:
         elites=elites,
         entries=entries,
         counts=record["counts"],
+        failures={name: (count, says) for name, (count, says) in record["failures"].items()},
         health=record["health"],
         again=record["again"] and as_entry(record["again"]),
         latest=record["latest"] and as_entry(record["latest"]),

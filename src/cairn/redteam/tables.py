@@ -130,7 +130,22 @@ def outcomes(done: Finished) -> str:
         parts[-1] += f"; {counts['rematches']} judged again"
     if counts["unjudged"]:
         parts[-1] += f"; {counts['unjudged']} that won were still to be judged again"
+    if counts["no_verdict"]:
+        parts[-1] += f"; {counts['no_verdict']} contests without a readable verdict"
     return f"{counts['told']} trials: {', '.join(parts)}" if parts else "no trial yet"
+
+
+def failures(done: Finished, *, redact: bool = False) -> list[str]:
+    """Why trials failed, a line for each kind; redacted, without what the error quotes."""
+    found = sorted(done.state.failures.items(), key=lambda item: (-item[1][0], item[0]))
+    lines = [
+        f"{count} failed with {name}" + ("" if redact else f", the last: {message}")
+        for name, (count, message) in found
+    ]
+    missing = len(done.state.held()) - len(done.tests)
+    if done.tests and missing and done.stopped == "finished":
+        lines.append(f"{missing} elites could not be tested and count nowhere")
+    return lines
 
 
 def grid(done: Finished, shares: dict[int, float | None]) -> list[list[str]]:
