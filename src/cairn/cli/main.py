@@ -1,8 +1,11 @@
 """The command `cairn`: finds the subcommand, and turns every foreseen failure into one line."""
 
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
@@ -38,6 +41,9 @@ the command, its files or the machine (one line says which), 130 stopped by Ctrl
 """
 
 
+STOPPED = "cairn: stopped by Ctrl-C.\n"
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave the process with its exit status."""
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
@@ -62,7 +68,7 @@ def run(arguments: list[str]) -> int:
         print("cairn:", " ".join(str(error).split()), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("cairn: stopped by Ctrl-C.", file=sys.stderr)
+        print(STOPPED, end="", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # The reader of a pipe has gone, as `head` does; Python would complain once more at exit.
@@ -78,7 +84,31 @@ def _find(name: str) -> Callable[[list[str]], int]:
             f"{suggest(name, commands)} See cairn --help."
         )
     _prepare_jax()
-    return getattr(import_module(f"cairn.cli.{name}"), f"{name}_command")
+    with _leaving_at_once():
+        return getattr(import_module(f"cairn.cli.{name}"), f"{name}_command")
+
+
+@contextmanager
+def _leaving_at_once() -> Iterator[None]:
+    """While nothing has begun, Ctrl-C ends the process where it stands.
+
+    A KeyboardInterrupt would be swallowed if it came in one of JAX's callbacks of the garbage
+    collector, which are many while JAX is imported, and the run would begin all the same.
+    """
+
+    def leave(number: int, frame: object) -> None:
+        os.write(2, STOPPED.encode())
+        os._exit(130)
+
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _commands() -> dict[str, str]:

@@ -116,9 +116,11 @@ async def run(
         stopped = await engine.drive()
     finally:
         reporter.cancel()
-        await asyncio.gather(reporter, return_exceptions=True)
-        await engine.settle_down()
-        journal.commit()
+        try:
+            await engine.settle_down()
+        finally:
+            await asyncio.gather(reporter, return_exceptions=True)
+            journal.commit()
         if on_progress is not None:
             on_progress(speed.read())
     state = engine.fold.state
@@ -264,12 +266,15 @@ class _Engine:
 
     async def settle_down(self) -> None:
         """Let attempts in flight end, then cancel what is left."""
-        if self.tasks and self.desk.in_flight:
-            self.desk.close()
-            await asyncio.wait(self.tasks, timeout=self.GRACE_S)
-        for task in list(self.tasks):
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        try:
+            if self.tasks and self.desk.in_flight:
+                self.desk.close()
+                await asyncio.wait(self.tasks, timeout=self.GRACE_S)
+        finally:
+            # Also when a second Ctrl-C ends the wait: calls settle before the journal is closed.
+            for task in list(self.tasks):
+                task.cancel()
+            await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
 def _failure(trial_id: int, kind: str, error: str, message: str) -> _Arrival:

@@ -1,0 +1,75 @@
+"""Ctrl-C, once, twice, and before anything began: one line, exit status 130, nothing lost."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from world_server import WorldServer, toml
+
+
+@pytest.fixture
+def slow():
+    """From the 30th request on, answers wait until `released` is set."""
+    running = WorldServer()
+    running.released = threading.Event()
+
+    def say(role, text):
+        if running.requests >= 30:
+            running.released.wait()
+        return text
+
+    running.say = say
+    yield running
+    running.released.set()
+    running.close()
+
+
+def cairn(*arguments):
+    return subprocess.Popen(
+        [sys.executable, "-c", "from cairn.cli.main import main; main()", *map(str, arguments)],
+        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "JAX_PLATFORMS": "cpu"},
+    )  # fmt: skip
+
+
+def test_a_second_ctrl_c_does_not_wait_for_answers_and_leaves_a_run_to_go_on_with(slow, tmp_path):
+    (tmp_path / "config.toml").write_text(toml(slow.url, trials=10))
+    path = tmp_path / "run"
+    process = cairn("redteam", "run", tmp_path / "config.toml", "--run", path)
+    while slow.requests < 31:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert process.poll() is None, "after one, it waits for answers in flight"
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in said, said
+    assert said.splitlines()[-1] == f"stopped. Go on with: cairn redteam resume {path}"
+    slow.released.set()
+    before = slow.requests
+    process = cairn("redteam", "resume", path)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    summary = json.loads((path / "summary.json").read_text())
+    # What was in flight at the second Ctrl-C has an unknown outcome, and nothing else has.
+    assert 0 < summary["possibly_paid_twice"] <= 4 * 5
+    assert summary["counts"]["told"] == 10 and summary["spent"]["calls"] >= slow.requests - before
+
+
+def test_ctrl_c_while_the_program_is_loaded_ends_it_at_once(tmp_path):
+    path = tmp_path / "run"
+    process = cairn("redteam", "run", "--demo", "--run", path)
+    maps = Path(f"/proc/{process.pid}/maps")
+    while "jax" not in maps.read_text():
+        assert process.poll() is None, process.communicate()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130 and said == "cairn: stopped by Ctrl-C.\n"
+    assert not path.exists()
