@@ -199,11 +199,12 @@ def goal(record):
         last = row["curve"][-1]
         when = f"{row['reached_s'] / 60:.1f} min" if row["reached_s"] else "not within "
         when += "" if row["reached_s"] else f"{last['seconds'] / 60:.1f} min"
-        rows.append([row["side"], str(row["seed"]), when, rate(last["steps"])])
+        memory = f"{row['peak_rss_mb']:.0f} MB"
+        rows.append([row["side"], str(row["seed"]), when, rate(last["steps"]), memory])
     for name, ratio in record["sooner"].items():
         said = f"{ratio['bound']} {between(ratio, times)}".strip()
-        rows.append([f"cairn against {name}", "", f"× {said} sooner", ""])
-    return ["side", "seed", "reached after", "environment steps"], rows
+        rows.append([f"cairn against {name}", "", f"× {said} sooner", "", ""])
+    return ["side", "seed", "reached after", "environment steps", "memory"], rows
 
 
 def parts(record):

@@ -5,9 +5,10 @@ import json
 import sys
 from pathlib import Path
 
+import jax
 import pytest
 
-from cairn.bench import archive, goal, starting, stepping, training
+from cairn.bench import archive, figures, goal, starting, stepping, training
 from cairn.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -68,6 +69,14 @@ def test_the_archive_is_measured_full(tmp_path, tables):
     assert "| 8 |" in tables.describe(record)
 
 
+def test_every_offer_to_the_full_archive_enters_and_evicts_in_every_repeat():
+    settings = archive.ReplayConfig(capacity=64)
+    held = archive.full(jax.random.key(0), 64)
+    for _ in range(3):
+        held, offered = archive._insert(settings, 4, held, jax.random.key(1))
+        assert offered.entered.all() and offered.evicted.all()
+
+
 def test_starting_watches_fresh_processes(tmp_path, tables):
     config = starting.Config(tiny=True, json=tmp_path / "figures.json")
     record = keep(starting.run(config), tmp_path)
@@ -85,6 +94,46 @@ def test_the_goal_stops_the_clock(tmp_path, tables):
     assert "| cairn | 0 |" in tables.describe(record)
 
 
+@pytest.mark.parametrize(
+    ("cut", "bound"),
+    [
+        ((), ""),
+        (("jaxued",), "at least"),
+        (("other", "jaxued"), "at least"),
+        (("cairn",), "at most"),
+        (("cairn", "jaxued"), "of runs cut on both sides, which says nothing:"),
+    ],
+)
+def test_a_run_that_was_cut_gives_a_bound(cut, bound):
+    names = ("cairn", "jaxued", "other")
+    rows = [{"side": n, "seed": 0, "reached_s": None if n in cut else 60.0} for n in names]
+    sooner = goal._sooner(rows, goal.Config(seeds=(0,), limit_minutes=2.0))["sooner"]
+    assert sooner["jaxued"]["bound"] == bound
+
+
+def test_a_record_names_no_folder(monkeypatch):
+    words = ["bench", "ued", "--peers", "jaxued=/a/bin/python@/b/jaxued", "minimax=venv/bin/python"]
+    monkeypatch.setattr(sys, "argv", ["cairn", *words, "--json=/c/ued.json", "/d/e.json"])
+    peers = "jaxued=PYTHON@CHECKOUT minimax=PYTHON"
+    expected = f"cairn bench ued --peers {peers} --json=ued.json e.json"
+    assert figures.record("ued", 1, {})["command"] == expected
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        ("archive --repeats 0", "repeats must be at least 1, got 0"),
+        ("env --envs 2 0", "envs must be at least 1, got 0"),
+        ("ued --works", "works needs at least one value"),
+        ("goal --seeds", "seeds needs at least one value"),
+        ("env --json .", "cannot be written"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_before_it_starts(flags, complaint, capsys):
+    assert main.run(["bench", *flags.split()]) == 2
+    assert complaint in capsys.readouterr().err
+
+
 def test_the_command_knows_its_benchmarks(capsys):
     assert main.run(["bench"]) == 0
     text = capsys.readouterr().out
@@ -95,11 +144,11 @@ def test_the_command_knows_its_benchmarks(capsys):
     assert "Expected a peer as NAME=PYTHON" in capsys.readouterr().err
 
 
-def test_the_page_has_a_table_for_every_result(tables):
+def test_the_page_shows_the_results_on_file(tables):
     page = (ROOT / "docs" / "performance.md").read_text()
-    assert [found["name"] for found in tables.MARK.finditer(page)] != []
-    results = {file.stem for file in (ROOT / "benchmarks" / "results").glob("*.json")}
-    assert results & set(tables.COMMANDS) <= {found["name"] for found in tables.MARK.finditer(page)}
+    names = {found["name"] for found in tables.MARK.finditer(page)}
+    assert names == {*tables.COMMANDS, "roofline"}
+    assert tables.MARK.sub(lambda found: tables.block(found["name"]), page) == page
 
 
 def test_drivers_of_peers_import_nothing_before_they_are_asked():

@@ -38,7 +38,15 @@ def test_a_side_runs_until_the_goal_is_reached_in_a_row(side):
     assert [point["steps"] for point in answer["curve"]] == [48, 96, 144, 192]
     assert answer["reached_s"] == answer["curve"][-1]["seconds"]
     cut = side.ask(WORK | {"goal": 0.95, "in_a_row": 1, "limit_s": 0})
-    assert cut["reached_s"] is None
+    assert cut["reached_s"] is None and len(cut["curve"]) == 1  # a test, however late
+
+
+def test_a_side_that_ended_is_told_and_closed():
+    gone = Side("peer", [sys.executable, "-c", ""], {})
+    gone._process.wait()
+    with pytest.raises(CairnError, match=r"peer could not do .* its process ended"):
+        gone.ask(WORK)
+    gone.close()
 
 
 def test_a_failure_of_a_side_is_told_in_its_own_words(side):

@@ -60,11 +60,14 @@ def pair(arguments, fault=None):
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory):
-    """A run on two hosts: one is killed, both go on, one gets Ctrl-C, a single process ends it."""
+    """A run of one process is killed and goes on on two hosts; one of these is killed, both go on,
+    one gets Ctrl-C, and a single process ends it."""
     folder = tmp_path_factory.mktemp("hosts")
     stopped, whole = folder / "stopped", folder / "whole"
     told = {"stopped": stopped, "whole": whole}
-    killed = pair([*TINY, "--run", str(stopped)], "checkpoint:before-rename:3")
+    alone = begin([*TINY, "--run", str(stopped)], count=2, fault="checkpoint:before-rename:2")
+    told["alone"] = end(alone)
+    killed = pair(["train", "--resume", str(stopped)], "checkpoint:before-rename:3")
     told["killed"] = [end(process) for process in killed]
     metrics = stopped / "metrics.jsonl"
     lines = metrics.read_bytes().count(b"\n")
@@ -89,6 +92,7 @@ def test_ctrl_c_on_one_host_saves_and_stops_all(story):
 
 
 def test_two_hosts_give_the_run_of_one_process_with_two_devices(story):
+    assert story["alone"][0] == -signal.SIGKILL  # it had begun in one process
     assert story["resumed"][0] == story["never stopped"][0] == 0
     assert digest(story["stopped"]) == digest(story["whole"])
 

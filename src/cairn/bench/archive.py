@@ -15,7 +15,7 @@ from jaxtyping import Array, Key, PyTree
 
 from cairn.archive import replay
 from cairn.archive.fingerprint import fingerprint
-from cairn.archive.replay import Candidates, Replay, ReplayConfig
+from cairn.archive.replay import Candidates, Inserted, Replay, ReplayConfig
 from cairn.bench import driver, figures
 from cairn.envs.maze.level import MazeLevel
 from cairn.score import unseen
@@ -120,7 +120,7 @@ def _works(capacity: int, config: Config) -> dict[str, Callable[[], None]]:
     works = {}
     for name, kind in kinds.items():
         one = partial(kind, settings, config.batch)
-        chain = jax.jit(lambda a, one=one: jax.lax.scan(one, a, keys)[0], donate_argnums=0)
+        chain = jax.jit(lambda a, one=one: jax.lax.scan(one, a, keys), donate_argnums=0)
         works[name] = _again(chain, full(jax.random.key(1), capacity))
     return works
 
@@ -129,7 +129,8 @@ def _again(chain: Callable, state: PyTree) -> Callable[[], None]:
     held = [state]
 
     def work() -> None:
-        held[0] = jax.block_until_ready(chain(held[0]))
+        # With the levels that were drawn: a program without them would not fetch any.
+        held[0], _ = jax.block_until_ready(chain(held[0]))
 
     return work
 
@@ -151,8 +152,11 @@ def _update_scores(
     return replay.update(archive, slots, scores, everywhere, seen, everywhere), None
 
 
-def _insert(settings: ReplayConfig, batch: int, archive: Replay, key: Array) -> tuple[Replay, None]:
+def _insert(
+    settings: ReplayConfig, batch: int, archive: Replay, key: Array
+) -> tuple[Replay, Inserted]:
     archive, ids = replay.new_ids(archive, batch)
+    key = jax.random.fold_in(key, archive.clock)  # other levels in every repeat
     memory = jax.tree.map(
         lambda leaf: jnp.broadcast_to(leaf[None], (batch, *jnp.shape(leaf))), unseen()
     )
@@ -162,12 +166,13 @@ def _insert(settings: ReplayConfig, batch: int, archive: Replay, key: Array) -> 
         parents=ids,
         has_parent=jnp.zeros(batch, bool),
         generation=jnp.zeros(batch, jnp.int32),
-        # Above most of what is held, so that nearly every offer enters and evicts.
-        scores=jax.random.uniform(key, (batch,), jnp.float32, 0.5, 1.5),
+        # Above all that is held, so that every offer enters and evicts.
+        scores=archive.clock.astype(jnp.float32)
+        + jax.random.uniform(key, (batch,), jnp.float32, 1.0, 2.0),
         valid=jnp.ones(batch, bool),
         memory=memory,
     )
-    return replay.insert(archive, candidates, settings)[0], None
+    return replay.insert(archive, candidates, settings)
 
 
 def _both(

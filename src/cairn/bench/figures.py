@@ -53,8 +53,7 @@ def _processor() -> str:
 
 def record(benchmark: str, repeats: int, figures: dict[str, Any]) -> dict[str, Any]:
     """Everything about one measurement, for a file. Paths in the command are cut to their ends."""
-    words = [Path(word).name if word.startswith(("/", "~")) else word for word in sys.argv[1:]]
-    words = [_without_paths(word) for word in words]
+    words = [_without_paths(word) for word in sys.argv[1:]]
     return {
         "benchmark": benchmark,
         "command": shlex.join(["cairn", *words]),
@@ -66,8 +65,12 @@ def record(benchmark: str, repeats: int, figures: dict[str, Any]) -> dict[str, A
 
 
 def _without_paths(word: str) -> str:
-    """`jaxued=/some/where/python@/else/where` as `jaxued=PYTHON@CHECKOUT`."""
+    """`jaxued=/some/where/python@/else/where` as `jaxued=PYTHON@CHECKOUT`; `/a/b` as `b`."""
     name, equals, rest = word.partition("=")
+    if word.startswith(("/", "~")):
+        return Path(word).name
+    if word.startswith("--") and equals:
+        return f"{name}={_without_paths(rest)}"
     if not equals or "/" not in rest:
         return word
     return f"{name}=PYTHON@CHECKOUT" if "@" in rest else f"{name}=PYTHON"

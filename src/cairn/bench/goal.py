@@ -70,8 +70,9 @@ def _one(config: Config, peer: Peer | None, seed: int) -> dict[str, Any]:
     }
     if config.tiny:
         request |= {"tiny": True}
-    with opened([peer] if peer else [], cached=config.tiny) as sides:
-        side = sides[peer.name] if peer else next(iter(sides.values()))
+    # Nobody else is started: an idle side would still take a core for its imports.
+    with opened([peer] if peer else [], ours=peer is None, cached=config.tiny) as sides:
+        (side,) = sides.values()
         answer: Answer = side.ask(request)
     return {"side": side.name, "seed": seed, **answer}
 
@@ -90,11 +91,16 @@ def _sooner(rows: Sequence[dict[str, Any]], config: Config) -> dict[str, Any]:
             if (name, seed) in clock and ("cairn", seed) in clock
         ]
         sooner[name] = figures.ratios(*zip(*pairs, strict=True))
-        cut = [row["side"] for row in rows if row["reached_s"] is None]
-        sooner[name]["bound"] = {"cairn": "at most", name: "at least"}.get(
-            cut[0] if cut else "", ""
-        )
+        cut = {row["side"] for row in rows if row["reached_s"] is None} & {"cairn", name}
+        sooner[name]["bound"] = _bound(cut)
     return {"sooner": sooner}
+
+
+def _bound(cut: set[str]) -> str:
+    """What a ratio is if the runs of these sides were cut."""
+    if len(cut) == 2:
+        return "of runs cut on both sides, which says nothing:"
+    return "" if not cut else "at most" if "cairn" in cut else "at least"
 
 
 def _show(rows: Sequence[dict[str, Any]], sooner: dict[str, Any]) -> None:

@@ -80,7 +80,7 @@ def timed(work):
 def until(work, goal, in_a_row, limit_s, since):
     """Run and test by turns until `in_a_row` tests reach `goal`; a curve from process start."""
     curve, reached = [], 0
-    while reached < in_a_row and time.time() - since < limit_s:
+    while not curve or (reached < in_a_row and time.time() - since < limit_s):
         work["run"]()
         rate = work["test"]()
         reached = reached + 1 if rate >= goal else 0
@@ -140,4 +140,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:  # Ctrl-C reaches every side; whoever asked says so
+        sys.exit(130)

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -84,7 +84,9 @@ class Side:
     def close(self) -> None:
         """End it, and wait until it has gone."""
         assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.close()
+        # What could not be sent to a process that ended is still in the buffer, and is tried again.
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
@@ -106,7 +108,7 @@ def _environment(name: str, cached: bool) -> dict[str, str]:
 
 @contextmanager
 def opened(
-    peers: Sequence[Peer], *, cached: bool = False, peak: bool = False
+    peers: Sequence[Peer], *, ours: bool = True, cached: bool = False, peak: bool = False
 ) -> Iterator[dict[str, Side]]:
     """cairn and the peers by name, idle; with `peak` also a bare process for matrix products.
 
@@ -114,7 +116,8 @@ def opened(
     `cached` nobody compiles from a disk cache.
     """
     driver = _HERE / "driver.py"
-    all_sides = [Peer(OURS, sys.executable, None, driver), *peers]
+    all_sides = [Peer(OURS, sys.executable, None, driver)] if ours else []
+    all_sides += peers
     all_sides += [Peer(PEAK, sys.executable, None, driver)] if peak else []
     sides: dict[str, Side] = {}
     try:

@@ -1,14 +1,19 @@
 """`cairn bench`: measures speed, each benchmark one command."""
 
+import dataclasses
+import os
+import signal
 import sys
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_type_hints
 
 from cairn.cli import flags
-from cairn.core.errors import CairnError, suggest
+from cairn.core.errors import CairnError, ConfigError, suggest
 
 BENCHMARKS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -34,7 +39,8 @@ usage: cairn bench NAME [flags]
 {names}
 
 `cairn bench NAME --help` shows the flags. --json FILE keeps the figures; --tiny does everything
-once as small as possible, to see that it works. docs/performance.md holds measured figures.
+once as small as possible, to see that it works; qd has flags of its own. docs/performance.md holds
+measured figures.
 """
 
 
@@ -61,8 +67,41 @@ def bench_command(arguments: list[str]) -> int:
         default=kind(),
         prog=f"cairn bench {name}",
     )
-    module.run(config)
+    _check(config)
+    with _sigterm_as_ctrl_c():
+        module.run(config)
     return 0
+
+
+def _check(config: Any) -> None:
+    """Raises ConfigError for what would fail only at the end: no rounds, no place to write."""
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        least = 0 if field.name == "seeds" else 1
+        if field.default and value == ():
+            raise ConfigError(f"{field.name} needs at least one value.")
+        for number in value if isinstance(value, tuple) else (value,):
+            if type(number) is int and number < least:
+                raise ConfigError(f"{field.name} must be at least {least}, got {number}.")
+    path: Path | None = config.json
+    if path is None:
+        return
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if path.is_dir() or not above.is_dir() or not os.access(above, os.W_OK):
+        raise ConfigError(f"json: {path} cannot be written. Name a file in a folder of yours.")
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """So that what was started is ended however this process is asked to stop."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _scripts() -> dict[str, str]:
