@@ -7,6 +7,7 @@ import pytest
 
 from cairn.cli import main
 
+MAIN = "from cairn.cli.main import main; main()"
 MISTAKES = {
     "trian": "Did you mean 'train'?",
     "train": "Expected an environment first, got nothing",
@@ -68,3 +69,17 @@ def test_ctrl_c_before_the_loop_ends_with_130(capsys, monkeypatch):
     monkeypatch.setattr(main, "_find", lambda name: interrupted)
     assert main.run(["train"]) == 130
     assert capsys.readouterr().err == "cairn: stopped by Ctrl-C.\n"
+
+
+def test_a_reader_that_has_gone_is_no_mistake_and_another_broken_pipe_is_no_success(monkeypatch):
+    for unbuffered in ("", "-u"):
+        call = f"'{sys.executable}' {unbuffered} -c '{MAIN}' list | true; exit ${{PIPESTATUS[0]}}"
+        done = subprocess.run(["bash", "-c", call], capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+
+    def broken(arguments):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(main, "_find", lambda name: broken)
+    with pytest.raises(BrokenPipeError):
+        main.run(["list"])

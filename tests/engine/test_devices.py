@@ -44,9 +44,14 @@ def test_more_devices_than_there_are_is_refused():
         devices.plan(64, seeds=64, columns=64)
 
 
-def test_usable_divides_seeds_or_columns():
-    count = devices.usable(seeds=1, columns=7)
-    assert count == 1 or 7 % count == 0
+@pytest.mark.parametrize(
+    ("seeds", "columns", "count"), [(1, 7, 7), (1, 12, 6), (8, 7, 8), (5, 9, 5), (1, 11, 1)]
+)
+def test_usable_is_the_most_devices_that_divide_seeds_or_columns(
+    monkeypatch, seeds, columns, count
+):
+    monkeypatch.setattr(jax, "devices", lambda: [None] * 8)
+    assert devices.usable(seeds=seeds, columns=columns) == count
 
 
 def test_every_epoch_uses_every_column_once_whatever_the_lanes():

@@ -107,3 +107,18 @@ def test_impossible_configs_are_refused_in_words():
     ):
         with pytest.raises(ConfigError, match=words):
             config()
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_a_state_made_for_another_map_is_refused(name):
+    state, run = start(name)
+    with pytest.raises(ConfigError, match="tessellation has 81 cells and the archive 64"):
+        run(state, KEY, steps=1, tessellation=TASK.grid(9))
+    with pytest.raises(ConfigError, match="steps must be at least 1, got 0"):
+        run(state, KEY, steps=0)
+    module, config = LOOPS[name]
+    extra = {} if module is map_elites else {"config": config}
+    # A row of one number would be broadcast to two without a word.
+    thin = module.init(GRID, TASK.start(), descriptor=jnp.zeros(1), **extra)
+    with pytest.raises(ConfigError, match=r"descriptor must be shaped \(1,\).*got \(2,\)"):
+        run(thin, KEY, steps=1)

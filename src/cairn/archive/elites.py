@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree, Shaped, UInt32
 
 from cairn.archive.once import once
+from cairn.core.errors import ConfigError
 
 EMPTY = np.float32(-np.inf)
 """The fitness of nobody."""
@@ -104,13 +105,28 @@ def insert(elites: Elites, candidates: Candidates) -> tuple[Elites, Offer]:
 
 
 def settle(elites: Elites, candidates: Candidates) -> tuple[Candidates, Bool[Array, " batch"]]:
-    """Which candidates are valid; cell and fitness fixed, and harmless (0) where they are not."""
+    """Which candidates are valid; cell and fitness fixed, and harmless (0) where they are not.
+
+    Raises ConfigError if their rows are not shaped like the archive's.
+    """
+    _check_rows("descriptor", elites.descriptors, candidates.descriptors)
+    _check_rows("solution", elites.solutions, candidates.solutions)
     fitness, cell = once(candidates.fitness), once(candidates.cell)
     valid = (cell >= np.int32(0)) & (cell < np.int32(elites.cells)) & jnp.isfinite(fitness)
     cell = jnp.where(valid, cell, np.int32(0))
     fitness = jnp.where(valid, fitness, np.float32(0))
     fixed = eqx.tree_at(lambda c: (c.fitness, c.cell), candidates, (fitness, cell))
     return fixed, valid
+
+
+def _check_rows(name: str, ours: PyTree, theirs: PyTree) -> None:
+    # Rows of one number would be broadcast without a word, and others fail deep inside a scatter.
+    row = lambda tree: jax.tree.map(lambda x: jnp.shape(x)[1:], tree)  # noqa: E731
+    if row(ours) != row(theirs):
+        raise ConfigError(
+            f"each {name} must be shaped {row(ours)}, as in the example that the archive was made "
+            f"with; got {row(theirs)}."
+        )
 
 
 def offer(

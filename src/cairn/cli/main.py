@@ -1,6 +1,7 @@
 """The command `cairn`: finds the subcommand, and turns every foreseen failure into one line."""
 
 import os
+import select
 import signal
 import sys
 import threading
@@ -52,17 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run one command; its exit status."""
     name = arguments[0] if arguments else "--help"
-    if name in ("--help", "-h", "help"):
-        print(_help(), end="")
-        return 0
-    if name == "--version":
-        print(f"cairn {__version__}")
-        return 0
     if any(word.startswith("--coordinator") for word in arguments):
         # If a host is lost, JAX logs a page and aborts; `cairn.engine.hosts` says it in one line.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "4")
     try:
-        return _find(name)(arguments[1:])
+        status = _begin(name, arguments[1:])
+        sys.stdout.flush()  # here, where a reader that has gone is no mistake
+        return status
     except CairnError as error:
         # One line whatever the message holds: scripts and people read the last line of stderr.
         print("cairn:", " ".join(str(error).split()), file=sys.stderr)
@@ -71,9 +68,27 @@ def run(arguments: list[str]) -> int:
         print(STOPPED, end="", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # The reader of a pipe has gone, as `head` does; Python would complain once more at exit.
+        if not _stdout_is_broken():
+            raise
+        # Its reader has gone, as `head` does; Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _begin(name: str, arguments: list[str]) -> int:
+    if name in ("--help", "-h", "help"):
+        print(_help(), end="")
+        return 0
+    if name == "--version":
+        print(f"cairn {__version__}")
+        return 0
+    return _find(name)(arguments)
+
+
+def _stdout_is_broken() -> bool:
+    pipe = select.poll()
+    pipe.register(sys.stdout.fileno(), 0)
+    return bool(pipe.poll(0))
 
 
 def _find(name: str) -> Callable[[list[str]], int]:

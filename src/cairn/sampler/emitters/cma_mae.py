@@ -16,11 +16,11 @@ from jaxtyping import Array, Float, Int, Key, UInt32
 from cairn.archive import elites as elitist
 from cairn.archive import soft
 from cairn.archive.elites import Candidates, Elites, Offer, empty
-from cairn.archive.tessellation import Tessellation
+from cairn.archive.tessellation import Tessellation, check_cells
 from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
 from cairn.sampler.emitters import cma_emitter, cma_es
-from cairn.sampler.emitters.metrics import Metrics, measure
+from cairn.sampler.emitters.metrics import Metrics, check_steps, measure
 from cairn.sampler.emitters.problems import Evaluate
 
 EMITTER = cma_emitter.Config(rank_by="improvement", parents="half", restart="converged")
@@ -95,6 +95,7 @@ def step(
 
     Returns how many samples became elites of the result archive.
     """
+    check_cells(tessellation, state.training.cells)
     key = stream(root, "cma_mae.sample", state.steps)
     solutions = cma_emitter.ask(state.searches, key, config=config.emitter)
     flat = solutions.reshape(-1, solutions.shape[2])
@@ -134,6 +135,8 @@ def run(
     steps: int,
 ) -> tuple[State, Metrics]:
     """`steps` generations in one program; the state given is donated."""
+
+    check_steps(steps)
 
     def body(state: State, _: None) -> tuple[State, Int[Array, ""]]:
         return step(state, root, config=config, evaluate=evaluate, tessellation=tessellation)

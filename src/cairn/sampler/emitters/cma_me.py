@@ -12,11 +12,11 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key, UInt32
 
 from cairn.archive.elites import Candidates, Elites, Offer, empty, insert
-from cairn.archive.tessellation import Tessellation
+from cairn.archive.tessellation import Tessellation, check_cells
 from cairn.core.keys import stream
 from cairn.sampler.emitters import cma_emitter, cma_es
 from cairn.sampler.emitters.cma_emitter import Config
-from cairn.sampler.emitters.metrics import Metrics, measure
+from cairn.sampler.emitters.metrics import Metrics, check_steps, measure
 from cairn.sampler.emitters.problems import Evaluate
 
 
@@ -61,6 +61,7 @@ def step(
 
     Returns how many samples became elites.
     """
+    check_cells(tessellation, state.elites.cells)
     key = stream(root, "cma_me.sample", state.steps)
     solutions = cma_emitter.ask(state.searches, key, config=config)
     flat = solutions.reshape(-1, solutions.shape[2])
@@ -95,6 +96,8 @@ def run(
     steps: int,
 ) -> tuple[State, Metrics]:
     """`steps` generations in one program; the state given is donated."""
+
+    check_steps(steps)
 
     def body(state: State, _: None) -> tuple[State, Int[Array, ""]]:
         return step(state, root, config=config, evaluate=evaluate, tessellation=tessellation)

@@ -14,10 +14,10 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key, UInt32
 
 from cairn.archive.elites import Candidates, Elites, empty, insert
-from cairn.archive.tessellation import Tessellation
+from cairn.archive.tessellation import Tessellation, check_cells
 from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
-from cairn.sampler.emitters.metrics import Metrics, measure
+from cairn.sampler.emitters.metrics import Metrics, check_steps, measure
 from cairn.sampler.emitters.problems import Evaluate
 from cairn.sampler.emitters.variation import draw_cells, gaussian, iso_line
 
@@ -73,6 +73,7 @@ def step(
     tessellation: Tessellation,
 ) -> tuple[State, Int[Array, ""]]:
     """One generation: select, vary, evaluate, insert. Returns how many children entered."""
+    check_cells(tessellation, state.elites.cells)
     children = ask(state, root, config=config)
     fitness, descriptors = evaluate(children)
     ids = state.next_id + jnp.arange(config.batch, dtype=jnp.uint32)
@@ -116,6 +117,8 @@ def run(
     The state given is donated: use the one returned. Going on from it is the same as one longer
     run, since every key is made from the root and the number of steps done.
     """
+
+    check_steps(steps)
 
     def body(state: State, _: None) -> tuple[State, Int[Array, ""]]:
         return step(state, root, config=config, evaluate=evaluate, tessellation=tessellation)

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, UInt32
 
 from cairn.archive.elites import Elites, best, coverage, qd_score
+from cairn.core.errors import ConfigError
 
 
 class Metrics(NamedTuple):
@@ -22,6 +23,12 @@ class Metrics(NamedTuple):
     """Sum of the elites' fitness; the offset is 0."""
     best: Float[Array, ""]
     """The highest fitness."""
+
+
+def check_steps(steps: int) -> None:
+    """Raise ConfigError for a chunk of no step."""
+    if steps < 1:
+        raise ConfigError(f"steps must be at least 1, got {steps}.")
 
 
 def measure(
