@@ -205,7 +205,8 @@ def test_money_is_limited_and_a_higher_limit_goes_on(server, tmp_path, capsys):
     text = toml(server.url, more=more, end="[limits]\nmoney = 0.005\n")
     path = tmp_path / "run"
     assert redteam_command(["run", write(tmp_path, text), "--run", str(path)]) == 1
-    assert "budget 'run'" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "budget 'run'" in said and f"cairn redteam resume {path} --money MORE\n" in said
     found = summary(path)
     assert 0 < found["spent"]["micros"] + found["kept"]["micros"] <= 5000
     assert "micros" in found["stopped"] and "not complete" in (path / "report.html").read_text()

@@ -35,6 +35,8 @@ Find what a language model gets wrong: a map of categories with the strongest pr
 CONFIG is a TOML file; ready ones: {configs}. Copy one and fill in the models.
 """
 REDACT = "write reports without prompts and responses (the journal keeps them)"
+LIMITS = {"calls": int, "tokens": int, "money": float, "wall_s": float}
+"""Limits that a resume may raise, with their types."""
 
 
 def redteam_command(argv: Sequence[str]) -> int:
@@ -54,8 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     _run_parser(commands)
     resume = commands.add_parser("resume", help="go on with a run")
     resume.add_argument("dir", type=Path)
-    for name, kind in (("calls", int), ("tokens", int), ("money", float), ("wall-s", float)):
-        resume.add_argument(f"--{name}", type=kind, help="a new limit in place of the config's")
+    for name, kind in LIMITS.items():
+        flag = f"--{name.replace('_', '-')}"
+        resume.add_argument(flag, type=kind, help="a new limit in place of the config's")
     resume.add_argument("--redact", action="store_true", help=REDACT)
     resume.set_defaults(go=_resume)
     report = commands.add_parser("report", help="write the report anew")
@@ -125,7 +128,7 @@ def _resume(arguments: argparse.Namespace) -> int:
 def _raised(arguments: argparse.Namespace) -> RedteamConfig:
     """The run's config, with the limits that the flags raise."""
     config = directory.open_run(arguments.dir)
-    given = {name: getattr(arguments, name) for name in ("calls", "tokens", "money", "wall_s")}
+    given = {name: getattr(arguments, name) for name in LIMITS}
     raised = {name: value for name, value in given.items() if value is not None}
     if raised:
         config = replace(config, limits=replace(config.limits, **raised))
@@ -156,8 +159,15 @@ def _go(path: Path, config: RedteamConfig, *, redact: bool) -> int:
     _summary(out, report, done, found, exported, redact=redact)
     if done.stopped == "finished":
         return 0
-    print(f"stopped: {done.stopped} Go on with: cairn redteam resume {path}", file=sys.stderr)
+    print(f"stopped: {done.stopped} Go on with: {_how_to_go_on(path, config)}", file=sys.stderr)
     return 1
+
+
+def _how_to_go_on(path: Path, config: RedteamConfig) -> str:
+    """The command, with the flags of the limits that hold: one of them is to be raised."""
+    held = [name for name in LIMITS if getattr(config.limits, name) is not None]
+    flags = [f"--{name.replace('_', '-')} MORE" for name in held]
+    return " ".join([f"cairn redteam resume {path}", *([" or ".join(flags)] if flags else [])])
 
 
 def _report(arguments: argparse.Namespace) -> int:
