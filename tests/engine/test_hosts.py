@@ -41,6 +41,21 @@ def begin(arguments, count=1, fault=None):
     return subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True)
 
 
+# As docs/hosts.md says: connect, then all call `cairn.train` with the same experiment.
+FROM_PYTHON = """
+import sys, jax
+jax.distributed.initialize(sys.argv[1], 2, int(sys.argv[2]))
+import cairn
+experiment = cairn.experiment(
+    "cartpole", method="parallel-plr", memory="none", hidden=4, head=4, batch=4, steps_per_cycle=8,
+    epochs=1, minibatches=1, capacity=8, minimum_fill=0.5, log_every=2, seeds=2, steps=256,
+    evaluate_every=2, checkpoint_every=2,
+)
+cairn.train(experiment, sys.argv[3], init_from=sys.argv[4])
+"""
+BY_COMMAND = "--seeds 2 --steps 256 --evaluate-every 2 --checkpoint-every 2".split()
+
+
 def end(process):
     """Exit status, and the lines of standard error."""
     _, errors = process.communicate(timeout=300)
@@ -95,6 +110,24 @@ def test_two_hosts_give_the_run_of_one_process_with_two_devices(story):
     assert story["alone"][0] == -signal.SIGKILL  # it had begun in one process
     assert story["resumed"][0] == story["never stopped"][0] == 0
     assert digest(story["stopped"]) == digest(story["whole"])
+
+
+def test_whole_seeds_with_evaluations_begun_from_python_are_those_of_one_process(story, tmp_path):
+    address = f"127.0.0.1:{free_port()}"
+    run, student = tmp_path / "run", str(story["whole"])
+    environment = os.environ | ENVIRONMENT | {"JAX_NUM_CPU_DEVICES": "1"}
+    call = [sys.executable, "-c", FROM_PYTHON, address]
+    there = (run, tmp_path / "nowhere")  # host 0 alone reads and writes
+    students = (student, str(tmp_path / "no run"))
+    both = [
+        subprocess.Popen([*call, str(i), str(there[i]), students[i]], env=environment)
+        for i in (0, 1)
+    ]
+    assert [process.wait(timeout=300) for process in both] == [0, 0]
+    assert not there[1].exists()
+    alone = begin([*TINY, *BY_COMMAND, "--run", str(tmp_path / "alone"), "--init-from", student], 2)
+    assert end(alone)[0] == 0
+    assert digest(run) == digest(tmp_path / "alone")
 
 
 def test_hosts_that_nobody_answers_give_up():
