@@ -53,7 +53,7 @@ experiment = cairn.experiment(
 )
 cairn.train(experiment, sys.argv[3], init_from=sys.argv[4])
 """
-BY_COMMAND = "--seeds 2 --steps 256 --evaluate-every 2 --checkpoint-every 2".split()
+BY_COMMAND = ["--seeds", "2", "--steps", "256", "--evaluate-every", "2", "--checkpoint-every", "2"]
 
 
 def end(process):
