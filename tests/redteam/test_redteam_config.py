@@ -7,7 +7,8 @@ import pytest
 
 from cairn.core.errors import ConfigError
 from cairn.redteam import directory
-from cairn.redteam.config import RedteamConfig, Spend
+from cairn.redteam.config import RedteamConfig
+from cairn.redteam.spend import Spend
 from cairn.redteam.typed import build, plain, read_toml
 
 CONFIGS = sorted((Path(directory.__file__).parent / "configs").glob("*.toml"))

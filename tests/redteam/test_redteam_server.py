@@ -217,6 +217,31 @@ def test_money_is_limited_and_a_higher_limit_goes_on(server, tmp_path, capsys):
     assert found["spent"]["micros"] > found["spent"]["tokens"]
 
 
+def test_a_roles_own_limit_holds_over_search_and_audit_and_is_raised_in_the_config(
+    server, tmp_path, capsys
+):
+    path = tmp_path / "run"
+    asked = lambda: sum(n for body, n in server.seen.items() if '"model": "target"' in body)  # noqa: E731
+
+    def text(calls):
+        more = f"[models.target]\nlimits = {{ calls = {calls} }}"
+        return toml(server.url).replace("[models.target]", more)
+
+    assert redteam_command(["run", write(tmp_path, text(14)), "--dry-run"]) == 1
+    assert "target: the run may need 28 calls, the limit is 14" in capsys.readouterr().out
+    assert redteam_command(["run", write(tmp_path, text(14)), "--run", str(path)]) == 1
+    said = capsys.readouterr().err
+    assert "budget 'run/target'" in said and asked() == 14
+    assert f"[models.target.limits] raised in {path}/config.json" in said
+    assert summary(path)["counts"]["told"] == 20, "it was the audit that met the limit"
+    corrected(path, '"calls": 14', '"calls": 28')
+    assert redteam_command(["resume", str(path)]) == 0 and 14 < asked() <= 28
+    with pytest.raises(
+        ConfigError, match=r"\[models.target.limits\] limits money, but there is no"
+    ):
+        redteam_command(["run", write(tmp_path, text(1).replace("calls", "money")), "--dry-run"])
+
+
 def test_a_price_that_is_missing_while_money_is_limited_is_named(server, tmp_path):
     text = toml(server.url, end="[limits]\nmoney = 1.0\n")
     for extra in (["--run", str(tmp_path / "run")], ["--dry-run"]):

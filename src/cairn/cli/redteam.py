@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -159,12 +160,17 @@ def _go(path: Path, config: RedteamConfig, *, redact: bool) -> int:
     _summary(out, report, done, found, exported, redact=redact)
     if done.stopped == "finished":
         return 0
-    print(f"stopped: {done.stopped} Go on with: {_how_to_go_on(path, config)}", file=sys.stderr)
+    go_on = _how_to_go_on(path, config, done.stopped)
+    print(f"stopped: {done.stopped} Go on with: {go_on}", file=sys.stderr)
     return 1
 
 
-def _how_to_go_on(path: Path, config: RedteamConfig) -> str:
-    """The command, with the flags of the limits that hold: one of them is to be raised."""
+def _how_to_go_on(path: Path, config: RedteamConfig, stopped: str) -> str:
+    """The command, and where the limit is raised."""
+    of_role = re.match(r"budget 'run/(\w+)'", stopped)
+    if of_role:
+        where = f"[models.{of_role[1]}.limits] raised in {path / directory.CONFIG}"
+        return f"cairn redteam resume {path}, {where}"
     held = [name for name in LIMITS if getattr(config.limits, name) is not None]
     flags = [f"--{name.replace('_', '-')} MORE" for name in held]
     return " ".join([f"cairn redteam resume {path}", *([" or ".join(flags)] if flags else [])])
@@ -270,6 +276,9 @@ def _price(config: RedteamConfig) -> int:
         f"Sends after a failure come on top. Nothing was sent."
     )
     exceeded = check_quote(quotes, config.limits.limits())
+    for name, model in config.models.items():
+        found = check_quote({name: quotes[name]}, model.limits.limits())
+        exceeded += [f"{name}: {line}" for line in found]
     for line in exceeded:
         print(f"  {line}")
     return 1 if exceeded else 0

@@ -4,12 +4,12 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from cairn.core.budget import Limits
 from cairn.core.errors import ConfigError, suggest
 from cairn.engine.journaled import Config as Engine
 from cairn.lm.prices import check_prices
 from cairn.redteam.axes import Axis, Space
 from cairn.redteam.models import Application, Model
+from cairn.redteam.spend import Spend
 
 Method = Literal["rainbow", "same-cell", "random", "no-archive"]
 Acceptance = Literal["judge", "score", "oracle"]
@@ -104,35 +104,6 @@ class Audit:
 
 
 @dataclass(frozen=True)
-class Spend:
-    """Upper limits over search and audit together; leave out what is not limited."""
-
-    calls: int | None = None
-    """Requests sent, retries included."""
-    tokens: int | None = None
-    """Prompt and answer tokens."""
-    money: float | None = None
-    """In the currency of the prices."""
-    wall_s: float | None = None
-    """Seconds of running time, summed over resumes."""
-
-    def __post_init__(self):
-        # A model that costs nothing can run under a money limit of 0; a run of no calls cannot.
-        for name, least in (("calls", 1), ("tokens", 1), ("money", 0.0), ("wall_s", 0.0)):
-            value = getattr(self, name)
-            if value is not None and not (value >= least and math.isfinite(value)):
-                raise ConfigError(
-                    f"limits.{name} must be a finite number of at least {least:g}, got {value}. "
-                    f"Leave it out for no limit."
-                )
-
-    def limits(self) -> Limits:
-        """As the engine counts."""
-        micros = None if self.money is None else round(self.money * 1e6)
-        return Limits(self.calls, self.tokens, micros, self.wall_s)
-
-
-@dataclass(frozen=True)
 class RedteamConfig:
     """A whole run, as a TOML file describes it."""
 
@@ -171,6 +142,9 @@ class RedteamConfig:
         self._check_roles()
         prices = {name: model.price for name, model in self.models.items()}
         check_prices(self.limits.limits(), prices, scope="[limits]")
+        for name, model in self.models.items():
+            scope = f"[models.{name}.limits]"
+            check_prices(model.limits.limits(), {name: model.price}, scope=scope)
 
     def _check_roles(self) -> None:
         if self.simulation is not None:

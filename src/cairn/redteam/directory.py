@@ -102,7 +102,7 @@ def tied(config: RedteamConfig) -> dict[str, Any]:
     for name in ("audit", "limits", "engine"):
         record.pop(name, None)
     for model in record["models"].values():
-        for name in ("price", "slots", "requests_per_minute", "timeout_s", "api_key_env"):
+        for name in ("price", "slots", "requests_per_minute", "timeout_s", "api_key_env", "limits"):
             model.pop(name, None)
     return {**record, "engine": config.engine.tied()}
 

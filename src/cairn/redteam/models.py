@@ -3,7 +3,7 @@
 import importlib
 import inspect
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,7 @@ from cairn.lm.limiter import Concurrency
 from cairn.lm.prices import Price
 from cairn.lm.request import Sampling
 from cairn.lm.scripted import FunctionModel
+from cairn.redteam.spend import Spend
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Model:
     """Pace from the first request on; None: as fast as the server takes them."""
     timeout_s: float = 120.0
     """Longest wait for one reply, seconds."""
+    limits: Spend = field(default_factory=Spend)
+    """Of this role alone, inside those of the run."""
 
     def __post_init__(self):
         self.server()
@@ -113,6 +116,8 @@ class Application:
     """Most calls at a time."""
     timeout_s: float = 120.0
     """Longest wait for one answer, seconds."""
+    limits: Spend = field(default_factory=Spend)
+    """Of this role alone, inside those of the run."""
 
     def __post_init__(self):
         self.sampling()

@@ -33,7 +33,7 @@ def cast(config: RedteamConfig) -> dict[str, Role]:
                 endpoints[place] = model.endpoint()
             except ConfigError as error:
                 raise ConfigError(f"[models.{name}]: {error}") from None
-        roles[name] = Role(endpoints[place], model.price)
+        roles[name] = Role(endpoints[place], model.price, model.limits.limits())
     return roles
 
 

@@ -142,7 +142,16 @@ class _Session:
         }
         spent = _sum(found.progress.spent, found.progress.kept)
         left = _left(limits, spent, found.progress.elapsed_s)
+        self.roles = self._with_what_is_left(found.progress.elapsed_s)
         return await self._run(AUDIT, tied, Auditor(self.config, elites), len(elites), left)
+
+    def _with_what_is_left(self, elapsed_s: float) -> Mapping[str, Role]:
+        """The roles, their limits lowered by what the search used."""
+        used = {line.role: line.spent.plus(line.kept) for line in _ledger(self.spending)}
+        return {
+            name: replace(role, limits=_left(role.limits, used.get(name, Amount()), elapsed_s))
+            for name, role in self.roles.items()
+        }
 
     def _follow(self, name: str, tied: dict, free: tuple[str, ...]) -> None:
         """Let a journal follow the correction of a model that it has no answer of, or of a judge
