@@ -10,11 +10,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cairn.core.errors import CairnError
+from cairn.core.errors import CairnError, suggest
 
 OURS, PEAK = "cairn", "peak"
 _HERE = Path(__file__).parent
-_DRIVERS = Path(__file__).parents[3] / "benchmarks" / "peers"
+DRIVERS = Path(__file__).parents[3] / "benchmarks" / "peers"
 
 Request = dict[str, Any]
 Answer = dict[str, Any]
@@ -30,24 +30,28 @@ class Peer(NamedTuple):
     driver: Path
 
     @classmethod
-    def parse(cls, text: str, drivers: Path = _DRIVERS) -> "Peer":
-        """From `NAME=PYTHON` or `NAME=PYTHON@CHECKOUT`. Raises CairnError if that cannot work."""
+    def parse(cls, text: str, known: Sequence[str], drivers: Path | None = None) -> "Peer":
+        """One of the `known` from `NAME=PYTHON` or `NAME=PYTHON@CHECKOUT`. Raises CairnError if that cannot work."""
         name, equals, rest = text.partition("=")
         python, _, checkout = rest.partition("@")
         if not equals or not python:
             raise CairnError(
                 f"Expected a peer as NAME=PYTHON or NAME=PYTHON@CHECKOUT, got {text!r}."
             )
+        if name not in known:
+            raise CairnError(
+                f"Peer {name!r} is not known here. Expected one of {', '.join(known)}."
+                f"{suggest(name, known)}"
+            )
         if shutil.which(python) is None:
             raise CairnError(f"Peer {name}: {python} is not a program. Name its environment's.")
         if checkout and not Path(checkout).is_dir():
             raise CairnError(f"Peer {name}: there is no folder {checkout}.")
-        driver = drivers / f"{name}.py"
+        driver = (drivers or DRIVERS) / f"{name}.py"
         if not driver.is_file():
-            known = sorted(path.stem for path in drivers.glob("*.py"))
             raise CairnError(
-                f"There is no driver for peer {name!r}. Known are {', '.join(known) or 'none'}; "
-                f"they are in benchmarks/peers of a checkout of cairn."
+                f"There is no driver for peer {name!r}. Drivers are in benchmarks/peers of a "
+                f"checkout of cairn."
             )
         return cls(name, python, checkout or None, driver)
 
