@@ -12,6 +12,7 @@ import numpy as np
 from cairn.core import trees
 from cairn.core.axes import COLUMNS
 from cairn.engine import devices
+from cairn.engine.compiled import SeedForm, seed_form
 from cairn.envs.maze.env import Maze
 from cairn.envs.maze.level import MazeLevel
 from cairn.envs.maze.named import FIXED_GOAL, named
@@ -69,12 +70,13 @@ def reference(request: dict[str, Any]) -> Experiment:
 
 def training(request: dict[str, Any]) -> dict[str, Any]:
     """Cycles of a method with the reference preset."""
-    return cycles(reference(request))[0]
+    form = request.get("form", seed_form())
+    return cycles(reference(request), form)[0] | {"facts": {"form": form}}
 
 
-def cycles(chosen: Experiment) -> tuple[dict[str, Any], list]:
+def cycles(chosen: Experiment, form: SeedForm | None = None) -> tuple[dict[str, Any], list]:
     """One compiled chunk is one run. Also the list whose only element is the newest state."""
-    compiled = chosen.compiled()
+    compiled = chosen.compiled(form)
     state = [jax.block_until_ready(compiled.init())]
     compiled = compiled.ready(state[0])
 

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 from cairn.core.errors import CairnError, suggest
 
 OURS, PEAK = "cairn", "peak"
+ONE_DEVICE = "cairn, one device"
+"""cairn with all cores of a CPU as one device."""
 _HERE = Path(__file__).parent
 DRIVERS = Path(__file__).parents[3] / "benchmarks" / "peers"
 
@@ -31,7 +33,10 @@ class Peer(NamedTuple):
 
     @classmethod
     def parse(cls, text: str, known: Sequence[str], drivers: Path | None = None) -> "Peer":
-        """One of the `known` from `NAME=PYTHON` or `NAME=PYTHON@CHECKOUT`. Raises CairnError if that cannot work."""
+        """From `NAME=PYTHON` or `NAME=PYTHON@CHECKOUT`, NAME among `known`.
+
+        Raises CairnError if that cannot work.
+        """
         name, equals, rest = text.partition("=")
         python, _, checkout = rest.partition("@")
         if not equals or not python:
@@ -102,6 +107,7 @@ class Side:
 def _environment(name: str, cached: bool) -> dict[str, str]:
     dropped = set() if cached else {"JAX_COMPILATION_CACHE_DIR"}
     # What cairn's command line sets for cairn: nobody else asked for several devices.
+    # Without it, one device has all cores.
     dropped |= set() if name == OURS else {"JAX_NUM_CPU_DEVICES"}
     environment = {name: value for name, value in os.environ.items() if name not in dropped}
     # Several idle processes share an accelerator: none may reserve most of it.
@@ -112,17 +118,21 @@ def _environment(name: str, cached: bool) -> dict[str, str]:
 
 @contextmanager
 def opened(
-    peers: Sequence[Peer], *, ours: bool = True, cached: bool = False, peak: bool = False
+    peers: Sequence[Peer],
+    *,
+    ours: Sequence[str] = (OURS,),
+    cached: bool = False,
+    peak: bool = False,
 ) -> Iterator[dict[str, Side]]:
-    """cairn and the peers by name, idle; with `peak` also a bare process for matrix products.
+    """`ours` and the peers by name, idle; with `peak` also a bare process for matrix products.
 
     cairn runs as its command line would run it, the others as if started by themselves. Without
     `cached` nobody compiles from a disk cache.
     """
     driver = _HERE / "driver.py"
-    all_sides = [Peer(OURS, sys.executable, None, driver)] if ours else []
-    all_sides += peers
-    all_sides += [Peer(PEAK, sys.executable, None, driver)] if peak else []
+    last = [PEAK] if peak else []
+    all_sides = [Peer(name, sys.executable, None, driver) for name in ours]
+    all_sides += [*peers, *(Peer(name, sys.executable, None, driver) for name in last)]
     sides: dict[str, Side] = {}
     try:
         for side in all_sides:
