@@ -5,7 +5,7 @@ chex 0.1.86, numpy 1.25, scipy below 1.13, pandas 1.5.3, tensorflow_probability 
 ipython, GitPython, tqdm; and minimax 0.2.0, installed or as a checkout. No shim is needed.
 
 Its own runner, configured by its own command-line parser from the flags of its `dr.json`, but for
-25 walls and (unless `metrics` is asked for) without the shortest paths it computes for its plots.
+25 walls and (but for `dr-metrics`) without the shortest paths it computes for its plots.
 
 What is not the same work as cairn's: every episode plays a new level; the heads end in tanh, and
 the embedding of the heading has no bias (5 parameters fewer).
