@@ -16,7 +16,8 @@ from cairn.ued import presets
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "performance.md"
 COMMANDS = {
-    "ued": "cairn bench ued --peers jaxued=PYTHON@CHECKOUT minimax=PYTHON@CHECKOUT --seeds 8",
+    "ued": "cairn bench ued --peers jaxued=PYTHON@CHECKOUT minimax=PYTHON@CHECKOUT --seeds 8 "
+    "--extra one-device default-metrics",
     "env": "cairn bench env --peers jaxued=PYTHON@CHECKOUT minimax=PYTHON@CHECKOUT",
     "archive": "cairn bench archive",
     "compile": "cairn bench compile",
@@ -84,16 +85,18 @@ def describe(record):
     head, rows = TABLES[kind](record)
     machine = record["machine"]
     load = f", load {machine['load']:.1f}" if machine["load"] is not None else ""
+    # Files from before sources were written down are read until they are measured again.
+    made_by = f"; sources {record['sources'][:12]}" if "sources" in record else ""
     made = (
         f"\n{record['date']}, {machine['processor']}, {machine['cores']} cores{load}; medians "
-        f"(least to greatest) of {record['repeats']}; {versions(record)}.\n\n"
+        f"(least to greatest) of {record['repeats']}; {versions(record)}{made_by}.\n\n"
         f"    {record['command']}\n"
     )
     return table(head, rows) + made
 
 
 def versions(record):
-    """The packages of every side, once each."""
+    """The packages of every side, once each; of a record without sides, its own."""
     found = []
 
     def walk(node):
@@ -105,7 +108,9 @@ def versions(record):
             for child in node:
                 walk(child)
 
-    walk(record)
+    walk({name: value for name, value in record.items() if name != "versions"})
+    if not found:
+        walk(record)
     return "; ".join(dict.fromkeys(found)) or "versions as installed"
 
 
@@ -131,8 +136,7 @@ def ued(record):
     rows = []
     for row in record["rows"]:
         if row["work"] == "seeds":
-            cell = between(row["times_one_seed"], times) + " × one seed"
-            rows.append([f"{row['seeds']} seeds, {row['envs']} envs", "cairn", cell, "", "", ""])
+            rows += scaling(row)
             continue
         for name, side in row["sides"].items():
             ratio = row["ratios"].get(name)
@@ -151,6 +155,20 @@ def ued(record):
     return head, rows
 
 
+def scaling(row):
+    """Many seeds in one program, and what the other form would have cost."""
+    label = f"{row['seeds']} seeds, {row['envs']} envs"
+    cell = between(row["times_one_seed"], times) + " × one seed's time"
+    rows = [[label, "cairn", cell, "", "", ""]]
+    if "other_form" in row:
+        rows[0][-1] = f"{row['peak_rss_mb'][row['form']]:.0f} MB"
+        other = row["other_form"]
+        cell = f"{between(other['times'], times)} × the time by `{row['form']}`"
+        memory = f"{row['peak_rss_mb'][other['form']]:.0f} MB"
+        rows.append([f"{label}, by `{other['form']}`", "cairn", cell, "", "", memory])
+    return rows
+
+
 def env(record):
     """Raw stepping."""
     sides = record["sides"]
@@ -162,7 +180,14 @@ def env(record):
     for i, name in enumerate(sides):
         if name in record["ratios"]:
             best[i + 1] = "cairn is × " + between(record["ratios"][name], times)
-    return ["environments", *sides], [*rows, best]
+    head = ["environments", *sides]
+    work = next(iter(sides.values())).get("work_by_envs")
+    if work:  # the same on all sides, or it would not have been written down
+        head.append("episodes ended in 1,000 steps, on all sides")
+        for row in rows:
+            row.append(f"{1000 * work[row[0]]['episodes_per_step']:.3f}")
+        best.append("")
+    return head, [*rows, best]
 
 
 def archive(record):

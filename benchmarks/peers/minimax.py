@@ -5,7 +5,7 @@ chex 0.1.86, numpy 1.25, scipy below 1.13, pandas 1.5.3, tensorflow_probability 
 ipython, GitPython, tqdm; and minimax 0.2.0, installed or as a checkout. No shim is needed.
 
 Its own runner, configured by its own command-line parser from the flags of its `dr.json`, but for
-25 walls and (unless `metrics` is asked for) without the shortest paths it computes for its plots.
+25 walls and (but for `dr-metrics`) without the shortest paths it computes for its plots.
 
 What is not the same work as cairn's: every episode plays a new level; the heads end in tanh, and
 the embedding of the heading has no bias (5 parameters fewer).
@@ -104,17 +104,29 @@ def training(request):
 
 
 def stepping(request):
-    """Random actions, drawn beforehand; an ended episode restarts on the same level."""
+    """The mazes and actions on file; an ended episode restarts on the same level."""
     import jax
     import jax.numpy as jnp
+    import numpy as np
     from minimax import envs as environments
+    from minimax.envs.maze.common import EnvInstance
 
-    envs, length, amount = request["envs"], request["length"], request["amount"]
-    settings = {"n_walls": 25, "replace_wall_pos": True, "normalize_obs": True}
+    with np.load(request["mazes"]) as file:
+        walls, agent, heading, goal, actions = (
+            jnp.asarray(file[name]) for name in ("walls", "agent", "heading", "goal", "actions")
+        )
+    (length, envs), amount = actions.shape, request["amount"]
+    height, width = walls.shape[1:]
+    settings = {"height": height, "width": width, "normalize_obs": True}
     env, _ = environments.make("Maze", env_kwargs=settings)
     keys = jax.random.split(jax.random.PRNGKey(0), envs)
-    observation, start = jax.vmap(env.reset)(keys)
-    actions = jax.random.randint(jax.random.PRNGKey(1), (length, envs), 0, 7)
+    levels = EnvInstance(
+        agent_pos=agent.astype(jnp.uint32),
+        agent_dir_idx=heading.astype(jnp.uint8),  # as its own generator has it
+        goal_pos=goal.astype(jnp.uint32),
+        wall_map=walls,
+    )
+    observation, start = jax.vmap(env.set_env_instance)(levels)
     step = jax.vmap(lambda k, s, a, again: env.step(k, s, a, reset_state=again))
 
     def one(carry, action):
@@ -132,4 +144,9 @@ def stepping(request):
         jax.block_until_ready(carry[0])
         steps[0] += amount * length * envs
 
-    return {"parameters": 0, "run": run, "count": lambda: {"steps": steps[0]}}
+    def outcome():
+        total, ended = map(np.asarray, carry[0][-2:])
+        return {"episodes": int(ended.sum()), "reward": float(total.sum(dtype=float))}
+
+    count = lambda: {"steps": steps[0]}  # noqa: E731
+    return {"parameters": 0, "run": run, "count": count, "outcome": outcome}

@@ -8,7 +8,6 @@ JSON file per seed; those that exist are skipped. Then prints means with 95 % in
 """
 
 import argparse
-import hashlib
 import json
 import os
 import platform
@@ -22,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cairn.bench.figures import sources
 from cairn.core.stats import bootstrap
 
 ROOT = Path(__file__).parents[2]
@@ -30,14 +30,6 @@ TINY = shlex.split(
     "--width 7 --height 7 --walls 5 --limit 20 --turns 1 --batch 4 --steps-per-cycle 16 "
     "--hidden 8 --minibatches 1 --epochs 1 --steps 1280 --log-every 10"
 )
-
-
-def sources() -> str:
-    """A hash over the package, so that a result names the code that made it."""
-    total = hashlib.sha256()
-    for path in sorted((ROOT / "src").rglob("*.py")):
-        total.update(path.read_bytes())
-    return total.hexdigest()[:16]
 
 
 def measure(seed: int, tiny: bool, keep: Path | None) -> dict:

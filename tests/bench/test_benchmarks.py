@@ -2,13 +2,16 @@
 
 import importlib.util
 import json
+import shutil
 import sys
+from collections import Counter
 from pathlib import Path
 
 import jax
+import numpy as np
 import pytest
 
-from cairn.bench import archive, figures, goal, starting, stepping, training
+from cairn.bench import archive, figures, goal, sides, starting, stepping, training
 from cairn.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -29,21 +32,108 @@ def tables():
     return module
 
 
-def test_training_is_measured_beside_the_peak(tmp_path, tables):
-    config = training.Config(tiny=True, works=("dr",), json=tmp_path / "figures.json")
+@pytest.fixture
+def peers(tmp_path, monkeypatch):
+    """Flags for two peers that do the steps they are told to, without computing."""
+    for name in training.PEERS:
+        shutil.copy(Path(__file__).parent / "peer_driver.py", tmp_path / f"{name}.py")
+    monkeypatch.setattr(sides, "DRIVERS", tmp_path)
+    return tuple(f"{name}={sys.executable}" for name in training.PEERS)
+
+
+def test_training_is_measured_beside_peers_and_the_peak(tmp_path, tables, peers):
+    what = {"peers": peers, "seeds": (2,), "extra": ("default-metrics",)}
+    config = training.Config(**what, tiny=True, json=tmp_path / "figures.json")
     record = keep(training.run(config), tmp_path)
-    (row,) = record["rows"]
-    assert row["sides"]["cairn"]["steps"] == {"training": 512}
-    assert row["sides"]["cairn"]["parameters"] == 432_929
-    assert row["share_of_peak"]["median"] > 0
-    assert "| dr, 2 envs | cairn |" in tables.describe(record)
+    dr, accel, seeds = record["rows"]
+    assert set(dr["sides"]) == {"cairn", "jaxued", "minimax", "minimax, default metrics"}
+    assert set(accel["sides"]) == {"cairn", "jaxued"}  # what minimax does not do, it is not asked
+    assert dr["sides"]["cairn"]["cycles"]["dr"]["steps"] == {"training": 512}
+    for side in accel["sides"].values():
+        new, replay = side["cycles"]["accel-new"], side["cycles"]["accel-replay"]
+        assert new["weight"] == 0.2 and replay["weight"] == 0.8
+        assert {kind: n for kind, n in new["steps"].items() if n} == {"scoring": 512}
+        assert {k: n for k, n in replay["steps"].items() if n} == {"training": 512, "mutation": 512}
+        # 0.2 new cycles and 0.8 replays: 512 and 1,024 steps each.
+        seconds = 0.2 * new["seconds"][0] + 0.8 * replay["seconds"][0]
+        assert side["steps_per_second"]["values"] == [pytest.approx(921.6 / seconds)]
+    assert seeds["steps"] == {"training": 1024}
+    assert seeds["form"] == "map" and seeds["other_form"]["form"] == "vmap"
+    described = tables.describe(record)
+    assert "| dr, 2 envs | cairn |" in described and "| accel, 2 envs | jaxued |" in described
+    assert "| 2 seeds, 2 envs, by `vmap` |" in described
 
 
-def test_stepping_counts_whole_scans(tmp_path, tables):
+def test_the_share_of_the_peak_counts_a_gradient_only_where_there_is_one():
+    rounds = [training.Mixed(2.0, Counter(training=100, mutation=50))]
+    row = training._roofline("accel", 32, 256, rounds, [1e9])
+    learned, played = row["flop_per_step"].values()
+    assert learned > 15 * played  # a rollout, and five epochs forward and backward
+    (share,) = row["share_of_peak"]["values"]
+    assert share == pytest.approx((100 * learned + 50 * played) / 2e9)
+
+
+def plain_maze(file, rounds):
+    """Episodes ended and reward in the last of `rounds`: the rules without any array."""
+    episodes, reward = 0, 0.0
+    ways = [(1, 0), (0, 1), (-1, 0), (0, -1)]
+    for i, walls in enumerate(file["walls"]):
+        begin = (*file["agent"][i], file["heading"][i], 0)
+        x, y, heading, time = begin
+        for step, action in enumerate(np.tile(file["actions"][:, i], rounds)):
+            time += 1
+            heading = (heading + (action == 1) - (action == 0)) % 4
+            dx, dy = ways[heading] if action == 2 else (0, 0)
+            there = min(max(x + dx, 0), 12), min(max(y + dy, 0), 12)
+            solved = there == tuple(file["goal"][i])
+            if not solved and not walls[there[1], there[0]]:
+                x, y = there
+            if solved or time == 250:
+                if step >= len(file["actions"]) * (rounds - 1):
+                    episodes += 1
+                    reward += (1 - 0.9 * time / 250) * solved
+                x, y, heading, time = begin
+    return episodes, reward
+
+
+def test_stepping_plays_the_mazes_on_file_to_their_ends(tmp_path, tables):
     config = stepping.Config(tiny=True, json=tmp_path / "figures.json")
     record = keep(stepping.run(config), tmp_path)
-    assert record["sides"]["cairn"]["best_envs"] == 2
-    assert "| 2 |" in tables.describe(record)
+    side = record["sides"]["cairn"]
+    stepping.draw(tmp_path / "mazes.npz", 64, 256)
+    # Two runs to prepare, and the one that is timed.
+    episodes, reward = plain_maze(np.load(tmp_path / "mazes.npz"), 3)
+    work = side["work_by_envs"]["64"]
+    assert work["steps"] == 64 * 256
+    assert work["episodes"] == episodes and work["reward"] == pytest.approx(reward, rel=1e-4)
+    assert reward > 0
+    assert "| 64 |" in tables.describe(record)
+
+
+def test_mazes_on_file_can_be_played(tmp_path):
+    stepping.draw(tmp_path / "mazes.npz", 200, 8)
+    file = np.load(tmp_path / "mazes.npz")
+    rows = np.arange(200)
+    for cell in (file["agent"], file["goal"]):
+        assert not file["walls"][rows, cell[:, 1], cell[:, 0]].any()
+    assert (file["agent"] != file["goal"]).any(axis=1).all()
+    assert 20 < file["walls"].sum(axis=(1, 2)).mean() < 25
+    assert set(file["heading"]) == set(range(4)) and set(file["actions"].flat) == set(range(7))
+
+
+def test_a_record_names_its_sources_and_versions(tmp_path, monkeypatch):
+    record = figures.record("archive", 1, {"versions": {"other": "1"}})
+    assert set(record["versions"]) == {"cairn", "jax", "jaxlib", "numpy", "python", "other"}
+    assert record["sources"] == figures.sources() and len(record["sources"]) == 64
+    monkeypatch.setattr(figures, "PACKAGE", tmp_path / "src" / "cairn")
+    file = tmp_path / "src" / "cairn" / "a.py"
+    file.parent.mkdir(parents=True)
+    hashes = set()
+    for text in ("one", "two"):
+        file.write_text(text)
+        hashes.add(figures.sources())
+    file.rename(file.with_name("b.py"))
+    assert len({*hashes, figures.sources()}) == 3
 
 
 def test_the_parts_of_a_cycle_are_told_apart(tmp_path, tables, monkeypatch):
@@ -126,6 +216,9 @@ def test_a_record_names_no_folder(monkeypatch):
         ("env --envs 2 0", "envs must be at least 1, got 0"),
         ("ued --works", "works needs at least one value"),
         ("goal --seeds", "seeds needs at least one value"),
+        ("goal --peers minimax=python", "'minimax' is not known here. Expected one of jaxued."),
+        ("env --peers pyribs=python", "'pyribs' is not known here"),
+        ("ued --extra default-metrics", "default-metrics is about minimax"),
         ("env --json .", "cannot be written"),
     ],
 )

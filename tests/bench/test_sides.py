@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cairn.bench import sides, training
+from cairn.bench import sides, stepping, training
 from cairn.bench.sides import OURS, Peer, Side, alternate
 from cairn.core.errors import CairnError
 
@@ -26,7 +26,7 @@ def test_a_side_counts_the_steps_of_the_timed_run_only(side):
         answer = side.ask(WORK)
         assert answer["did"] == {"training": 48} and answer["steps"] == 48
         assert answer["steps_per_second"] == pytest.approx(48 / answer["seconds"])
-        assert answer["parameters"] == 432_929
+        assert answer["parameters"] == 432_929 and answer["outcome"] == {"episodes": 1}
     assert {"setup_s", "first_s", "second_s", "peak_rss_mb"} <= set(answer)
     assert set(answer["versions"]) == {"numpy", "python", "device"}
     assert "seconds" not in side.ask(WORK | {"prepare": True})
@@ -79,17 +79,19 @@ def test_rounds_alternate_between_sides_after_everybody_is_prepared():
 
 def test_a_peer_is_named_with_its_interpreter_and_checkout(tmp_path):
     (tmp_path / "toy.py").touch()
-    peer = Peer.parse(f"toy={sys.executable}@{tmp_path}", tmp_path)
+    known = ("toy", "odd")
+    peer = Peer.parse(f"toy={sys.executable}@{tmp_path}", known, tmp_path)
     assert peer == Peer("toy", sys.executable, str(tmp_path), tmp_path / "toy.py")
-    assert Peer.parse(f"toy={sys.executable}", tmp_path).checkout is None
+    assert Peer.parse(f"toy={sys.executable}", known, tmp_path).checkout is None
     for text, complaint in (
         ("toy", "Expected a peer as NAME=PYTHON"),
         ("toy=no-such-program", "no-such-program is not a program"),
         (f"toy={sys.executable}@{tmp_path}/none", "there is no folder"),
-        (f"odd={sys.executable}", "no driver for peer 'odd'. Known are toy"),
+        (f"odd={sys.executable}", "no driver for peer 'odd'. Drivers are in benchmarks/peers"),
+        (f"toi={sys.executable}", "'toi' is not known here. Expected one of toy, odd. Did you"),
     ):
         with pytest.raises(CairnError, match=complaint):
-            Peer.parse(text, tmp_path)
+            Peer.parse(text, known, tmp_path)
 
 
 def answer(parameters=100_000, did=None, seconds=1.0):
@@ -104,6 +106,17 @@ def test_unequal_work_is_refused():
         training._check_same({OURS: [[answer()]], "peer": [[answer(100_020)]]})
     with pytest.raises(CairnError, match="Round 0: cairn did"):
         training._check_same({OURS: [[answer()]], "peer": [[answer(did={"training": 9})]]})
+
+
+def played(steps=1000, episodes=4, reward=1.0):
+    return {"steps": steps, "outcome": {"episodes": episodes, "reward": reward}}
+
+
+@pytest.mark.parametrize("other", [played(999), played(episodes=5), played(reward=1.01)])
+def test_sides_that_played_another_game_are_refused(other):
+    stepping.check_same({OURS: [[played()]], "peer": [[played(reward=1.0001)]]})
+    with pytest.raises(CairnError, match=r"Round 1: cairn did .*1000.* not one game"):
+        stepping.check_same({OURS: [[played()] * 2], "peer": [[played(), other]]})
 
 
 def test_kinds_of_cycle_are_mixed_as_often_as_they_happen():

@@ -12,7 +12,9 @@ import numpy as np
 from cairn.core import trees
 from cairn.core.axes import COLUMNS
 from cairn.engine import devices
+from cairn.engine.compiled import SeedForm, seed_form
 from cairn.envs.maze.env import Maze
+from cairn.envs.maze.level import MazeLevel
 from cairn.envs.maze.named import FIXED_GOAL, named
 from cairn.evaluation.attempts import play
 from cairn.ued.experiment import Experiment
@@ -68,12 +70,13 @@ def reference(request: dict[str, Any]) -> Experiment:
 
 def training(request: dict[str, Any]) -> dict[str, Any]:
     """Cycles of a method with the reference preset."""
-    return cycles(reference(request))[0]
+    form = request.get("form", seed_form())
+    return cycles(reference(request), form)[0] | {"facts": {"form": form}}
 
 
-def cycles(chosen: Experiment) -> tuple[dict[str, Any], list]:
+def cycles(chosen: Experiment, form: SeedForm | None = None) -> tuple[dict[str, Any], list]:
     """One compiled chunk is one run. Also the list whose only element is the newest state."""
-    compiled = chosen.compiled()
+    compiled = chosen.compiled(form)
     state = [jax.block_until_ready(compiled.init())]
     compiled = compiled.ready(state[0])
 
@@ -126,15 +129,17 @@ def tester(chosen: Experiment, state: list, attempts: int) -> Callable[[], float
 
 
 def stepping(request: dict[str, Any]) -> dict[str, Any]:
-    """Random actions, drawn beforehand; an ended episode restarts on the same level.
+    """The mazes and actions on file; an ended episode restarts on the same level.
 
     As in training, the columns are shared by all devices (the cores of a CPU).
     """
-    envs, length, amount = request["envs"], request["length"], request["amount"]
+    with np.load(request["mazes"]) as file:
+        actions = jnp.asarray(file["actions"])
+        levels = MazeLevel(*(jnp.asarray(file[name]) for name in MazeLevel._fields))
+    (length, envs), amount = actions.shape, request["amount"]
     env = Maze()
     keys = jax.random.split(jax.random.key(0), envs)
-    start, observation = jax.vmap(env.reset)(keys, jax.vmap(env.space.sample)(keys))
-    actions = jax.random.randint(jax.random.key(1), (length, envs), 0, env.actions, jnp.int32)
+    start, observation = jax.vmap(env.reset)(keys, levels)
 
     def flat(observation: Any) -> Any:
         """As the first product of a policy takes it."""
@@ -166,7 +171,13 @@ def stepping(request: dict[str, Any]) -> dict[str, Any]:
         jax.block_until_ready(carry[0])
         steps[0] += amount * length * envs
 
-    return {"parameters": 0, "run": run, "count": lambda: {"steps": steps[0]}}
+    def outcome() -> dict[str, float]:
+        _, *sums = carry[0]
+        total, ended = map(np.asarray, sums)
+        return {"episodes": int(ended.sum()), "reward": float(total.sum(dtype=float))}
+
+    count = lambda: {"steps": steps[0]}  # noqa: E731
+    return {"parameters": 0, "run": run, "count": count, "outcome": outcome}
 
 
 def peak(request: dict[str, Any]) -> dict[str, Any]:

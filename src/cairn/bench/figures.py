@@ -1,18 +1,22 @@
 """What a measurement is written down as: medians with their spread, machine, versions, tables."""
 
 import datetime
+import hashlib
 import json
 import os
 import platform
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from importlib import metadata
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+PACKAGE = Path(__file__).parents[1]
 
 
 def spread(values: Sequence[float]) -> dict[str, Any]:
@@ -59,9 +63,26 @@ def record(benchmark: str, repeats: int, figures: dict[str, Any]) -> dict[str, A
         "command": shlex.join(["cairn", *words]),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": machine(),
+        "sources": sources(),
         "repeats": repeats,
         **figures,
+        "versions": versions() | figures.get("versions", {}),
     }
+
+
+def sources() -> str:
+    """A hash over the package and the peers' drivers: a result names the code that made it."""
+    total = hashlib.sha256()
+    for folder in (PACKAGE, PACKAGE.parents[1] / "benchmarks" / "peers"):
+        for path in sorted(folder.rglob("*.py")):
+            total.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return total.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Of Python and what computes, in this process; sides with an environment add their own."""
+    found = {name: metadata.version(name) for name in ("cairn", "jax", "jaxlib", "numpy")}
+    return found | {"python": platform.python_version()}
 
 
 def _without_paths(word: str) -> str:

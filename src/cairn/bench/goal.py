@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from cairn.bench import figures
-from cairn.bench.sides import Answer, Peer, Request, opened
+from cairn.bench.sides import OURS, Answer, Peer, Request, opened
 from cairn.core.console import duration
+
+PEERS = ("jaxued",)
+"""minimax has no test on the same mazes in its driver."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ def run(config: Config) -> dict[str, Any]:
         config = replace(
             config, seeds=(0,), goal=0.0, in_a_row=1, every=1, peer_every=1, limit_minutes=1.0
         )
-    peers = [Peer.parse(text) for text in config.peers]
+    peers = [Peer.parse(text, PEERS) for text in config.peers]
     rows: list[dict[str, Any]] = []
     result: dict[str, Any] = {}
     for seed in config.seeds:
@@ -71,7 +74,8 @@ def _one(config: Config, peer: Peer | None, seed: int) -> dict[str, Any]:
     if config.tiny:
         request |= {"tiny": True}
     # Nobody else is started: an idle side would still take a core for its imports.
-    with opened([peer] if peer else [], ours=peer is None, cached=config.tiny) as sides:
+    peers, ours = ([peer], ()) if peer else ([], (OURS,))
+    with opened(peers, ours=ours, cached=config.tiny) as sides:
         (side,) = sides.values()
         answer: Answer = side.ask(request)
     return {"side": side.name, "seed": seed, **answer}

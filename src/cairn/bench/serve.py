@@ -6,7 +6,8 @@ Started as a script in whatever environment a side needs, so it uses the standar
 
 DRIVER.py offers `setup(checkout)`, `PACKAGES` and `prepare(request) -> dict` with `parameters`,
 `run()` (the work, waited for), `count()` (environment steps so far, by purpose; not timed) and
-perhaps `test()` (mean solve rate in the fixed test). Every side is timed by this same code.
+perhaps `outcome()` (what came of them so far, by name), `facts` (how the work is done) and `test()`
+(mean solve rate in the fixed test). Every side is timed by this same code.
 
 Each line on stdin is a request in JSON, answered by one line in JSON:
 {"name": "dr", "envs": 32, "length": 256, "amount": 4}, with "prepare": true to stop before the
@@ -66,42 +67,48 @@ def prepare(driver, request):
 
 
 def timed(work):
-    """One run: seconds, and environment steps by purpose."""
-    before = work["count"]()
+    """One run: seconds, environment steps by purpose, and what came of them."""
+    outcome = work.get("outcome", dict)
+    before, then = work["count"](), outcome()
     begin = time.perf_counter()
     work["run"]()
     seconds = time.perf_counter() - begin
-    after = work["count"]()
-    did = {name: after[name] - before[name] for name in after}
+    did, came = since(before, work["count"]()), since(then, outcome())
     steps = sum(did.values())
-    return {"seconds": seconds, "did": did, "steps": steps, "steps_per_second": steps / seconds}
+    speed = {"seconds": seconds, "steps_per_second": steps / seconds}
+    return speed | {"did": did, "steps": steps, "outcome": came}
 
 
-def until(work, goal, in_a_row, limit_s, since):
+def since(before, after):
+    """How much each number grew."""
+    return {name: after[name] - before[name] for name in after}
+
+
+def until(work, goal, in_a_row, limit_s, start):
     """Run and test by turns until `in_a_row` tests reach `goal`; a curve from process start."""
     curve, reached = [], 0
-    while not curve or (reached < in_a_row and time.time() - since < limit_s):
+    while not curve or (reached < in_a_row and time.time() - start < limit_s):
         work["run"]()
         rate = work["test"]()
         reached = reached + 1 if rate >= goal else 0
         steps = sum(work["count"]().values())
-        curve.append({"seconds": time.time() - since, "steps": steps, "solve_rate": rate})
+        curve.append({"seconds": time.time() - start, "steps": steps, "solve_rate": rate})
     done = reached >= in_a_row
     return {"reached_s": curve[-1]["seconds"] if done else None, "curve": curve}
 
 
-def answer(driver, works, request, since):
+def answer(driver, works, request, start):
     """What one request gets back."""
     control = {name: request.pop(name) for name in CONTROL if name in request}
     name = json.dumps(request, sort_keys=True)
     if "goal" in control:
-        result = until(driver.prepare(request), **control, since=since)
+        result = until(driver.prepare(request), **control, start=start)
         return result | {"peak_rss_mb": peak_rss_mb(), "versions": versions(driver)}
     if name not in works:
         works[name] = prepare(driver, request)
     work = works[name]
     result = {} if control.get("prepare") else timed(work)
-    facts = {name: work[name] for name in ("parameters", *BEFORE)}
+    facts = {name: work[name] for name in ("parameters", *BEFORE)} | work.get("facts", {})
     return result | facts | {"peak_rss_mb": peak_rss_mb(), "versions": versions(driver)}
 
 
@@ -117,7 +124,7 @@ def versions(driver):
 
 def main():
     """Answer until stdin closes."""
-    since = time.time()
+    start = time.time()
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("driver")
     parser.add_argument("--checkout")
@@ -130,7 +137,7 @@ def main():
     works = {}
     for line in sys.stdin:
         try:
-            result = answer(driver, works, json.loads(line), since)
+            result = answer(driver, works, json.loads(line), start)
         except Exception as error:  # reported to whoever asked, who stops the measurement
             import traceback
 

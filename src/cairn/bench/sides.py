@@ -10,11 +10,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cairn.core.errors import CairnError
+from cairn.core.errors import CairnError, suggest
 
 OURS, PEAK = "cairn", "peak"
+ONE_DEVICE = "cairn, one device"
+"""cairn with all cores of a CPU as one device."""
 _HERE = Path(__file__).parent
-_DRIVERS = Path(__file__).parents[3] / "benchmarks" / "peers"
+DRIVERS = Path(__file__).parents[3] / "benchmarks" / "peers"
 
 Request = dict[str, Any]
 Answer = dict[str, Any]
@@ -30,24 +32,31 @@ class Peer(NamedTuple):
     driver: Path
 
     @classmethod
-    def parse(cls, text: str, drivers: Path = _DRIVERS) -> "Peer":
-        """From `NAME=PYTHON` or `NAME=PYTHON@CHECKOUT`. Raises CairnError if that cannot work."""
+    def parse(cls, text: str, known: Sequence[str], drivers: Path | None = None) -> "Peer":
+        """From `NAME=PYTHON` or `NAME=PYTHON@CHECKOUT`, NAME among `known`.
+
+        Raises CairnError if that cannot work.
+        """
         name, equals, rest = text.partition("=")
         python, _, checkout = rest.partition("@")
         if not equals or not python:
             raise CairnError(
                 f"Expected a peer as NAME=PYTHON or NAME=PYTHON@CHECKOUT, got {text!r}."
             )
+        if name not in known:
+            raise CairnError(
+                f"Peer {name!r} is not known here. Expected one of {', '.join(known)}."
+                f"{suggest(name, known)}"
+            )
         if shutil.which(python) is None:
             raise CairnError(f"Peer {name}: {python} is not a program. Name its environment's.")
         if checkout and not Path(checkout).is_dir():
             raise CairnError(f"Peer {name}: there is no folder {checkout}.")
-        driver = drivers / f"{name}.py"
+        driver = (drivers or DRIVERS) / f"{name}.py"
         if not driver.is_file():
-            known = sorted(path.stem for path in drivers.glob("*.py"))
             raise CairnError(
-                f"There is no driver for peer {name!r}. Known are {', '.join(known) or 'none'}; "
-                f"they are in benchmarks/peers of a checkout of cairn."
+                f"There is no driver for peer {name!r}. Drivers are in benchmarks/peers of a "
+                f"checkout of cairn."
             )
         return cls(name, python, checkout or None, driver)
 
@@ -98,6 +107,7 @@ class Side:
 def _environment(name: str, cached: bool) -> dict[str, str]:
     dropped = set() if cached else {"JAX_COMPILATION_CACHE_DIR"}
     # What cairn's command line sets for cairn: nobody else asked for several devices.
+    # Without it, one device has all cores.
     dropped |= set() if name == OURS else {"JAX_NUM_CPU_DEVICES"}
     environment = {name: value for name, value in os.environ.items() if name not in dropped}
     # Several idle processes share an accelerator: none may reserve most of it.
@@ -108,17 +118,21 @@ def _environment(name: str, cached: bool) -> dict[str, str]:
 
 @contextmanager
 def opened(
-    peers: Sequence[Peer], *, ours: bool = True, cached: bool = False, peak: bool = False
+    peers: Sequence[Peer],
+    *,
+    ours: Sequence[str] = (OURS,),
+    cached: bool = False,
+    peak: bool = False,
 ) -> Iterator[dict[str, Side]]:
-    """cairn and the peers by name, idle; with `peak` also a bare process for matrix products.
+    """`ours` and the peers by name, idle; with `peak` also a bare process for matrix products.
 
     cairn runs as its command line would run it, the others as if started by themselves. Without
     `cached` nobody compiles from a disk cache.
     """
     driver = _HERE / "driver.py"
-    all_sides = [Peer(OURS, sys.executable, None, driver)] if ours else []
-    all_sides += peers
-    all_sides += [Peer(PEAK, sys.executable, None, driver)] if peak else []
+    last = [PEAK] if peak else []
+    all_sides = [Peer(name, sys.executable, None, driver) for name in ours]
+    all_sides += [*peers, *(Peer(name, sys.executable, None, driver) for name in last)]
     sides: dict[str, Side] = {}
     try:
         for side in all_sides:

@@ -20,7 +20,7 @@ BENCHMARKS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "ued": ("training", "Training steps per second, beside peers and the processor's peak."),
         "env": ("stepping", "Raw environment stepping with random actions, beside peers."),
         "archive": ("archive", "What drawing and inserting levels costs, by archive size."),
-        "compile": ("starting", "From the command to the first update, cold and cached; memory."),
+        "compile": ("starting", "From the command to the first cycle, cold and cached; memory."),
         "goal": ("goal", "Wall clock until an agent is good on mazes it has never seen."),
     }
 )

@@ -5,7 +5,7 @@ It knows nothing of the method. Python is entered once per chunk: to log, evalua
 
 import ctypes
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,8 @@ from jaxtyping import Array, Key, PyTree
 
 from cairn.core.keys import stream
 from cairn.engine.devices import SEEDS, Layout, along, over
+
+SeedForm = Literal["map", "vmap"]
 
 
 class Program(NamedTuple):
@@ -52,15 +54,24 @@ def trim_heap() -> None:
         trim(0)
 
 
-def over_seeds(function: Callable, seeds: int, mesh: Mesh | None = None) -> Callable:
-    """Map `function` over the leading axis of its argument by the form the backend likes.
+def seed_form() -> SeedForm:
+    """How the seeds on one device share a program: in turns on CPU, side by side elsewhere.
 
-    On CPU `lax.map`: there `vmap` turns `cond` into both branches and makes small products and
-    gathers slower (8 seeds took 11 to 12 times one seed's time, 8 with `lax.map`). With `mesh`
-    each device has an equal share of the seeds.
+    `vmap` turns `cond` into both branches, and on CPU it makes small products and gathers slower.
+    `cairn bench ued --seeds` measures both forms.
+    """
+    return "map" if jax.default_backend() == "cpu" else "vmap"
+
+
+def over_seeds(
+    function: Callable, seeds: int, mesh: Mesh | None = None, form: SeedForm | None = None
+) -> Callable:
+    """Map `function` over the leading axis of its argument, by `seed_form` unless told otherwise.
+
+    With `mesh` each device has an equal share of the seeds.
     """
     if mesh is not None:
-        share = over_seeds(function, seeds // mesh.size)
+        share = over_seeds(function, seeds // mesh.size, form=form)
         return over(mesh, share, (along(SEEDS),), along(SEEDS))
     if seeds == 1:
         # No loop around a single seed: XLA would keep the state twice.
@@ -69,15 +80,24 @@ def over_seeds(function: Callable, seeds: int, mesh: Mesh | None = None) -> Call
             return jax.tree.map(lambda leaf: leaf[None], out)
 
         return single
-    if jax.default_backend() == "cpu":
+    if (form or seed_form()) == "map":
         return lambda argument: jax.lax.map(function, argument)
     return jax.vmap(function)
 
 
 def compile_program(
-    program: Program, *, seed: int, seeds: int, cycles: int, layout: Layout
+    program: Program,
+    *,
+    seed: int,
+    seeds: int,
+    cycles: int,
+    layout: Layout,
+    form: SeedForm | None = None,
 ) -> Compiled:
-    """Bind a program to seeds `seed ... seed + seeds - 1` and chunks of `cycles`."""
+    """Bind a program to seeds `seed ... seed + seeds - 1` and chunks of `cycles`.
+
+    `form` is how chunks go over the seeds of a device, if not by `seed_form`.
+    """
 
     def init() -> Any:
         keys = jax.vmap(jax.random.key)(jnp.arange(seed, seed + seeds, dtype=jnp.uint32))
@@ -86,5 +106,5 @@ def compile_program(
     def chunk(state: Any) -> tuple[Any, Any]:
         return jax.lax.scan(lambda state, _: program.step(state), state, length=cycles)
 
-    advance = jax.jit(over_seeds(chunk, seeds, layout.seeds), donate_argnums=0)
+    advance = jax.jit(over_seeds(chunk, seeds, layout.seeds, form), donate_argnums=0)
     return Compiled(jax.jit(init), advance, layout)

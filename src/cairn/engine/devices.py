@@ -1,8 +1,8 @@
 """How the work of one program is laid over several devices: seeds first, then columns.
 
 A CPU counts as one device for each core (`use_cores`): the operations of a small recurrent
-network are too small to split, so two halves of a batch side by side run 1.5 times as fast as one
-batch whose every product is split in two (measured; docs/performance.md).
+network are too small to split, so two halves of a batch side by side run faster than one batch
+whose every product is split in two (`cairn bench ued --extra one-device`; docs/performance.md).
 """
 
 import os

@@ -12,7 +12,7 @@ from jaxtyping import PyTree
 from cairn.core import axes
 from cairn.core.errors import ConfigError, RunError
 from cairn.engine import devices
-from cairn.engine.compiled import Compiled, Program, compile_program
+from cairn.engine.compiled import Compiled, Program, SeedForm, compile_program
 from cairn.envs import catalogue as environments
 from cairn.envs.protocol import Environment
 from cairn.learners.ppo import PPO, PPOConfig
@@ -121,8 +121,8 @@ class Experiment:
             partial(method.step, self.problem, self.algorithm),
         )
 
-    def compiled(self) -> Compiled:
-        """The program for all seeds."""
+    def compiled(self, form: SeedForm | None = None) -> Compiled:
+        """The program for all seeds, in another form than usual if asked for."""
         run = self.run
         return compile_program(
             self.program,
@@ -130,6 +130,7 @@ class Experiment:
             seeds=run.seeds,
             cycles=run.log_every,
             layout=self.layout,
+            form=form,
         )
 
     def state_shape(self) -> PyTree:
