@@ -1,4 +1,5 @@
-"""Ctrl-C, once, twice, and before anything began: one line, exit status 130, nothing lost."""
+"""Ctrl-C, once, twice, and before anything began: one line, exit status 130, nothing lost. And a
+kill while a journal is tied to a corrected config."""
 
 import json
 import os
@@ -30,11 +31,11 @@ def slow():
     running.close()
 
 
-def cairn(*arguments):
+def cairn(*arguments, fault=""):
     return subprocess.Popen(
         [sys.executable, "-c", "from cairn.cli.main import main; main()", *map(str, arguments)],
         stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        env={**os.environ, "JAX_PLATFORMS": "cpu"},
+        env={**os.environ, "JAX_PLATFORMS": "cpu", "CAIRN_FAULT": fault},
     )  # fmt: skip
 
 
@@ -73,3 +74,27 @@ def test_ctrl_c_while_the_program_is_loaded_ends_it_at_once(tmp_path):
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130 and said == "cairn: stopped by Ctrl-C.\n"
     assert not path.exists()
+
+
+def test_a_kill_while_a_journal_follows_a_correction_loses_nothing(slow, tmp_path):
+    slow.released.set()
+    slow.trouble = lambda number, role: (404, {}, "no such model") if role == "wrong" else None
+    text = toml(slow.url, trials=10).replace('model = "held_out"', 'model = "wrong"')
+    (tmp_path / "config.toml").write_text(text)
+    path = tmp_path / "run"
+    process = cairn("redteam", "run", tmp_path / "config.toml", "--run", path)
+    assert "no such model" in process.communicate(timeout=120)[1]
+    config = path / "config.json"
+    config.write_text(config.read_text().replace('"wrong"', '"held_out"'))
+    process = cairn("redteam", "resume", path, fault="journal:retie:1")
+    process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGKILL
+    before = sum(n for body, n in slow.seen.items() if '"model": "target"' in body)
+    process = cairn("redteam", "resume", path)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    found = json.loads((path / "summary.json").read_text())
+    assert found["success"]["mean"] is not None and found["possibly_paid_twice"] == 0
+    elites = found["counts"]["filled"]
+    target = sum(n for body, n in slow.seen.items() if '"model": "target"' in body)
+    assert target - before <= 2 * elites, "what the search asked is not asked again"
