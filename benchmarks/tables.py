@@ -169,7 +169,7 @@ def archive(record):
     """Keeping and choosing levels."""
     rows = []
     for row in record["rows"]:
-        each = [f"{spread['median'] * 1e3:.2f}" for spread in row["seconds"].values()]
+        each = [f"{spread['median'] * 1e3:.3f}" for spread in row["seconds"].values()]
         part = between(row["share_of_update"], share)
         rows.append([f"{row['capacity']:,}", *each, part, f"{row['ns_per_n_log_n']:.2f}"])
     head = ["levels", "draw ms", "update ms", "insert ms", "insert + draw ms"]

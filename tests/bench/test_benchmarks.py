@@ -69,6 +69,20 @@ def test_the_archive_is_measured_full(tmp_path, tables):
     assert "| 8 |" in tables.describe(record)
 
 
+def test_what_is_timed_follows_a_call_that_is_not_and_lasts_long_enough(monkeypatch):
+    clock, calls = [0.0], []
+
+    def work(times):
+        calls.append(times)
+        clock[0] += times / 64
+
+    monkeypatch.setattr(archive.time, "perf_counter", lambda: clock[0])
+    assert archive._times(work, 0.25) == 16 and archive._times(work, 0.0) == 1
+    calls.clear()
+    assert archive._seconds(work, 16) == 1 / 64
+    assert calls == [1, 16]
+
+
 def test_every_offer_to_the_full_archive_enters_and_evicts_in_every_repeat():
     settings = archive.ReplayConfig(capacity=64)
     held = archive.full(jax.random.key(0), 64)
