@@ -151,7 +151,9 @@ def test_what_cannot_be_measured_is_refused_before_it_starts(flags, complaint, c
 def test_the_command_knows_its_benchmarks(capsys):
     assert main.run(["bench"]) == 0
     text = capsys.readouterr().out
-    assert all(f"\n  {name} " in text for name in ("ued", "env", "archive", "compile", "goal"))
+    assert all(
+        f"\n  {name} " in text for name in ("ued", "env", "archive", "compile", "goal", "qd")
+    )
     assert main.run(["bench", "eud"]) == 2
     assert "Did you mean" in capsys.readouterr().err
     assert main.run(["bench", "env", "--peers", "jaxued"]) == 2

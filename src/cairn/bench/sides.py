@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 from cairn.core.errors import CairnError
 
 OURS, PEAK = "cairn", "peak"
+OTHERS = {"pyribs"}
+"""Files beside the drivers that speak another protocol (`benchmarks/qd.py speed`)."""
 _HERE = Path(__file__).parent
 _DRIVERS = Path(__file__).parents[3] / "benchmarks" / "peers"
 
@@ -44,7 +46,7 @@ class Peer(NamedTuple):
             raise CairnError(f"Peer {name}: there is no folder {checkout}.")
         driver = drivers / f"{name}.py"
         if not driver.is_file():
-            known = sorted(path.stem for path in drivers.glob("*.py"))
+            known = sorted({path.stem for path in drivers.glob("*.py")} - OTHERS)
             raise CairnError(
                 f"There is no driver for peer {name!r}. Known are {', '.join(known) or 'none'}; "
                 f"they are in benchmarks/peers of a checkout of cairn."
