@@ -8,7 +8,8 @@ from pathlib import Path
 import jax
 import pytest
 
-from cairn.bench import archive, figures, goal, starting, stepping, training
+from cairn.bench import archive, clock, figures, goal, parts, starting, stepping, training
+from cairn.bench.flops import Cost
 from cairn.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -46,19 +47,32 @@ def test_stepping_counts_whole_scans(tmp_path, tables):
     assert "| 2 |" in tables.describe(record)
 
 
-def test_the_parts_of_a_cycle_are_told_apart(tmp_path, tables, monkeypatch):
-    for name in ("JAX_NUM_CPU_DEVICES", "TF_CPP_MIN_LOG_LEVEL"):
-        monkeypatch.setenv(name, "1")  # what the script sets must not outlive this test
-    spec = importlib.util.spec_from_file_location("parts", ROOT / "benchmarks" / "parts.py")
-    parts = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(parts)
-    out = tmp_path / "parts.json"
-    flags = ["--tiny", "--repeats", "1", "--updates", "1", "--out", str(out)]
-    monkeypatch.setattr(sys, "argv", ["parts.py", *flags])
-    parts.main()
-    record = json.loads(out.read_text())
-    assert set(record["of_peak"]) == {"rollout", "epoch", "product"}
-    assert "| an epoch, forward and backward |" in tables.describe(record)
+def test_the_parts_of_a_cycle_are_told_apart(tmp_path, tables):
+    config = parts.Config(tiny=True, json=tmp_path / "figures.json")
+    record = keep(parts.run(config), tmp_path)
+    found = record["parts"]
+    within = {"environment", "adam", "loss", "product"}
+    assert set(found) == {"cycle", "archive"} | set(parts.IN_A_CYCLE) | within
+    together = sum(found[name]["seconds"]["median"] for name in parts.IN_A_CYCLE)
+    rest = record["not_accounted"]["seconds"]["median"]
+    assert together + rest == pytest.approx(found["cycle"]["seconds"]["median"])
+    assert found["cycle"]["flop"] == found["rollout"]["flop"] + found["update"]["flop"]
+    assert all(row["flop"] > 0 and row["bytes"] > 0 for row in found.values())
+    assert "| update, all epochs |" in tables.describe(record)
+
+
+def test_the_balance_of_the_machine_says_what_bounds_a_part():
+    costs = {"cycle": Cost(100.0, 50.0), "rollout": Cost(100.0, 50.0), "adam": Cost(1.0, 2.0)}
+    costs |= {"peak": Cost(30.0, 0.0), "memory": Cost(0.0, 10.0), "cache": Cost(0.0, 20.0)}
+    costs["update"] = Cost(100.0, 51.0)
+    taken = {name: [2.0] for name in costs} | {"peak": [3.0], "cycle": [7.0], "adam": [0.5]}
+    found = parts._describe(costs, taken)
+    assert found["balance"]["median"] == 2.0  # ten operations and five bytes a second
+    bound = {name: row["bound"] for name, row in found["parts"].items()}
+    memory = dict.fromkeys(("cycle", "rollout", "adam", "update"), "memory")
+    assert bound == memory | {"loss": "products"}
+    assert found["parts"]["loss"]["seconds"]["median"] == 1.5
+    assert found["not_accounted"]["seconds"]["median"] == 3.0
 
 
 def test_the_archive_is_measured_full(tmp_path, tables):
@@ -70,16 +84,16 @@ def test_the_archive_is_measured_full(tmp_path, tables):
 
 
 def test_what_is_timed_follows_a_call_that_is_not_and_lasts_long_enough(monkeypatch):
-    clock, calls = [0.0], []
+    now, calls = [0.0], []
 
     def work(times):
         calls.append(times)
-        clock[0] += times / 64
+        now[0] += times / 64
 
-    monkeypatch.setattr(archive.time, "perf_counter", lambda: clock[0])
-    assert archive._times(work, 0.25) == 16 and archive._times(work, 0.0) == 1
+    monkeypatch.setattr(clock.time, "perf_counter", lambda: now[0])
+    assert clock.times(work, 0.25) == 16 and clock.times(work, 0.0) == 1
     calls.clear()
-    assert archive._seconds(work, 16) == 1 / 64
+    assert clock.seconds(work, 16) == 1 / 64
     assert calls == [1, 16]
 
 

@@ -4,7 +4,6 @@ As in a run, every device holds a copy of the archive and does all the work on i
 """
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,7 +18,8 @@ from jaxtyping import Array, Key, PyTree
 from cairn.archive import replay
 from cairn.archive.fingerprint import fingerprint
 from cairn.archive.replay import Candidates, Inserted, Replay, ReplayConfig
-from cairn.bench import driver, figures
+from cairn.bench import clock, driver, figures
+from cairn.bench.clock import Work
 from cairn.engine import devices
 from cairn.engine.devices import Layout
 from cairn.envs.maze.level import MazeLevel
@@ -51,20 +51,22 @@ def run(config: Config) -> dict[str, Any]:
     if config.tiny:
         config = replace(config, capacities=(8,), batch=2, calls=1, repeats=1, least_s=0.0)
     layout = devices.plan(devices.usable(1, config.batch), 1, config.batch)
-    works = {K: _works(K, config, layout) for K in config.capacities}
+    kinds_of = {K: works(K, config, layout) for K in config.capacities}
     update = _update(config)
     update(1)  # compiles
     times = {
-        K: {name: _times(work, config.least_s) for name, work in kinds.items()}
-        for K, kinds in works.items()
+        K: {name: clock.times(work, config.least_s) for name, work in kinds.items()}
+        for K, kinds in kinds_of.items()
     }
-    taken: dict[int, dict[str, list[float]]] = {K: {n: [] for n in works[K]} for K in works}
+    taken: dict[int, dict[str, list[float]]] = {
+        K: {n: [] for n in kinds} for K, kinds in kinds_of.items()
+    }
     updates = []
     for _ in range(config.repeats):
-        updates.append(_seconds(update))
-        for K, kinds in works.items():
+        updates.append(clock.seconds(update))
+        for K, kinds in kinds_of.items():
             for name, work in kinds.items():
-                seconds = _seconds(work, times[K][name])
+                seconds = clock.seconds(work, times[K][name])
                 taken[K][name].append(seconds / config.calls)
     rows = [
         _describe(K, taken[K], updates)
@@ -129,21 +131,23 @@ def _levels(key: Key[Array, ""], number: int) -> MazeLevel:
     return MazeLevel(walls, place, jnp.zeros(number, jnp.int32), place + 12)
 
 
-Work = Callable[[int], None]
-"""Does its work so many times, and waits for all of it."""
-
-
-def _works(capacity: int, config: Config, layout: Layout) -> dict[str, Work]:
+def works(capacity: int, config: Config, layout: Layout) -> dict[str, Work]:
     """Each kind of work, `config.calls` batches at a time, on an archive of its own."""
     settings = ReplayConfig(capacity=capacity)
     keys = jax.random.split(jax.random.key(0), config.calls)
     kinds = {"sample": _sample, "update": _update_scores, "insert": _insert, "both": _both}
-    works = {}
+    found = {}
     for name, kind in kinds.items():
         one = partial(kind, settings, config.batch)
         chain = jax.jit(lambda a, one=one: jax.lax.scan(one, a, keys), donate_argnums=0)
-        works[name] = _again(chain, layout.put(full(jax.random.key(1), capacity)))
-    return works
+        found[name] = _again(chain, layout.put(full(jax.random.key(1), capacity)))
+    return found
+
+
+def kinds(capacity: int) -> tuple[Callable, Callable]:
+    """Inserting and drawing, as functions of how many levels, the archive and a key."""
+    settings = ReplayConfig(capacity=capacity)
+    return partial(_insert, settings), partial(_sample, settings)
 
 
 def _again(chain: Callable, state: PyTree) -> Work:
@@ -216,20 +220,6 @@ def _update(config: Config) -> Work:
             run()
 
     return work
-
-
-def _times(work: Work, least_s: float) -> int:
-    """How often to do the work so that it takes `least_s`; compiles it first."""
-    work(1)
-    return max(1, math.ceil(least_s / _seconds(work)))
-
-
-def _seconds(work: Work, times: int = 1) -> float:
-    """Seconds for each time, after one that does not count: what ran before left cold caches."""
-    work(1)
-    begin = time.perf_counter()
-    work(times)
-    return (time.perf_counter() - begin) / times
 
 
 def _describe(K: int, taken: dict[str, list[float]], updates: list[float]) -> dict[str, Any]:

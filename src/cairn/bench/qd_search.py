@@ -49,22 +49,27 @@ class Search:
             # The centroids belong to the problem, not to the seed: scores stay comparable.
             self.tessellation = centroids(self.tessellation, size.side**2)
         batch = size.emitters * size.batch
-        searches = {"emitters": size.emitters, "batch": size.batch, "sigma": 0.5 * scale}
+        searches: dict[str, Any] = {"emitters": size.emitters, "batch": size.batch}
+        searches["sigma"] = 0.5 * scale
         if algorithm == "cma-me":
             module, config = cma_me, cma_emitter.Config(**searches)
         elif algorithm in ("cma-mae", "cma-mae-no-path"):
-            rules = {"rank_by": "improvement", "parents": "half", "restart": "converged"}
-            rank_one = algorithm == "cma-mae"
-            emitter = cma_emitter.Config(**searches, **rules, rank_one=rank_one)
+            emitter = cma_emitter.Config(
+                **searches,
+                rank_by="improvement",
+                parents="half",
+                restart="converged",
+                rank_one=algorithm == "cma-mae",
+            )
             module, config = cma_mae, cma_mae.Config(emitter=emitter)
         else:
             module = map_elites
             line = 0.2 if algorithm == "line" else 0.0
             config = map_elites.Config(batch=batch, iso=0.5 * scale, line=line)
-        example = {"descriptor": jnp.zeros(2)}
+        example: dict[str, Any] = {"descriptor": jnp.zeros(2)}
         if module is not map_elites:
             example["config"] = config
-        self.state = module.init(self.tessellation, task.start(), **example)
+        self.state: Any = module.init(self.tessellation, task.start(), **example)
         self.advance = partial(
             module.run, config=config, evaluate=task.evaluate, tessellation=self.tessellation
         )

@@ -21,6 +21,7 @@ BENCHMARKS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "archive": ("archive", "What drawing and inserting levels costs, by archive size."),
         "compile": ("starting", "From the command to the first update, cold and cached; memory."),
         "goal": ("goal", "Wall clock until an agent is good on mazes it has never seen."),
+        "parts": ("parts", "Where a training cycle's time goes, and what bounds each part."),
         "qd": ("qd", "Quality-diversity on the sphere and the arm, beside published results."),
     }
 )
