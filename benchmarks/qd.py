@@ -1,73 +1,34 @@
-"""Quality-diversity benchmarks: results against published ones, and speed against pyribs.
+"""Quality-diversity benchmarks whose figures are kept: results by seed, and speed against pyribs.
 
     uv run benchmarks/qd.py results --problem sphere --algorithm cma-mae --seeds 5
     uv run benchmarks/qd.py speed
     uv run benchmarks/qd.py summary
+    uv run benchmarks/qd.py pages
 
-`results` writes one JSON file per problem, algorithm and seed, and passes over those that exist.
+`results` writes one JSON file per problem, algorithm and seed, and passes over those that exist;
+`speed` measures again what other sources or settings made; `pages` fills the tables of speed in
+docs/methods. `cairn bench qd` runs the searches without keeping files.
 """
 
-import os
-
-# Before JAX loads the BLAS library: its threads fight over two cores for every 100 × 100
-# eigendecomposition, and a busy machine makes that a hundred times slower (measured).
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import json
-import time
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import jax
 import numpy as np
 import tyro
 
-from qd_search import PUBLISHED_SIZE, RESULTS, Algorithm, Problem, Search, Size, provenance
+from cairn.bench import figures
+from cairn.bench import qd as searches
+from cairn.bench.qd_search import PUBLISHED_SIZE, Algorithm, Problem, Size
+from cairn.core.errors import CairnError
+from qd_files import RESULTS, provenance
+from qd_page import pages
 from qd_speed import speed
-
-PUBLISHED = {
-    "map-elites": {"qd_score": 416_112, "coverage": 0.5072},
-    "line": {"qd_score": 491_014, "coverage": 0.6044},
-    "cvt": {"qd_score": 416_350, "coverage": 0.5067},
-    "cma-me": {"qd_score": 456_678, "coverage": 0.5584},
-    "cma-mae": {"qd_score": 633_369, "coverage": 0.8102},
-    "cma-mae-no-path": {"qd_score": 633_369, "coverage": 0.8102},
-}
-"""pyribs' benchmark of the sphere: n = 100, 100 × 100 cells, 10,000 iterations of 540. Its CMA-ES
-all but lacks the rank-one update, which is what `no-path` leaves out."""
-
-
-def run(
-    problem: Problem = "sphere",
-    algorithm: Algorithm = "map-elites",
-    seed: int = 0,
-    size: Size = PUBLISHED_SIZE,
-) -> dict:
-    """One run: its figures, its curve, and all that is needed to repeat it."""
-    search = Search(problem, algorithm, seed, size)
-    chunk = min(size.chunk, size.iterations)
-    curve, seconds = [], []
-    for done in range(0, size.iterations, chunk):
-        begin = time.perf_counter()
-        metrics = search.run(min(chunk, size.iterations - done))
-        seconds.append(time.perf_counter() - begin)
-        curve.append({name: value.item() for name, value in metrics._asdict().items()})
-    record = {
-        "problem": problem,
-        "algorithm": algorithm,
-        "seed": seed,
-        "size": vars(size),
-        **{name: curve[-1][name] for name in ("evaluations", "qd_score", "coverage", "best")},
-        "first_chunk_with_compilation_s": seconds[0],
-        "other_chunks_s": seconds[1:],
-        "curve": curve,
-    }
-    if hasattr(search.state, "restarts"):
-        record["restarts"] = search.state.restarts.item()
-    if problem == "sphere" and size == PUBLISHED_SIZE:
-        record["published"] = PUBLISHED[algorithm]
-    return record | provenance()
 
 
 def results(
@@ -78,17 +39,17 @@ def results(
     out: Path = RESULTS,
 ) -> None:
     """Run seeds 0 … and keep one file each; a file that is there is left alone."""
-    out.mkdir(parents=True, exist_ok=True)
     for seed in range(seeds):
         file = out / f"{problem}-{algorithm}-{seed}.json"
+        made = provenance()
         if file.exists():
-            print(f"{file.name}: there already")
+            there = json.loads(file.read_text())
+            same = there["sources_sha256"] == made["sources_sha256"]
+            also = "" if same and there["size"] == vars(size) else ", of other sources or size"
+            print(f"{file.name}: there already{also}")
             continue
-        record = run(problem, algorithm, seed, size)
-        # Whole or not at all: a run that is cut short leaves nothing that looks finished.
-        part = file.with_suffix(".part")
-        part.write_text(json.dumps(record, indent=1) + "\n")
-        part.replace(file)
+        record = searches.search(problem, algorithm, seed, size) | made
+        figures.write(file, record)
         print(f"{file.name}: QD {record['qd_score']:,.0f}, coverage {record['coverage']:.2%}")
 
 
@@ -123,9 +84,13 @@ def interval(values: list[float]) -> tuple[float, float]:
 
 def main() -> None:
     """The command line."""
+    searches.one_blas_thread()
     jax.config.update("jax_numpy_dtype_promotion", "strict")
-    commands = {"results": results, "speed": speed, "summary": summary}
-    tyro.extras.subcommand_cli_from_dict(commands)
+    commands = {"results": results, "speed": speed, "summary": summary, "pages": pages}
+    try:
+        tyro.extras.subcommand_cli_from_dict(commands)
+    except CairnError as error:
+        sys.exit(f"qd.py: {error}")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import subprocess
 import time
 from functools import partial
 from pathlib import Path
@@ -16,32 +15,11 @@ import tyro
 
 from cairn.archive.elites import Candidates, Elites, coverage, empty, insert
 from cairn.archive.grid import Grid
-from qd_search import HERE, PUBLISHED_SIZE, RESULTS, Algorithm, Search, Size, provenance
-
-
-class Peer:
-    """pyribs in a process of its own, asked and answered in JSON lines."""
-
-    def __init__(self, command: list[str]):
-        self.process = subprocess.Popen(
-            [*command, str(HERE / "peers" / "pyribs.py")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def ask(self, **request) -> dict:
-        """One request and its answer."""
-        stdin, stdout = self.process.stdin, self.process.stdout
-        assert stdin is not None and stdout is not None
-        stdin.write(json.dumps(request) + "\n")
-        stdin.flush()
-        return json.loads(stdout.readline())
-
-    def close(self) -> None:
-        """End the process."""
-        with self.process:  # closes the pipes and waits
-            pass
+from cairn.bench import figures
+from cairn.bench.qd_search import PUBLISHED_SIZE, Algorithm, Search, Size
+from cairn.bench.sides import Side
+from cairn.core.errors import CairnError
+from qd_files import HERE, RESULTS, provenance
 
 
 @partial(jax.jit, donate_argnums=0)
@@ -50,8 +28,8 @@ def _offer(elites: Elites, grid: Grid, ids, solutions, fitness, descriptors):
     return insert(elites, Candidates(ids, fitness, descriptors, solutions, cell))
 
 
-def time_insert(*, side: int, batch: int, batches: int, dims: int, seed: int) -> dict:
-    """Seconds for offering so many batches to an empty archive, one Python call for each."""
+def offered(*, side: int, batch: int, batches: int, dims: int, seed: int) -> tuple:
+    """An empty archive, its grid, and so many batches, all made before any clock starts."""
     random = np.random.default_rng(seed)
     grid = Grid((side, side), (-2.0, -2.0), (2.0, 2.0))
     elites = empty(grid.cells, solution=jnp.zeros(dims), descriptor=jnp.zeros(2))
@@ -60,13 +38,39 @@ def time_insert(*, side: int, batch: int, batches: int, dims: int, seed: int) ->
         drawn = [random.normal(size=s) for s in ((batch, dims), batch, (batch, 2))]
         arrays = [jnp.asarray(array, jnp.float32) for array in drawn]
         offers.append((jnp.arange(i * batch, (i + 1) * batch, dtype=jnp.uint32), *arrays))
-    jax.block_until_ready((elites, offers))
+    return jax.block_until_ready((elites, grid, offers))
+
+
+def time_insert(**size: int) -> dict:
+    """Seconds for offering batches to an empty archive, one Python call for each."""
+    elites, grid, offers = offered(**size)
     wall, cpu = time.perf_counter(), time.process_time()
     for offer in offers:
         elites, _ = _offer(elites, grid, *offer)
     jax.block_until_ready(elites)
     seconds = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
     return seconds | {"coverage": coverage(elites).item()}
+
+
+def time_rows(**size: int) -> float:
+    """Seconds for the least that any archive does: write the solutions that enter, in NumPy."""
+    elites, grid, offers = offered(**size)
+    # Not `zeros`, whose memory the system would only fetch while the clock runs.
+    solutions = np.full((elites.cells, size["dims"]), np.float32(0))
+    writes = []
+    for ids, drawn, fitness, descriptors in offers:
+        cell = np.asarray(grid.cell(descriptors))
+        elites, outcome = _offer(elites, grid, ids, drawn, fitness, descriptors)
+        entered = np.flatnonzero(outcome.entered)
+        writes.append((cell[entered], entered, np.asarray(drawn)))
+    begin = time.perf_counter()
+    for cell, entered, drawn in writes:
+        solutions[cell] = drawn[entered]
+    return time.perf_counter() - begin
+
+
+SOURCES = ("benchmarks/qd_speed.py", "benchmarks/peers/pyribs.py")
+"""What speed depends on besides what results do."""
 
 
 def speed(
@@ -84,29 +88,59 @@ def speed(
 
     `peer` starts a Python that has pyribs. `loop_iterations` go into each repeat; both sides go
     on from where they were, so that their archives are equally full. The file is written after
-    every row, and a row that it holds already is left alone.
+    every row; a row on file that the same sources made at the same settings is left alone.
     """
     table: dict = json.loads(out.read_text()) if out.exists() else {}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    rows = {name: partial(loop_row, name, size, loop_iterations, repeats) for name in algorithms}
+    rows = {}
+    for name in algorithms:
+        settings = {"repeats": repeats, "iterations": loop_iterations, "size": vars(size)}
+        rows[name] = settings, partial(loop_row, name, size, loop_iterations, repeats)
     for side in sides:
         offers = {"side": side, "batch": insert_batch, "batches": insert_batches, "dims": 100}
-        rows[f"insert {insert_batch} into {side**2}"] = partial(insert_row, offers, repeats)
-    other = Peer(shlex.split(peer))
-    versions = other.ask(task="versions")
-    for name, measure in rows.items():
-        if name in table:
-            print(f"{name}: there already")
-            continue
-        row = measure(other) | {"peer": versions, "load_average": os.getloadavg()}
-        report(name, row, "batches/s" if name.startswith("insert") else "iterations/s")
-        table[name] = row | {"size": vars(size)} | provenance()
-        out.write_text(json.dumps(table, indent=1) + "\n")
-    other.close()
+        settings = {"repeats": repeats, **offers}
+        rows[f"insert {insert_batch} into {side**2}"] = (
+            settings,
+            partial(insert_row, offers, repeats),
+        )
+    made = provenance(*SOURCES)
+    command = made.pop("command")
+    other = started(peer)
+    try:
+        made["peer"] = versions(other, peer)
+        for name, (settings, measure) in rows.items():
+            basis = made | {"settings": settings}
+            if basis.items() <= table.get(name, {}).items():
+                print(f"{name}: there already")
+                continue
+            table[name] = measure(other) | basis
+            table[name] |= {"command": command, "load_average": os.getloadavg()}
+            report(name, table[name])
+            figures.write(out, table)
+    finally:
+        other.close()
     return table
 
 
-def loop_row(algorithm: Algorithm, size: Size, iterations: int, repeats: int, other: Peer) -> dict:
+def started(peer: str) -> Side:
+    """pyribs in a process of its own, asked and answered in JSON lines."""
+    command = [*shlex.split(peer), str(HERE / "peers" / "pyribs.py")]
+    try:
+        return Side("pyribs", command, dict(os.environ))
+    except OSError as error:
+        raise CairnError(f"--peer: {command[0]} cannot be started: {error.strerror}.") from error
+
+
+def versions(other: Side, peer: str) -> dict:
+    """What the peer is. Raises CairnError if it does not answer."""
+    try:
+        return other.ask({"task": "versions"})
+    except CairnError as error:
+        raise CairnError(
+            f"--peer: `{peer}` did not run benchmarks/peers/pyribs.py. Name a Python that has ribs."
+        ) from error
+
+
+def loop_row(algorithm: Algorithm, size: Size, iterations: int, repeats: int, other: Side) -> dict:
     """One algorithm's whole loop, after a first round on both sides that does not count."""
     request = {"side": size.side, "emitters": size.emitters, "batch": size.batch}
     request |= {"task": "loop", "algorithm": algorithm, "seed": 0, "dims": 100}
@@ -115,20 +149,26 @@ def loop_row(algorithm: Algorithm, size: Size, iterations: int, repeats: int, ot
     begin = time.perf_counter()
     search.run(iterations)
     compile_s = time.perf_counter() - begin
-    other.ask(**request)
-    pairs = [(timed(search, iterations), other.ask(**request)) for _ in range(repeats)]
+    other.ask(request)
+    pairs = [(timed(search, iterations), other.ask(request)) for _ in range(repeats)]
     return compare(pairs, iterations) | {"first_call_with_compilation_s": compile_s}
 
 
-def insert_row(offers: dict, repeats: int, other: Peer) -> dict:
-    """Insertion alone, after a first stream of batches that does not count."""
-    time_insert(**offers, seed=0)
-    pairs = []
+def insert_row(offers: dict, repeats: int, other: Side) -> dict:
+    """Insertion alone, after a first stream of batches on both sides that does not count.
+
+    Beside it a floor: NumPy writing the solutions that enter, cells and winners known beforehand.
+    """
+    # float32 on both sides: pyribs' default of float64 would be slower.
+    request = {"task": "insert", **offers, "dtype": "float32"}
+    time_insert(**offers, seed=repeats)
+    other.ask(request | {"seed": repeats})
+    pairs, floor = [], []
     for seed in range(repeats):
-        # float32 on both sides: pyribs' default of float64 would be slower.
-        answer = other.ask(task="insert", **offers, seed=seed, dtype="float32")
+        answer = other.ask(request | {"seed": seed})
         pairs.append((time_insert(**offers, seed=seed), answer))
-    return compare(pairs, offers["batches"])
+        floor.append(offers["batches"] / time_rows(**offers, seed=seed))
+    return compare(pairs, offers["batches"]) | {"rows_alone_per_s": figures.spread(floor)}
 
 
 def timed(search: Search, steps: int) -> dict:
@@ -154,8 +194,9 @@ def compare(pairs: list[tuple[dict, dict]], count: int) -> dict:
     return row
 
 
-def report(name: str, row: dict, unit: str) -> None:
+def report(name: str, row: dict) -> None:
     """One line on the console."""
+    unit = "batches/s" if name.startswith("insert") else "iterations/s"
     wall, cpu = row["wall_s"], row["cpu_s"]
     print(
         f"{name}: cairn {wall['cairn_per_s']:.1f}, pyribs {wall['pyribs_per_s']:.1f} {unit},"

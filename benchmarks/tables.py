@@ -22,10 +22,12 @@ COMMANDS = {
     "archive": "cairn bench archive",
     "compile": "cairn bench compile",
     "goal": "cairn bench goal --peers jaxued=PYTHON@CHECKOUT",
-    "parts": "uv run benchmarks/parts.py --out",
+    "parts": "cairn bench parts",
     "ued-gpu": "cairn bench ued --envs 32 256 4096 --seeds 8 --size 8192",
     "env-gpu": "cairn bench env --envs 32 256 4096 16384 65536",
 }
+CORES = 2
+"""Devices that share the columns where the tables were made; each reads every weight."""
 MARK = re.compile(r"<!-- (?P<name>[\w-]+) -->\n.*?<!-- end -->", re.DOTALL)
 
 
@@ -43,8 +45,7 @@ def block(name):
     elif file.is_file():
         body = describe(json.loads(file.read_text()))
     else:
-        flag = "" if COMMANDS[name].endswith("--out") else " --json"
-        body = f"Not measured yet. It is made by\n\n    {COMMANDS[name]}{flag} {shown(file)}\n"
+        body = f"Not measured yet. It is made by\n\n    {COMMANDS[name]} --json {shown(file)}\n"
     return f"<!-- {name} -->\n{body}<!-- end -->"
 
 
@@ -58,6 +59,7 @@ def roofline():
         student,
         batch=cycle.batch,
         length=cycle.steps_per_cycle,
+        devices=CORES,
     )
     rows = [
         [part, rate(cost.flop), rate(cost.bytes), f"{cost.flop / cost.bytes:.1f}"]
@@ -194,7 +196,7 @@ def archive(record):
     """Keeping and choosing levels."""
     rows = []
     for row in record["rows"]:
-        each = [f"{spread['median'] * 1e3:.2f}" for spread in row["seconds"].values()]
+        each = [f"{spread['median'] * 1e3:.3f}" for spread in row["seconds"].values()]
         part = between(row["share_of_update"], share)
         rows.append([f"{row['capacity']:,}", *each, part, f"{row['ns_per_n_log_n']:.2f}"])
     head = ["levels", "draw ms", "update ms", "insert ms", "insert + draw ms"]
@@ -233,19 +235,59 @@ def goal(record):
 
 
 def parts(record):
-    """Speed of the parts of a cycle."""
-    names = {
-        "peak": "peak: square products",
-        "epoch": "an epoch, forward and backward",
-        "rollout": "the rollout, and all else that is not an epoch",
-        "product": "the recurrent product alone",
+    """The cycle, its parts and what bounds them."""
+    billions = "{:,.0f}".format
+    bounds = {name: scaled(values, 1e9) for name, values in record["bounds"].items()}
+    head = ["part", "ms", "of the cycle", "GFLOP/s", "of peak", "GB/s", "of memory's"]
+    head += ["operations per byte", "bound by"]
+    labels = {
+        "memory": f"memory: x ← x / 2 + b on large arrays, {record['devices']} cores",
+        "cache": "caches: the same on small arrays",
     }
-    rows = []
+    rows = [["peak: square products", "", "", between(bounds["peak"], billions), *[""] * 5]]
+    for name, label in labels.items():
+        rows.append([label, *[""] * 4, between(bounds[name], billions), *[""] * 3])
+    balance = between(record["balance"], "{:.1f}".format)
+    rows.append(["balance: peak against memory", *[""] * 6, balance, ""])
+    names = {
+        "cycle": "**the whole cycle**",
+        "rollout": "rollout and drawing its levels",
+        "update": "update, all epochs",
+        None: "not accounted for",
+        "environment": "within the rollout: environment steps",
+        "adam": "within the update: Adam",
+        "loss": "within the update: losses and gradients (the rest)",
+        "product": "within the LSTM: one recurrent product",
+        "archive": "in other methods: insert + draw of 32 in 4,000 levels",
+    }
     for name, label in names.items():
-        speed = between(record["flop_per_second"][name], lambda x: f"{x / 1e9:.0f}")
-        part = between(record["of_peak"][name], share) if name != "peak" else ""
-        rows.append([label, speed, part])
-    return ["part", "GFLOP/s", "of peak"], rows
+        row = record["parts"][name] if name else record["not_accounted"]
+        of_cycle = between(row["share_of_cycle"], share) if name != "cycle" else ""
+        cells = [label, between(scaled(row["seconds"], 1e-3), milliseconds), of_cycle]
+        rows.append([*cells, *(speeds(row) if name else [""] * 6)])
+    return head, rows
+
+
+def speeds(row):
+    """How near a part comes to each bound, and which of them is the nearer."""
+    seconds = row["seconds"]["median"]
+    return [
+        rate(row["flop"] / seconds / 1e9),
+        share(row["of_peak"]["median"]),
+        rate(row["bytes"] / seconds / 1e9),
+        share(row["of_bandwidth"]["median"]),
+        f"{row['intensity']:.1f}",
+        row["bound"],
+    ]
+
+
+def scaled(values, unit):
+    """A spread in another unit."""
+    return {name: values[name] / unit for name in ("median", "low", "high")}
+
+
+def milliseconds(value):
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
 TABLES = {

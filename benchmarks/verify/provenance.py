@@ -12,8 +12,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def command() -> str:
-    """How this process was started."""
-    return shlex.join(["python", *sys.argv])
+    """How this process was started; of absolute paths the name alone."""
+    words = (Path(word).name if word.startswith("/") else word for word in sys.argv)
+    return shlex.join(["python", *words])
 
 
 def versions(**more: str) -> dict[str, str]:

@@ -11,7 +11,18 @@ import jax
 import numpy as np
 import pytest
 
-from cairn.bench import archive, figures, goal, sides, starting, stepping, training
+from cairn.bench import (
+    archive,
+    clock,
+    figures,
+    goal,
+    parts,
+    sides,
+    starting,
+    stepping,
+    training,
+)
+from cairn.bench.flops import Cost
 from cairn.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -136,19 +147,32 @@ def test_a_record_names_its_sources_and_versions(tmp_path, monkeypatch):
     assert len({*hashes, figures.sources()}) == 3
 
 
-def test_the_parts_of_a_cycle_are_told_apart(tmp_path, tables, monkeypatch):
-    for name in ("JAX_NUM_CPU_DEVICES", "TF_CPP_MIN_LOG_LEVEL"):
-        monkeypatch.setenv(name, "1")  # what the script sets must not outlive this test
-    spec = importlib.util.spec_from_file_location("parts", ROOT / "benchmarks" / "parts.py")
-    parts = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(parts)
-    out = tmp_path / "parts.json"
-    flags = ["--tiny", "--repeats", "1", "--updates", "1", "--out", str(out)]
-    monkeypatch.setattr(sys, "argv", ["parts.py", *flags])
-    parts.main()
-    record = json.loads(out.read_text())
-    assert set(record["of_peak"]) == {"rollout", "epoch", "product"}
-    assert "| an epoch, forward and backward |" in tables.describe(record)
+def test_the_parts_of_a_cycle_are_told_apart(tmp_path, tables):
+    config = parts.Config(tiny=True, json=tmp_path / "figures.json")
+    record = keep(parts.run(config), tmp_path)
+    found = record["parts"]
+    within = {"environment", "adam", "loss", "product"}
+    assert set(found) == {"cycle", "archive"} | set(parts.IN_A_CYCLE) | within
+    together = sum(found[name]["seconds"]["median"] for name in parts.IN_A_CYCLE)
+    rest = record["not_accounted"]["seconds"]["median"]
+    assert together + rest == pytest.approx(found["cycle"]["seconds"]["median"])
+    assert found["cycle"]["flop"] == found["rollout"]["flop"] + found["update"]["flop"]
+    assert all(row["flop"] > 0 and row["bytes"] > 0 for row in found.values())
+    assert "| update, all epochs |" in tables.describe(record)
+
+
+def test_the_balance_of_the_machine_says_what_bounds_a_part():
+    costs = {"cycle": Cost(100.0, 50.0), "rollout": Cost(100.0, 50.0), "adam": Cost(1.0, 2.0)}
+    costs |= {"peak": Cost(30.0, 0.0), "memory": Cost(0.0, 10.0), "cache": Cost(0.0, 20.0)}
+    costs["update"] = Cost(100.0, 51.0)
+    taken = {name: [2.0] for name in costs} | {"peak": [3.0], "cycle": [7.0], "adam": [0.5]}
+    found = parts._describe(costs, taken)
+    assert found["balance"]["median"] == 2.0  # ten operations and five bytes a second
+    bound = {name: row["bound"] for name, row in found["parts"].items()}
+    memory = dict.fromkeys(("cycle", "rollout", "adam", "update"), "memory")
+    assert bound == memory | {"loss": "products"}
+    assert found["parts"]["loss"]["seconds"]["median"] == 1.5
+    assert found["not_accounted"]["seconds"]["median"] == 3.0
 
 
 def test_the_archive_is_measured_full(tmp_path, tables):
@@ -157,6 +181,20 @@ def test_the_archive_is_measured_full(tmp_path, tables):
     (row,) = record["rows"]
     assert row["capacity"] == 8 and set(row["seconds"]) == {"sample", "update", "insert", "both"}
     assert "| 8 |" in tables.describe(record)
+
+
+def test_what_is_timed_follows_a_call_that_is_not_and_lasts_long_enough(monkeypatch):
+    now, calls = [0.0], []
+
+    def work(times):
+        calls.append(times)
+        now[0] += times / 64
+
+    monkeypatch.setattr(clock.time, "perf_counter", lambda: now[0])
+    assert clock.times(work, 0.25) == 16 and clock.times(work, 0.0) == 1
+    calls.clear()
+    assert clock.seconds(work, 16) == 1 / 64
+    assert calls == [1, 16]
 
 
 def test_every_offer_to_the_full_archive_enters_and_evicts_in_every_repeat():
@@ -230,7 +268,9 @@ def test_what_cannot_be_measured_is_refused_before_it_starts(flags, complaint, c
 def test_the_command_knows_its_benchmarks(capsys):
     assert main.run(["bench"]) == 0
     text = capsys.readouterr().out
-    assert all(f"\n  {name} " in text for name in ("ued", "env", "archive", "compile", "goal"))
+    assert all(
+        f"\n  {name} " in text for name in ("ued", "env", "archive", "compile", "goal", "qd")
+    )
     assert main.run(["bench", "eud"]) == 2
     assert "Did you mean" in capsys.readouterr().err
     assert main.run(["bench", "env", "--peers", "jaxued"]) == 2
@@ -242,6 +282,16 @@ def test_the_page_shows_the_results_on_file(tables):
     names = {found["name"] for found in tables.MARK.finditer(page)}
     assert names == {*tables.COMMANDS, "roofline"}
     assert tables.MARK.sub(lambda found: tables.block(found["name"]), page) == page
+
+
+def test_the_default_page_shows_the_results_on_file():
+    spec = importlib.util.spec_from_file_location("page", ROOT / "benchmarks" / "default_page.py")
+    page = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(page)
+    files = sorted((ROOT / "benchmarks" / "results" / "maze_default").glob("seed-*.json"))
+    text = page.PAGE.read_text()
+    assert page.PEER.search(text) and page.MARK.search(text)
+    assert page.filled(text, [json.loads(file.read_text()) for file in files]) == text
 
 
 def test_drivers_of_peers_import_nothing_before_they_are_asked():

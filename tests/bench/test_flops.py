@@ -49,3 +49,11 @@ def test_bytes_fall_with_the_batch_that_shares_the_weights():
     difference = few["rollout: memory"].bytes - many["rollout: memory"].bytes
     assert difference == weight * (1 - 1 / 1000)
     assert few["epochs: memory"].flop == many["epochs: memory"].flop
+
+
+def test_devices_that_share_the_columns_each_read_the_weights():
+    env, student = Maze(), PPOConfig()
+    count = lambda batch, devices: flops.training_step(  # noqa: E731
+        env.observation_spec, env.actions, student, batch=batch, length=256, devices=devices
+    )
+    assert count(32, 2) == count(16, 1) != count(32, 1)

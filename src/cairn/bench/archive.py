@@ -1,7 +1,9 @@
-"""`cairn bench archive`: what keeping and choosing levels costs, by the size of the archive."""
+"""`cairn bench archive`: what keeping and choosing levels costs, by the size of the archive.
+
+As in a run, every device holds a copy of the archive and does all the work on it, at once.
+"""
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,7 +18,10 @@ from jaxtyping import Array, Key, PyTree
 from cairn.archive import replay
 from cairn.archive.fingerprint import fingerprint
 from cairn.archive.replay import Candidates, Inserted, Replay, ReplayConfig
-from cairn.bench import driver, figures
+from cairn.bench import clock, driver, figures
+from cairn.bench.clock import Work
+from cairn.engine import devices
+from cairn.engine.devices import Layout
 from cairn.envs.maze.level import MazeLevel
 from cairn.score import unseen
 
@@ -32,7 +37,9 @@ class Config:
     calls: int = 20
     """Batches in one repeat, in one program."""
     repeats: int = 5
-    """Rounds; in each, every size does everything once."""
+    """Rounds; in each, every size does everything, once before the clock starts."""
+    least_s: float = 0.05
+    """Seconds that are timed at least: small archives make as many calls as that takes."""
     json: Path | None = None
     """File for the figures."""
     tiny: bool = False
@@ -42,21 +49,33 @@ class Config:
 def run(config: Config) -> dict[str, Any]:
     """Measure, print, write. The first size is also compared with an update of the student."""
     if config.tiny:
-        config = replace(config, capacities=(8,), batch=2, calls=1, repeats=1)
-    works = {K: _works(K, config) for K in config.capacities}
+        config = replace(config, capacities=(8,), batch=2, calls=1, repeats=1, least_s=0.0)
+    layout = devices.plan(devices.usable(1, config.batch), 1, config.batch)
+    kinds_of = {K: works(K, config, layout) for K in config.capacities}
     update = _update(config)
-    for each in (*(w for kinds in works.values() for w in kinds.values()), update):
-        each()  # compiles
-    taken: dict[int, dict[str, list[float]]] = {K: {n: [] for n in works[K]} for K in works}
+    update(1)  # compiles
+    times = {
+        K: {name: clock.times(work, config.least_s) for name, work in kinds.items()}
+        for K, kinds in kinds_of.items()
+    }
+    taken: dict[int, dict[str, list[float]]] = {
+        K: {n: [] for n in kinds} for K, kinds in kinds_of.items()
+    }
     updates = []
     for _ in range(config.repeats):
-        updates.append(_seconds(update))
-        for K, kinds in works.items():
+        updates.append(clock.seconds(update))
+        for K, kinds in kinds_of.items():
             for name, work in kinds.items():
-                taken[K][name].append(_seconds(work) / config.calls)
-    rows = [_describe(K, taken[K], updates) for K in config.capacities]
+                seconds = clock.seconds(work, times[K][name])
+                taken[K][name].append(seconds / config.calls)
+    rows = [
+        _describe(K, taken[K], updates)
+        | {"batches": {name: n * config.calls for name, n in times[K].items()}}
+        for K in config.capacities
+    ]
     facts = {
         "batch": config.batch,
+        "copies": 1 if layout.columns is None else layout.columns.size,
         "update_s": figures.spread(updates),
         "rows": rows,
         "versions": {"jax": jax.__version__, "device": jax.devices()[0].device_kind},
@@ -112,25 +131,34 @@ def _levels(key: Key[Array, ""], number: int) -> MazeLevel:
     return MazeLevel(walls, place, jnp.zeros(number, jnp.int32), place + 12)
 
 
-def _works(capacity: int, config: Config) -> dict[str, Callable[[], None]]:
-    """Each kind of work as a call of `config.calls` batches on an archive of its own."""
+def works(capacity: int, config: Config, layout: Layout) -> dict[str, Work]:
+    """Each kind of work, `config.calls` batches at a time, on an archive of its own."""
     settings = ReplayConfig(capacity=capacity)
     keys = jax.random.split(jax.random.key(0), config.calls)
     kinds = {"sample": _sample, "update": _update_scores, "insert": _insert, "both": _both}
-    works = {}
+    found = {}
     for name, kind in kinds.items():
         one = partial(kind, settings, config.batch)
         chain = jax.jit(lambda a, one=one: jax.lax.scan(one, a, keys), donate_argnums=0)
-        works[name] = _again(chain, full(jax.random.key(1), capacity))
-    return works
+        found[name] = _again(chain, layout.put(full(jax.random.key(1), capacity)))
+    return found
 
 
-def _again(chain: Callable, state: PyTree) -> Callable[[], None]:
+def kinds(capacity: int) -> tuple[Callable, Callable]:
+    """Inserting and drawing, as functions of how many levels, the archive and a key."""
+    settings = ReplayConfig(capacity=capacity)
+    return partial(_insert, settings), partial(_sample, settings)
+
+
+def _again(chain: Callable, state: PyTree) -> Work:
     held = [state]
 
-    def work() -> None:
-        # With the levels that were drawn: a program without them would not fetch any.
-        held[0], _ = jax.block_until_ready(chain(held[0]))
+    def work(times: int) -> None:
+        drawn = None
+        for _ in range(times):
+            # With the levels that were drawn: a program without them would not fetch any.
+            held[0], drawn = chain(held[0])
+        jax.block_until_ready((held[0], drawn))
 
     return work
 
@@ -182,16 +210,16 @@ def _both(
     return _sample(settings, batch, archive, key)
 
 
-def _update(config: Config) -> Callable[[], None]:
+def _update(config: Config) -> Work:
     """One update of the reference preset, environments and student included."""
     envs = 2 if config.tiny else 32
-    return driver.training({"name": "dr", "envs": envs, "length": 256, "amount": 1})["run"]
+    run = driver.training({"name": "dr", "envs": envs, "length": 256, "amount": 1})["run"]
 
+    def work(times: int) -> None:
+        for _ in range(times):
+            run()
 
-def _seconds(work: Callable[[], None]) -> float:
-    begin = time.perf_counter()
-    work()
-    return time.perf_counter() - begin
+    return work
 
 
 def _describe(K: int, taken: dict[str, list[float]], updates: list[float]) -> dict[str, Any]:

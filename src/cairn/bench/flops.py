@@ -35,7 +35,7 @@ class Product(NamedTuple):
         """Operations of the backward pass: for the weight, and for the inputs."""
         return self.forward * (1 if self.first else 2)
 
-    def traffic(self, rows: int) -> float:
+    def traffic(self, rows: float) -> float:
         """Bytes a step when `rows` steps share one reading of the weight."""
         weight = self.inputs * self.outputs / rows
         return FLOAT_BYTES * (weight + (self.inputs + self.outputs) * self.positions)
@@ -75,19 +75,27 @@ def products(spec: PyTree, actions: int, student: PPOConfig) -> dict[str, list[P
 
 
 def training_step(
-    spec: PyTree, actions: int, student: PPOConfig, *, batch: int, length: int
+    spec: PyTree,
+    actions: int,
+    student: PPOConfig,
+    *,
+    batch: int,
+    length: int,
+    devices: int = 1,
 ) -> dict[str, Cost]:
     """What a step costs when it is played once and learned from for all epochs, by part.
 
-    Bytes assume that a weight is read once for the rows that are ready together: B in the rollout
-    and in the memory's scans, B times T elsewhere in the epochs (B and T of a minibatch).
+    Bytes assume that a weight is read once for the rows that are ready together on one of the
+    `devices`: B in the rollout and in the memory's scans, B times T elsewhere in the epochs (B is
+    the device's share of the columns; in the epochs, of those of a minibatch).
     """
     costs = {}
+    played = batch / devices
     for name, parts in products(spec, actions, student).items():
-        columns = batch // student.minibatches
+        columns = played / student.minibatches
         rows = columns if name == "memory" else columns * length
         costs[f"rollout: {name}"] = Cost(
-            sum(part.forward for part in parts), sum(part.traffic(batch) for part in parts)
+            sum(part.forward for part in parts), sum(part.traffic(played) for part in parts)
         )
         # The backward pass moves inputs, outputs and weights about twice more.
         costs[f"epochs: {name}"] = Cost(

@@ -212,7 +212,6 @@ def _roofline(
         rates.append((did["training"] * learned + others * played) / seconds)
     return {
         "flop_per_step": {"learned": learned, "played": played},
-        "parts": {name: cost._asdict() for name, cost in costs.items()},
         "share_of_peak": figures.ratios(rates, peak),
     }
 

@@ -3,9 +3,8 @@
 import dataclasses
 import os
 import signal
-import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -22,14 +21,11 @@ BENCHMARKS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "archive": ("archive", "What drawing and inserting levels costs, by archive size."),
         "compile": ("starting", "From the command to the first cycle, cold and cached; memory."),
         "goal": ("goal", "Wall clock until an agent is good on mazes it has never seen."),
+        "parts": ("parts", "Where a training cycle's time goes, and what bounds each part."),
+        "qd": ("qd", "Quality-diversity on the sphere and the arm, beside published results."),
     }
 )
 """Name to (module of cairn.bench, one line about it). Modules have `Config` and `run`."""
-
-SCRIPTS: Mapping[str, str] = MappingProxyType({"qd": "Quality-diversity, beside pyribs."})
-"""Benchmarks that are scripts of a checkout: benchmarks/NAME.py with a `main()`."""
-
-FOLDER = Path(__file__).parents[3] / "benchmarks"
 
 HELP = """\
 cairn bench: measure speed. Figures depend on the machine and on what else it does.
@@ -39,8 +35,7 @@ usage: cairn bench NAME [flags]
 {names}
 
 `cairn bench NAME --help` shows the flags. --json FILE keeps the figures; --tiny does everything
-once as small as possible, to see that it works; qd has flags of its own. docs/performance.md holds
-measured figures.
+once as small as possible, to see that it works. docs/performance.md holds measured figures.
 """
 
 
@@ -50,13 +45,10 @@ def bench_command(arguments: list[str]) -> int:
     if name in flags.HELP:
         print(HELP.format(names=_names()), end="")
         return 0
-    if name in _scripts():
-        return _run_script(name, arguments[1:])
     if name not in BENCHMARKS:
-        known = [*BENCHMARKS, *_scripts()]
         raise CairnError(
-            f"Unknown benchmark {name!r}. Expected one of {', '.join(known)}."
-            f"{suggest(name, known)} See cairn bench --help."
+            f"Unknown benchmark {name!r}. Expected one of {', '.join(BENCHMARKS)}."
+            f"{suggest(name, BENCHMARKS)} See cairn bench --help."
         )
     module = import_module(f"cairn.bench.{BENCHMARKS[name][0]}")
     kind: type[Any] = module.Config
@@ -104,24 +96,6 @@ def _sigterm_as_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _scripts() -> dict[str, str]:
-    return {name: text for name, text in SCRIPTS.items() if (FOLDER / f"{name}.py").is_file()}
-
-
-def _run_script(name: str, arguments: list[str]) -> int:
-    """A script's own command line, as if it had been started by itself."""
-    sys.path.insert(0, str(FOLDER))
-    script: Callable[[], None] = import_module(name).main
-    before, sys.argv = sys.argv, [f"cairn bench {name}", *arguments]
-    try:
-        script()
-    finally:
-        sys.argv = before
-        sys.path.remove(str(FOLDER))
-    return 0
-
-
 def _names() -> str:
-    every = {name: text for name, (_, text) in BENCHMARKS.items()} | _scripts()
-    width = max(map(len, every))
-    return "\n".join(f"  {name:<{width}}  {text}" for name, text in every.items())
+    width = max(map(len, BENCHMARKS))
+    return "\n".join(f"  {name:<{width}}  {text}" for name, (_, text) in BENCHMARKS.items())

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from cairn.cli.arguments import Parser
+from cairn.core.machine import cores
 from cairn.core.rundir import PACKAGES
 from cairn.core.trackers import MODULES
 
@@ -46,7 +47,7 @@ def examine() -> dict[str, Any]:
         | {"python": platform.python_version()},
         "machine": {
             "platform": f"{platform.system()} {platform.machine()}",
-            "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+            "cores": cores(),
             "memory_gib": _memory_gib(),
             "devices": [f"{device.platform}: {device.device_kind}" for device in jax.devices()],
         },

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cairn import __version__
 from cairn.core.errors import CairnError, suggest
+from cairn.core.machine import cores
 
 COMMANDS = {
     "train": "Train an agent on levels that are made, scored, kept and chosen for it.",
@@ -144,7 +145,7 @@ def _prepare_jax() -> None:
     What the user has set stays. Every core counts as a device (see `cairn.engine.devices`).
     Reading the CPU's compilation cache logs kilobytes of false alarms, hence the log level.
     """
-    os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(len(os.sched_getaffinity(0))))
+    os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(cores()))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_cache_folder()))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.05")

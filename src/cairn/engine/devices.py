@@ -5,7 +5,6 @@ network are too small to split, so two halves of a batch side by side run faster
 whose every product is split in two (`cairn bench ued --extra one-device`; docs/performance.md).
 """
 
-import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from jaxtyping import PyTree
 
 from cairn.core.axes import COLUMNS
 from cairn.core.errors import ConfigError
+from cairn.core.machine import cores
 from cairn.engine import hosts
 
 SEEDS = "seeds"
@@ -42,7 +42,7 @@ class Layout(NamedTuple):
 
 def use_cores() -> None:
     """Let JAX count every core this process may use as a device. Call before JAX computes."""
-    jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+    jax.config.update("jax_num_cpu_devices", cores())
 
 
 def plan(devices: int, seeds: int, columns: int) -> Layout:

@@ -160,6 +160,13 @@ class PPO(eqx.Module):
             state.network, part, self.config, axis
         )
         gradient, metrics = axes.average((gradient, metrics), axis)
+        state, norm = self.descend(state, gradient, rate)
+        return state, metrics | {"gradient_norm": norm}
+
+    def descend(
+        self, state: PPOState, gradient: PyTree, rate: Array
+    ) -> tuple[PPOState, Float[Array, ""]]:
+        """One step of Adam along the clipped gradient; also the norm before clipping."""
         norm = optax.tree.norm(gradient)
         scale = jnp.minimum(1.0, self.config.max_gradient_norm / jnp.maximum(norm, 1e-8))
         gradient = jax.tree.map(lambda g: g * scale, gradient)
@@ -167,7 +174,7 @@ class PPO(eqx.Module):
         with jax.numpy_dtype_promotion("standard"):
             direction, moments = self._adam().update(gradient, state.moments)
         network = eqx.apply_updates(state.network, jax.tree.map(lambda d: -rate * d, direction))
-        return PPOState(network, moments), metrics | {"gradient_norm": norm}
+        return PPOState(network, moments), norm
 
     def _adam(self) -> optax.GradientTransformation:
         return optax.scale_by_adam(eps=1e-5)

@@ -1,15 +1,8 @@
-"""What the quality-diversity benchmarks share: sizes, algorithms to run, provenance."""
+"""The searches of the quality-diversity benchmarks: an algorithm on a problem, in chunks."""
 
-import hashlib
-import importlib.metadata
-import os
-import platform
-import shlex
-import sys
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -20,15 +13,6 @@ from cairn.core.keys import stream
 from cairn.sampler.emitters import cma_emitter, cma_mae, cma_me, map_elites
 from cairn.sampler.emitters.problems import Arm, Sphere
 
-HERE = Path(__file__).parent
-RESULTS = HERE / "results" / "qd"
-ROOT = HERE.parent
-SOURCES = [
-    *(f"src/cairn/archive/{name}.py" for name in ("grid", "cvt", "elites", "soft", "once")),
-    *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "src/cairn/sampler/emitters").glob("*.py")),
-    "src/cairn/core/keys.py",
-    "benchmarks/qd_search.py",
-]
 Algorithm = Literal["map-elites", "line", "cvt", "cma-me", "cma-mae", "cma-mae-no-path"]
 Problem = Literal["sphere", "arm"]
 
@@ -65,27 +49,32 @@ class Search:
             # The centroids belong to the problem, not to the seed: scores stay comparable.
             self.tessellation = centroids(self.tessellation, size.side**2)
         batch = size.emitters * size.batch
-        searches = {"emitters": size.emitters, "batch": size.batch, "sigma": 0.5 * scale}
+        searches: dict[str, Any] = {"emitters": size.emitters, "batch": size.batch}
+        searches["sigma"] = 0.5 * scale
         if algorithm == "cma-me":
             module, config = cma_me, cma_emitter.Config(**searches)
         elif algorithm in ("cma-mae", "cma-mae-no-path"):
-            rules = {"rank_by": "improvement", "parents": "half", "restart": "converged"}
-            rank_one = algorithm == "cma-mae"
-            emitter = cma_emitter.Config(**searches, **rules, rank_one=rank_one)
+            emitter = cma_emitter.Config(
+                **searches,
+                rank_by="improvement",
+                parents="half",
+                restart="converged",
+                rank_one=algorithm == "cma-mae",
+            )
             module, config = cma_mae, cma_mae.Config(emitter=emitter)
         else:
             module = map_elites
             line = 0.2 if algorithm == "line" else 0.0
             config = map_elites.Config(batch=batch, iso=0.5 * scale, line=line)
-        example = {"descriptor": jnp.zeros(2)}
+        example: dict[str, Any] = {"descriptor": jnp.zeros(2)}
         if module is not map_elites:
             example["config"] = config
-        self.state = module.init(self.tessellation, task.start(), **example)
+        self.state: Any = module.init(self.tessellation, task.start(), **example)
         self.advance = partial(
             module.run, config=config, evaluate=task.evaluate, tessellation=self.tessellation
         )
 
-    def run(self, steps: int):
+    def run(self, steps: int) -> Any:
         """Go on for so many steps, and wait for them."""
         self.state, metrics = self.advance(self.state, self.key, steps=steps)
         return jax.block_until_ready(metrics)
@@ -98,23 +87,3 @@ def centroids(grid: Grid, cells: int) -> cvt.Cvt:
     uniform = jax.random.uniform(key, (10 * cells, 2), jnp.float32)
     samples = low[None] + (high - low)[None] * uniform
     return cvt.fit(jax.random.key(1), samples, cells=cells, iterations=20)
-
-
-def provenance() -> dict:
-    """Command, versions, machine and a hash of the sources."""
-    digest = hashlib.sha256()
-    for name in SOURCES:
-        digest.update((ROOT / name).read_bytes())
-    packages = ("jax", "jaxlib", "equinox", "numpy")
-    return {
-        "command": shlex.join(["benchmarks/qd.py", *sys.argv[1:]]),
-        "versions": {name: importlib.metadata.version(name) for name in packages}
-        | {"python": platform.python_version()},
-        "machine": {"cores": os.cpu_count(), "arch": platform.machine(), "device": device()},
-        "sources_sha256": digest.hexdigest(),
-    }
-
-
-def device() -> str:
-    """What JAX computes on."""
-    return jax.devices()[0].device_kind

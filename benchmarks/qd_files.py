@@ -1,0 +1,41 @@
+"""Where the quality-diversity benchmarks keep their figures, and what made them."""
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import shlex
+import sys
+from pathlib import Path
+
+import jax
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+RESULTS = HERE / "results" / "qd"
+SOURCES = [
+    *(f"src/cairn/archive/{name}.py" for name in ("grid", "cvt", "elites", "soft", "once")),
+    *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "src/cairn/sampler/emitters").glob("*.py")),
+    "src/cairn/core/keys.py",
+    "src/cairn/bench/qd_search.py",
+]
+"""What the figures depend on."""
+
+
+def provenance(*more: str) -> dict:
+    """Command, versions, machine and a hash of the sources, of the files in `more` too."""
+    digest = hashlib.sha256()
+    for name in (*SOURCES, *more):
+        digest.update((ROOT / name).read_bytes())
+    packages = ("jax", "jaxlib", "equinox", "numpy")
+    return {
+        "command": shlex.join(["benchmarks/qd.py", *sys.argv[1:]]),
+        "versions": {name: importlib.metadata.version(name) for name in packages}
+        | {"python": platform.python_version()},
+        "machine": {
+            "cores": os.cpu_count(),
+            "arch": platform.machine(),
+            "device": jax.devices()[0].device_kind,
+        },
+        "sources_sha256": digest.hexdigest(),
+    }
