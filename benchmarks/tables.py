@@ -269,7 +269,7 @@ def parts(record):
 
 
 def speeds(row):
-    """How near a part comes to each bound, and which of them is the nearer."""
+    """How near a part comes to each bound, and which of them it would meet first."""
     seconds = row["seconds"]["median"]
     return [
         rate(row["flop"] / seconds / 1e9),

@@ -258,6 +258,7 @@ def test_a_record_names_no_folder(monkeypatch):
         ("env --peers pyribs=python", "'pyribs' is not known here"),
         ("ued --extra default-metrics", "default-metrics is about minimax"),
         ("env --json .", "cannot be written"),
+        ("env --json /", "cannot be written"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_before_it_starts(flags, complaint, capsys):

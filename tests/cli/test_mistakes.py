@@ -77,6 +77,10 @@ def test_a_reader_that_has_gone_is_no_mistake_and_another_broken_pipe_is_no_succ
         done = subprocess.run(["bash", "-c", call], capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, "")
 
+    call = f"'{sys.executable}' -c '{MAIN}' --version >&-"
+    done = subprocess.run(["bash", "-c", call], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
     def broken(arguments):
         raise BrokenPipeError
 

@@ -4,10 +4,13 @@ kill while a journal is tied to a corrected config."""
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -37,6 +40,13 @@ def cairn(*arguments, fault=""):
         stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         env={**os.environ, "JAX_PLATFORMS": "cpu", "CAIRN_FAULT": fault},
     )  # fmt: skip
+
+
+def sends(journal):
+    """How often each role answered."""
+    with closing(sqlite3.connect(journal)) as db:
+        scopes = db.execute("SELECT scope FROM sends WHERE outcome = 'answered'").fetchall()
+    return Counter(scope.rpartition("/")[2] for (scope,) in scopes)
 
 
 def test_a_second_ctrl_c_does_not_wait_for_answers_and_leaves_a_run_to_go_on_with(slow, tmp_path):
@@ -84,17 +94,18 @@ def test_a_kill_while_a_journal_follows_a_correction_loses_nothing(slow, tmp_pat
     path = tmp_path / "run"
     process = cairn("redteam", "run", tmp_path / "config.toml", "--run", path)
     assert "no such model" in process.communicate(timeout=120)[1]
+    searched = sends(path / "journal.sqlite")
     config = path / "config.json"
     config.write_text(config.read_text().replace('"wrong"', '"held_out"'))
     process = cairn("redteam", "resume", path, fault="journal:retie:1")
     process.communicate(timeout=120)
     assert process.returncode == -signal.SIGKILL
-    before = sum(n for body, n in slow.seen.items() if '"model": "target"' in body)
     process = cairn("redteam", "resume", path)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 0, said
     found = json.loads((path / "summary.json").read_text())
     assert found["success"]["mean"] is not None and found["possibly_paid_twice"] == 0
-    elites = found["counts"]["filled"]
-    target = sum(n for body, n in slow.seen.items() if '"model": "target"' in body)
-    assert target - before <= 2 * elites, "what the search asked is not asked again"
+    assert sends(path / "journal.sqlite") == searched, "the search is not asked again"
+    tested = sends(path / "audit.sqlite")
+    assert tested["target"] == tested["held_out"] == 2 * found["counts"]["filled"]
+    assert found["spent"]["calls"] == slow.requests, "and nothing was asked beside the books"

@@ -9,6 +9,7 @@ import shutil
 import signal
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,22 @@ def test_a_damaged_tail_is_cut_said_and_made_good_by_a_resume(whole, tmp_path, c
     # The answers survived, so nothing was asked, and paid, again.
     assert json.loads((path / "summary.json").read_text())["spent"] == before
     assert list(path.glob("journal.sqlite.damaged-*"))
+
+
+def test_a_journal_with_broken_pages_is_rebuilt_by_a_resume(whole, tmp_path, capsys):
+    expected, finished = whole
+    path = tmp_path / "run"
+    shutil.copytree(finished, path)
+    journal = path / "journal.sqlite"
+    with closing(sqlite3.connect(journal)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    size = journal.stat().st_size
+    with journal.open("r+b") as file:
+        file.seek(3 * size // 4)
+        file.write(b"\xff" * (size - 3 * size // 4))
+    assert redteam_command(["resume", str(path)]) == 0
+    assert "recovered up to event" in capsys.readouterr().out
+    assert kills.ended(path)["result"] == expected["result"]
 
 
 def test_a_second_process_is_refused_and_the_first_is_named(whole):

@@ -197,6 +197,43 @@ def test_a_model_that_never_answered_is_corrected_and_one_that_did_is_not(server
         redteam_command(["resume", str(path)])
 
 
+def test_a_correction_that_takes_more_along_names_what_may_not_change(server, tmp_path):
+    server.trouble = lambda number, role: (404, {}, "no such model") if role == "wrong" else None
+    text = toml(server.url).replace('model = "judge"', 'model = "wrong"')
+    path = tmp_path / "run"
+    with pytest.raises(CairnError, match="no such model"):
+        redteam_command(["run", write(tmp_path, text), "--run", str(path)])
+    corrected(path, '"wrong"', '"judge"')
+    corrected(path, '"goal": "(simulated)"', '"goal": "another"')
+    with pytest.raises(
+        RunError, match=r"follow a change of models\.judge\.model, but goal decided"
+    ):
+        redteam_command(["resume", str(path)])
+
+
+def test_in_order_of_arrival_no_trial_can_be_made_anew(server, tmp_path):
+    server.trouble = lambda number, role: (404, {}, "no such model") if role == "wrong" else None
+    text = toml(server.url).replace('model = "judge"', 'model = "wrong"')
+    path = tmp_path / "run"
+    with pytest.raises(CairnError, match="no such model"):
+        redteam_command(["run", write(tmp_path, text), "--run", str(path), "--order", "arrival"])
+    corrected(path, '"wrong"', '"judge"')
+    with pytest.raises(RunError, match=r"another config: models\.judge\.model"):
+        redteam_command(["resume", str(path)])
+
+
+def test_a_scorer_that_falls_silent_in_the_audit_costs_only_the_comparison(server, tmp_path):
+    path = tmp_path / "run"
+    config = write(
+        tmp_path, toml(server.url).replace("responses = 2", "responses = 20\nagreement = 20")
+    )
+    audited = lambda: (path / "audit.sqlite").exists()  # noqa: E731
+    server.say = lambda role, text: "Hard to say." if role == "scorer" and audited() else text
+    assert redteam_command(["run", config, "--run", str(path)]) == 0
+    success = summary(path)["success"]
+    assert success["agreement"]["of"] == 0 and success["mean"] is not None
+
+
 PRICE = "price = { prompt = 1.0, completion = 2.0 }"
 
 

@@ -91,7 +91,7 @@ def _describe(costs: dict[str, Cost], taken: dict[str, list[float]]) -> dict[str
             "of_peak": figures.ratios([cost.flop / s for s in seconds], rates["peak"]),
             "of_bandwidth": figures.ratios([cost.bytes / s for s in seconds], rates["memory"]),
             "intensity": intensity,
-            "bound": "products" if intensity > balance["median"] else "memory",
+            "bound": _bound(intensity, balance),
             "share_of_cycle": figures.ratios(seconds, taken["cycle"]),
         }
     together = [sum(each) for each in zip(*(taken[name] for name in IN_A_CYCLE), strict=True)]
@@ -105,6 +105,13 @@ def _describe(costs: dict[str, Cost], taken: dict[str, list[float]]) -> dict[str
             "share_of_cycle": figures.ratios(rest, taken["cycle"]),
         },
     }
+
+
+def _bound(intensity: float, balance: dict[str, Any]) -> str:
+    """What holds a part up, as far as the spread of the balance can tell."""
+    if balance["low"] <= intensity <= balance["high"]:
+        return "both"
+    return "products" if intensity > balance["high"] else "memory"
 
 
 def _show(result: dict[str, Any]) -> None:

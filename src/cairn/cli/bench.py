@@ -78,8 +78,10 @@ def _check(config: Any) -> None:
     path: Path | None = config.json
     if path is None:
         return
-    above = next(folder for folder in path.absolute().parents if folder.exists())
-    if path.is_dir() or not above.is_dir() or not os.access(above, os.W_OK):
+    above = next((folder for folder in path.absolute().parents if folder.exists()), path)
+    file_is_ours = not path.exists() or os.access(path, os.W_OK)
+    folder_is_ours = above.is_dir() and os.access(above, os.W_OK)
+    if path.is_dir() or not file_is_ours or not folder_is_ours:
         raise ConfigError(f"json: {path} cannot be written. Name a file in a folder of yours.")
 
 

@@ -59,7 +59,8 @@ def run(arguments: list[str]) -> int:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "4")
     try:
         status = _begin(name, arguments[1:])
-        sys.stdout.flush()  # here, where a reader that has gone is no mistake
+        if sys.stdout is not None:  # None if it was closed before we began
+            sys.stdout.flush()  # here, where a reader that has gone is no mistake
         return status
     except CairnError as error:
         # One line whatever the message holds: scripts and people read the last line of stderr.
@@ -87,8 +88,11 @@ def _begin(name: str, arguments: list[str]) -> int:
 
 
 def _stdout_is_broken() -> bool:
+    out = sys.stdout
+    if out is None:
+        return False
     pipe = select.poll()
-    pipe.register(sys.stdout.fileno(), 0)
+    pipe.register(out.fileno(), 0)
     return bool(pipe.poll(0))
 
 

@@ -1,6 +1,7 @@
 """Tie a journal to a changed config: what was made of the answers goes, the answers stay."""
 
 import json
+import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -23,19 +24,28 @@ class Changes(NamedTuple):
 
 
 def changes(path: Path, config: Mapping, *, redact: Callable[[str], str] = str) -> Changes:
-    """How the config that the journal at `path` is tied to differs from `config`."""
-    if not path.exists():
-        return Changes((), frozenset())
-    db = files.connect(path, "process")
-    try:
-        if not files.has_tables(db, path):
-            return Changes((), frozenset())
-        scopes = db.execute("SELECT DISTINCT scope FROM sends WHERE outcome = 'answered'")
-        answered = frozenset(scope.rpartition("/")[2] for (scope,) in scopes)
-        plain = json.loads(redact(canonical(config)))
-        return Changes(tuple(files.differing(db, plain)), answered)
-    finally:
-        db.close()
+    """How the config that the journal at `path` is tied to differs from `config`.
+
+    A damaged journal counts as unchanged: it has to be opened and repaired first.
+    """
+    none = Changes((), frozenset())
+    with files.lock(path.with_name(path.name + ".lock")):
+        files.finish_repair(path)
+        if not path.exists():
+            return none
+        db = files.connect(path, "process")
+        try:
+            if not files.has_tables(db, path):
+                return none
+            fields = tuple(files.differing(db, json.loads(redact(canonical(config)))))
+            if not fields:
+                return none  # without a look at the books, which can be long
+            scopes = db.execute("SELECT DISTINCT scope FROM sends WHERE outcome = 'answered'")
+            return Changes(fields, frozenset(scope.rpartition("/")[2] for (scope,) in scopes))
+        except sqlite3.DatabaseError:
+            return none
+        finally:
+            db.close()
 
 
 def retie(path: Path, config: Mapping, *, redact: Callable[[str], str] = str) -> None:

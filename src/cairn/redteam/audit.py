@@ -16,7 +16,7 @@ from cairn.core.draws import DrawKey
 from cairn.core.stats import Estimate, bootstrap, mean, wilson
 from cairn.engine.journal_policy import Failed
 from cairn.lm.client import Clients
-from cairn.lm.errors import UnreadableAnswerError
+from cairn.lm.errors import NeverReadableError, UnreadableAnswerError
 from cairn.redteam import oracle
 from cairn.redteam.calls import Bench, Reading, classify, respond, score
 from cairn.redteam.config import RedteamConfig
@@ -40,9 +40,10 @@ class Tested:
 class Auditor:
     """The audit as a policy of the journaled engine: trial k tests elite k."""
 
-    def __init__(self, config: RedteamConfig, elites: list[Entry]):
+    def __init__(self, config: RedteamConfig, elites: list[Entry], reading: Reading | None = None):
+        """`reading` notices roles that never give a verdict; search and audit share one."""
         self.config, self.elites = config, elites
-        self._reading = Reading()
+        self._reading = reading or Reading()
 
     def init(self) -> tuple[Tested | None, ...]:
         """Nothing tested."""
@@ -68,7 +69,9 @@ class Auditor:
             unsafe = await _or_none(self._judge(bench, prompt, response, reference, i))
             scored = None
             if reference is None and i < self.config.audit.agreement:
-                scored = await _or_none(score(bench, prompt, response, purpose="agree", index=i))
+                # A comparison and no grade: a scorer that is never readable costs only this.
+                grade = score(bench, prompt, response, purpose="agree", index=i)
+                scored = await _or_none(grade, NeverReadableError)
             rows.append((response, unsafe, scored))
         return {"id": trial["id"], "cell": trial["cell"], "rows": rows}
 
@@ -115,10 +118,10 @@ def as_tested(row: Mapping[str, Any]) -> Tested:
     return Tested(row["id"], row["cell"], **lists)
 
 
-async def _or_none(grade):
+async def _or_none(grade, *others: type[Exception]):
     try:
         return await grade
-    except UnreadableAnswerError:
+    except (UnreadableAnswerError, *others):
         return None
 
 

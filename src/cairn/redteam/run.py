@@ -20,6 +20,7 @@ from cairn.lm.client import Role
 from cairn.lm.errors import EndpointDownError, EndpointRefusedError
 from cairn.redteam import directory
 from cairn.redteam.audit import Auditor, Tested
+from cairn.redteam.calls import Reading
 from cairn.redteam.config import RedteamConfig
 from cairn.redteam.roles import company, redactor
 from cairn.redteam.search import Rainbow
@@ -103,6 +104,7 @@ class _Session:
         self, path: Path, config: RedteamConfig, roles: Mapping[str, Role], show: Show | None
     ):
         self.path, self.config, self.roles, self.show = path, config, roles, show
+        self.reading = Reading()
         self.notes: list[str] = []
         self.spending: list[Spending] = []
 
@@ -111,7 +113,7 @@ class _Session:
         began = time.monotonic()
         trials, limits = self.config.engine.trials, self.config.limits.limits()
         tied = directory.tied(self.config)
-        found = await self._run(SEARCH, tied, Rainbow(self.config), trials, limits)
+        found = await self._run(SEARCH, tied, Rainbow(self.config, self.reading), trials, limits)
         ended = [found]
         complete = found.told >= trials
         if complete and (self.roles or (self.path / AUDIT).exists()):
@@ -143,7 +145,8 @@ class _Session:
         spent = _sum(found.progress.spent, found.progress.kept)
         left = _left(limits, spent, found.progress.elapsed_s)
         self.roles = self._with_what_is_left(found.progress.elapsed_s)
-        return await self._run(AUDIT, tied, Auditor(self.config, elites), len(elites), left)
+        auditor = Auditor(self.config, elites, self.reading)
+        return await self._run(AUDIT, tied, auditor, len(elites), left)
 
     def _with_what_is_left(self, elapsed_s: float) -> Mapping[str, Role]:
         """The roles, their limits lowered by what the search used."""
@@ -161,8 +164,17 @@ class _Session:
         fields = [field for field in fields if not within(field, free)]
         silent = tuple(f"models.{role}" for role in self.config.models if role not in answered)
         may = silent if name == SEARCH else tuple(f"search.{n}" for n in (*silent, *NOT_SEARCHED))
-        if not fields or not all(within(field, may) for field in fields):
+        if self.config.engine.order == "arrival" and name == SEARCH:
+            may = ()  # made anew from cached answers, trials would come in another order
+        allowed = [field for field in fields if within(field, may)]
+        if not allowed:
             return  # the journal itself says what differs
+        if allowed != fields:
+            raise RunError(
+                f"{path} may follow a change of {', '.join(allowed)}, but "
+                f"{', '.join(field for field in fields if field not in allowed)} decided what it "
+                f"holds: change that back in {self.path / directory.CONFIG}."
+            )
         if not self.roles:
             raise RunError(
                 f"config.json was changed ({', '.join(fields)}) since {path} was written. "

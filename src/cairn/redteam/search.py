@@ -38,10 +38,11 @@ from cairn.redteam.state import Entry, State, Votes, as_entry
 class Rainbow:
     """The search as a policy of the journaled engine."""
 
-    def __init__(self, config: RedteamConfig):
+    def __init__(self, config: RedteamConfig, reading: Reading | None = None):
+        """`reading` notices roles that never give a verdict; search and audit share one."""
         self.config = config
         self.space = config.space
-        self._reading = Reading()
+        self._reading = reading or Reading()
 
     def init(self) -> State:
         """An empty map."""
