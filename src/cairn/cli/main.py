@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from typing import TextIO
 
 from cairn import __version__
 from cairn.core.errors import CairnError, suggest
@@ -70,10 +71,11 @@ def run(arguments: list[str]) -> int:
         print(STOPPED, end="", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        if not _stdout_is_broken():
+        out = sys.stdout
+        if out is None or not _is_broken(out):
             raise
         # Its reader has gone, as `head` does; Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
         return 0
 
 
@@ -87,10 +89,7 @@ def _begin(name: str, arguments: list[str]) -> int:
     return _find(name)(arguments)
 
 
-def _stdout_is_broken() -> bool:
-    out = sys.stdout
-    if out is None:
-        return False
+def _is_broken(out: TextIO) -> bool:
     pipe = select.poll()
     pipe.register(out.fileno(), 0)
     return bool(pipe.poll(0))
