@@ -1,5 +1,6 @@
 """Every benchmark once at its smallest, so that none can rot. No test asserts a time."""
 
+import contextlib
 import importlib.util
 import json
 import shutil
@@ -24,6 +25,7 @@ from cairn.bench import (
 )
 from cairn.bench.flops import Cost
 from cairn.cli import main
+from cairn.core.errors import CairnError
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,6 +65,7 @@ def test_training_is_measured_beside_peers_and_the_peak(tmp_path, tables, peers)
     config = training.Config(**what, tiny=True, json=tmp_path / "figures.json")
     record = keep(training.run(config), tmp_path)
     dr, accel, seeds = record["rows"]
+    assert seeds["steps"] == {"training": 1024}
     assert set(dr["sides"]) == {"cairn", "jaxued", "minimax", "minimax, default metrics"}
     assert set(accel["sides"]) == {"cairn", "jaxued"}  # what minimax does not do, it is not asked
     assert dr["sides"]["cairn"]["cycles"]["dr"]["steps"] == {"training": 512}
@@ -74,11 +77,43 @@ def test_training_is_measured_beside_peers_and_the_peak(tmp_path, tables, peers)
         # 0.2 new cycles and 0.8 replays: 512 and 1,024 steps each.
         seconds = 0.2 * new["seconds"][0] + 0.8 * replay["seconds"][0]
         assert side["steps_per_second"]["values"] == [pytest.approx(921.6 / seconds)]
-    assert seeds["steps"] == {"training": 1024}
-    assert seeds["form"] == "map" and seeds["other_form"]["form"] == "vmap"
     described = tables.describe(record)
     assert "| dr, 2 envs | cairn |" in described and "| accel, 2 envs | jaxued |" in described
-    assert "| 2 seeds, 2 envs, by `vmap` |" in described
+
+
+class FakeSide(sides.Side):
+    """A process of cairn's that takes a second for one seed, 7 for 8 in turns, 9 side by side."""
+
+    def __init__(self, forgets=0):
+        self.forgets = forgets
+
+    def ask(self, request):
+        form, seeds = request.get("form", "map"), request.get("seeds", 1)
+        seconds = {"map": 7.0, "vmap": 9.0}[form] if seeds == 8 else 1.0
+        steps = seeds * request["amount"] * request["envs"] * request["length"]
+        steps -= self.forgets if form == "vmap" else 0
+        return {"seconds": seconds, "did": {"training": steps}, "steps": steps, "form": form,
+                "peak_rss_mb": 1.0, "versions": {}}  # fmt: skip
+
+
+@pytest.mark.parametrize("forgets", [0, 512])
+def test_seeds_in_one_program_are_compared_with_one_and_with_the_other_form(
+    tmp_path, tables, monkeypatch, forgets
+):
+    ours = lambda *_, **__: contextlib.nullcontext({sides.OURS: FakeSide(forgets)})  # noqa: E731
+    monkeypatch.setattr(training, "opened", ours)
+    config = training.Config(tiny=True, works=(), seeds=(8,), json=tmp_path / "figures.json")
+    if forgets:
+        with pytest.raises(CairnError, match=r"8 seeds did .* vmap"):
+            training.run(config)
+        return
+    record = keep(training.run(config), tmp_path)
+    (row,) = record["rows"]
+    assert row["times_one_seed"]["median"] == 7.0 and row["form"] == "map"
+    assert row["other_form"]["form"] == "vmap"
+    assert row["other_form"]["times"]["median"] == pytest.approx(9 / 7)
+    assert row["steps"] == {"training": 8 * 512}
+    assert "| 8 seeds, 2 envs, by `vmap` | cairn | 1.29" in tables.describe(record)
 
 
 def test_the_share_of_the_peak_counts_a_gradient_only_where_there_is_one():
