@@ -28,8 +28,10 @@ def provenance(*more: str) -> dict:
     for name in (*SOURCES, *more):
         digest.update((ROOT / name).read_bytes())
     packages = ("jax", "jaxlib", "equinox", "numpy")
+    # Of absolute paths the name alone: where things lie here is nobody's concern.
+    words = [Path(word).name if word.startswith("/") else word for word in sys.argv[1:]]
     return {
-        "command": shlex.join(["benchmarks/qd.py", *sys.argv[1:]]),
+        "command": shlex.join(["benchmarks/qd.py", *words]),
         "versions": {name: importlib.metadata.version(name) for name in packages}
         | {"python": platform.python_version()},
         "machine": {

@@ -45,7 +45,7 @@ def measure(seed: int, tiny: bool, keep: Path | None) -> dict:
         evaluate = ["evaluate", run, *suite, "--json", "-"]
         told = subprocess.run(CAIRN + evaluate, env=environment, check=True, capture_output=True)
         lines = [json.loads(line) for line in Path(run, "metrics.jsonl").read_text().splitlines()]
-    evaluation = json.loads(told.stdout)
+    evaluation = json.loads(told.stdout) | {"run": Path(run).name}
     for name, suite_result in evaluation["suites"].items():
         if name != "named":  # a thousand levels a seed would be a megabyte of results
             del suite_result["levels"]
