@@ -16,6 +16,14 @@ class Acted(NamedTuple):
     memory: PyTree
 
 
+class Actor(NamedTuple):
+    """Somebody who acts: a policy and its state."""
+
+    policy: Any
+    """Remembers and acts: `initial_memory` and `act` of a learner."""
+    state: Any
+
+
 @runtime_checkable
 class Learner(Protocol):
     """A learner is pure: its state goes in and comes out. A frozen model's update is identity."""

@@ -1,0 +1,85 @@
+"""What engine, run directory, evaluation and pictures know of a compiled method, and no more.
+
+A method owns its state, a module of its own; of it the engine reads `key`, `cycle` and `ledger`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree, UInt32
+
+from cairn.core.ledger import Ledger
+from cairn.learners.protocol import Actor
+
+
+class State(Protocol):
+    """The part of a method's state that is the engine's business. All its arrays are saved."""
+
+    @property
+    def key(self) -> Key[Array, ""]:
+        """Root of every random stream; never changes."""
+        ...
+
+    @property
+    def cycle(self) -> Int[Array, ""]:
+        """Steps of the method so far."""
+        ...
+
+    @property
+    def ledger(self) -> Ledger:
+        """What it has spent."""
+        ...
+
+
+class Events(NamedTuple):
+    """Tasks that entered an archive in a cycle, for its lineage file: N offers."""
+
+    entered: Bool[Array, " N"]
+    ids: UInt32[Array, " N"]
+    parents: UInt32[Array, " N"]
+    has_parent: Bool[Array, " N"]
+    generation: Int[Array, " N"]
+    source: Int[Array, " N"]
+    score: Float[Array, " N"]
+    levels: PyTree
+
+
+class Report(NamedTuple):
+    """What a cycle tells the world."""
+
+    metrics: dict[str, Float[Array, ""]]
+    events: tuple[Events, ...] = ()
+    weights: Mapping[str, Float[Array, ""]] = {}
+    """How much a metric of this cycle counts in the mean of a chunk; 0: it does not exist there
+    (no episode ended, nothing was learned). A metric without a weight counts as 1."""
+
+
+class Archived(NamedTuple):
+    """An archive whose insertions become the run's lineage."""
+
+    level: PyTree
+    """Shapes and dtypes of one task."""
+    sources: tuple[str, ...]
+    """Where tasks come from; an event's `source` is a place in this tuple."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A method bound to its task and settings."""
+
+    init: Callable[[Key[Array, ""]], Any]
+    """key -> the state before the first cycle."""
+    step: Callable[[Any], tuple[Any, Report]]
+    """state -> the state after a cycle, and what it has to tell."""
+    counts: tuple[str, ...]
+    """Names of the ledger's counts."""
+    budget: tuple[str, ...]
+    """The counts whose sum the run's budget is on."""
+    actors: Callable[[Any], Mapping[str, Actor]] = field(default=lambda state: {})
+    """By role (`student`, `antagonist`, `teacher`, `player-1` …) a policy and its state: parts of
+    the state, so that `eqx.tree_at` can put others in their place."""
+    measure: Callable[[], Any] | None = None
+    """Makes what a test of the state measures: see `cairn.evaluation.during`. None: nothing."""
+    lineage: Archived | None = None
+    """The archive whose insertions are written down, if there is one."""
