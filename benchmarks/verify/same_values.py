@@ -1,4 +1,4 @@
-"""Do two checkouts compute the same? Learner, archive, ledger and metrics of every method, by value.
+"""Do two checkouts compute the same? Learner, archive, ledger and metrics by value.
 
     python benchmarks/verify/same_values.py OLD [NEW] [--size tiny|reference] [--methods dr plr ...]
 
@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-METHODS = "random dr plr robust-plr parallel-plr accel parallel-accel sfl".split()
+METHODS = ("random", "dr", "plr", "robust-plr", "parallel-plr", "accel", "parallel-accel", "sfl")
 TINY: dict[str, Any] = {
     "width": 7, "height": 7, "walls": 5, "generator": "walls", "limit": 20, "batch": 4,
     "steps_per_cycle": 16, "hidden": 8, "head": 8, "filters": 4, "epochs": 2, "minibatches": 2,
