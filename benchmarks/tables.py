@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from cairn.bench import flops
-from cairn.ued import presets
+from cairn.runs import presets
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "performance.md"

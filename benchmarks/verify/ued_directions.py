@@ -39,8 +39,8 @@ from cairn.envs.maze.solve import UNREACHABLE, shortest_path
 from cairn.learners.ppo import PPOConfig
 from cairn.score import SCORES, episode_statistics, unseen
 from cairn.ued import parts, sfl
-from cairn.ued.catalogue import METHODS
-from cairn.ued.experiment import Experiment, RunConfig
+from cairn.runs.catalogue import METHODS
+from cairn.runs.experiment import Experiment, RunConfig
 
 SOURCES = ("core", "engine", "envs", "learners", "nn", "sampler", "archive", "score", "ued")
 

@@ -6,13 +6,13 @@ from typing import Any
 __version__ = "0.1.0"
 
 _LAZY = {
-    "experiment": "cairn.ued.train",
-    "train": "cairn.ued.train",
-    "resume": "cairn.ued.train",
-    "digest": "cairn.ued.digest",
-    "load": "cairn.ued.runs",
-    "evaluate": "cairn.ued.runs",
-    "compare": "cairn.ued.runs",
+    "experiment": "cairn.runs.presets",
+    "train": "cairn.runs.train",
+    "resume": "cairn.runs.train",
+    "digest": "cairn.runs.digest",
+    "load": "cairn.runs.agent",
+    "evaluate": "cairn.runs.evaluate",
+    "compare": "cairn.runs.evaluate",
 }
 """What is imported on first use, so that importing cairn stays light."""
 

@@ -9,8 +9,8 @@ import pytest
 
 import cairn
 from cairn.cli import doctor, main
-from cairn.ued.settings import settings
-from cairn.ued.train import experiment
+from cairn.core.sections import settings
+from cairn.runs.presets import experiment
 
 LIGHT = """
 import sys

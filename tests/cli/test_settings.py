@@ -8,8 +8,9 @@ import pytest
 from cairn.cli import flags
 from cairn.core.errors import ConfigError
 from cairn.envs.maze.env import Maze
-from cairn.ued.settings import change, settings
-from cairn.ued.train import experiment, free_directory
+from cairn.core.sections import change, settings
+from cairn.runs.presets import experiment
+from cairn.runs.train import free_directory
 
 
 class Clashing(Maze):

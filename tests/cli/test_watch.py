@@ -11,7 +11,8 @@ from cairn.core.errors import MissingExtraError
 from cairn.core.rundir import RunDir
 from cairn.core.trackers import open_tracker
 from cairn.engine.loop import Status
-from cairn.ued.train import Outcome, experiment
+from cairn.runs.presets import experiment
+from cairn.runs.train import Outcome
 
 LINE = {
     "cycle": [20, 20],

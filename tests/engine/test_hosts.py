@@ -16,9 +16,9 @@ import pytest
 from cairn.cli import main
 from cairn.core.errors import ConfigError
 from cairn.engine import devices, hosts
-from cairn.ued import train as training
-from cairn.ued.digest import digest
-from cairn.ued.train import experiment
+from cairn.runs import train as training
+from cairn.runs.digest import digest
+from cairn.runs.presets import experiment
 
 PAGE = Path(__file__).parents[2] / "docs" / "hosts.md"
 TINY = shlex.split("""train cartpole --method parallel-plr --memory none --hidden 4 --head 4

@@ -9,7 +9,7 @@ from cairn.engine.devices import Layout
 from cairn.envs.maze.env import Maze
 from cairn.learners.ppo import PPOConfig
 from cairn.ued import plr
-from cairn.ued.experiment import Experiment, RunConfig
+from cairn.runs.experiment import Experiment, RunConfig
 
 RUN = Experiment(
     "maze",

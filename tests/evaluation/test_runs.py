@@ -16,8 +16,9 @@ from cairn.cli.main import run as command
 from cairn.core import checkpoint
 from cairn.core.errors import ConfigError, RunError
 from cairn.evaluation.during import during
-from cairn.ued.runs import open_run
-from cairn.ued.train import experiment, train
+from cairn.runs.open import open_run
+from cairn.runs.presets import experiment
+from cairn.runs.train import train
 
 TINY = {
     "memory": "none",

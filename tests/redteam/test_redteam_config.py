@@ -9,7 +9,7 @@ from cairn.core.errors import ConfigError
 from cairn.redteam import directory
 from cairn.redteam.config import RedteamConfig
 from cairn.redteam.spend import Spend
-from cairn.redteam.typed import build, plain, read_toml
+from cairn.core.typed import build, plain, read_toml
 
 CONFIGS = sorted((Path(directory.__file__).parent / "configs").glob("*.toml"))
 DEMO = next(path for path in CONFIGS if path.stem == "demo")

@@ -281,7 +281,7 @@ def qa_config():
         role: {"base_url": "http://127.0.0.1:1/v1", "model": "m"}
         for role in ("mutator", "target", "oracle", "judge", "held_out")
     }
-    from cairn.redteam.typed import build
+    from cairn.core.typed import build
 
     return build(
         RedteamConfig,

@@ -12,7 +12,7 @@ from tiny import flags
 
 from cairn.core.lineage import Lineage
 from cairn.core.rundir import RunDir
-from cairn.ued.digest import digest
+from cairn.runs.digest import digest
 
 # What ends each process. Faults strike at a later pass: the first leaves something to resume from.
 # Every fault point of the core is here, for one method or another.

@@ -8,8 +8,8 @@ from cairn.core.rundir import RunDir
 from cairn.engine import loop
 from cairn.engine.loop import Schedule
 from cairn.sampler.segments import SOURCES
-from cairn.ued.digest import digest
-from cairn.ued.train import experiment
+from cairn.runs.digest import digest
+from cairn.runs.presets import experiment
 
 
 class StoppedError(Exception):

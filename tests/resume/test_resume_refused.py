@@ -13,8 +13,9 @@ from tiny import flags, settings
 from cairn.cli import main
 from cairn.core import checkpoint
 from cairn.core.rundir import RunDir
-from cairn.ued import train as training
-from cairn.ued.train import Outcome, experiment, train
+from cairn.runs import train as training
+from cairn.runs.presets import experiment
+from cairn.runs.train import Outcome, train
 
 
 def begin(path, init_from=None, **changed):

@@ -13,8 +13,8 @@ from cairn.core.rundir import RunDir, config_hash
 from cairn.engine import loop
 from cairn.sampler.segments import SOURCES
 from cairn.score import unseen
-from cairn.ued.experiment import Experiment
-from cairn.ued.train import experiment
+from cairn.runs.experiment import Experiment
+from cairn.runs.presets import experiment
 
 TINY = {
     "width": 7,

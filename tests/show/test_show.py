@@ -12,7 +12,7 @@ from cairn.core.errors import ConfigError, RunError
 from cairn.core.rundir import RunDir
 from cairn.show import make, subject
 from cairn.show.subject import Subject
-from cairn.ued.train import experiment
+from cairn.runs.presets import experiment
 
 PICTURES = {"curves.png", "mazes.png", "attempt.gif", "archive.png", "ancestry.png", "hero.png"}
 

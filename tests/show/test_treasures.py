@@ -13,7 +13,7 @@ from cairn.sampler.segments import SOURCES
 from cairn.score import unseen
 from cairn.show import treasures
 from cairn.show.subject import Subject
-from cairn.ued.train import experiment
+from cairn.runs.presets import experiment
 
 # Two families: 0 <- 2 <- 4 <- ... <- 38 (twenty levels), and 1 <- 3. In the archive: 38, 3, 36, 1.
 CHAIN = list(range(0, 40, 2))

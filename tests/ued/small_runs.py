@@ -11,8 +11,8 @@ import numpy as np
 from cairn.envs.maze.env import Maze
 from cairn.envs.protocol import Environment
 from cairn.learners.ppo import PPO, PPOConfig
-from cairn.ued.catalogue import METHODS
-from cairn.ued.experiment import Experiment, RunConfig
+from cairn.runs.catalogue import METHODS
+from cairn.runs.experiment import Experiment, RunConfig
 from cairn.ued.parts import Report, State
 
 MAZE = Maze(width=4, height=4, view=3, walls=4, limit=8, edits=3)

@@ -11,8 +11,8 @@ from cairn.envs.maze.env import Maze
 from cairn.learners.ppo import PPOConfig
 from cairn.learners.random import RandomPolicy
 from cairn.ued import accel, dr, parts, robust_plr, sfl
-from cairn.ued.catalogue import METHODS
-from cairn.ued.experiment import Experiment, RunConfig
+from cairn.runs.catalogue import METHODS
+from cairn.runs.experiment import Experiment, RunConfig
 from cairn.ued.parts import Problem
 
 

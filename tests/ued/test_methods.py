@@ -10,7 +10,7 @@ from small_runs import CONFIGS, MAZE, STUDENT, B, T, history
 
 from cairn.core.lineage import FIELDS
 from cairn.sampler.segments import MUTATED, NEW, REPLAY
-from cairn.ued.catalogue import METHODS, describe
+from cairn.runs.catalogue import METHODS, describe
 
 CURATED = [name for name, config in CONFIGS.items() if "capacity" in config]
 ROBUST = [name for name in CURATED if name != "plr"]

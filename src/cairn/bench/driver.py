@@ -17,8 +17,9 @@ from cairn.envs.maze.env import Maze
 from cairn.envs.maze.level import MazeLevel
 from cairn.envs.maze.named import FIXED_GOAL, named
 from cairn.evaluation.attempts import play
-from cairn.ued.experiment import Experiment
-from cairn.ued.presets import experiment
+from cairn.learners.protocol import Actor
+from cairn.runs.experiment import Experiment
+from cairn.runs.presets import experiment
 
 PACKAGES = ("jax", "jaxlib", "equinox", "optax", "cairn")
 
@@ -114,14 +115,18 @@ def tester(chosen: Experiment, state: list, attempts: int) -> Callable[[], float
     ]
     levels = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *mazes)
     number = keys.size
+    program = chosen.program
+
+    def actor(state: list) -> Actor:
+        return program.actors(state[0])["student"]
 
     @jax.jit
     def solved(learner: Any, key: Any) -> Any:
         keys, count = jax.random.split(key, number), jnp.int32(number)
-        return play(env, chosen.learner, learner, levels, keys, count, columns=number).solved
+        return play(env, actor(state).policy, learner, levels, keys, count, columns=number).solved
 
     def test() -> float:
-        learner = jax.tree.map(lambda leaf: leaf[0], state[0].learner)
+        learner = jax.tree.map(lambda leaf: leaf[0], actor(state).state)
         key = jax.random.fold_in(jax.random.key(1), state[0].cycle[0])
         return float(np.mean(solved(learner, key)))
 

@@ -20,8 +20,9 @@ from cairn.core.trace import Trace
 from cairn.engine import devices
 from cairn.engine.devices import WHOLE, Layout
 from cairn.learners.ppo import PPO
+from cairn.runs.experiment import Experiment
 from cairn.ued import parts as ued
-from cairn.ued.experiment import Experiment
+from cairn.ued.method import problem_of
 
 
 class Part(NamedTuple):
@@ -70,7 +71,7 @@ def parts(envs: int, length: int, *, products: int) -> dict[str, Part]:
     layout, epochs = chosen.layout, chosen.student.epochs
     copies = 1 if layout.columns is None else layout.columns.size
     played, learned = _products(chosen, copies)
-    learner = chosen.learner
+    learner = problem_of(chosen.setup(chosen.layout)).learner
     assert isinstance(learner, PPO)
     state = jax.tree.map(lambda leaf: leaf[0], layout.put(chosen.compiled().init()))
     play, update, descend = _rollout(chosen), _update(chosen), _descend(chosen, learner)
@@ -123,7 +124,7 @@ def _products(chosen: Experiment, copies: int) -> tuple[Cost, Cost]:
 
 def _rollout(chosen: Experiment) -> Callable[[Any], Trace]:
     """Draw levels and play them, as `ued.dr.step` does."""
-    problem, cycle = chosen.problem, chosen.algorithm
+    problem, cycle = problem_of(chosen.setup(chosen.layout)), chosen.algorithm
 
     def play(state: Any) -> Trace:
         keys = jax.random.split(ued.key_for(state, "levels"), (1, cycle.batch))
@@ -136,7 +137,8 @@ def _rollout(chosen: Experiment) -> Callable[[Any], Trace]:
 
 def _update(chosen: Experiment) -> Callable[[Any, Trace], Any]:
     """Learn from a rollout, as `ued.dr.step` does."""
-    return jax.jit(lambda state, trace: ued.learn(chosen.problem, state, trace))
+    problem = problem_of(chosen.setup(chosen.layout))
+    return jax.jit(lambda state, trace: ued.learn(problem, state, trace))
 
 
 def _descend(chosen: Experiment, learner: PPO) -> Callable[[Any, Any], Any]:

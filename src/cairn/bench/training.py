@@ -22,7 +22,7 @@ from cairn.bench.sides import (
 from cairn.core.console import count
 from cairn.core.errors import CairnError
 from cairn.engine.compiled import SeedForm
-from cairn.ued.presets import experiment
+from cairn.runs.presets import experiment
 
 Work = Literal["dr", "accel"]
 Extra = Literal["one-device", "default-metrics"]

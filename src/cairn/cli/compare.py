@@ -11,7 +11,8 @@ from rich.table import Table
 from cairn.cli import flags
 from cairn.cli.testing import Watch, check_json, give_json, rate, run_paths
 from cairn.core.console import count
-from cairn.ued import runs
+from cairn.runs.evaluate import compare
+from cairn.runs.open import open_run
 
 USAGE = """\
 Compare two runs on the same levels with the same draws: the first minus the second.
@@ -48,10 +49,10 @@ def compare_command(arguments: list[str]) -> int:
     asked = flags.parse(
         Flags, given, get_type_hints(Flags), default=Flags(), prog="cairn compare RUN RUN"
     )
-    ours, theirs = (runs.open_run(path) for path in paths)
+    ours, theirs = (open_run(path) for path in paths)
     check_json(asked.json, [ours, theirs])
     with Watch() as watch:
-        report = runs.compare(
+        report = compare(
             ours,
             theirs,
             None if asked.suite is None else [asked.suite],

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from cairn.cli.arguments import Parser
-from cairn.ued.digest import digest
+from cairn.runs.digest import digest
 
 ABOUT = """\
 Print one hash over everything that resuming a run must preserve: the state in its newest

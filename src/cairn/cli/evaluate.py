@@ -11,7 +11,8 @@ from rich.table import Table
 from cairn.cli import flags
 from cairn.cli.testing import Watch, check_json, give_json, rate, run_paths
 from cairn.core.console import count
-from cairn.ued import runs
+from cairn.runs.evaluate import evaluate
+from cairn.runs.open import open_run
 
 USAGE = """\
 Test a run's agent on levels it has never seen: 20 attempts at each, with sampled actions.
@@ -52,10 +53,10 @@ def evaluate_command(arguments: list[str]) -> int:
     asked = flags.parse(
         Flags, given, get_type_hints(Flags), default=Flags(), prog="cairn evaluate RUN"
     )
-    run = runs.open_run(path)
+    run = open_run(path)
     check_json(asked.json, [run])
     with Watch() as watch:
-        report = runs.evaluate(
+        report = evaluate(
             run,
             None if asked.suite is None else [asked.suite],
             levels=asked.levels,

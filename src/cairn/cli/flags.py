@@ -1,18 +1,74 @@
 """Flags from dataclasses by tyro, and what is wrong with them in one line."""
 
 import contextlib
+import dataclasses
 import io
 from collections.abc import Iterator, Mapping
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import tyro
 
 from cairn.core.errors import ConfigError, suggest
-from cairn.ued.settings import expectation
+from cairn.core.sections import Sections, expectation, find, settings
 
 T = TypeVar("T")
 HELP = ("--help", "-h")
+
+
+def parse_sections(
+    sections: Sections, start: T, arguments: list[str], kinds: Mapping[str, Any], *, prog: str
+) -> tuple[T, dict[str, Any]]:
+    """`start` and the sections with what the flags change; `--help` prints all and leaves.
+
+    `--section.field` always works, and `--field` where no other section has one of that name.
+    `kinds`: the annotations of `start`. Raises ConfigError that says in one line what is wrong.
+    """
+    known = settings(sections)
+    long = {s.section for name, s in known.items() if "." in name}
+    fields: list[Any] = [("start", Annotated[type(start), tyro.conf.OmitArgPrefixes], start)]
+    for name, part in sections.items():
+        kind = type(part) if name in long else Annotated[type(part), tyro.conf.OmitArgPrefixes]
+        fields.append((name, kind, part))
+    everything = dataclasses.make_dataclass("Everything", fields, frozen=True)
+    spelled = {
+        (f"{s.section}.{s.field}" if s.section in long else s.field): s.kind
+        for s in known.values()
+    }
+    wanted = arguments if any(flag in arguments for flag in HELP) else [
+        _spell(word, sections, long, kinds) for word in arguments
+    ]
+    parsed: Any = parse(
+        everything,
+        wanted,
+        {**kinds, **spelled},
+        default=everything(start, **sections),
+        prog=prog,
+        flat=(),
+    )
+    return parsed.start, {name: getattr(parsed, name) for name in sections}
+
+
+def _spell(word: str, sections: Sections, long: set[str], kinds: Mapping[str, Any]) -> str:
+    """A flag as the parser calls it, whichever of its names came."""
+    if not word.startswith("--"):
+        return word
+    flag, given, value = word.partition("=")
+    section, dot, last = flag.removeprefix("--").rpartition(".")
+    section = section.removeprefix("no-").replace("-", "_")
+    no = "no-" if flag.startswith("--no-") or last.startswith("no-") else ""
+    field = last.removeprefix("no-").replace("-", "_")
+    if not dot and field in kinds:
+        return word
+    try:
+        setting = find(sections, f"{section}.{field}" if dot else field)
+    except ConfigError as error:
+        if "several sections" in str(error) or "Unknown section" in str(error):
+            raise
+        return word  # an unknown name: the parser's own message offers the nearest
+    inside = f"{setting.section}." if setting.section in long else ""
+    name = setting.field.replace("_", "-")
+    return f"--{inside.replace('_', '-')}{no}{name}{given}{value}"
 
 
 def parse_known(
@@ -24,14 +80,19 @@ def parse_known(
 
 
 def parse(
-    kind: type[T], arguments: list[str], kinds: Mapping[str, Any], *, default: T, prog: str
+    kind: type[T],
+    arguments: list[str],
+    kinds: Mapping[str, Any],
+    *,
+    default: T,
+    prog: str,
+    flat: tuple[Any, ...] = (tyro.conf.OmitArgPrefixes,),
 ) -> T:
     """All `arguments` as flags of `kind`; `--help` prints them and leaves.
 
-    Flags are the names of the innermost fields. Raises ConfigError that says in one line what was
-    expected and what came.
+    Flags are the names of the innermost fields, if `flat` is left as it is. Raises ConfigError
+    that says in one line what was expected and what came.
     """
-    flat = (tyro.conf.OmitArgPrefixes,)
     if any(flag in arguments for flag in HELP):
         return tyro.cli(kind, args=["--help"], default=default, prog=prog, config=flat)
     with _one_line(arguments, kinds):
@@ -80,6 +141,8 @@ def _complaints(arguments: list[str], kinds: Mapping[str, Any], partial: bool) -
 def _reads(text: str, kind: Any) -> bool:
     if get_origin(kind) is Literal:
         return text in get_args(kind)
+    if get_origin(kind) in (Union, UnionType):
+        return any(_reads(text, one) for one in get_args(kind) if one is not NoneType)
     if kind not in (int, float):
         return True
     try:
@@ -96,7 +159,7 @@ def _certain(kind: Any) -> Any:
 
 
 def _field(flag: str) -> str:
-    return flag.removeprefix("--").removeprefix("no-").replace("-", "_")
+    return flag.removeprefix("--").removeprefix("no-").replace(".no-", ".").replace("-", "_")
 
 
 def _unknown(argument: str, kinds: Mapping[str, Any]) -> str:

@@ -4,9 +4,8 @@ import json
 
 from cairn.cli.arguments import Parser
 from cairn.envs import catalogue as environments
+from cairn.runs import catalogue as runs
 from cairn.score import catalogue as scores
-from cairn.ued import catalogue as methods
-from cairn.ued.presets import DEFAULT, PRESETS
 
 
 def list_command(arguments: list[str]) -> int:
@@ -22,18 +21,31 @@ def list_command(arguments: list[str]) -> int:
         width = max(map(len, entries))
         for name, text in entries.items():
             print(f"  {name:<{width}}  {text}")
-    print("\nYour own environment: cairn train package.module:Class")
+    print("\nYour own: cairn train package.module:Class --method package.module:NAME (see docs)")
     return 0
 
 
 def catalogue() -> dict[str, dict[str, str]]:
     """Every name by group, with its line."""
+    presets: dict[str, str] = {}
+    for name in runs.METHODS:
+        for place, (preset, chosen) in enumerate(runs.method(name).presets.items()):
+            default = "" if place else " (default)"
+            presets.setdefault(preset, f"{chosen.description}{default}")
+    others = {name: runs.describe_task(name) for name in runs.TASKS}
     return {
         "environments": {n: environments.describe(n) for n in environments.ENVIRONMENTS},
-        "methods": {n: methods.describe(n) for n in methods.METHODS},
-        "scores": {n: scores.describe(n) for n in scores.SCORES},
-        "presets": {
-            n: preset.description + (f" (default; method {preset.method})" if n == DEFAULT else "")
-            for n, preset in PRESETS.items()
+        **({"other tasks": others} if others else {}),
+        **{
+            f"methods of {wing}": {name: runs.describe_method(name) for name in methods}
+            for wing, methods in runs.WINGS.items()
         },
+        "learners": {name: describe(runs.learner(name)) for name in runs.LEARNERS},
+        "scores": {n: scores.describe(n) for n in scores.SCORES},
+        "presets": presets,
     }
+
+
+def describe(thing: object) -> str:
+    """The first line of its docstring."""
+    return (thing.__doc__ or "").split("\n", 1)[0]

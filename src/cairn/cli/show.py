@@ -6,8 +6,8 @@ from typing import get_type_hints
 
 from cairn.cli import flags
 from cairn.cli.testing import check_json, give_json, run_paths
+from cairn.runs.open import open_run
 from cairn.show import make, tables
-from cairn.ued import runs
 
 USAGE = """\
 Draw what a run learned. Reading changes nothing but the pictures.
@@ -44,7 +44,7 @@ def show_command(arguments: list[str]) -> int:
     """Draw a run and print what was drawn."""
     (path,), given = run_paths("show", 1, arguments, USAGE)
     asked = flags.parse(Flags, given, get_type_hints(Flags), default=Flags(), prog="cairn show RUN")
-    run = runs.open_run(path)
+    run = open_run(path)
     check_json(asked.json, [run])
     made = make.show(run, asked.out, asked.seed_index)
     figures = {"files": [str(file) for file in made.files], "remarks": made.remarks}

@@ -12,7 +12,7 @@ from cairn.cli.flags import HELP
 from cairn.core import files
 from cairn.core.console import Progress, count, duration
 from cairn.core.errors import ConfigError
-from cairn.ued.runs import Run
+from cairn.runs.open import Run
 
 PATIENCE_S = 2.0
 """Progress is shown only of what takes longer."""

@@ -4,29 +4,29 @@ import contextlib
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Literal, get_type_hints
 
 from cairn.cli import flags
 from cairn.cli.watch import Watch, summary
 from cairn.core.errors import ConfigError
 from cairn.core.rundir import RunDir
 from cairn.engine import hosts
-from cairn.ued import presets
-from cairn.ued.experiment import Experiment, rounded_steps
-from cairn.ued.settings import SECTIONS, settings
-from cairn.ued.train import Outcome, free_directory, resume, train
+from cairn.runs import files, presets
+from cairn.runs.experiment import Experiment, rounded_steps
+from cairn.runs.train import Outcome, free_directory, resume, train
 
 STOPPED = 130
 """Exit status after Ctrl-C, as shells have it: the run is saved, but a script must see it."""
 
-RESUMES = ("resume", "log", "coordinator", "hosts", "host", "join_timeout")
+RESUMES = ("resume", "steps", "log", "coordinator", "hosts", "host", "join_timeout")
 """Flags that may stand beside --resume: they do not change what is computed."""
 
 GUIDE = """\
 Train an agent on an endless supply of levels that the system makes for it.
 
-usage: cairn train ENVIRONMENT [flags]
-       cairn train --resume DIRECTORY
+usage: cairn train TASK [flags]
+       cairn train --config FILE [flags]
+       cairn train --resume DIRECTORY [--steps MORE]
 
   cairn train maze                                 settings for a small CPU: a few minutes
   cairn train maze --method accel --seeds 5        another method, five seeds in one program
@@ -34,7 +34,9 @@ usage: cairn train ENVIRONMENT [flags]
   cairn train maze --steps 2000000 --hidden 64     any setting below is a flag
   cairn train my_package.envs:MyEnv                your own environment
   cairn train --resume runs/maze-dr-1              go on after Ctrl-C or a kill, bit for bit
+  cairn train --resume runs/maze-dr-1 --steps 20000000   go on beyond its budget
   cairn train maze --init-from runs/maze-dr-1      start from the student of another run
+  cairn train maze --print-config > mine.toml      all settings as a file for --config
 
 Which method when:
   dr          fresh random levels: the baseline, hard to beat where random levels are good ones
@@ -51,7 +53,8 @@ Which method when:
 Ctrl-C stops after the current chunk with a checkpoint and exit status 130; a second Ctrl-C stops
 at once. Everything is kept in the run directory, and a new run never writes into an existing one.
 
-The flags, with their defaults for {environment}, method {method}, preset {preset}:
+A setting that several sections have goes by its long name, as in --student.hidden 64; that works
+for every setting. The flags, with their defaults for {task}, method {method}, preset {preset}:
 """
 
 
@@ -60,15 +63,21 @@ class Start:
     """What to begin with, and where the run is kept."""
 
     method: str | None = None
-    """How levels are chosen (see above). Default: what the preset says."""
-    preset: str = presets.DEFAULT
-    """Settings to start from; every other flag changes one of them."""
+    """How it learns (see above and `cairn list`), or package.module:Name. Default: the task's."""
+    preset: str | None = None
+    """Settings to start from; every other flag changes one of them. Default: the method's first."""
+    learner: str = "ppo"
+    """Who learns, or package.module:Name, where the method leaves that open."""
+    config: Path | None = None
+    """A TOML file of settings; flags beside it win."""
+    print_config: bool = False
+    """Print all settings as such a file, and do nothing."""
     run: Path | None = None
-    """Directory of the new run. Default: runs/ENVIRONMENT-METHOD-N."""
+    """Directory of the new run. Default: runs/TASK-METHOD-N."""
     resume: Path | None = None
-    """Go on with this run; its settings are the run's own."""
+    """Go on with this run; its settings are the run's own, but --steps may raise its budget."""
     init_from: Path | None = None
-    """Start from the student of this run."""
+    """Start from the student (and the other actors) of this run."""
     log: Literal["tensorboard", "wandb", "trackio"] | None = None
     """Send the metrics to this tracker too. They are always in metrics.jsonl."""
     coordinator: str | None = None
@@ -82,31 +91,70 @@ class Start:
     """Seconds to wait for the other hosts at the start."""
 
 
+@dataclass(frozen=True)
+class Resuming(Start):
+    """What may stand beside --resume."""
+
+    steps: int | None = None
+    """The new budget, more than it was."""
+
+
 def train_command(arguments: list[str]) -> int:
     """Train a new run, or go on with one."""
-    environment = arguments[0] if arguments and not arguments[0].startswith("-") else None
-    given = arguments[1:] if environment else arguments
+    task = arguments[0] if arguments and not arguments[0].startswith("-") else None
+    given = arguments[1:] if task else arguments
     wants_help = any(flag in given for flag in flags.HELP)
     without_help = [flag for flag in given if flag not in flags.HELP]
-    start, rest = flags.parse_known(Start, without_help, get_type_hints(Start))
+    start, _ = flags.parse_known(Start, without_help, get_type_hints(Start))
     if start.resume and not wants_help:
+        going_on, rest = flags.parse_known(Resuming, without_help, get_type_hints(Resuming))
         with _together(start):
-            return _resume(start, environment, rest)
-    if environment is None and not wants_help:
-        raise ConfigError(
-            f"Expected an environment first, got {' '.join(arguments) or 'nothing'}. "
-            f"Try cairn train maze, or cairn train --help."
-        )
-    name = environment or "maze"
-    experiment = presets.experiment(name, method=start.method, preset=start.preset)
+            return _resume(going_on, task, rest)
+    experiment = _named(task, start, arguments, wants_help)
     if wants_help:
         print(
-            GUIDE.format(environment=name, method=experiment.method, preset=start.preset),
+            GUIDE.format(
+                task=experiment.task,
+                method=experiment.method,
+                preset=start.preset or next(iter(experiment.how.presets)),
+            ),
             flush=True,
         )
-    experiment = _parse_settings(given, start, experiment)
+    started, sections = flags.parse_sections(
+        experiment.everything,
+        start,
+        given,
+        get_type_hints(Start),
+        prog=f"cairn train {experiment.task}",
+    )
+    experiment = experiment.with_sections(sections)
+    if started.print_config:
+        print(files.to_toml(experiment), end="")
+        return 0
     with _together(start):
         return _train(start, experiment)
+
+
+def _named(
+    task: str | None, start: Start, arguments: list[str], wants_help: bool
+) -> Experiment:
+    """The experiment before its flags."""
+    if start.config is not None:
+        return files.from_toml(
+            start.config,
+            task=task,
+            method=start.method,
+            preset=start.preset,
+            learner=None if start.learner == "ppo" else start.learner,
+        )
+    if task is None and not wants_help:
+        raise ConfigError(
+            f"Expected an environment or another task first, got "
+            f"{' '.join(arguments) or 'nothing'}. Try cairn train maze, or cairn train --help."
+        )
+    return presets.experiment(
+        task or "maze", method=start.method, preset=start.preset, learner=start.learner
+    )
 
 
 def _together(start: Start) -> contextlib.AbstractContextManager[None]:
@@ -117,26 +165,6 @@ def _together(start: Start) -> contextlib.AbstractContextManager[None]:
     if start.hosts is not None or start.host is not None:
         raise ConfigError("--hosts and --host need --coordinator ADDRESS:PORT, that of host 0.")
     return contextlib.nullcontext()
-
-
-def _parse_settings(arguments: list[str], start: Start, experiment: Experiment) -> Experiment:
-    """The experiment with what the flags change. Every field of its parts is a flag."""
-    parts = {section: getattr(experiment, section) for section in SECTIONS}
-    everything = dataclasses.make_dataclass(
-        "Everything",
-        [("start", Start, start), *((name, type(part), part) for name, part in parts.items())],
-        frozen=True,
-    )
-    kinds = {name: setting.kind for name, setting in settings(experiment).items()}
-    parsed: Any = flags.parse(
-        everything,
-        arguments,
-        get_type_hints(Start) | kinds,
-        default=everything(start, **parts),
-        prog=f"cairn train {experiment.environment}",
-    )
-    changed = {section: getattr(parsed, section) for section in SECTIONS}
-    return dataclasses.replace(experiment, **changed)
 
 
 def _train(start: Start, experiment: Experiment) -> int:
@@ -152,7 +180,7 @@ def _train(start: Start, experiment: Experiment) -> int:
     return _status(outcome)
 
 
-def _resume(start: Start, environment: str | None, rest: list[str]) -> int:
+def _resume(start: Resuming, task: str | None, rest: list[str]) -> int:
     path = start.resume
     assert path is not None
     other = [
@@ -166,14 +194,14 @@ def _resume(start: Start, environment: str | None, rest: list[str]) -> int:
             f"Leave it out, or start a new run with --init-from {path}."
         )
     if not hosts.first():
-        return _status(resume(path))
+        return _status(resume(path, steps=start.steps))
     experiment = Experiment.from_dict(RunDir.open(path).config)
-    if environment not in (None, experiment.environment):
+    if task not in (None, experiment.task):
         raise ConfigError(
-            f"{path} is a run of {experiment.environment}, but {environment} came. Leave it out."
+            f"{path} is a run of {experiment.task}, but {task} came. Leave it out."
         )
     with Watch(experiment, path, start.log) as watch:
-        outcome = resume(path, show=watch, say=watch.say)
+        outcome = resume(path, steps=start.steps, show=watch, say=watch.say)
     print(summary(outcome))
     return _status(outcome)
 

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from cairn.core.console import Progress, count, duration, rate
+from cairn.core.ledger import STEPS
 from cairn.core.trackers import open_tracker
 from cairn.engine.loop import Status
-from cairn.ued.experiment import Experiment
-from cairn.ued.train import Outcome
+from cairn.runs.experiment import Experiment
+from cairn.runs.train import Outcome
 
 SHOWN = {
     "solve_rate": "solved",
@@ -20,7 +21,6 @@ SHOWN = {
     "buffer_learnability": "learnability",
 }
 """Metrics on the live line; a method has some of them. All are in metrics.jsonl."""
-LEDGER = ("training", "scoring", "mutation", "evaluation")
 
 
 class Watch(Progress):
@@ -67,15 +67,15 @@ class Watch(Progress):
 def figures(status: Status, left_s: float) -> dict[str, str]:
     """The live line: means over seeds, formatted."""
     metrics, ledger = status.line["metrics"], status.line["ledger"]
-    spent = {name: float(np.mean(ledger[name])) for name in LEDGER}
+    spent = {name: float(np.mean(ledger[name])) for name in STEPS if name in ledger}
     return {
         "steps": f"{count(status.steps)}/{count(status.total)}",
         "speed": rate(status.steps_per_second),
         "left": duration(left_s),
         **{
-            label: f"{np.mean(metrics[name]):.2f}"
+            label: f"{np.mean([value for value in metrics[name] if value is not None]):.2f}"
             for name, label in SHOWN.items()
-            if name in metrics
+            if any(value is not None for value in metrics.get(name, []))
         },
         "spent": " ".join(f"{name} {count(steps)}" for name, steps in spent.items() if steps),
     }
@@ -92,7 +92,11 @@ def summary(outcome: Outcome) -> str:
         (f"solved, {name}", _spread(rates))
         for name, rates in _by_suite(last.get("evaluation", {})).items()
     ]
-    rows += [(name, f"{np.mean(last['ledger'][name]):,.0f} steps") for name in LEDGER]
+    rows += [
+        (name, f"{np.mean(last['ledger'][name]):,.0f} steps")
+        for name in STEPS
+        if name in last["ledger"]
+    ]
     rows += [("time in chunks", duration(seconds)), ("run", str(path))]
     width = max(len(name) for name, _ in rows)
     table = "\n".join(f"  {name:<{width}}  {value}" for name, value in rows)

@@ -23,7 +23,7 @@ from cairn.core.errors import CheckpointError
 
 FORMAT = 1
 KEEP = 2
-"""Checkpoints kept: the newest, and one more in case a disk loses it."""
+"""Checkpoints kept by default: the newest, and one more in case a disk loses it."""
 
 
 class Leaf(NamedTuple):
@@ -37,9 +37,15 @@ class Leaf(NamedTuple):
 
 
 def save(
-    folder: Path, step: int, state: PyTree, meta: dict[str, Any], *, config_hash: str = ""
+    folder: Path,
+    step: int,
+    state: PyTree,
+    meta: dict[str, Any],
+    *,
+    config_hash: str = "",
+    keep: int | None = KEEP,
 ) -> Path:
-    """Write `state` as the checkpoint of `step`, then drop all but the newest `KEEP`.
+    """Write `state` as the checkpoint of `step`, then drop all but the newest `keep` (None: none).
 
     `meta` is anything JSON can hold. Raises RunError if the disk is full or refuses; the
     checkpoints before stay.
@@ -70,7 +76,7 @@ def save(
         faults.point("checkpoint:after-rename")
         files.sync(folder)
         faults.point("checkpoint:before-prune")
-        for old in _all(folder)[:-KEEP]:
+        for old in _all(folder)[: -keep if keep else 0]:
             old.unlink()
     return path
 

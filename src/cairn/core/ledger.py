@@ -4,80 +4,114 @@ Every comparison is at equal spend, so the ledger is part of the state. A float3
 at 2^24 and an int32 at 2^31; two uint32 limbs count to 2^64 without 64-bit JAX.
 """
 
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Integer, UInt32
+from jaxtyping import Array, Bool, Float, Integer, UInt32
 
 Amount = Integer[Array, ""] | int
 """How much to add: a Python int in [0, 2^64), or a non-negative int32 or uint32 scalar."""
 
+COUNTS: Mapping[str, str] = MappingProxyType(
+    {
+        "training": "environment steps of rollouts whose traces reach the learner's update",
+        "scoring": "environment steps that only score levels",
+        "mutation": "environment steps on mutated levels before they enter the archive",
+        "designing": "steps of a teacher in its editor",
+        "evaluation": "environment steps of tests during the run, never seen by the learner",
+        "updates": "optimiser updates",
+        "evaluations": "solutions whose fitness was computed",
+        "rows": "rows of a dataset read",
+        "tokens_sampled": "tokens drawn from a model",
+        "tokens_learned": "tokens in the learner's updates",
+    }
+)
+"""The counts there are. A method declares those it keeps; the names mean the same everywhere."""
+
+STEPS = ("training", "scoring", "mutation", "designing", "evaluation")
+"""The counts that are environment steps."""
+SPENT = ("training", "scoring", "mutation", "designing")
+"""The environment steps that a comparison must hold equal: all but those of tests."""
+
 
 class Ledger(eqx.Module):
-    """Counts as (high, low) limbs: the value is high * 2^32 + low. Seeds may lead every field."""
+    """Counts by name as (high, low) limbs: the value is high * 2^32 + low. Seeds may lead."""
 
-    training: UInt32[Array, "*seeds 2"]
-    """Environment steps of rollouts whose traces reach the learner's update."""
-    scoring: UInt32[Array, "*seeds 2"]
-    """Environment steps that only score levels."""
-    mutation: UInt32[Array, "*seeds 2"]
-    """Environment steps spent on mutated levels before they enter the archive."""
-    evaluation: UInt32[Array, "*seeds 2"]
-    """Environment steps of tests during the run. Never part of what the learner saw."""
-    gradient_steps: UInt32[Array, "*seeds 2"]
-    """Optimiser updates."""
+    counts: dict[str, UInt32[Array, "*seeds 2"]]
 
     @classmethod
-    def zero(cls) -> "Ledger":
-        """Nothing spent yet."""
-        return cls(*(jnp.zeros(2, jnp.uint32) for _ in range(5)))
+    def zero(cls, names: Iterable[str]) -> "Ledger":
+        """Nothing spent yet of any count of `names`. Raises ValueError for one not in COUNTS."""
+        for name in names:
+            if name not in COUNTS:
+                raise ValueError(f"No count is called {name!r}; expected one of {list(COUNTS)}.")
+        return cls({name: jnp.zeros(2, jnp.uint32) for name in names})
 
-    def add(
-        self,
-        *,
-        training: Amount = 0,
-        scoring: Amount = 0,
-        mutation: Amount = 0,
-        evaluation: Amount = 0,
-        gradient_steps: Amount = 0,
-    ) -> "Ledger":
+    def add(self, **amounts: Amount) -> "Ledger":
         """The ledger after spending this much more. For one seed: `vmap` adds the seed axis.
 
-        A traced amount must not be negative; a negative Python int raises ValueError.
+        A traced amount must not be negative; a negative Python int raises ValueError, and so does
+        a count that this ledger does not keep.
         """
-        return Ledger(
-            training=_add(self.training, training),
-            scoring=_add(self.scoring, scoring),
-            mutation=_add(self.mutation, mutation),
-            evaluation=_add(self.evaluation, evaluation),
-            gradient_steps=_add(self.gradient_steps, gradient_steps),
-        )
+        for name in amounts:
+            if name not in self.counts:
+                raise ValueError(f"The ledger counts {list(self.counts)}, got {name!r}.")
+        added = {name: _add(self.counts[name], amount) for name, amount in amounts.items()}
+        return Ledger(self.counts | added)
 
     def totals(self) -> dict[str, int | list]:
-        """Every count by name, and their sum `environment_steps`, as Python ints (host side).
+        """Every count by name, and where there are environment steps their sum (host side).
 
-        With a leading seed axis each value is a list with one int a seed.
+        Python ints; with a leading seed axis each value is a list with one int a seed.
         """
-        steps = {name: _value(getattr(self, name)) for name in STEPS}
-        total = np.sum(list(steps.values()), axis=0, dtype=np.uint64)
-        counts = steps | {
-            "environment_steps": total,
-            "gradient_steps": _value(self.gradient_steps),
-        }
+        counts = {name: _value(self.counts[name]) for name in COUNTS if name in self.counts}
+        steps = [counts[name] for name in STEPS if name in counts]
+        if steps:
+            counts["environment_steps"] = np.asarray(np.sum(steps, axis=0, dtype=np.uint64))
         return {name: count.tolist() for name, count in counts.items()}
 
-    @property
-    def environment_steps(self) -> int | list:
-        """All environment steps, whatever they were for (host side)."""
-        return self.totals()["environment_steps"]
+    def spent(self, names: Iterable[str]) -> Float[Array, ""]:
+        """The sum of some counts, rounded as float32 rounds, for schedules."""
+        limbs = jnp.stack([self.counts[name] for name in names]).astype(jnp.float32)
+        return jnp.sum(limbs[:, 0]) * 2.0**32 + jnp.sum(limbs[:, 1])
+
+    def reached(self, budget: int, names: Iterable[str]) -> Bool[Array, ""]:
+        """Whether the sum of some counts is `budget` or more, exactly."""
+        total = jnp.zeros(2, jnp.uint32)
+        for name in names:
+            high, low = self.counts[name]
+            total = _sum(total, high, low)
+        high, low = _limbs(budget)
+        return (total[0] > high) | ((total[0] == high) & (total[1] >= low))
 
 
-STEPS = ("training", "scoring", "mutation", "evaluation")
-"""The fields that count environment steps."""
+def cost(totals: Mapping[str, list[int]]) -> list[int]:
+    """What a comparison must hold equal, by seed, from a metrics line's `ledger`.
+
+    Environment steps but those of tests; where a method takes none, its evaluations, or updates.
+    """
+    names = next(
+        names
+        for names in (SPENT, ("evaluations",), ("updates",))
+        if any(name in totals for name in names)
+    )
+    return total(totals, names)
+
+
+def total(totals: Mapping[str, list[int]], names: Iterable[str]) -> list[int]:
+    """The sum of some counts by seed, of those there are in a metrics line's `ledger`."""
+    columns = [totals[name] for name in names if name in totals]
+    return [sum(column) for column in zip(*columns, strict=True)]
 
 
 def _add(limbs: UInt32[Array, "2"], amount: Amount) -> UInt32[Array, "2"]:
-    high, low = _limbs(amount)
+    return _sum(limbs, *_limbs(amount))
+
+
+def _sum(limbs: UInt32[Array, "2"], high: Array, low: Array) -> UInt32[Array, "2"]:
     sum_low = limbs[1] + low
     # Unsigned addition wraps; the sum is smaller than a summand exactly if it did.
     carry = (sum_low < low).astype(jnp.uint32)

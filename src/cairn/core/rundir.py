@@ -19,10 +19,12 @@ import jax
 from cairn.core import files
 from cairn.core.errors import RunError
 
-FORMAT = 1
+FORMAT = 2
 """Raised when a release can no longer read what an older one wrote."""
 PACKAGES = ("cairn", "jax", "jaxlib", "numpy", "equinox", "optax")
 LINES = ("metrics.jsonl", "timing.jsonl")
+MAY_CHANGE = ("steps", "keep_checkpoints")
+"""Run settings that a resumed run may have otherwise: `--resume RUN --steps MORE`."""
 
 README = """\
 This directory is one run of cairn. Nothing here depends on where it lies: it may be moved.
@@ -113,6 +115,15 @@ class RunDir:
         """The settings of the run, as nested dicts."""
         return _read(self.path / "config.json")
 
+    def change_config(self, config: dict[str, Any]) -> None:
+        """Put another config in the place of the run's, complete or not at all."""
+        path = self.path / "config.json"
+        temporary = self.path / ".config.json"
+        with files.writing(path):
+            temporary.write_text(files.to_json(config, indent=2) + "\n")
+            files.sync(temporary)
+            temporary.replace(path)
+
     @property
     def versions(self) -> dict[str, Any]:
         """Format, package versions and devices the run was made with."""
@@ -178,8 +189,13 @@ class RunDir:
 
 
 def config_hash(config: dict[str, Any]) -> str:
-    """A hash of a config that does not depend on the order of its fields."""
-    return hashlib.sha256(files.to_json(config, sort_keys=True).encode()).hexdigest()
+    """What ties a checkpoint to its config: a hash of all of it that a resumed run may not change.
+
+    The order of fields does not matter.
+    """
+    run = {name: value for name, value in config.get("run", {}).items() if name not in MAY_CHANGE}
+    tied = {name: value for name, value in config.items() if name != "extended"} | {"run": run}
+    return hashlib.sha256(files.to_json(tied, sort_keys=True).encode()).hexdigest()
 
 
 def _fill(folder: Path, config: dict[str, Any]) -> None:

@@ -10,19 +10,14 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, PyTree
 
+from cairn.core import branches
 from cairn.core.keys import stream
 from cairn.engine.devices import SEEDS, Layout, along, over
+from cairn.engine.program import Program, Report
 
 SeedForm = Literal["map", "vmap"]
-
-
-class Program(NamedTuple):
-    """A method bound to its problem: `init(key) -> state`, `step(state) -> (state, report)`."""
-
-    init: Callable[[Key[Array, ""]], Any]
-    step: Callable[[Any], tuple[Any, Any]]
 
 
 class Compiled(NamedTuple):
@@ -82,7 +77,7 @@ def over_seeds(
         return single
     if (form or seed_form()) == "map":
         return lambda argument: jax.lax.map(function, argument)
-    return jax.vmap(function)
+    return jax.vmap(function, axis_name=branches.SIDE_BY_SIDE)
 
 
 def compile_program(
@@ -91,20 +86,37 @@ def compile_program(
     seed: int,
     seeds: int,
     cycles: int,
+    budget: int,
     layout: Layout,
     form: SeedForm | None = None,
 ) -> Compiled:
     """Bind a program to seeds `seed ... seed + seeds - 1` and chunks of `cycles`.
 
+    Each of several seeds stands still once it has spent `budget`, as it would have stopped alone.
     `form` is how chunks go over the seeds of a device, if not by `seed_form`.
     """
 
-    def init() -> Any:
-        keys = jax.vmap(jax.random.key)(jnp.arange(seed, seed + seeds, dtype=jnp.uint32))
+    @jax.jit
+    def init(numbers: Array) -> Any:
+        keys = jax.vmap(jax.random.key)(numbers)
         return over_seeds(lambda key: program.init(stream(key, "run")), seeds)(keys)
 
-    def chunk(state: Any) -> tuple[Any, Any]:
-        return jax.lax.scan(lambda state, _: program.step(state), state, length=cycles)
+    def cycle(state: Any, _: None) -> tuple[Any, Report]:
+        state, report = program.step(state)
+        weights = {name: jnp.float32(1) for name in report.metrics} | dict(report.weights)
+        return state, report._replace(weights=weights)
 
-    advance = jax.jit(over_seeds(chunk, seeds, layout.seeds, form), donate_argnums=0)
-    return Compiled(jax.jit(init), advance, layout)
+    def chunk(state: Any) -> tuple[Any, Report]:
+        return jax.lax.scan(cycle, state, length=cycles)
+
+    def unless_done(state: Any) -> tuple[Any, Report]:
+        # Zeros: no metric counts, and nothing entered an archive.
+        nothing = branches.zeros(lambda state: chunk(state)[1], state)
+        goes_on = ~state.ledger.reached(budget, program.budget)
+        return branches.when(goes_on, chunk, lambda state: (state, nothing), state)
+
+    one = chunk if seeds == 1 else unless_done
+    advance = jax.jit(over_seeds(one, seeds, layout.seeds, form), donate_argnums=0)
+    # An argument: as a constant it would have every seed compile `init` anew.
+    numbers = jnp.arange(seed, seed + seeds, dtype=jnp.uint32)
+    return Compiled(lambda: init(numbers), advance, layout)

@@ -17,14 +17,15 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import PyTree
 
 from cairn.core import checkpoint
-from cairn.core.errors import CheckpointError
+from cairn.core.errors import CheckpointError, RunError
+from cairn.core.ledger import total
 from cairn.core.lineage import Lineage
 from cairn.core.rundir import RunDir, config_hash
 from cairn.engine import hosts
 from cairn.engine.compiled import Compiled
+from cairn.engine.program import Archived, Program
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,13 @@ class Schedule:
     """When the loop does what."""
 
     steps: int
-    """Environment steps for training, scoring and mutation after which the run is complete."""
+    """The budget of each seed, in the sum of the program's `budget` counts."""
     evaluate_every: int
-    """Chunks between two evaluations; 0 for none."""
+    """Chunks between two evaluations; 0 for none but a seed's last."""
     checkpoint_every: int
     """Chunks between two checkpoints."""
+    keep: int | None = checkpoint.KEEP
+    """Checkpoints that stay; None for all."""
 
 
 class Status(NamedTuple):
@@ -45,7 +48,7 @@ class Status(NamedTuple):
     line: dict[str, Any]
     """The metrics line just written: cycle, ledger, metrics, perhaps evaluation. Lists by seed."""
     steps: int
-    """Environment steps for training, scoring and mutation, mean over seeds."""
+    """Spent of the budget, mean over seeds."""
     total: int
     seconds: float
     """Wall time of this process in the loop."""
@@ -59,59 +62,88 @@ Evaluate = Callable[[Any], tuple[dict[str, Any], Any]]
 
 def run(
     compiled: Compiled,
+    program: Program,
     directory: RunDir,
     schedule: Schedule,
     *,
     state: Any,
-    sources: tuple[str, ...],
-    level: PyTree,
-    evaluate: Evaluate,
+    evaluate: Evaluate | None,
     show: Callable[[Status], None],
 ) -> tuple[Any, bool]:
-    """Advance `state` until the budget is spent or Ctrl-C. Returns it, and whether it is done.
+    """Advance `state` until every seed's budget is spent or Ctrl-C. Returns it, and whether done.
 
-    On several hosts all of them run this; the first alone touches `directory` and shows.
+    Raises RunError when a figure is not finite any more; the checkpoints before stay. On several
+    hosts all of them run this; the first alone touches `directory` and shows.
     """
-    lineage = _lineage(directory, level, sources) if hosts.first() else None
+    lineage = _lineage(directory, program.lineage) if hosts.first() else None
     hashed = hosts.told(lambda: config_hash(directory.config))
     started, chunk = time.monotonic(), hosts.told(lambda: _chunks(directory))
     saved = chunk
-    done = spent_steps(state) >= schedule.steps
+    spent = spent_steps(state, program)
     with _interrupts() as interrupted:
-        while not done and not hosts.anywhere(interrupted.is_set()):
-            before, begun = spent_steps(state), time.monotonic()
+        while min(spent) < schedule.steps and not hosts.anywhere(interrupted.is_set()):
+            before, begun = spent, time.monotonic()
             advanced = hosts.whole(compiled.advance(state))
             state, report = jax.block_until_ready(advanced)
             seconds = time.monotonic() - begun
-            spent = spent_steps(state)
-            done, chunk = spent >= schedule.steps, chunk + 1
+            spent, chunk = spent_steps(state, program), chunk + 1
+            check_finite(state, report, directory)
             line = _describe(state, report)
-            if done or (schedule.evaluate_every and chunk % schedule.evaluate_every == 0):
+            ran = np.less(before, schedule.steps)
+            due = ran & np.greater_equal(spent, schedule.steps)
+            if schedule.evaluate_every and chunk % schedule.evaluate_every == 0:
+                due = ran
+            if evaluate is not None and due.any():
                 line["evaluation"], taken = evaluate(state)
-                state = _enter_evaluation(state, taken)
+                state = _enter_evaluation(state, np.where(due, taken, 0))
+                line["evaluation"] = _only(line["evaluation"], due | ~ran)
                 line["ledger"] = state.ledger.totals()
-            rate = (spent - before) * len(line["cycle"]) / seconds
-            if lineage is None:
+            rate = (sum(spent) - sum(before)) / seconds
+            if not hosts.first():
                 continue  # another host writes and shows
             directory.append(
                 line, {"cycle": line["cycle"], "seconds": seconds, "steps_per_second": rate}
             )
-            _append_events(lineage, state, report.events)
-            if done or chunk % schedule.checkpoint_every == 0:
-                save(directory, state, hashed, chunk)
+            if lineage is not None:
+                _append_events(lineage, state, report.events)
+            if min(spent) >= schedule.steps or chunk % schedule.checkpoint_every == 0:
+                save(directory, state, hashed, chunk, schedule.keep)
                 saved = chunk
-            show(Status(line, spent, schedule.steps, time.monotonic() - started, rate))
+            running = time.monotonic() - started
+            show(Status(line, int(np.mean(spent)), schedule.steps, running, rate))
         # Asked to stop, at whatever moment: nothing that was done may be lost.
-        if saved != chunk and lineage is not None:
-            save(directory, state, hashed, chunk)
-    return state, done
+        if saved != chunk and hosts.first():
+            save(directory, state, hashed, chunk, schedule.keep)
+    return state, min(spent) >= schedule.steps
 
 
-def save(directory: RunDir, state: Any, hashed: str, chunk: int) -> None:
+def save(
+    directory: RunDir, state: Any, hashed: str, chunk: int, keep: int | None = checkpoint.KEEP
+) -> None:
     """Write a checkpoint that knows how long the growing files are."""
     meta = {"sizes": directory.sizes(), "chunk": chunk}
     cycle = int(np.max(np.asarray(state.cycle)))
-    checkpoint.save(directory.checkpoints, cycle, state, meta, config_hash=hashed)
+    checkpoint.save(directory.checkpoints, cycle, state, meta, config_hash=hashed, keep=keep)
+
+
+def check_finite(state: Any, report: Any, directory: RunDir) -> None:
+    """Raise RunError if a metric of the chunk is not finite, naming the first such cycle."""
+    wrong = []
+    for name, values in report.metrics.items():
+        counts = np.asarray(report.weights[name]) > 0
+        bad = counts & ~np.isfinite(np.asarray(values))
+        wrong += [(int(cycle), name, int(seed)) for seed, cycle in np.argwhere(bad)]
+    if not wrong:
+        return
+    cycle, name, seed = min(wrong)
+    value = np.asarray(report.metrics[name])[seed, cycle]
+    began = int(np.asarray(state.cycle)[seed]) - np.asarray(report.metrics[name]).shape[1]
+    raise RunError(
+        f"{name} is {value} from cycle {began + cycle + 1} on (seed {seed} of the run), so the "
+        f"run was stopped. Its last good checkpoint stays in {directory.path}. Look at the "
+        f"learning rate and the rewards' scale, then start anew (--init-from {directory.path} "
+        f"keeps what was learned)."
+    )
 
 
 def restore(directory: RunDir, like: Any) -> Any:
@@ -140,17 +172,18 @@ def _chunks(directory: RunDir) -> int:
     return len(directory.metrics())
 
 
-def spent_steps(state: Any) -> int:
-    """Environment steps for training, scoring and mutation: mean over seeds, rounded down."""
-    totals = state.ledger.totals()
-    steps = np.sum([totals[name] for name in ("training", "scoring", "mutation")], axis=0)
-    return int(np.mean(steps))
+def spent_steps(state: Any, program: Program) -> list[int]:
+    """What each seed has spent of its budget."""
+    return total(state.ledger.totals(), program.budget)
 
 
 def _describe(state: Any, report: Any) -> dict[str, Any]:
-    """The metrics line of a chunk: means over its cycles, a list over seeds each."""
+    """The metrics line of a chunk: means over its cycles, a list over seeds each.
+
+    A mean over no cycle at all is None: the figure does not exist there.
+    """
     means = {
-        name: np.mean(np.asarray(values, np.float64), axis=1).tolist()
+        name: _mean(np.asarray(values, np.float64), np.asarray(report.weights[name], np.float64))
         for name, values in sorted(report.metrics.items())
     }
     return {
@@ -160,16 +193,35 @@ def _describe(state: Any, report: Any) -> dict[str, Any]:
     }
 
 
+def _mean(values: np.ndarray, weights: np.ndarray) -> list[float | None]:
+    """Weighted means over the second axis; None where nothing has weight."""
+    sums, counts = (np.where(weights > 0, values, 0) * weights).sum(axis=1), weights.sum(axis=1)
+    pairs = zip(sums.tolist(), counts.tolist(), strict=True)
+    return [amount / count if count else None for amount, count in pairs]
+
+
+def _only(figures: dict[str, Any], tested: np.ndarray) -> dict[str, Any]:
+    """The figures of the seeds that were to be tested; None for the others."""
+    if tested.all():
+        return figures
+    keep = lambda row: [v if t else None for v, t in zip(row, tested, strict=True)]  # noqa: E731
+    return {
+        suite: {name: keep(row) for name, row in rows.items()} for suite, rows in figures.items()
+    }
+
+
 def _enter_evaluation(state: Any, steps: Any) -> Any:
     amounts = np.asarray(steps, np.uint32)  # not of JAX: it belongs to every host
     ledger = jax.vmap(lambda ledger, n: ledger.add(evaluation=n))(state.ledger, amounts)
     return eqx.tree_at(lambda s: s.ledger, state, ledger)
 
 
-def _lineage(directory: RunDir, level: PyTree, sources: tuple[str, ...]) -> Lineage:
+def _lineage(directory: RunDir, archived: Archived | None) -> Lineage | None:
+    if archived is None:
+        return None
     if directory.lineage.exists():
         return Lineage.open(directory.lineage)
-    return Lineage.create(directory.lineage, level, sources)
+    return Lineage.create(directory.lineage, archived.level, archived.sources)
 
 
 def _append_events(lineage: Lineage, state: Any, events: tuple) -> None:

@@ -55,6 +55,13 @@ class Report(NamedTuple):
     (no episode ended, nothing was learned). A metric without a weight counts as 1."""
 
 
+class Measured(NamedTuple):
+    """What a test of the state measures: how one of its actors fares in an environment."""
+
+    env: Any
+    role: str = "student"
+
+
 class Archived(NamedTuple):
     """An archive whose insertions become the run's lineage."""
 
@@ -79,7 +86,7 @@ class Program:
     actors: Callable[[Any], Mapping[str, Actor]] = field(default=lambda state: {})
     """By role (`student`, `antagonist`, `teacher`, `player-1` …) a policy and its state: parts of
     the state, so that `eqx.tree_at` can put others in their place."""
-    measure: Callable[[], Any] | None = None
-    """Makes what a test of the state measures: see `cairn.evaluation.during`. None: nothing."""
+    measured: Measured | None = None
+    """What a test of the state measures. None: nothing."""
     lineage: Archived | None = None
     """The archive whose insertions are written down, if there is one."""

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from cairn.core.ledger import cost
 from cairn.core.stats import Estimate, interquartile_mean, mean, paired_difference
 from cairn.evaluation.evaluate import Outcome
 from cairn.evaluation.summary import interval
@@ -43,21 +44,15 @@ def differences(ours: Outcome, theirs: Outcome) -> dict[str, Any]:
 def curves(lines: list[dict[str, Any]]) -> Curve | None:
     """The evaluations among the lines of a run's metrics, or None if there is none.
 
-    Steps are those for training, scoring and mutation: what a comparison must hold equal.
+    Steps are what a comparison must hold equal (`cairn.core.ledger.cost`).
     """
     tested = [line for line in lines if "evaluation" in line]
     if not tested:
         return None
     names = [n for n in tested[0]["evaluation"] if all(n in line["evaluation"] for line in tested)]
     rates = {n: np.array([line["evaluation"][n]["solve_rate"] for line in tested]) for n in names}
-    steps = np.array([spent(line["ledger"]) for line in tested])
+    steps = np.array([cost(line["ledger"]) for line in tested])
     return {"steps": steps, "solve_rate": rates}
-
-
-def spent(ledger: dict[str, list[int]]) -> list[int]:
-    """Environment steps for training, scoring and mutation, by seed."""
-    columns = (ledger["training"], ledger["scoring"], ledger["mutation"])
-    return [sum(column) for column in zip(*columns, strict=True)]
 
 
 def at_equal_steps(ours: Curve | None, theirs: Curve | None) -> dict[str, Any] | None:

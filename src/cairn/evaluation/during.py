@@ -12,7 +12,7 @@ from cairn.engine.compiled import over_seeds
 from cairn.envs.protocol import Environment, Suite
 from cairn.evaluation.attempts import Attempts, play
 from cairn.evaluation.evaluate import draw_variants
-from cairn.learners.protocol import Learner
+from cairn.learners.protocol import Actor, Learner
 
 TESTS = {"random": (64, 1), "named": (8, 10)}
 """Suite to (headline levels, attempts at each), for the suites the environment has."""
@@ -21,8 +21,12 @@ Figures = dict[str, dict[str, list[float]]]
 """Suite to figure to one value for each seed."""
 
 
-def during(env: Environment, learner: Learner) -> Callable[[Any], tuple[Figures, np.ndarray]]:
+def during(
+    env: Environment, actor_of: Callable[[Any], Actor]
+) -> Callable[[Any], tuple[Figures, np.ndarray]]:
     """The function that tests a run's state: (figures by suite, environment steps by seed).
+
+    `actor_of` picks out of the state who is tested.
 
     Its levels are drawn once and are not those of `cairn evaluate`. Its keys depend on the run's
     key and the cycle alone, so a resumed run gets the same figures.
@@ -30,14 +34,16 @@ def during(env: Environment, learner: Learner) -> Callable[[Any], tuple[Figures,
     tests: dict[str, tuple[Environment, Any]] = {}
 
     @jax.jit
-    def test(state: tuple[Any, Any, Any]) -> dict[str, Attempts]:
-        seeds = state[2].shape[0]
-        return over_seeds(lambda one: _test(learner, tests, *one), seeds)(state)
+    def test(state: Any) -> dict[str, Attempts]:
+        actor = actor_of(state)
+        seeds = state.cycle.shape[0]
+        one = lambda args: _test(actor.policy, tests, *args)  # noqa: E731
+        return over_seeds(one, seeds)((actor.state, state.key, state.cycle))
 
     def evaluate(state: Any) -> tuple[Figures, np.ndarray]:
         if not tests:  # not before they are needed: drawing levels compiles a generator
             tests.update(_small_suites(env))
-        results = jax.device_get(test((state.learner, state.key, state.cycle)))
+        results = jax.device_get(test(state))
         figures = {name: _describe(result) for name, result in results.items()}
         steps = np.stack([result.steps for result in results.values()])
         return figures, steps.sum(axis=0, dtype=np.int64)

@@ -7,7 +7,7 @@ methods without gradient on new levels never reach.
 """
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -80,6 +80,9 @@ class PPOState(eqx.Module):
 
 class PPO(eqx.Module):
     """Recurrent PPO for discrete actions."""
+
+    Config: ClassVar[type] = PPOConfig
+    """Of the settings."""
 
     config: PPOConfig = eqx.field(static=True)
     spec: PyTree = eqx.field(static=True)

@@ -12,8 +12,8 @@ from typing import Any
 
 from cairn.core import files, journal_files
 from cairn.core.errors import ConfigError, RunError
+from cairn.core.typed import build, plain, read_toml
 from cairn.redteam.config import RedteamConfig
-from cairn.redteam.typed import build, plain, read_toml
 
 README = """\
 One red-teaming run of cairn. It holds prompts that made a model fail and what it answered: treat

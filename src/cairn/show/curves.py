@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 
+from cairn.core.ledger import STEPS
 from cairn.core.stats import bootstrap, mean
 from cairn.show import series, style
 from cairn.show.series import Curve
@@ -37,7 +38,7 @@ def curves_sheet(subject: Subject, path: Path) -> Path:
     style.heading(
         made,
         "How it learned",
-        f"{subject.experiment.method} on {subject.experiment.environment}, {seeds}. Steps are "
+        f"{subject.experiment.method} on {subject.experiment.task}, {seeds}. Steps are "
         f"training, scoring and mutation together. Thin: raw; thick: {thick}.",
     )
     height = made.get_figheight()
@@ -61,9 +62,6 @@ def panels_of(subject: Subject) -> list[Panel]:
         return {label.replace("_", " "): c for label, c in found.items() if c is not None}
 
     entropy = pick(entropy="entropy")
-    steps = subject.experiment.learner.gradient_steps
-    if steps:
-        entropy = {n: series.per_update(lines, curve, steps) for n, curve in entropy.items()}
     panels = [
         Panel("Tests during the run: solve rate", series.evaluations(lines), True, False),
         Panel("Levels it trains on: solve rate", pick(solve_rate="solve_rate"), True),
@@ -112,10 +110,11 @@ def draw_ledger(axes: Axes, subject: Subject) -> None:
     """What the steps were spent on, mean over seeds."""
     style.panel(axes, "Ledger: what the steps were for")
     totals = subject.lines[-1]["ledger"]
-    names = ["training", "scoring", "mutation", "evaluation"]
+    names = [name for name in STEPS if name in totals]
     spent = [float(np.mean(totals[name])) for name in names]
     whole = max(sum(spent), 1.0)
-    axes.barh(names[::-1], spent[::-1], color=[*style.SERIES[:3], style.SOFT][::-1], height=0.62)
+    colours = [*style.SERIES[: len(names) - 1], style.SOFT]
+    axes.barh(names[::-1], spent[::-1], color=colours[::-1], height=0.62)
     for place, amount in enumerate(spent[::-1]):
         axes.text(
             amount + 0.015 * max(spent), place, f"{amount / whole:.0%}", va="center",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cairn.core.errors import RunError
+from cairn.runs.open import Run
 from cairn.show import subject as subjects
 from cairn.show import tables
 from cairn.show.animation import animate
@@ -16,8 +17,6 @@ from cairn.show.hero import hero
 from cairn.show.sheets import ancestry_sheet, archive_sheet, held_out_sheet
 from cairn.show.subject import Subject
 from cairn.show.treasures import Treasure, evolved, hardest, most_useful
-from cairn.ued.parts import CurationConfig
-from cairn.ued.runs import Run
 
 SHELF = 6
 """Levels of the archive in each row."""
@@ -103,7 +102,6 @@ def _level_pictures(
     ]
     if treasures:
         config = subject.experiment.algorithm
-        assert isinstance(config, CurationConfig)  # as there is an archive
         full = f"{caption}. Score: {config.score}. Age: cycles since the level entered."
         difficult, useful = treasures.values()
         files.append(archive_sheet(env, difficult, useful, full, folder / "archive.png"))

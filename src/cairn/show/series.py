@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-SPENT = ("training", "scoring", "mutation")
+from cairn.core.ledger import cost
+
 GRID = 60
 """Places at which seeds are brought together."""
 RESAMPLES = 1000
@@ -15,7 +16,7 @@ class Curve(NamedTuple):
     """One figure over a run: N points of each of S seeds."""
 
     steps: Float[np.ndarray, "N S"]
-    """Environment steps for training, scoring and mutation. Seeds may differ."""
+    """What was spent (`cairn.core.ledger.cost`). Seeds may differ."""
     values: Float[np.ndarray, "N S"]
     """NaN where there is none."""
 
@@ -31,8 +32,7 @@ class Band(NamedTuple):
 
 def steps_of(lines: list[dict[str, Any]]) -> Float[np.ndarray, "N S"]:
     """What was spent at each line."""
-    training, scoring, mutation = (ledger(lines, name) for name in SPENT)
-    return (training + scoring + mutation).astype(np.float64)
+    return np.array([cost(line["ledger"]) for line in lines], np.float64)
 
 
 def ledger(lines: list[dict[str, Any]], name: str) -> Int[np.ndarray, "N S"]:
@@ -58,19 +58,6 @@ def evaluations(lines: list[dict[str, Any]]) -> dict[str, Curve]:
         name: Curve(steps_of(tested), np.array([row[name] for row in rows], np.float64))
         for name in names
     }
-
-
-def per_update(lines: list[dict[str, Any]], curve: Curve, gradient_steps: int) -> Curve:
-    """A metric of the update, averaged over those cycles of a line that had one.
-
-    A cycle without update reports 0, so the mean over all cycles is divided by the share of cycles
-    that had one. `gradient_steps`: of one update.
-    """
-    taken = np.diff(ledger(lines, "gradient_steps"), axis=0, prepend=0)
-    cycles = np.diff(np.array([line["cycle"] for line in lines], np.int64), axis=0, prepend=0)
-    share = taken / np.maximum(cycles * gradient_steps, 1)
-    values = np.where(share > 0, curve.values / np.maximum(share, 1e-9), np.nan)
-    return curve._replace(values=values)
 
 
 def smooth(curve: Curve, share: float = 0.04) -> Curve:

@@ -7,10 +7,11 @@ import jax
 
 from cairn.core.console import count
 from cairn.core.errors import ConfigError, RunError
+from cairn.core.ledger import SPENT
 from cairn.core.rundir import RunDir
-from cairn.ued import runs
-from cairn.ued.experiment import Experiment
-from cairn.ued.runs import Run
+from cairn.learners.protocol import Actor
+from cairn.runs.experiment import Experiment
+from cairn.runs.open import Run, open_run
 
 
 class Subject(NamedTuple):
@@ -19,7 +20,7 @@ class Subject(NamedTuple):
     experiment: Experiment
     directory: RunDir
     state: Any
-    """`cairn.ued.parts.State`, without the axis of seeds."""
+    """The method's state, without the axis of seeds."""
     seed_index: int
     """Place of the seed in the run."""
     lines: list[dict[str, Any]]
@@ -29,14 +30,21 @@ class Subject(NamedTuple):
     def steps(self) -> int:
         """Environment steps of this seed for training, scoring and mutation."""
         totals = self.state.ledger.totals()
-        return sum(totals[name] for name in ("training", "scoring", "mutation"))
+        return sum(totals[name] for name in SPENT if name in totals)
+
+    @property
+    def actor(self) -> Actor:
+        """Who is shown: the one whose tests the run reports."""
+        program = self.experiment.how.program(self.experiment.setup(None))
+        role = program.measured.role if program.measured else "student"
+        return program.actors(self.state)[role]
 
     @property
     def caption(self) -> str:
         """Which agent this is, in a few words."""
         run = self.experiment.run
         return (
-            f"{self.experiment.method} on {self.experiment.environment}, "
+            f"{self.experiment.method} on {self.experiment.task}, "
             f"{count(self.steps)} environment steps, seed {run.seed + self.seed_index}"
         )
 
@@ -47,7 +55,7 @@ def read(run: Run | Path | str, seed_index: int = 0) -> Subject:
     Raises RunError if there is no run, or nothing of it to be seen yet; ConfigError if it has no
     such seed.
     """
-    run = run if isinstance(run, Run) else runs.open_run(run)
+    run = run if isinstance(run, Run) else open_run(run)
     seeds = len(run.seeds)
     if not 0 <= seed_index < seeds:
         raise ConfigError(

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from cairn.core.console import count
+from cairn.core.ledger import SPENT
 from cairn.envs.protocol import Environment, Level
 from cairn.show import series
 from cairn.show.curves import final
@@ -18,7 +19,7 @@ def headline(subject: Subject, shown: list[Shown]) -> dict[str, Any]:
     lines = subject.lines
     run = subject.experiment.run
     figures: dict[str, Any] = {
-        "environment": subject.experiment.environment,
+        "environment": subject.experiment.task,
         "method": subject.experiment.method,
         "seeds": run.seeds,
         "seed_shown": run.seed + subject.seed_index,
@@ -37,7 +38,7 @@ def headline(subject: Subject, shown: list[Shown]) -> dict[str, Any]:
 def summary(figures: dict[str, Any]) -> str:
     """The headline numbers for a person to read."""
     spent = figures["ledger"]
-    parts = [f"{name} {count(spent[name])}" for name in ("training", "scoring", "mutation")]
+    parts = [f"{name} {count(spent[name])}" for name in SPENT if name in spent]
     seeds = f"{figures['seeds']} seed{'s' if figures['seeds'] > 1 else ''}"
     lines = [
         f"{figures['method']} on {figures['environment']}, {seeds}",

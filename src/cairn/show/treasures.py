@@ -71,8 +71,8 @@ def most_useful(subject: Subject, count: int) -> list[Treasure]:
     likely = np.argsort(-shelf.chance, kind="stable")[: min(CANDIDATES, len(shelf.order))]
     levels = jax.tree.map(lambda leaf: np.asarray(leaf)[likely], shelf.archive.levels)
     suite = plain_suite("archive", subject.experiment.env, levels)
-    states = jax.tree.map(lambda leaf: leaf[None], subject.state.learner)
-    played = evaluate(subject.experiment.learner, states, [suite], seeds=1, attempts=ATTEMPTS)
+    states = jax.tree.map(lambda leaf: leaf[None], subject.actor.state)
+    played = evaluate(subject.actor.policy, states, [suite], seeds=1, attempts=ATTEMPTS)
     rates = played["archive"].scores[0]
     best = np.argsort(-rates * (1 - rates), kind="stable")[:count]
     return [

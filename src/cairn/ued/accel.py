@@ -13,13 +13,15 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Key
 
 from cairn.archive.replay import Replay
-from cairn.core import checks
+from cairn.core import branches, checks
 from cairn.core.trace import Trace
+from cairn.engine.program import Events, Report
 from cairn.sampler import segments
 from cairn.sampler.segments import Batch
 from cairn.score import episode_statistics
 from cairn.ued import parts
-from cairn.ued.parts import CurationConfig, Events, Problem, Report, State
+from cairn.ued.method import empty_rooms, method
+from cairn.ued.parts import CurationConfig, Problem, State
 
 EASIEST = 4
 """How many parents `easiest` and `hardest` keep, as DCD."""
@@ -94,9 +96,9 @@ def evaluate_children(
     learner: object,
     archive: Replay,
     children: Batch,
-    when: Bool[Array, ""],
+    wanted: Bool[Array, ""],
 ) -> tuple[Replay, Events]:
-    """Play and score the children with the updated student and offer them, if `when`."""
+    """Play and score the children with the updated student and offer them, if `wanted`."""
     key = parts.key_for(state, "children")
 
     def play(archive: Replay) -> tuple[Replay, Events]:
@@ -104,6 +106,8 @@ def evaluate_children(
         scored = parts.score(problem, config.score, trace, children.memory)
         return parts.record(archive, children, scored, config)
 
-    none = jax.eval_shape(play, archive)[1]
-    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), none)
-    return jax.lax.cond(when, play, lambda archive: (archive, nothing), archive)
+    nothing = branches.zeros(lambda archive: play(archive)[1], archive)
+    return branches.when(wanted, play, lambda archive: (archive, nothing), archive)
+
+
+METHOD = method(__doc__, Config, init, step, constant_cost=False, adapts=empty_rooms)

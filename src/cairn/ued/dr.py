@@ -11,8 +11,10 @@ import jax
 from jaxtyping import Array, Key
 
 from cairn.core import checks
+from cairn.engine.program import Report
 from cairn.ued import parts
-from cairn.ued.parts import CycleConfig, Problem, Report, State
+from cairn.ued.method import method
+from cairn.ued.parts import CycleConfig, Problem, State
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,10 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     trace = parts.play_turns(problem, state.learner, levels, key, config.steps_per_cycle)
     learner, metrics = parts.learn(problem, state, trace)
     ledger = state.ledger.add(
-        training=trace.reward.size, gradient_steps=problem.learner.gradient_steps
+        training=trace.reward.size, updates=problem.learner.gradient_steps
     )
     after = State(state.key, state.cycle + 1, learner, None, ledger, None)
     return after, Report(metrics | parts.rollout_metrics(trace), ())
+
+
+METHOD = method(__doc__, Config, init, step)

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
+from cairn.engine.program import Report
 from cairn.sampler import segments
 from cairn.ued import parts
-from cairn.ued.parts import CurationConfig, Problem, Report, State
+from cairn.ued.method import empty_rooms, method
+from cairn.ued.parts import CurationConfig, Problem, State
 
 
 @dataclass(frozen=True)
@@ -56,3 +58,6 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     metrics["children_kept"] = jnp.mean(entered.entered[2 * B :].astype(jnp.float32))
     after = State(state.key, state.cycle + 1, learner, archive, ledger, None)
     return after, Report(metrics, (entered,))
+
+
+METHOD = method(__doc__, Config, init, step, constant_cost=False, adapts=empty_rooms)

@@ -7,16 +7,19 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
-from jaxtyping import Array, Bool, Float, Int, Key, PyTree, UInt32
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from cairn.archive import replay
 from cairn.archive.replay import Inserted, Replay, ReplayConfig, warm
 from cairn.core import checks
 from cairn.core.axes import COLUMNS
+from cairn.core.branches import when as branch
+from cairn.core.branches import zeros
 from cairn.core.keys import stream
 from cairn.core.ledger import Ledger
 from cairn.core.trace import Trace
 from cairn.engine.devices import WHOLE, along, over
+from cairn.engine.program import Events
 from cairn.engine.rollout import rollout
 from cairn.envs.protocol import Environment, Level
 from cairn.learners.protocol import Learner
@@ -87,24 +90,10 @@ class State(eqx.Module):
     """What one method keeps for itself."""
 
 
-class Events(NamedTuple):
-    """Levels that entered the archive in a cycle, for the lineage file: N offers."""
-
-    entered: Bool[Array, " N"]
-    ids: UInt32[Array, " N"]
-    parents: UInt32[Array, " N"]
-    has_parent: Bool[Array, " N"]
-    generation: Int[Array, " N"]
-    source: Int[Array, " N"]
-    score: Float[Array, " N"]
-    levels: Level
-
-
-class Report(NamedTuple):
-    """What a cycle tells the world."""
-
-    metrics: dict[str, Float[Array, ""]]
-    events: tuple[Events, ...]
+COUNTS = ("training", "scoring", "mutation", "evaluation", "updates")
+"""What the methods with one student count."""
+BUDGET = ("training", "scoring", "mutation")
+"""What their budget is on: all environment steps but those of tests."""
 
 
 def begin(
@@ -119,7 +108,7 @@ def begin(
         cycle=jnp.int32(0),
         learner=problem.learner.init(key_of("learner")),
         archive=None if archive is None else replay.empty(level, unseen(), archive),
-        ledger=Ledger.zero(),
+        ledger=Ledger.zero(COUNTS),
         extra=extra,
     )
 
@@ -131,7 +120,7 @@ def key_for(state: State, name: str) -> Key[Array, ""]:
 
 def progress(state: State, problem: Problem) -> Float[Array, ""]:
     """How much of the run is behind, in [0, 1], by the environment steps spent."""
-    return jnp.minimum(spent(state.ledger) / float(problem.steps), 1.0)
+    return jnp.minimum(state.ledger.spent(BUDGET) / float(problem.steps), 1.0)
 
 
 def replay_coin(state: State, config: CurationConfig) -> Bool[Array, ""]:
@@ -153,12 +142,6 @@ def curate(
         archive, key_for(state, "replay"), config.batch, config, replay_now
     )
     return archive, segments.either(replay_now, again, fresh)
-
-
-def spent(ledger: Ledger) -> Float[Array, ""]:
-    """Environment steps for training, scoring and mutation; rounded as float32 rounds."""
-    limbs = jnp.stack([ledger.training, ledger.scoring, ledger.mutation]).astype(jnp.float32)
-    return jnp.sum(limbs[:, 0]) * 2.0**32 + jnp.sum(limbs[:, 1])
 
 
 def play(problem: Problem, learner: Any, levels: Level, key: Key[Array, ""], steps: int) -> Trace:
@@ -207,9 +190,9 @@ def learn(
 
     if when is True:
         return update(state.learner)
-    shapes = jax.eval_shape(update, state.learner)[1]
-    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-    return jax.lax.cond(when, update, lambda learner: (learner, zeros), state.learner)
+    nothing = zeros(lambda learner: update(learner)[1], state.learner)
+    assert when is not False
+    return branch(when, update, lambda learner: (learner, nothing), state.learner)
 
 
 def spend(ledger: Ledger, problem: Problem, trace: Trace, gradient: Bool[Array, ""]) -> Ledger:
@@ -218,7 +201,7 @@ def spend(ledger: Ledger, problem: Problem, trace: Trace, gradient: Bool[Array, 
     return ledger.add(
         training=jnp.where(gradient, steps, 0),
         scoring=jnp.where(gradient, 0, steps),
-        gradient_steps=jnp.where(gradient, problem.learner.gradient_steps, 0),
+        updates=jnp.where(gradient, problem.learner.gradient_steps, 0),
     )
 
 

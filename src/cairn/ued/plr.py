@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from jaxtyping import Array, Key
 
+from cairn.engine.program import Report
 from cairn.ued import parts
-from cairn.ued.parts import CurationConfig, Problem, Report, State
+from cairn.ued.method import method
+from cairn.ued.parts import CurationConfig, Problem, State
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,12 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     scored = parts.score(problem, config.score, trace, batch.memory)
     archive, entered = parts.record(archive, batch, scored, config)
     ledger = state.ledger.add(
-        training=trace.reward.size, gradient_steps=problem.learner.gradient_steps
+        training=trace.reward.size, updates=problem.learner.gradient_steps
     )
     metrics |= parts.rollout_metrics(trace) | parts.archive_metrics(archive, config)
     metrics["replayed"] = replay_now.astype("float32")
     after = State(state.key, state.cycle + 1, learner, archive, ledger, None)
     return after, Report(metrics, (entered,))
+
+
+METHOD = method(__doc__, Config, init, step)

@@ -1,5 +1,6 @@
 """The random policy on fresh random levels: what no learner may fall below."""
 
 from cairn.ued.dr import Config, init, step
+from cairn.ued.method import method
 
-__all__ = ["Config", "init", "step"]
+METHOD = method(__doc__, Config, init, step, learns=False)

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
+from cairn.engine.program import Report
 from cairn.ued import parts
-from cairn.ued.parts import CurationConfig, Problem, Report, State
+from cairn.ued.method import method
+from cairn.ued.parts import CurationConfig, Problem, State
 
 
 @dataclass(frozen=True)
@@ -39,3 +41,6 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     metrics["replayed"] = replay_now.astype(jnp.float32)
     after = State(state.key, state.cycle + 1, learner, archive, ledger, None)
     return after, Report(metrics, (entered,))
+
+
+METHOD = method(__doc__, Config, init, step)

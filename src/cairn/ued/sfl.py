@@ -16,14 +16,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
-from cairn.core import checks, trees
+from cairn.core import branches, checks, trees
 from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
 from cairn.core.trace import Trace
+from cairn.engine.program import Report
 from cairn.envs.protocol import Level
 from cairn.score import SCORES, unseen
 from cairn.ued import parts
-from cairn.ued.parts import CycleConfig, Problem, Report, State
+from cairn.ued.method import method
+from cairn.ued.parts import CycleConfig, Problem, State
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def init(problem: Problem, config: Config, key: Key[Array, ""]) -> State:
 def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]:
     """Now and then select anew; play new and selected levels; learn from all of them."""
     refresh_now = state.cycle % config.refresh == 0
-    buffer = jax.lax.cond(
+    buffer = branches.when(
         refresh_now, lambda _: select(problem, config, state), lambda old: old, state.extra
     )
     fresh = config.batch - config.selected
@@ -95,7 +97,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     ledger = state.ledger.add(
         training=trace.reward.size,
         scoring=jnp.where(refresh_now, scoring, 0),
-        gradient_steps=problem.learner.gradient_steps,
+        updates=problem.learner.gradient_steps,
     )
     metrics |= parts.rollout_metrics(trace) | {
         "buffer_learnability": jnp.mean(buffer.learnability),
@@ -138,3 +140,6 @@ def _empty(problem: Problem, config: Config, key: Key[Array, ""]) -> Buffer:
     keys = jax.random.split(stream(key, "fallback"), config.keep)
     levels = jax.vmap(problem.env.space.sample)(keys)
     return Buffer(levels, jnp.zeros(config.keep, jnp.float32), jnp.zeros(config.keep, bool))
+
+
+METHOD = method(__doc__, Config, init, step, constant_cost=False)

@@ -20,11 +20,9 @@ from cairn.core.rundir import RunDir, config_hash
 from cairn.engine import devices, hosts, loop
 from cairn.engine.compiled import Compiled
 from cairn.engine.loop import Schedule, Status
+from cairn.engine.program import Program
 from cairn.evaluation.during import during
-from cairn.sampler.segments import SOURCES
-from cairn.ued import presets
-from cairn.ued.experiment import Experiment
-from cairn.ued.settings import change
+from cairn.runs.experiment import Experiment
 
 
 class Outcome(NamedTuple):
@@ -35,16 +33,6 @@ class Outcome(NamedTuple):
     state: Any
     done: bool
     """False after Ctrl-C: `resume` goes on."""
-
-
-def experiment(
-    environment: str, *, method: str | None = None, preset: str = presets.DEFAULT, **settings: Any
-) -> Experiment:
-    """An experiment from names, with any setting changed: `experiment("maze", hidden=64)`.
-
-    Raises ConfigError for a name that does not exist or a value that cannot work.
-    """
-    return change(presets.experiment(environment, method=method, preset=preset), **settings)
 
 
 def train(
@@ -77,47 +65,57 @@ def train(
     with _lock(run):
         compiled = experiment.compiled()
         state = compiled.init()
+        program = experiment.program
         if students is not None:
-            state = eqx.tree_at(lambda s: s.learner, state, students)
+            state = eqx.tree_at(lambda s: _states(program, s), state, students)
         if hosts.first():
             # So that a run killed before its first regular checkpoint can be resumed.
             loop.save(run, state, config_hash(config), 0)
-        return _advance(experiment, compiled, run, hosts.shared(state), show, say)
+        return _advance(experiment, program, compiled, run, hosts.shared(state), show, say)
 
 
 def resume(
     directory: Path | str,
     *,
+    steps: int | None = None,
     show: Callable[[Status], None] = lambda status: None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Outcome:
     """Go on with a run from its newest checkpoint, as if it had never stopped.
 
-    Raises RunError if `directory` is no run or is being trained, CheckpointError if the
-    checkpoint is damaged or from another config. On several hosts the first alone reads it.
+    With `steps` its budget becomes that, which must be more than it was: archive, ledger and
+    learner go on, and what depends on how far the run is (a decaying learning rate) does so by
+    the new budget. Raises RunError if `directory` is no run or is being trained, CheckpointError
+    if the checkpoint is damaged or from another config, ConfigError for fewer steps. On several
+    hosts the first alone reads it.
     """
     run = RunDir.open(directory) if hosts.first() else RunDir(Path(directory))
     experiment = _on_devices(Experiment.from_dict(hosts.told(lambda: run.config)))
     with _lock(run):
+        if steps is not None:
+            experiment = _extended(experiment, run, steps)
         compiled = experiment.compiled()
         shape = experiment.state_shape()
         state = hosts.shared(loop.restore(run, shape) if hosts.first() else compiled.init())
-        say(f"Run: {run.path}, resumed at cycle {int(state.cycle[0])}")
-        if loop.spent_steps(state) >= experiment.run.steps:
-            say("It is complete: nothing is left to do.")
+        say(f"Run: {run.path}, resumed at cycle {int(jnp.max(state.cycle))}")
+        program = experiment.program
+        if min(loop.spent_steps(state, program)) >= experiment.run.steps:
+            say("It is complete: nothing is left to do. --steps MORE goes on beyond its budget.")
             return Outcome(run, state, done=True)
-        return _advance(experiment, compiled, run, state, show, say)
+        return _advance(experiment, program, compiled, run, state, show, say)
 
 
 def free_directory(experiment: Experiment) -> Path:
     """runs/ENVIRONMENT-METHOD-N with the smallest N that is free."""
-    name = f"{experiment.environment.rpartition(':')[2]}-{experiment.method}"
+    names = (experiment.task, experiment.method)
+    name = "-".join(name.rpartition(":")[2].replace("/", "-") for name in names)
     numbered = (Path("runs") / f"{name}-{number}" for number in itertools.count(1))
     return next(path for path in numbered if not path.exists())
 
 
 def _advance(
     experiment: Experiment,
+    program: Program,
     compiled: Compiled,
     run: RunDir,
     state: Any,
@@ -125,21 +123,20 @@ def _advance(
     say: Callable[[str], None],
 ) -> Outcome:
     settings = experiment.run
-    schedule = Schedule(settings.steps, settings.evaluate_every, settings.checkpoint_every)
+    keep = None if settings.keep_checkpoints == "all" else settings.keep_checkpoints
+    schedule = Schedule(
+        settings.steps, settings.evaluate_every, settings.checkpoint_every, keep
+    )
     say("Compiling (once; the result is kept for the next run) ...")
     begun = time.monotonic()
     # Apart from the first chunk, so that its steps per second are honest.
     compiled = compiled.ready(state)
     say(f"Compiled in {duration(time.monotonic() - begun)}.")
+    measured, evaluate = program.measured, None
+    if measured is not None:
+        evaluate = during(measured.env, lambda state: program.actors(state)[measured.role])
     state, done = loop.run(
-        compiled,
-        run,
-        schedule,
-        state=state,
-        sources=SOURCES,
-        level=_level(experiment),
-        evaluate=during(experiment.env, experiment.learner),
-        show=show,
+        compiled, program, run, schedule, state=state, evaluate=evaluate, show=show
     )
     return Outcome(run, state, done)
 
@@ -175,31 +172,81 @@ def _lock(run: RunDir) -> contextlib.AbstractContextManager[None]:
     return run.lock() if hosts.first() else contextlib.nullcontext()
 
 
-def _students(path: Path, experiment: Experiment) -> Any:
-    """The learner states of the run at `path`, one for each seed of `experiment`."""
+def _extended(experiment: Experiment, run: RunDir, steps: int) -> Experiment:
+    """With another budget, which the run's config then says too, and where it was before."""
+    before = experiment.run.steps
+    if steps <= before:
+        raise ConfigError(
+            f"--steps beside --resume goes on beyond the budget of {run.path}: expected more than "
+            f"its {before}, got {steps}."
+        )
+    longer = replace(experiment, run=replace(experiment.run, steps=steps))
+    if hosts.first():
+        config = run.config
+        config["run"]["steps"] = steps
+        config["extended"] = [*config.get("extended", []), before]
+        run.change_config(config)
+    return longer
+
+
+def _states(program: Program, state: Any) -> list[Any]:
+    """The states of the actors, by their roles in order."""
+    actors = program.actors(state)
+    return [actors[role].state for role in sorted(actors)]
+
+
+def _students(path: Path, experiment: Experiment) -> list[Any]:
+    """States for the actors of `experiment` from those of the run at `path`, by role.
+
+    A role that the run does not have takes its student's, where that fits; a run with one actor
+    gives it to all that have its structure.
+    """
     source = RunDir.open(path)
     trained = Experiment.from_dict(source.config)
-    students = loop.newest(source, trained.state_shape()).learner
-    wanted = experiment.state_shape().learner
-    if jax.tree.structure(students) != jax.tree.structure(wanted):
-        raise ConfigError(_MISFIT.format(path, "has other layers"))
-    for came, expected in zip(jax.tree.leaves(students), jax.tree.leaves(wanted), strict=True):
-        if came.shape[1:] != expected.shape[1:] or came.dtype != expected.dtype:
-            shapes = f"has an array {came.shape[1:]} where {expected.shape[1:]} is expected"
-            raise ConfigError(_MISFIT.format(path, shapes))
     have, want = trained.run.seeds, experiment.run.seeds
     if have not in (1, want):
         raise ConfigError(
             f"{path} has {have} students, expected 1 or {want} (--seeds). Give --seeds {have}."
         )
-    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (want, *leaf.shape[1:])), students)
+    theirs = trained.program.actors(loop.newest(source, trained.state_shape()))
+    ours = experiment.program.actors(experiment.state_shape())
+    if not theirs or not ours:
+        raise ConfigError(
+            f"--init-from {path}: {trained.method if not theirs else experiment.method} has no "
+            f"actor whose state could be handed on."
+        )
+    found = []
+    for role in sorted(ours):
+        wanted = ours[role].state
+        given = theirs[role].state if role in theirs else theirs.get("student", ours[role]).state
+        if role in theirs or role == "student":
+            _check_fit(path, role, given, wanted)
+        elif not _fits(given, wanted):
+            raise ConfigError(
+                f"{path} has no {role}, expected {', '.join(sorted(ours))}. It has "
+                f"{', '.join(sorted(theirs))}."
+            )
+        spread = lambda leaf: jnp.broadcast_to(leaf, (want, *leaf.shape[1:]))  # noqa: E731
+        found.append(jax.tree.map(spread, given))
+    return found
+
+
+def _fits(given: Any, wanted: Any) -> bool:
+    alike = jax.tree.structure(given) == jax.tree.structure(wanted)
+    pairs = zip(jax.tree.leaves(given), jax.tree.leaves(wanted), strict=False)
+    return alike and all(a.shape[1:] == b.shape[1:] and a.dtype == b.dtype for a, b in pairs)
+
+
+def _check_fit(path: Path, role: str, given: Any, wanted: Any) -> None:
+    if jax.tree.structure(given) != jax.tree.structure(wanted):
+        raise ConfigError(_MISFIT.format(role, path, "has other layers"))
+    for came, expected in zip(jax.tree.leaves(given), jax.tree.leaves(wanted), strict=True):
+        if came.shape[1:] != expected.shape[1:] or came.dtype != expected.dtype:
+            shapes = f"has an array {came.shape[1:]} where {expected.shape[1:]} is expected"
+            raise ConfigError(_MISFIT.format(role, path, shapes))
 
 
 _MISFIT = (
-    "The student of {} {}. Give the same settings for the student (see its config.json) and an "
-    "environment with the same observation and actions."
+    "The {} of {} {}. Give the same settings for it (see its config.json) and an environment with "
+    "the same observation and actions."
 )
-
-
-def _level(experiment: Experiment) -> Any:
-    return jax.eval_shape(experiment.env.space.sample, jax.random.key(0))

@@ -5,7 +5,7 @@ from pathlib import Path
 from cairn.core import checkpoint, files
 from cairn.core.errors import CheckpointError, RunError
 from cairn.core.rundir import RunDir, config_hash
-from cairn.ued.experiment import Experiment
+from cairn.runs.experiment import Experiment
 
 
 def digest(directory: Path | str) -> str:

@@ -1,0 +1,87 @@
+"""Every method, task and learner by name and address, wing by wing. A new one is a line here.
+
+Addresses are text, so that this room imports no wing.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from cairn.core.errors import ConfigError, suggest
+from cairn.core.resolve import resolve
+from cairn.envs import catalogue as environments
+from cairn.runs.method import Method
+
+WINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "environment design": MappingProxyType(
+            {
+                "random": "cairn.ued.random_policy:METHOD",
+                "dr": "cairn.ued.dr:METHOD",
+                "plr": "cairn.ued.plr:METHOD",
+                "robust-plr": "cairn.ued.robust_plr:METHOD",
+                "parallel-plr": "cairn.ued.parallel_plr:METHOD",
+                "accel": "cairn.ued.accel:METHOD",
+                "parallel-accel": "cairn.ued.parallel_accel:METHOD",
+                "sfl": "cairn.ued.sfl:METHOD",
+            }
+        ),
+    }
+)
+METHODS: Mapping[str, str] = MappingProxyType(
+    {name: address for methods in WINGS.values() for name, address in methods.items()}
+)
+DEFAULTS = ("dr",)
+"""Which method a task is learned by if none is named: the first of these that takes it."""
+TASKS: Mapping[str, str] = MappingProxyType({})
+"""Tasks that are no environments."""
+LEARNERS: Mapping[str, str] = MappingProxyType({"ppo": "cairn.learners.ppo:PPO"})
+"""A learner is a class with `Config`, made of that and the task's specs."""
+
+
+def method(name: str) -> Method:
+    """The method called `name`, or the one at `package.module:Name`. Raises ConfigError."""
+    found = resolve(name, METHODS, "method")
+    if not isinstance(found, Method):
+        raise ConfigError(
+            f"{name} is not a method: expected a cairn.runs.method.Method, got "
+            f"{type(found).__name__}."
+        )
+    return found
+
+
+def task(name: str) -> Any:
+    """What makes the task called `name` from its settings. Raises ConfigError."""
+    if name in TASKS:
+        return resolve(name, TASKS, "task")
+    if ":" not in name and "/" not in name and name not in environments.ENVIRONMENTS:
+        known = [*environments.ENVIRONMENTS, *TASKS]
+        raise ConfigError(
+            f"Unknown environment {name!r}. Expected one of {', '.join(known)}, or your own as "
+            f"package.module:Class.{suggest(name, known)}"
+        )
+    return environments.find(name)
+
+
+def learner(name: str) -> Any:
+    """The learner called `name`, or the one at `package.module:Name`. Raises ConfigError."""
+    found = resolve(name, LEARNERS, "learner")
+    if not hasattr(found, "Config"):
+        raise ConfigError(f"{name} is not a learner: it has no class `Config` for its settings.")
+    return found
+
+
+def default_method(kind: Any) -> str:
+    """The method for a kind of task, if none is named."""
+    names = [name for name in DEFAULTS if method(name).takes(kind) is None]
+    return names[0] if names else DEFAULTS[0]
+
+
+def describe_method(name: str) -> str:
+    """One line about a method."""
+    return method(name).about
+
+
+def describe_task(name: str) -> str:
+    """One line about a task."""
+    return (task(name).__doc__ or "").split("\n", 1)[0]

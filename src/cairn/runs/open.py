@@ -1,0 +1,66 @@
+"""A finished or unfinished run as an object. Reading never changes it."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from cairn.core.errors import ConfigError
+from cairn.core.rundir import RunDir
+from cairn.engine import loop
+from cairn.engine.program import Program
+from cairn.learners.protocol import Actor
+from cairn.runs.experiment import Experiment
+
+
+class Run(NamedTuple):
+    """A run on disk at its newest checkpoint."""
+
+    directory: RunDir
+    experiment: Experiment
+    state: Any
+    """All seeds: a leading axis on every array."""
+
+    @property
+    def seeds(self) -> list[int]:
+        """The trained seeds."""
+        run = self.experiment.run
+        return list(range(run.seed, run.seed + run.seeds))
+
+    @property
+    def program(self) -> Program:
+        """The method on one device: for reading, whatever machine the run was made on."""
+        return self.experiment.how.program(self.experiment.setup(None))
+
+    def actor(self, role: str | None = None) -> Actor:
+        """Who plays `role`, all seeds; by default the one whose tests the run reports.
+
+        Raises ConfigError if the run has no such role.
+        """
+        program = self.program
+        actors = program.actors(self.state)
+        usual = program.measured.role if program.measured else next(iter(actors), None)
+        wanted = role or usual
+        if wanted is None or wanted not in actors:
+            expected = f"Expected one of {', '.join(actors)}." if actors else "It has no actors."
+            what = f"no role {role!r}" if role else "nobody who acts"
+            raise ConfigError(f"{self.directory.path} has {what}. {expected}")
+        return actors[wanted]
+
+    def of_seed(self, seed: int | None = None) -> int:
+        """The place of a trained seed in the run; the first by default. Raises ConfigError."""
+        if seed is not None and seed not in self.seeds:
+            raise ConfigError(f"The run has the seeds {self.seeds}, got seed={seed}.")
+        return 0 if seed is None else self.seeds.index(seed)
+
+
+def open_run(path: Path | str) -> Run:
+    """Read the run at `path`. Raises RunError or CheckpointError saying why it cannot be."""
+    directory = RunDir.open(path)
+    experiment = Experiment.from_dict(directory.config)
+    return Run(directory, experiment, loop.newest(directory, experiment.state_shape()))
+
+
+def one_seed(tree: Any, index: int) -> Any:
+    """The arrays of one seed."""
+    return jax.tree.map(lambda leaf: leaf[index], tree)

@@ -1,0 +1,60 @@
+"""Experiments from names: what `cairn train` starts from before flags change it."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from cairn.core.errors import ConfigError, suggest
+from cairn.core.sections import change
+from cairn.runs import catalogue
+from cairn.runs.experiment import Experiment, RunConfig, section_classes
+from cairn.runs.method import Method, Preset
+
+
+def experiment(
+    task: str,
+    *,
+    method: str | None = None,
+    preset: str | None = None,
+    learner: str = "ppo",
+    **settings: Any,
+) -> Experiment:
+    """An experiment from names, with any setting changed: `experiment("maze", hidden=64)`.
+
+    A setting that several sections have goes by its long name, `**{"student.hidden": 64}`, or in
+    its section, `student={"hidden": 64}`. Without `method` the task's usual one is taken, without
+    `preset` the method's first. Raises ConfigError for a name that does not exist or a value that
+    cannot work.
+    """
+    kind = catalogue.task(task)
+    name = method or catalogue.default_method(kind)
+    how = catalogue.method(name)
+    if refusal := how.takes(kind):
+        raise ConfigError(f"{name} cannot learn {task}: {refusal}")
+    chosen = find(how, preset, name)
+    kinds = section_classes(how, learner)
+    sections = {
+        "task": kind(**{**chosen.tasks.get(task, {}), **how.adapts(task)}),
+        **{section: cls(**_known(cls, chosen, section)) for section, cls in kinds.items()},
+        "run": RunConfig(**_known(RunConfig, chosen, "run")),
+    }
+    sections = change(sections, settings)
+    run = sections.pop("run")
+    return Experiment(task, name, sections, run, learner)
+
+
+def find(how: Method, preset: str | None, method: str) -> Preset:
+    """The preset called so, or the method's first. Raises ConfigError."""
+    name = preset or next(iter(how.presets))
+    if name not in how.presets:
+        raise ConfigError(
+            f"Unknown preset {name!r}. Expected one of {', '.join(how.presets)} for {method}."
+            f"{suggest(name, how.presets)}"
+        )
+    return how.presets[name]
+
+
+def _known(kind: type, preset: Preset, section: str) -> Mapping[str, Any]:
+    names = {field.name for field in dataclasses.fields(kind)}
+    fields = preset.sections.get(section, {})
+    return {name: value for name, value in fields.items() if name in names}
