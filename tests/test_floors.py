@@ -11,7 +11,8 @@ FLOORS = (
     {"archive", "score", "envs", "nn"},
     {"sampler", "lm"},
     {"learners", "engine", "evaluation"},
-    {"ued", "redteam", "refine", "search", "improve", "games", "explore", "offline", "study"},
+    {"runs"},
+    {"ued", "redteam", "refine", "search", "improve", "games", "explore", "offline", "study", "qd"},
     {"show", "bench"},
     {"cli"},
 )

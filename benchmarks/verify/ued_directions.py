@@ -37,10 +37,11 @@ from cairn.envs.maze.env import Maze, MazeSpace
 from cairn.envs.maze.level import EAST, MazeLevel
 from cairn.envs.maze.solve import UNREACHABLE, shortest_path
 from cairn.learners.ppo import PPOConfig
+from cairn.runs import catalogue
+from cairn.runs.experiment import Experiment, RunConfig
 from cairn.score import SCORES, episode_statistics, unseen
 from cairn.ued import parts, sfl
-from cairn.runs.catalogue import METHODS
-from cairn.runs.experiment import Experiment, RunConfig
+from cairn.ued.method import problem_of
 
 SOURCES = ("core", "engine", "envs", "learners", "nn", "sampler", "archive", "score", "ued")
 
@@ -171,12 +172,13 @@ def experiment(arm: str, size: Size) -> Experiment:
         "keep": size.capacity // 4,
         "selected": size.batch // 2,
     }
-    config = METHODS[ARMS[arm]].Config
+    config = catalogue.method(ARMS[arm]).sections["algorithm"]
     known = {name: wanted[name] for name in wanted if name in config.__dataclass_fields__}
     if arm.endswith("plr"):
         known["capacity"] = size.kinds  # the whole set fits
     run = RunConfig(steps=size.steps, log_every=size.chunk)
-    return Experiment("maze", env, ARMS[arm], config(**known), size.student, run)
+    sections = {"task": env, "algorithm": config(**known), "student": size.student}
+    return Experiment("maze", ARMS[arm], sections, run)
 
 
 class Runner:
@@ -185,7 +187,7 @@ class Runner:
     def __init__(self, arm: str, size: Size):
         self.size = size
         self.arm = experiment(arm, size)
-        self.problem = self.arm.problem
+        self.problem = problem_of(self.arm.setup(None))
         self._advance = self._compiled(0).advance
         self._figures = jax.jit(self._measure)
         self._select = jax.jit(self._selected)

@@ -47,7 +47,7 @@ def test_train_help_explains_every_setting_of_what_was_chosen(capsys):
         main.run(["train", "maze", "--method", "accel", "--help"])
     assert left.value.code == 0
     text = capsys.readouterr().out
-    for name in settings(experiment("maze", method="accel")):
+    for name in settings(experiment("maze", method="accel").everything):
         assert f"--{name.replace('_', '-')}" in text
     assert "Which method when" in text and "method accel, preset cpu" in text
     assert "Cells from west to east" in text  # a field's docstring

@@ -7,8 +7,8 @@ import pytest
 
 from cairn.cli import flags
 from cairn.core.errors import ConfigError
+from cairn.core.sections import settings
 from cairn.envs.maze.env import Maze
-from cairn.core.sections import change, settings
 from cairn.runs.presets import experiment
 from cairn.runs.train import free_directory
 
@@ -34,7 +34,7 @@ def test_every_field_of_every_part_is_a_setting():
     chosen = experiment("maze", method="accel")
     parts = chosen.env, chosen.algorithm, chosen.student, chosen.run
     names = [field.name for part in parts for field in dataclasses.fields(part)]
-    assert list(settings(chosen)) == names
+    assert list(settings(chosen.everything)) == names
 
 
 @pytest.mark.parametrize(
@@ -50,14 +50,36 @@ def test_every_field_of_every_part_is_a_setting():
 )
 def test_a_wrong_setting_is_refused(wrong, said):
     with pytest.raises(ConfigError) as refused:
-        change(experiment("maze"), **wrong)
+        experiment("maze").changed(wrong)
     assert said in str(refused.value)
 
 
-def test_an_environment_may_not_reuse_the_name_of_a_setting(monkeypatch):
-    chosen = dataclasses.replace(experiment("maze"), env=Clashing(), environment="own:Clashing")
-    with pytest.raises(ConfigError, match=r"'batch'.*Rename the field"):
-        settings(chosen)
+def test_a_name_of_two_sections_goes_by_its_long_form():
+    chosen = experiment("cli.test_settings:Clashing")
+    assert {"task.batch", "algorithm.batch", "walls"} <= settings(chosen.everything).keys()
+    with pytest.raises(ConfigError, match=r"several sections: say task.batch or algorithm.batch"):
+        chosen.changed({"batch": 4})
+    changed = chosen.changed({"task.batch": 4, "algorithm": {"batch": 8}, "student.hidden": 16})
+    assert (changed.env.batch, changed.algorithm.batch, changed.student.hidden) == (4, 8, 16)
+
+
+def test_flags_take_long_names_always_and_short_ones_where_they_are_unique():
+    sections = experiment("cli.test_settings:Clashing").everything
+    given = ["--algorithm.batch", "8", "--student.hidden=16", "--gamma", "0.9", "--task.see-agent",
+             "--count", "3"]  # fmt: skip
+    start, parsed = flags.parse_sections(sections, Small(), given, KINDS, prog="x")
+    assert start.count == 3 and parsed["algorithm"].batch == 8 and parsed["task"].batch == 3
+    assert (parsed["student"].hidden, parsed["student"].gamma) == (16, 0.9)
+    assert parsed["task"].see_agent
+    for wrong, said in (
+        (["--batch", "3"], "say task.batch or algorithm.batch"),
+        (["--teacher.hidden", "3"], "Unknown section 'teacher'"),
+        (["--student.hiden", "3"], "Did you mean"),
+        (["--student.hidden", "x"], "--hidden expects a whole number, got 'x'"),
+    ):
+        with pytest.raises(ConfigError) as refused:
+            flags.parse_sections(sections, Small(), wrong, KINDS, prog="x")
+        assert said in str(refused.value)
 
 
 def test_the_next_free_directory_is_numbered(tmp_path, monkeypatch):

@@ -22,7 +22,7 @@ LINE = {
         "mutation": [500, 500],
         "evaluation": [100, 100],
         "environment_steps": [1600, 3600],
-        "gradient_steps": [10, 10],
+        "updates": [10, 10],
     },
     "metrics": {"solve_rate": [0.25, 0.75], "archive_fill": [0.5, 0.5], "loss": [None, 1.0]},
     "evaluation": {"named": {"solve_rate": [0.5, 0.7], "levels": {"a": [0, 1]}}},

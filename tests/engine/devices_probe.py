@@ -6,8 +6,8 @@ import json
 import jax
 import numpy as np
 
-from cairn.runs import presets
 from cairn.core.sections import change
+from cairn.runs import presets
 
 TINY = {"width": 5, "height": 5, "walls": 4, "limit": 8, "batch": 8, "steps_per_cycle": 16}
 TINY |= {"hidden": 8, "head": 4, "filters": 2, "epochs": 2, "minibatches": 1, "log_every": 3}

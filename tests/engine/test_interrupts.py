@@ -2,6 +2,7 @@
 
 import os
 import signal
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,27 +13,36 @@ from cairn.core import checkpoint
 from cairn.core.ledger import Ledger
 from cairn.core.rundir import RunDir
 from cairn.engine import loop
-from cairn.engine.compiled import Program, compile_program
+from cairn.engine.compiled import compile_program
 from cairn.engine.devices import Layout
 from cairn.engine.loop import Schedule
-from cairn.ued.parts import Report, State
+from cairn.engine.program import Program, Report
+
+
+class State(NamedTuple):
+    key: Any
+    cycle: Any
+    ledger: Ledger
 
 
 def count(state: State) -> tuple[State, Report]:
     """A method that only counts its cycles."""
     ledger = state.ledger.add(training=10)
-    after = State(state.key, state.cycle + 1, None, None, ledger, None)
+    after = State(state.key, state.cycle + 1, ledger)
     return after, Report({"cycle": after.cycle.astype(jnp.float32)}, ())
 
 
 def begin(key) -> State:
-    return State(key, jnp.int32(0), None, None, Ledger.zero(), None)
+    return State(key, jnp.int32(0), Ledger.zero(("training", "evaluation")))
 
 
 @pytest.mark.parametrize("moment", ["advance", "evaluate", "show"])
 def test_work_done_before_ctrl_c_is_in_the_checkpoint(tmp_path, moment):
     directory = RunDir.create(tmp_path / "run", {})
-    compiled = compile_program(Program(begin, count), seed=0, seeds=1, cycles=2, layout=Layout())
+    program = Program(begin, count, ("training", "evaluation"), ("training",))
+    compiled = compile_program(
+        program, seed=0, seeds=1, cycles=2, budget=1000, layout=Layout()
+    )
     chunks = {"advance": 0, "evaluate": 0, "show": 0}
 
     def interrupt(now: str) -> None:
@@ -50,11 +60,10 @@ def test_work_done_before_ctrl_c_is_in_the_checkpoint(tmp_path, moment):
 
     state, done = loop.run(
         compiled._replace(chunk=chunk),
+        program,
         directory,
         Schedule(steps=1000, evaluate_every=1, checkpoint_every=5),
         state=compiled.init(),
-        sources=(),
-        level=jnp.int32(0),
         evaluate=evaluate,
         show=lambda status: interrupt("show"),
     )

@@ -8,17 +8,20 @@ from cairn.engine.compiled import compile_program, over_seeds
 from cairn.engine.devices import Layout
 from cairn.envs.maze.env import Maze
 from cairn.learners.ppo import PPOConfig
-from cairn.ued import plr
 from cairn.runs.experiment import Experiment, RunConfig
+from cairn.ued import plr
 
 RUN = Experiment(
     "maze",
-    Maze(width=4, height=4, view=3, walls=4, limit=8),
     "plr",
-    plr.Config(batch=4, steps_per_cycle=8, capacity=8, replay_probability=0.5),
-    PPOConfig(hidden=8, head=4, filters=2, embedding=2, epochs=1),
+    {
+        "task": Maze(width=4, height=4, view=3, walls=4, limit=8),
+        "algorithm": plr.Config(batch=4, steps_per_cycle=8, capacity=8, replay_probability=0.5),
+        "student": PPOConfig(hidden=8, head=4, filters=2, embedding=2, epochs=1),
+    },
     RunConfig(steps=1000),
 )
+CHUNKS = {"cycles": 4, "budget": RUN.run.steps, "layout": Layout()}
 
 
 def bits(tree) -> list[np.ndarray]:
@@ -30,11 +33,11 @@ def bits(tree) -> list[np.ndarray]:
 
 @pytest.fixture(scope="module")
 def runs():
-    together = compile_program(RUN.program, seed=3, seeds=2, cycles=4, layout=Layout())
-    alone = compile_program(RUN.program, seed=3, seeds=1, cycles=4, layout=Layout())
+    together = compile_program(RUN.program, seed=3, seeds=2, **CHUNKS)
+    alone = compile_program(RUN.program, seed=3, seeds=1, **CHUNKS)
     states = []
     for seed in (3, 4):
-        state = compile_program(RUN.program, seed=seed, seeds=1, cycles=4, layout=Layout()).init()
+        state = compile_program(RUN.program, seed=seed, seeds=1, **CHUNKS).init()
         states.append(alone.advance(state))
     return together.advance(together.init()), states
 

@@ -70,7 +70,7 @@ def test_evaluation_while_training_is_in_the_metrics_and_in_the_ledger(path):
 
 def test_evaluation_while_training_repeats_and_changes_nothing(path):
     run = open_run(path)
-    evaluate = during(run.experiment.env, run.experiment.learner)
+    evaluate = during(run.experiment.env, lambda state: run.program.actors(state)["student"])
     before = checkpoint.digest(run.state)
     figures, steps = evaluate(run.state)
     assert (figures, steps.tolist()) == (evaluate(run.state)[0], evaluate(run.state)[1].tolist())

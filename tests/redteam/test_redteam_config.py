@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from cairn.core.errors import ConfigError
+from cairn.core.typed import build, plain, read_toml
 from cairn.redteam import directory
 from cairn.redteam.config import RedteamConfig
 from cairn.redteam.spend import Spend
-from cairn.core.typed import build, plain, read_toml
 
 CONFIGS = sorted((Path(directory.__file__).parent / "configs").glob("*.toml"))
 DEMO = next(path for path in CONFIGS if path.stem == "demo")

@@ -1,13 +1,11 @@
 """Every other method: stopped after a few chunks and restored, it goes on as if it never had."""
 
-import jax
 import pytest
 from tiny import settings
 
 from cairn.core.rundir import RunDir
 from cairn.engine import loop
 from cairn.engine.loop import Schedule
-from cairn.sampler.segments import SOURCES
 from cairn.runs.digest import digest
 from cairn.runs.presets import experiment
 
@@ -27,7 +25,6 @@ def test_restored_from_a_checkpoint_a_run_goes_on_bit_for_bit(tmp_path, method):
     # Unoptimised: compiling is what takes time, and both runs are this one program.
     lowered = compiled.chunk.lower(compiled.layout.put(compiled.init()))
     compiled = compiled._replace(chunk=lowered.compile({"xla_backend_optimization_level": 0}))
-    level = jax.eval_shape(chosen.env.space.sample, jax.random.key(0))
     schedule = Schedule(steps=2560, evaluate_every=3, checkpoint_every=2)
 
     def go_on(directory, state, stop_after=None):
@@ -37,11 +34,10 @@ def test_restored_from_a_checkpoint_a_run_goes_on_bit_for_bit(tmp_path, method):
 
         loop.run(
             compiled,
+            chosen.program,
             directory,
             schedule,
             state=state,
-            sources=SOURCES,
-            level=level,
             evaluate=lambda state: ({"none": {"solve_rate": [0.0]}}, [7]),
             show=show,
         )

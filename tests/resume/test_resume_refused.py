@@ -22,7 +22,7 @@ def begin(path, init_from=None, **changed):
     """A run at its first checkpoint: everything but the training."""
     chosen = experiment("maze", method="dr", **(settings("dr") | changed))
 
-    def stop(experiment, compiled, run, state, show, say):
+    def stop(experiment, program, compiled, run, state, show, say):
         return Outcome(run, state, done=False)
 
     with pytest.MonkeyPatch.context() as patch:

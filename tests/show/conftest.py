@@ -11,10 +11,10 @@ from cairn.archive import replay
 from cairn.core.lineage import Lineage
 from cairn.core.rundir import RunDir, config_hash
 from cairn.engine import loop
-from cairn.sampler.segments import SOURCES
-from cairn.score import unseen
 from cairn.runs.experiment import Experiment
 from cairn.runs.presets import experiment
+from cairn.sampler.segments import SOURCES
+from cairn.score import unseen
 
 TINY = {
     "width": 7,
@@ -99,7 +99,7 @@ def write_lineage(run: RunDir, offered: replay.Candidates) -> None:
 
 def line(share: float) -> dict[str, Any]:
     """A line of metrics when that share of the run is done; the second seed learns more."""
-    spent = {"training": 4_096, "scoring": 1_024, "mutation": 2_880, "gradient_steps": 120}
+    spent = {"training": 4_096, "scoring": 1_024, "mutation": 2_880, "updates": 120}
     ledger = {name: [round(share * total)] * 2 for name, total in spent.items()}
     names = ("solve_rate", "entropy", "archive_score", "replayed_score", "archive_generation",
              "replayed_generation", "archive_fill")  # fmt: skip

@@ -12,7 +12,7 @@ def lines(gradients, cycles, metric):
         {
             "cycle": [c],
             "ledger": {"training": [10 * c], "scoring": [c], "mutation": [0], "evaluation": [99],
-                       "gradient_steps": [g]},
+                       "updates": [g]},
             "metrics": {"entropy": [m]},
         }
         for g, c, m in zip(gradients, cycles, metric, strict=True)

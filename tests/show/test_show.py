@@ -10,9 +10,9 @@ from PIL import Image
 from cairn.cli.main import run as command
 from cairn.core.errors import ConfigError, RunError
 from cairn.core.rundir import RunDir
+from cairn.runs.presets import experiment
 from cairn.show import make, subject
 from cairn.show.subject import Subject
-from cairn.runs.presets import experiment
 
 PICTURES = {"curves.png", "mazes.png", "attempt.gif", "archive.png", "ancestry.png", "hero.png"}
 
@@ -81,7 +81,7 @@ def test_levels_that_cannot_be_drawn_are_listed(tmp_path):
         limit=20,
     )  # fmt: skip
     state = jax.tree.map(lambda leaf: leaf[0], carts.compiled().init())
-    names = ("training", "scoring", "mutation", "evaluation", "gradient_steps")
+    names = ("training", "scoring", "mutation", "evaluation", "updates")
     lines = [
         {
             "cycle": [i],

@@ -9,11 +9,11 @@ from cairn.archive import replay
 from cairn.core.lineage import Lineage
 from cairn.core.rundir import RunDir
 from cairn.envs.maze.level import MazeLevel
+from cairn.runs.presets import experiment
 from cairn.sampler.segments import SOURCES
 from cairn.score import unseen
 from cairn.show import treasures
 from cairn.show.subject import Subject
-from cairn.runs.presets import experiment
 
 # Two families: 0 <- 2 <- 4 <- ... <- 38 (twenty levels), and 1 <- 3. In the archive: 38, 3, 36, 1.
 CHAIN = list(range(0, 40, 2))

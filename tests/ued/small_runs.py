@@ -8,12 +8,13 @@ import equinox as eqx
 import jax
 import numpy as np
 
+from cairn.engine.program import Report
 from cairn.envs.maze.env import Maze
 from cairn.envs.protocol import Environment
 from cairn.learners.ppo import PPO, PPOConfig
-from cairn.runs.catalogue import METHODS
+from cairn.runs import catalogue
 from cairn.runs.experiment import Experiment, RunConfig
-from cairn.ued.parts import Report, State
+from cairn.ued.parts import State
 
 MAZE = Maze(width=4, height=4, view=3, walls=4, limit=8, edits=3)
 STUDENT = PPOConfig(
@@ -95,8 +96,9 @@ class Cycle(NamedTuple):
 
 def experiment(method: str, env: Environment = MAZE, **changes: Any) -> Experiment:
     """The tiny run of `method`."""
-    config = METHODS[method].Config(**(CONFIGS[method] | changes))
-    return Experiment("maze", env, method, config, STUDENT, RunConfig(steps=10_000))
+    config = catalogue.method(method).sections["algorithm"](**(CONFIGS[method] | changes))
+    sections = {"task": env, "algorithm": config, "student": STUDENT}
+    return Experiment("maze", method, sections, RunConfig(steps=10_000))
 
 
 @functools.cache

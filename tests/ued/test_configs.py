@@ -10,9 +10,9 @@ from cairn.engine import devices
 from cairn.envs.maze.env import Maze
 from cairn.learners.ppo import PPOConfig
 from cairn.learners.random import RandomPolicy
-from cairn.ued import accel, dr, parts, robust_plr, sfl
-from cairn.runs.catalogue import METHODS
+from cairn.runs import catalogue
 from cairn.runs.experiment import Experiment, RunConfig
+from cairn.ued import accel, dr, parts, robust_plr, sfl
 from cairn.ued.parts import Problem
 
 
@@ -68,9 +68,10 @@ def test_a_setting_that_cannot_work_is_named_with_what_came(config, fields):
 def test_only_devices_that_divide_every_rollout_and_minibatch_are_used(
     monkeypatch, method, fields, minibatches, usable
 ):
-    config = METHODS[method].Config(**fields)
+    config = catalogue.method(method).sections["algorithm"](**fields)
     student = PPOConfig(minibatches=minibatches)
-    run = Experiment("maze", Maze(), method, config, student, RunConfig())
+    sections = {"task": Maze(), "algorithm": config, "student": student}
+    run = Experiment("maze", method, sections, RunConfig())
     monkeypatch.setattr(jax, "devices", lambda: ["one", "two"])
     assert devices.usable(1, run.shared_columns) == usable
 
@@ -80,7 +81,7 @@ def test_progress_counts_training_scoring_and_mutation_and_stops_at_one():
     state = parts.begin(problem, jax.random.key(0), None)
 
     def after(**spent):
-        ledger = Ledger.zero().add(**spent)
+        ledger = Ledger.zero(parts.COUNTS).add(**spent)
         now = parts.State(state.key, state.cycle, state.learner, None, ledger, None)
         return float(parts.progress(now, problem))
 
@@ -95,7 +96,7 @@ def test_progress_of_runs_longer_than_an_int32():
 
     @jax.jit
     def progress(amount):
-        ledger = Ledger.zero().add(training=2**31, scoring=amount)
+        ledger = Ledger.zero(parts.COUNTS).add(training=2**31, scoring=amount)
         now = parts.State(state.key, state.cycle, state.learner, None, ledger, None)
         return parts.progress(now, problem)
 

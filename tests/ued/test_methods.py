@@ -9,8 +9,10 @@ import pytest
 from small_runs import CONFIGS, MAZE, STUDENT, B, T, history
 
 from cairn.core.lineage import FIELDS
+from cairn.runs.catalogue import WINGS, describe_method
 from cairn.sampler.segments import MUTATED, NEW, REPLAY
-from cairn.runs.catalogue import METHODS, describe
+
+METHODS = WINGS["environment design"]
 
 CURATED = [name for name, config in CONFIGS.items() if "capacity" in config]
 ROBUST = [name for name in CURATED if name != "plr"]
@@ -36,7 +38,7 @@ def test_the_ledger_holds_the_steps_the_environments_took(method):
 def test_gradient_steps_are_the_optimiser_s_count(method):
     for cycle in history(method):
         count = 0 if method == "random" else int(cycle.after.learner.moments.count)
-        assert cycle.after.ledger.totals()["gradient_steps"] == count
+        assert cycle.after.ledger.totals()["updates"] == count
 
 
 @pytest.mark.parametrize("method", ROBUST)
@@ -53,7 +55,7 @@ def test_without_replay_the_learner_is_the_same_bit_for_bit(method):
 def test_methods_that_learn_from_every_level_learn_in_every_cycle(method):
     for cycle in history(method):
         assert not eqx.tree_equal(cycle.before.learner, cycle.after.learner)
-        assert cycle.after.ledger.totals()["gradient_steps"] % GRADIENT_STEPS == 0
+        assert cycle.after.ledger.totals()["updates"] % GRADIENT_STEPS == 0
 
 
 @pytest.mark.parametrize("method", CURATED)
@@ -151,7 +153,7 @@ def test_parents_and_children_stay_within_the_edits():
 
 @pytest.mark.parametrize("method", METHODS)
 def test_each_method_says_in_one_line_what_it_is(method):
-    assert describe(method).endswith(".") and len(describe(method)) < 100
+    assert describe_method(method).endswith(".") and len(describe_method(method)) < 100
 
 
 def test_no_score_memory_is_lost_while_a_level_stays():

@@ -8,6 +8,7 @@ from small_runs import MAZE, B, experiment, student
 
 from cairn.learners.ppo import PPO
 from cairn.ued import parallel_plr, parts, robust_plr
+from cairn.ued.method import problem_of
 
 SERIAL, PARALLEL = (
     experiment(name, replay_probability=1.0, staleness=0.5, prioritisation="rank")
@@ -31,7 +32,7 @@ class Steady(PPO):
 
 def test_the_replay_half_is_a_serial_replay_cycle():
     learner = Steady(student().config, MAZE.observation_spec, MAZE.actions)
-    problem = SERIAL.problem._replace(learner=learner)
+    problem = problem_of(SERIAL.setup(None))._replace(learner=learner)
     serial = jax.jit(lambda state: robust_plr.step(problem, SERIAL.algorithm, state))
     parallel = jax.jit(lambda state: parallel_plr.step(problem, PARALLEL.algorithm, state))
     state = parts.begin(problem, jax.random.key(4), SERIAL.algorithm)
@@ -61,7 +62,7 @@ def test_the_replay_half_is_a_serial_replay_cycle():
     )
     difference = {
         name: both.ledger.totals()[name] - one.ledger.totals()[name]
-        for name in ("training", "scoring", "gradient_steps")
+        for name in ("training", "scoring", "updates")
     }
     size = B * SERIAL.algorithm.steps_per_cycle
-    assert difference == {"training": 0, "scoring": size, "gradient_steps": 0}
+    assert difference == {"training": 0, "scoring": size, "updates": 0}
