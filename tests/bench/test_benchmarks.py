@@ -30,12 +30,6 @@ from cairn.core.errors import CairnError
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(autouse=True)
-def compiled_quickly(monkeypatch):
-    """Sides are processes of their own, and compiling is what takes time in them."""
-    monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0")
-
-
 def keep(record, tmp_path):
     """What a file of the record would hold."""
     path = tmp_path / "figures.json"

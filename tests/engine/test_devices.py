@@ -19,9 +19,7 @@ PROBE = Path(__file__).parent / "devices_probe.py"
 
 @pytest.fixture(scope="module")
 def found():
-    # Compiling is what takes time.
-    flags = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
-    environment = os.environ | flags | {"JAX_NUM_CPU_DEVICES": "8"}
+    environment = os.environ | {"JAX_NUM_CPU_DEVICES": "8"}
     told = subprocess.run(
         [sys.executable, PROBE], env=environment, capture_output=True, text=True, check=True
     )

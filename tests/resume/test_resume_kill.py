@@ -43,11 +43,6 @@ ENDS = {
         {"kill": 6},
     ],
 }
-CHEAP = {
-    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-    "XLA_FLAGS": "--xla_backend_optimization_level=0",
-}
-"""Compiling is what takes time: each process needs all programs again, and runs them briefly."""
 STATUS = {"fault": -signal.SIGKILL, "kill": -signal.SIGKILL, "interrupt": 130, "file_limit": 2}
 
 
@@ -70,7 +65,7 @@ def chains(tmp_path_factory):
     running = {
         method: subprocess.Popen(
             [sys.executable, str(script), json.dumps(chain(folder, method))],
-            env=os.environ | CHEAP | {"CHAIN_LOG": str(folder / "log")},
+            env=os.environ | {"CHAIN_LOG": str(folder / "log")},
             stdout=subprocess.PIPE,
             text=True,
         )

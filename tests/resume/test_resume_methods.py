@@ -24,9 +24,6 @@ def test_restored_from_a_checkpoint_a_run_goes_on_bit_for_bit(tmp_path, method):
     smaller = {"memory": "none", "width": 4, "height": 4, "view": 3, "walls": 4}
     chosen = experiment("maze", method=method, **(settings(method) | smaller))
     compiled = chosen.compiled()
-    # Unoptimised: compiling is what takes time, and both runs are this one program.
-    lowered = compiled.chunk.lower(compiled.layout.put(compiled.init()))
-    compiled = compiled._replace(chunk=lowered.compile({"xla_backend_optimization_level": 0}))
     level = jax.eval_shape(chosen.env.space.sample, jax.random.key(0))
     schedule = Schedule(steps=2560, evaluate_every=3, checkpoint_every=2)
 
