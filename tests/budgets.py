@@ -87,7 +87,7 @@ class Budgets:
     def __init__(self, config: pytest.Config) -> None:
         self.spent = Spent({}, set())
         self.option = config.option
-        self.verbose = config.get_verbosity() > 0
+        self.verbose = config.get_verbosity() >= 0  # addopts say -q
         self.budget_s = FULL_S if config.option.slow else INNER_S
 
     @pytest.hookimpl(wrapper=True)

@@ -1,4 +1,4 @@
-"""Every other method: stopped after a few chunks and restored, it goes on as if it never had."""
+"""Every method: stopped after a few chunks and restored, it goes on as if it never had."""
 
 import jax
 import pytest
@@ -8,6 +8,7 @@ from cairn.core.rundir import RunDir
 from cairn.engine import loop
 from cairn.engine.loop import Schedule
 from cairn.sampler.segments import SOURCES
+from cairn.ued.catalogue import METHODS
 from cairn.ued.digest import digest
 from cairn.ued.train import experiment
 
@@ -16,10 +17,9 @@ class StoppedError(Exception):
     pass
 
 
-# DR, PLR and ACCEL are killed for real in test_resume_kill.py.
-@pytest.mark.parametrize(
-    "method", ["random", "robust-plr", "parallel-plr", "parallel-accel", "sfl"]
-)
+# ACCEL, which has most to lose, is also killed for real in test_resume_kill.py.
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
 def test_restored_from_a_checkpoint_a_run_goes_on_bit_for_bit(tmp_path, method):
     smaller = {"memory": "none", "width": 4, "height": 4, "view": 3, "walls": 4}
     chosen = experiment("maze", method=method, **(settings(method) | smaller))
