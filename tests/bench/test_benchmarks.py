@@ -313,23 +313,6 @@ def test_the_command_knows_its_benchmarks(capsys):
     assert "Expected a peer as NAME=PYTHON" in capsys.readouterr().err
 
 
-def test_the_page_shows_the_results_on_file(tables):
-    page = (ROOT / "docs" / "performance.md").read_text()
-    names = {found["name"] for found in tables.MARK.finditer(page)}
-    assert names == {*tables.COMMANDS, "roofline"}
-    assert tables.MARK.sub(lambda found: tables.block(found["name"]), page) == page
-
-
-def test_the_default_page_shows_the_results_on_file():
-    spec = importlib.util.spec_from_file_location("page", ROOT / "benchmarks" / "default_page.py")
-    page = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(page)
-    files = sorted((ROOT / "benchmarks" / "results" / "maze_default").glob("seed-*.json"))
-    text = page.PAGE.read_text()
-    assert page.PEER.search(text) and page.MARK.search(text)
-    assert page.filled(text, [json.loads(file.read_text()) for file in files]) == text
-
-
 def test_drivers_of_peers_import_nothing_before_they_are_asked():
     before = set(sys.modules)
     for file in (ROOT / "benchmarks" / "peers").glob("*.py"):

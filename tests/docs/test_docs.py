@@ -11,15 +11,11 @@ from typing import NamedTuple
 
 import pytest
 
+import house
 from cairn.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-STUDENT = "--memory none --hidden 8 --head 4 --filters 2 --minibatches 1 --epochs 1"
-RUN = "--batch 4 --steps-per-cycle 16 --steps 512 --log-every 4 --seeds 1"
-MAZE = "--width 7 --height 7 --walls 5 --limit 20"
-ARCHIVE = "--capacity 8"
-SFL = "--candidates 8 --keep 4 --scoring-steps 64 --selected 2"
 
 
 class Block(NamedTuple):
@@ -44,12 +40,7 @@ def small(arguments):
     command, *rest = arguments
     if command == "train" and "--resume" not in rest:
         method = rest[rest.index("--method") + 1] if "--method" in rest else "dr"
-        extra = f"{STUDENT} {RUN}"
-        extra += f" {MAZE}" if rest[0] == "maze" else ""
-        extra += f" {ARCHIVE}" if "plr" in method or "accel" in method else ""
-        extra += f" {SFL}" if method == "sfl" else ""
-        extra += " --turns 1" if method in ("dr", "random") else ""
-        return [*arguments, *extra.split()]
+        return [*arguments, *house.flags(method, rest[0])]
     if command == "evaluate":
         suite = [] if "--suite" in rest else ["--suite", "random"]
         return [*arguments, "--attempts", "1", *suite]

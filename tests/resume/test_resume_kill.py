@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny import flags
 
+import house
 from cairn.core.lineage import Lineage
 from cairn.core.rundir import RunDir
 from cairn.ued.digest import digest
@@ -28,7 +28,8 @@ def chain(tmp_path_factory):
     """The uninterrupted run, then the run that is stopped again and again, and its last resume."""
     folder = tmp_path_factory.mktemp("kill")
     whole, stopped = str(folder / "whole"), str(folder / "stopped")
-    begin = ["train", "maze", *flags(METHOD), "--run"]
+    often = {"memory": "lstm", "steps": 8192, "evaluate_every": 0, "checkpoint_every": 2}
+    begin = ["train", "maze", *house.flags(METHOD, **often), "--run"]
     commands = [[*begin, stopped]] + [["train", "--resume", stopped]] * len(ENDS)
     steps = [{"command": [*begin, whole], "run": whole}] + [
         {"command": command, "run": stopped, **end}

@@ -2,8 +2,8 @@
 
 import jax
 import pytest
-from tiny import settings
 
+import house
 from cairn.core.rundir import RunDir
 from cairn.engine import loop
 from cairn.engine.loop import Schedule
@@ -21,11 +21,10 @@ class StoppedError(Exception):
 @pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_restored_from_a_checkpoint_a_run_goes_on_bit_for_bit(tmp_path, method):
-    smaller = {"memory": "none", "width": 4, "height": 4, "view": 3, "walls": 4}
-    chosen = experiment("maze", method=method, **(settings(method) | smaller))
+    chosen = experiment("maze", method=method, **house.settings(method))
     compiled = chosen.compiled()
     level = jax.eval_shape(chosen.env.space.sample, jax.random.key(0))
-    schedule = Schedule(steps=2560, evaluate_every=3, checkpoint_every=2)
+    schedule = Schedule(steps=house.RUN["steps"], evaluate_every=3, checkpoint_every=2)
 
     def go_on(directory, state, stop_after=None):
         def show(status):
