@@ -54,6 +54,7 @@ def peers(tmp_path, monkeypatch):
     return tuple(f"{name}={sys.executable}" for name in training.PEERS)
 
 
+@pytest.mark.slow
 def test_training_is_measured_beside_peers_and_the_peak(tmp_path, tables, peers):
     what = {"peers": peers, "seeds": (2,), "extra": ("default-metrics",)}
     config = training.Config(**what, tiny=True, json=tmp_path / "figures.json")
@@ -142,6 +143,7 @@ def plain_maze(file, rounds):
     return episodes, reward
 
 
+@pytest.mark.slow
 def test_stepping_plays_the_mazes_on_file_to_their_ends(tmp_path, tables):
     config = stepping.Config(tiny=True, json=tmp_path / "figures.json")
     record = keep(stepping.run(config), tmp_path)
@@ -182,6 +184,7 @@ def test_a_record_names_its_sources_and_versions(tmp_path, monkeypatch):
     assert len({*hashes, figures.sources()}) == 3
 
 
+@pytest.mark.slow
 def test_the_parts_of_a_cycle_are_told_apart(tmp_path, tables):
     config = parts.Config(tiny=True, json=tmp_path / "figures.json")
     record = keep(parts.run(config), tmp_path)
@@ -210,6 +213,7 @@ def test_the_balance_of_the_machine_says_what_bounds_a_part():
     assert found["not_accounted"]["seconds"]["median"] == 3.0
 
 
+@pytest.mark.slow
 def test_the_archive_is_measured_full(tmp_path, tables):
     config = archive.Config(tiny=True, json=tmp_path / "figures.json")
     record = keep(archive.run(config), tmp_path)
@@ -240,6 +244,7 @@ def test_every_offer_to_the_full_archive_enters_and_evicts_in_every_repeat():
         assert offered.entered.all() and offered.evicted.all()
 
 
+@pytest.mark.slow
 def test_starting_watches_fresh_processes(tmp_path, tables):
     config = starting.Config(tiny=True, json=tmp_path / "figures.json")
     record = keep(starting.run(config), tmp_path)
@@ -248,6 +253,7 @@ def test_starting_watches_fresh_processes(tmp_path, tables):
     assert "| dr |" in tables.describe(record)
 
 
+@pytest.mark.slow
 def test_the_goal_stops_the_clock(tmp_path, tables):
     config = goal.Config(tiny=True, json=tmp_path / "figures.json")
     record = keep(goal.run(config), tmp_path)

@@ -6,6 +6,10 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 SCRIPTS = Path(__file__).parents[2] / "benchmarks" / "verify"
 
 

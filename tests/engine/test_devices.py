@@ -26,15 +26,18 @@ def found():
     return json.loads(told.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_the_probe_learns_something(found):
     assert found["columns"]["replayed"] == 1 and found["columns"]["moved"] > 1e-3
 
 
+@pytest.mark.slow
 def test_columns_on_several_devices_give_the_archive_and_the_parameters_of_one(found):
     # Sums over columns are taken in another order, so parameters differ by rounding.
     assert found["columns"]["8"]["archive"] and found["columns"]["8"]["distance"] < 1e-6
 
 
+@pytest.mark.slow
 def test_seeds_on_several_devices_are_the_seeds_of_one(found):
     assert found["seeds"]["8"]["archive"] and found["seeds"]["8"]["distance"] < 1e-6
 

@@ -92,22 +92,26 @@ def story(tmp_path_factory):
     return told
 
 
+@pytest.mark.slow
 def test_a_host_that_dies_ends_the_others_with_one_line(story):
     (died, _), (status, errors) = story["killed"]
     assert died == -signal.SIGKILL and status == 2
     assert len(errors) == 1 and "Another host ended" in errors[0]
 
 
+@pytest.mark.slow
 def test_ctrl_c_on_one_host_saves_and_stops_all(story):
     assert story["interrupted"] == [(130, []), (130, [])]
 
 
+@pytest.mark.slow
 def test_two_hosts_give_the_run_of_one_process_with_two_devices(story):
     assert story["alone"][0] == -signal.SIGKILL  # it had begun in one process
     assert story["resumed"][0] == story["never stopped"][0] == 0
     assert digest(story["stopped"]) == digest(story["whole"])
 
 
+@pytest.mark.slow
 def test_whole_seeds_with_evaluations_begun_from_python_are_those_of_one_process(story, tmp_path):
     address = f"127.0.0.1:{free_port()}"
     run, student = tmp_path / "run", str(story["whole"])
@@ -126,6 +130,7 @@ def test_whole_seeds_with_evaluations_begun_from_python_are_those_of_one_process
     assert digest(run) == digest(tmp_path / "alone")
 
 
+@pytest.mark.slow
 def test_hosts_that_nobody_answers_give_up():
     nobody = f"127.0.0.1:{free_port()}"
     flags = f"train maze --coordinator {nobody} --hosts 2 --host 1 --join-timeout 1"

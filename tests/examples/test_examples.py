@@ -26,21 +26,25 @@ def run(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_training_leaves_a_run_that_is_done(run):
     assert RunDir.open(run).metrics()[-1]["ledger"]["training"] == [2560]
 
 
+@pytest.mark.slow
 def test_a_run_is_evaluated_and_compared(run, capsys):
     example("evaluate_run").main(run, run, attempts=1)
     printed = capsys.readouterr().out
     assert "Solved: " in printed and "Better than the other by:" in printed
 
 
+@pytest.mark.slow
 def test_the_policy_acts_until_an_episode_ends(run, capsys):
     example("act_with_policy").main(run)
     assert "Reward" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_an_environment_of_ones_own_trains_from_its_folder(tmp_path, monkeypatch, capsys):
     monkeypatch.syspath_prepend(str(FOLDER))
     command = ["train", "own_environment:Corridor", *house.flags("dr", "corridor")]

@@ -34,6 +34,7 @@ def tiny(results: Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
 
 
+@pytest.mark.slow
 def test_a_tiny_run_is_recorded_goes_on_where_it_stopped_and_fills_the_page(scripts, tmp_path):
     directions = scripts.directions
     first = tiny(tmp_path)

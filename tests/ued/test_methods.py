@@ -21,6 +21,7 @@ def replayed(cycle) -> bool:
     return bool(cycle.report.metrics["replayed"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_the_ledger_holds_the_steps_the_environments_took(method):
     total = 0
@@ -32,6 +33,7 @@ def test_the_ledger_holds_the_steps_the_environments_took(method):
     assert total > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_gradient_steps_are_the_optimiser_s_count(method):
     for cycle in history(method):
@@ -39,6 +41,7 @@ def test_gradient_steps_are_the_optimiser_s_count(method):
         assert cycle.after.ledger.totals()["gradient_steps"] == count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ROBUST)
 def test_without_replay_the_learner_is_the_same_bit_for_bit(method):
     kept, learned = 0, 0
@@ -49,6 +52,7 @@ def test_without_replay_the_learner_is_the_same_bit_for_bit(method):
     assert kept >= 2 and learned >= 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["dr", "plr", "sfl"])
 def test_methods_that_learn_from_every_level_learn_in_every_cycle(method):
     for cycle in history(method):
@@ -56,6 +60,7 @@ def test_methods_that_learn_from_every_level_learn_in_every_cycle(method):
         assert cycle.after.ledger.totals()["gradient_steps"] % GRADIENT_STEPS == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", CURATED)
 def test_nothing_is_replayed_before_the_archive_is_warm(method):
     cycles = history(method)
@@ -67,6 +72,7 @@ def test_nothing_is_replayed_before_the_archive_is_warm(method):
     assert any(replayed(cycle) for cycle in cycles)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", CURATED)
 def test_steps_are_entered_under_what_they_were_for(method):
     for cycle in history(method):
@@ -86,6 +92,7 @@ def test_steps_are_entered_under_what_they_were_for(method):
         assert (training, scoring, mutation) == wanted[method]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", CURATED)
 def test_events_tell_the_whole_story_of_the_archive(method):
     """Every level of the archive entered once, with the parent and generation it still has."""
@@ -128,12 +135,14 @@ def test_events_tell_the_whole_story_of_the_archive(method):
     assert {name for name, _ in FIELDS} >= {"id", "parent", "generation", "score", "source"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", CURATED)
 def test_a_run_goes_through_new_levels_and_never_reuses_an_id(method):
     ids = [int(cycle.after.archive.next_id) for cycle in history(method)]
     assert all(a < b for a, b in itertools.pairwise(ids))
 
 
+@pytest.mark.slow
 def test_parents_and_children_stay_within_the_edits():
     for cycle in history("accel"):
         if len(cycle.report.events) < 2:
@@ -154,6 +163,7 @@ def test_each_method_says_in_one_line_what_it_is(method):
     assert describe(method).endswith(".") and len(describe(method)) < 100
 
 
+@pytest.mark.slow
 def test_no_score_memory_is_lost_while_a_level_stays():
     """The best return ever seen on a level only grows (minimax forgets it)."""
     for cycle in history("robust-plr"):
