@@ -2,10 +2,12 @@
 """Set cairn up in this checkout and use it; needs nothing but Python 3.11 or newer.
 
     python3 go.py train [flags of `cairn train maze`]   train an agent on mazes, test and draw it
-    python3 go.py test                                  check style and types, run the tests
+    python3 go.py test [flags of pytest]                check style and types, run all tests
+    python3 go.py test --as-users [flags of pytest]     run all tests, compiled as users compile
 
 Everything that is installed lands in this folder (.venv and .cairn). Afterwards `uv run cairn`
-and `uv run pytest` do the same; if uv was not there before, it is .cairn/uv/bin/uv.
+and `uv run pytest` (without the slow tests) do the same; if uv was not there before, it is
+.cairn/uv/bin/uv.
 """
 
 import os
@@ -58,8 +60,16 @@ def main() -> int:
             or run(*cairn, "evaluate", path)
             or run(*cairn, "show", path)
         )
-    checks = [("ruff", "check"), ("pyright",), ("pytest", *flags)]
-    return max(run("run", "--no-sync", *check) for check in checks)
+    return max(run("run", "--no-sync", *check) for check in checks(flags))
+
+
+def checks(flags: "list[str]") -> "list[tuple[str, ...]]":
+    """What `test` runs. Tests compile quickly but for those that need it otherwise."""
+    tests = ("pytest", "--slow", *flags)
+    if "--as-users" in flags:
+        return [tests]
+    rest = [] if flags else [("pytest", "--slow", "--as-users", "-m", "as_users")]
+    return [("ruff", "check"), ("pyright",), tests, *rest]
 
 
 def free_run() -> str:

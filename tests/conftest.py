@@ -1,29 +1,48 @@
-"""What every test runs under: checked shapes, strict dtypes, and a compilation cache."""
+"""What every test runs under: checked shapes, strict dtypes, quick compilation, a budget."""
 
-import os
-from pathlib import Path
+import pytest
+from hypothesis import settings
 
-CACHE = Path(__file__).parents[1] / ".cairn" / "compiled"
-
-# Before JAX is imported, and as variables so that the processes tests start inherit them.
-# Reading the CPU cache logs kilobytes of false alarms at the default level.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
-# A test that needs a slow subprocess must not be slowed further by a figure window.
-os.environ.setdefault("MPLBACKEND", "agg")
-
-import jax  # noqa: E402
-import jaxtyping  # noqa: E402
-from hypothesis import settings  # noqa: E402
-
-jax.config.update("jax_numpy_dtype_promotion", "strict")
-jax.config.update("jax_numpy_rank_promotion", "raise")
-
-# Every annotated function of cairn checks its arguments and results while tests run.
-jaxtyping.install_import_hook("cairn", "typecheck.check")
+import compiling
+from budgets import Budgets
 
 # Derandomised: the same examples in every run. No deadline: the first example compiles.
 settings.register_profile("cairn", deadline=None, derandomize=True, max_examples=50, database=None)
 settings.load_profile("cairn")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The two switches of docs/testing.md."""
+    group = parser.getgroup("cairn")
+    group.addoption("--slow", action="store_true", help="also tests of more than 2 CPU-seconds")
+    group.addoption("--as-users", action="store_true", help="compile as users do, not quickly")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before any test file is imported, and so before JAX is."""
+    compiling.apply(as_users=config.option.as_users)
+    import jax
+    import jaxtyping
+
+    jax.config.update("jax_numpy_dtype_promotion", "strict")
+    jax.config.update("jax_numpy_rank_promotion", "raise")
+    # Every annotated function of cairn checks its arguments and results while tests run.
+    jaxtyping.install_import_hook("cairn", "typecheck.check")
+    # What is named runs, slow or not. Workers, to which everything is named, inherit the option.
+    named = config.args_source == pytest.Config.ArgsSource.ARGS
+    if named and not hasattr(config, "workerinput"):
+        config.option.slow = True
+    config.pluginmanager.register(Budgets(config), "budgets")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out slow tests in the inner loop; skip what proves nothing as it compiles now."""
+    if not config.option.slow:
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        items[:] = [item for item in items if item not in set(slow)]
+        config.hook.pytest_deselected(items=slow)
+    if not config.option.as_users:
+        skip = pytest.mark.skip(reason="compiles as users do: add --as-users")
+        for item in items:
+            if item.get_closest_marker("as_users"):
+                item.add_marker(skip)

@@ -30,12 +30,6 @@ from cairn.core.errors import CairnError
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(autouse=True)
-def compiled_quickly(monkeypatch):
-    """Sides are processes of their own, and compiling is what takes time in them."""
-    monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0")
-
-
 def keep(record, tmp_path):
     """What a file of the record would hold."""
     path = tmp_path / "figures.json"
@@ -60,6 +54,7 @@ def peers(tmp_path, monkeypatch):
     return tuple(f"{name}={sys.executable}" for name in training.PEERS)
 
 
+@pytest.mark.slow
 def test_training_is_measured_beside_peers_and_the_peak(tmp_path, tables, peers):
     what = {"peers": peers, "seeds": (2,), "extra": ("default-metrics",)}
     config = training.Config(**what, tiny=True, json=tmp_path / "figures.json")
@@ -148,6 +143,7 @@ def plain_maze(file, rounds):
     return episodes, reward
 
 
+@pytest.mark.slow
 def test_stepping_plays_the_mazes_on_file_to_their_ends(tmp_path, tables):
     config = stepping.Config(tiny=True, json=tmp_path / "figures.json")
     record = keep(stepping.run(config), tmp_path)
@@ -188,6 +184,7 @@ def test_a_record_names_its_sources_and_versions(tmp_path, monkeypatch):
     assert len({*hashes, figures.sources()}) == 3
 
 
+@pytest.mark.slow
 def test_the_parts_of_a_cycle_are_told_apart(tmp_path, tables):
     config = parts.Config(tiny=True, json=tmp_path / "figures.json")
     record = keep(parts.run(config), tmp_path)
@@ -216,6 +213,7 @@ def test_the_balance_of_the_machine_says_what_bounds_a_part():
     assert found["not_accounted"]["seconds"]["median"] == 3.0
 
 
+@pytest.mark.slow
 def test_the_archive_is_measured_full(tmp_path, tables):
     config = archive.Config(tiny=True, json=tmp_path / "figures.json")
     record = keep(archive.run(config), tmp_path)
@@ -246,6 +244,7 @@ def test_every_offer_to_the_full_archive_enters_and_evicts_in_every_repeat():
         assert offered.entered.all() and offered.evicted.all()
 
 
+@pytest.mark.slow
 def test_starting_watches_fresh_processes(tmp_path, tables):
     config = starting.Config(tiny=True, json=tmp_path / "figures.json")
     record = keep(starting.run(config), tmp_path)
@@ -254,6 +253,7 @@ def test_starting_watches_fresh_processes(tmp_path, tables):
     assert "| dr |" in tables.describe(record)
 
 
+@pytest.mark.slow
 def test_the_goal_stops_the_clock(tmp_path, tables):
     config = goal.Config(tiny=True, json=tmp_path / "figures.json")
     record = keep(goal.run(config), tmp_path)
@@ -317,23 +317,6 @@ def test_the_command_knows_its_benchmarks(capsys):
     assert "Did you mean" in capsys.readouterr().err
     assert main.run(["bench", "env", "--peers", "jaxued"]) == 2
     assert "Expected a peer as NAME=PYTHON" in capsys.readouterr().err
-
-
-def test_the_page_shows_the_results_on_file(tables):
-    page = (ROOT / "docs" / "performance.md").read_text()
-    names = {found["name"] for found in tables.MARK.finditer(page)}
-    assert names == {*tables.COMMANDS, "roofline"}
-    assert tables.MARK.sub(lambda found: tables.block(found["name"]), page) == page
-
-
-def test_the_default_page_shows_the_results_on_file():
-    spec = importlib.util.spec_from_file_location("page", ROOT / "benchmarks" / "default_page.py")
-    page = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(page)
-    files = sorted((ROOT / "benchmarks" / "results" / "maze_default").glob("seed-*.json"))
-    text = page.PAGE.read_text()
-    assert page.PEER.search(text) and page.MARK.search(text)
-    assert page.filled(text, [json.loads(file.read_text()) for file in files]) == text
 
 
 def test_drivers_of_peers_import_nothing_before_they_are_asked():

@@ -1,25 +1,24 @@
 """Every command and every block of Python in README.md and docs/ is run, in order, page by page.
 
-Training commands get settings small enough for a test appended; everything else is run as written.
+Training gets settings small enough for a test; everything else is run as written. What has been
+trained is not trained again: a command with the settings of an earlier one gets a copy of its run.
 """
 
 import re
 import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+import cairn
+import house
 from cairn.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-STUDENT = "--memory none --hidden 8 --head 4 --filters 2 --minibatches 1 --epochs 1"
-RUN = "--batch 4 --steps-per-cycle 16 --steps 512 --log-every 4 --seeds 1"
-MAZE = "--width 7 --height 7 --walls 5 --limit 20"
-ARCHIVE = "--capacity 8"
-SFL = "--candidates 8 --keep 4 --scoring-steps 64 --selected 2"
 
 
 class Block(NamedTuple):
@@ -39,17 +38,16 @@ def commands(block):
     return [shlex.split(line, comments=True) for line in lines if line.split("#")[0].strip()]
 
 
+def trains(arguments):
+    return arguments[0] == "train" and "--resume" not in arguments
+
+
 def small(arguments):
     """The arguments of a `cairn` command, with flags appended that make it small."""
     command, *rest = arguments
-    if command == "train" and "--resume" not in rest:
+    if trains(arguments):
         method = rest[rest.index("--method") + 1] if "--method" in rest else "dr"
-        extra = f"{STUDENT} {RUN}"
-        extra += f" {MAZE}" if rest[0] == "maze" else ""
-        extra += f" {ARCHIVE}" if "plr" in method or "accel" in method else ""
-        extra += f" {SFL}" if method == "sfl" else ""
-        extra += " --turns 1" if method in ("dr", "random") else ""
-        return [*arguments, *extra.split()]
+        return [*arguments, "--method", method, *house.flags(method, rest[0])]
     if command == "evaluate":
         suite = [] if "--suite" in rest else ["--suite", "random"]
         return [*arguments, "--attempts", "1", *suite]
@@ -60,8 +58,44 @@ def small(arguments):
     return arguments
 
 
+@pytest.fixture(scope="module")
+def trained():
+    """Pairs of settings and the run that was trained with them."""
+    return []
+
+
+def run(arguments, trained):
+    """The exit status of a `cairn` command, or 0 after copying the run it would have trained."""
+    flags = dict(zip(arguments[2::2], arguments[3::2], strict=False))
+    path = flags.pop("--run", None)
+    settings = (arguments[1:2], sorted(flags.items()))
+    for known, earlier in trained:
+        if trains(arguments) and settings == known:
+            shutil.copytree(earlier, path)
+            return 0
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    if trains(arguments):
+        trained.append((settings, Path(path).resolve()))
+    return end.value.code
+
+
+@pytest.fixture
+def small_experiments(monkeypatch):
+    """`cairn.experiment` on a page makes small ones."""
+    whole = cairn.experiment
+
+    def experiment(environment, *, method="dr", **settings):
+        settings |= house.settings(method, environment)
+        return whole(environment, method=method, **settings)
+
+    monkeypatch.setattr(cairn, "experiment", experiment, raising=False)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_page_runs(page, tmp_path, monkeypatch, capsys):
+@pytest.mark.usefixtures("small_experiments")
+def test_page_runs(page, trained, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
     for block in blocks(page):
@@ -75,9 +109,8 @@ def test_page_runs(page, tmp_path, monkeypatch, capsys):
         elif kind == "sh" and "setup" not in options:
             for command in commands(block):
                 assert command[:3] == ["uv", "run", "cairn"], f"{page}: {command} is not run."
-                with pytest.raises(SystemExit) as end:
-                    main(small(command[3:]))
-                assert end.value.code in (0, None), (command, capsys.readouterr())
+                status = run(small(command[3:]), trained)
+                assert status in (0, None), (command, capsys.readouterr())
 
 
 def test_links_lead_somewhere():

@@ -24,15 +24,11 @@ PAGE = Path(__file__).parents[2] / "docs" / "hosts.md"
 TINY = shlex.split("""train cartpole --method parallel-plr --memory none --hidden 4 --head 4
 --batch 4 --steps-per-cycle 8 --epochs 1 --minibatches 1 --capacity 8 --minimum-fill 0.5
 --log-every 2 --steps 60000 --evaluate-every 0 --checkpoint-every 10""")
-ENVIRONMENT = {
-    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-    "XLA_FLAGS": "--xla_backend_optimization_level=0",  # compiling is what takes time
-}
 
 
 def begin(arguments, count=1, fault=None):
     """A `cairn` command in a process of its own that has `count` devices."""
-    environment = os.environ | ENVIRONMENT | {"JAX_NUM_CPU_DEVICES": str(count)}
+    environment = os.environ | {"JAX_NUM_CPU_DEVICES": str(count)}
     del environment["TF_CPP_MIN_LOG_LEVEL"]  # that of conftest.py: the command sets its own
     if fault:
         environment["CAIRN_FAULT"] = fault
@@ -96,26 +92,30 @@ def story(tmp_path_factory):
     return told
 
 
+@pytest.mark.slow
 def test_a_host_that_dies_ends_the_others_with_one_line(story):
     (died, _), (status, errors) = story["killed"]
     assert died == -signal.SIGKILL and status == 2
     assert len(errors) == 1 and "Another host ended" in errors[0]
 
 
+@pytest.mark.slow
 def test_ctrl_c_on_one_host_saves_and_stops_all(story):
     assert story["interrupted"] == [(130, []), (130, [])]
 
 
+@pytest.mark.slow
 def test_two_hosts_give_the_run_of_one_process_with_two_devices(story):
     assert story["alone"][0] == -signal.SIGKILL  # it had begun in one process
     assert story["resumed"][0] == story["never stopped"][0] == 0
     assert digest(story["stopped"]) == digest(story["whole"])
 
 
+@pytest.mark.slow
 def test_whole_seeds_with_evaluations_begun_from_python_are_those_of_one_process(story, tmp_path):
     address = f"127.0.0.1:{free_port()}"
     run, student = tmp_path / "run", str(story["whole"])
-    environment = os.environ | ENVIRONMENT | {"JAX_NUM_CPU_DEVICES": "1"}
+    environment = os.environ | {"JAX_NUM_CPU_DEVICES": "1"}
     call = [sys.executable, "-c", FROM_PYTHON, address]
     there = (run, tmp_path / "nowhere")  # host 0 alone reads and writes
     students = (student, str(tmp_path / "no run"))
@@ -130,6 +130,7 @@ def test_whole_seeds_with_evaluations_begun_from_python_are_those_of_one_process
     assert digest(run) == digest(tmp_path / "alone")
 
 
+@pytest.mark.slow
 def test_hosts_that_nobody_answers_give_up():
     nobody = f"127.0.0.1:{free_port()}"
     flags = f"train maze --coordinator {nobody} --hosts 2 --host 1 --join-timeout 1"

@@ -79,6 +79,7 @@ def test_killed_at_a_fault_point_and_resumed_it_ends_the_same(point, unkilled, t
     assert repeats(tmp_path) <= result["maybe_twice"]
 
 
+@pytest.mark.slow
 def test_killed_at_twenty_random_moments_it_ends_the_same(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()

@@ -1,4 +1,7 @@
-"""Many seeds in one program are the runs that each seed alone would be."""
+"""Many seeds in one program are the runs that each seed alone would be.
+
+Equal bits are promised of programs compiled as users compile them.
+"""
 
 import jax
 import numpy as np
@@ -42,6 +45,8 @@ def runs():
     return together.advance(together.init()), states
 
 
+@pytest.mark.slow
+@pytest.mark.as_users
 def test_two_seeds_in_one_program_equal_two_runs_bit_for_bit(runs):
     together, alone = runs
     for seed in range(2):
@@ -49,6 +54,8 @@ def test_two_seeds_in_one_program_equal_two_runs_bit_for_bit(runs):
             np.testing.assert_array_equal(ours[seed], theirs[0])
 
 
+@pytest.mark.slow
+@pytest.mark.as_users
 def test_seeds_differ_in_everything_they_draw(runs):
     (state, _), _ = runs
     weights, levels = state.learner.network.actor[0].weight, state.archive.levels.walls

@@ -57,6 +57,7 @@ def printed(capsys, *arguments):
     return status, out.out, out.err
 
 
+@pytest.mark.slow
 def test_evaluation_while_training_is_in_the_metrics_and_in_the_ledger(path):
     lines = open_run(path).directory.metrics()
     tested = [line for line in lines if "evaluation" in line]
@@ -68,6 +69,7 @@ def test_evaluation_while_training_is_in_the_metrics_and_in_the_ledger(path):
     assert spent[1][0] > spent[0][0] > 0
 
 
+@pytest.mark.slow
 def test_evaluation_while_training_repeats_and_changes_nothing(path):
     run = open_run(path)
     evaluate = during(run.experiment.env, lambda state: run.program.actors(state)["student"])
@@ -79,6 +81,7 @@ def test_evaluation_while_training_repeats_and_changes_nothing(path):
     assert run.directory.metrics()[-1]["evaluation"] == figures
 
 
+@pytest.mark.slow
 def test_json_has_a_rate_and_an_interval_for_every_suite_and_level(path, capsys):
     status, out, _ = printed(capsys, "evaluate", path, "--json", "-", "--attempts", 4)
     report = json.loads(out)
@@ -94,6 +97,7 @@ def test_json_has_a_rate_and_an_interval_for_every_suite_and_level(path, capsys)
     assert report == json.loads(json.dumps(cairn.evaluate(path, attempts=4)))
 
 
+@pytest.mark.slow
 def test_a_file_of_levels_is_tested_alone_and_written_to_json(path, levels, capsys, tmp_path):
     target = tmp_path / "result.json"
     status, out, _ = printed(capsys, "evaluate", path, "--levels", levels, "--json", target)
@@ -103,6 +107,7 @@ def test_a_file_of_levels_is_tested_alone_and_written_to_json(path, levels, caps
     assert "mine" in out and "solve rate" in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -121,6 +126,7 @@ def test_what_cannot_be_is_refused_in_one_line(path, capsys, arguments, complain
     assert complaint in error and error.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_directory_that_is_no_run_is_refused(capsys, tmp_path, path):
     assert printed(capsys, "evaluate", tmp_path)[0] == 2
     assert "Expected a run directory first" in printed(capsys, "evaluate")[2]
@@ -129,6 +135,7 @@ def test_a_directory_that_is_no_run_is_refused(capsys, tmp_path, path):
         cairn.load(tmp_path / "nothing")
 
 
+@pytest.mark.slow
 def test_a_run_compared_with_its_copy_differs_by_nothing(path, levels, capsys, tmp_path):
     copy = shutil.copytree(path, tmp_path / "copy")
     status, out, _ = printed(capsys, "compare", path, copy, "--json", "-", "--attempts", 4)
@@ -143,6 +150,7 @@ def test_a_run_compared_with_its_copy_differs_by_nothing(path, levels, capsys, t
         cairn.compare(path, other)
 
 
+@pytest.mark.slow
 def test_unequal_spend_is_said_and_compared_at_equal_steps(path, capsys, tmp_path):
     run = open_run(path)
     more = jax.vmap(lambda ledger: ledger.add(training=64))(run.state.ledger)
@@ -154,6 +162,7 @@ def test_unequal_spend_is_said_and_compared_at_equal_steps(path, capsys, tmp_pat
     assert "WARNING: A and B did not spend the same" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_loaded_policy_plays_an_episode_and_repeats_it(path):
     policy = cairn.load(path, seed=6)
     reset, step = jax.jit(policy.env.reset), jax.jit(policy.env.step)

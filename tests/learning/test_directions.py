@@ -15,7 +15,7 @@ import pytest
 
 from cairn.learners.ppo import PPOConfig
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.as_users]
 SEEDS = (0, 1, 2)
 
 

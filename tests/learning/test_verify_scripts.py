@@ -6,11 +6,13 @@ from pathlib import Path
 
 import jax
 import numpy as np
+import pytest
 from test_directions import directions
 
 from cairn.envs.maze.solve import UNREACHABLE, optimal_actions
 
 
+@pytest.mark.slow
 def test_directions_are_recorded_once_per_arm_and_seed(tmp_path, monkeypatch, capsys):
     command = ["ued_directions.py", "--tiny", "--results", str(tmp_path), "--arms", "random,dr"]
     monkeypatch.setattr(sys, "argv", command)

@@ -1,4 +1,4 @@
-"""The scripts behind the page's simulated results: tiny runs, resumed, and the page as they say."""
+"""The scripts behind the page's simulated results: tiny runs, resumed, and a page filled."""
 
 import importlib.util
 import json
@@ -34,6 +34,7 @@ def tiny(results: Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
 
 
+@pytest.mark.slow
 def test_a_tiny_run_is_recorded_goes_on_where_it_stopped_and_fills_the_page(scripts, tmp_path):
     directions = scripts.directions
     first = tiny(tmp_path)
@@ -55,28 +56,3 @@ def test_a_tiny_run_is_recorded_goes_on_where_it_stopped_and_fills_the_page(scri
     page = scripts.filled("before\n<!-- simulated:redteam -->\nafter\n", tmp_path)
     assert page.startswith("before\n") and page.endswith("<!-- end -->\nafter\n")
     assert "| rainbow |" in page and scripts.filled(page, tmp_path) == page
-
-
-def test_the_page_shows_the_results_that_are_stored(scripts):
-    page = scripts.PAGE.read_text()
-    assert scripts.filled(page, scripts.directions.RESULTS) == page
-
-
-def test_the_stored_results_support_the_claims(scripts):
-    arms = scripts.directions.load(scripts.directions.RESULTS)
-    margins = dict(scripts.directions.comparisons(arms))
-    for claim, margin in margins.items():
-        assert len(margin) >= 5
-        if claim.startswith("rainbow over") or "equal trials" in claim:
-            error = margin.std(ddof=1) / len(margin) ** 0.5
-            assert margin.mean() > 3 * error, claim
-    for arm in scripts.directions.ERRORS:
-        for what, held, _ in scripts.directions.recovered(arms[arm]):
-            # 95 % intervals of 30 runs hold the truth in 24 or more but for one time in 500.
-            assert len(held) >= 5 and sum(held) >= 0.8 * len(held), (arm, what)
-
-
-def test_the_stored_kills_all_ended_the_same(scripts):
-    stored = json.loads((scripts.directions.RESULTS / "kills.json").read_text())["rows"]
-    assert len(stored) > 10 and all(row["same"] for row in stored)
-    assert next(row["kills"] for row in stored if row["where"] == "random") >= 20

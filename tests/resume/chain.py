@@ -1,9 +1,10 @@
-"""Run `cairn` commands one after the other, each in a process that can be killed.
+"""Run `cairn` commands, or the method that counts, in processes that can be killed, in turn.
 
 The processes are forks of this one, because importing JAX is what takes long. It has not started
 its threads yet: nothing here touches a device before the fork.
 
-Arguments: a JSON list of {"command": [...], "run": directory} and how each ends: "fault"
+Arguments: a JSON list of {"command": [...], "run": directory}, where "count": directory may stand
+in place of the command (tests/counting.py), and how each ends: "fault"
 ("point:count"), "kill" or "interrupt" (after so many more lines of metrics), or "file_limit"
 (bytes that any file may have). Prints a JSON list of exit statuses (negative: killed by a signal).
 """
@@ -15,14 +16,24 @@ import resource
 import signal
 import sys
 import time
+import traceback
 import warnings
 from pathlib import Path
 
 from cairn.cli import main
+from cairn.core.rundir import RunDir
 
-for name in ("train", "digest"):
-    importlib.import_module(f"cairn.cli.{name}")
+sys.path.append(str(Path(__file__).parents[1]))
+for name in ("counting", "cairn.cli.train", "cairn.cli.digest"):
+    importlib.import_module(name)
 warnings.simplefilter("ignore")  # of os.fork, which JAX would rather not see
+
+
+def count(directory: str) -> int:
+    """Count until the end or Ctrl-C; the exit status of a command that did so."""
+    counting = sys.modules["counting"]
+    _, done = counting.go_on(RunDir.open(directory), counting.LONG)
+    return 0 if done else 130
 
 
 def child(step: dict) -> int:
@@ -39,7 +50,9 @@ def child(step: dict) -> int:
         os.dup2(log, 2)
         if "file_limit" in step:
             resource.setrlimit(resource.RLIMIT_FSIZE, (step["file_limit"], resource.RLIM_INFINITY))
-        status = main.run(step["command"])
+        status = count(step["count"]) if "count" in step else main.run(step["command"])
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         os._exit(status)

@@ -8,85 +8,47 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny import flags
 
+import house
 from cairn.core.lineage import Lineage
 from cairn.core.rundir import RunDir
 from cairn.runs.digest import digest
 
-# What ends each process. Faults strike at a later pass: the first leaves something to resume from.
-# Every fault point of the core is here, for one method or another.
-ENDS = {
-    "dr": [
-        {"fault": "checkpoint:before-write:2"},
-        {"fault": "checkpoint:before-sync:2"},
-        {"fault": "checkpoint:before-rename:2"},
-        {"fault": "checkpoint:after-rename:2"},
-        {"fault": "checkpoint:before-prune:2"},
-        {"fault": "metrics:mid:2"},
-        {"kill": 5},
-        {"interrupt": 1},
-    ],
-    "plr": [
-        {"fault": "metrics:before:3"},
-        {"fault": "metrics:after:3"},
-        {"fault": "timing:mid:3"},
-        {"fault": "lineage:before:3"},
-        {"kill": 4},
-        {"file_limit": 20_000},
-    ],
-    "accel": [
-        {"fault": "lineage:mid:4"},
-        {"fault": "lineage:after:4"},
-        {"fault": "checkpoint:before-rename:2"},
-        {"kill": 3},
-        {"kill": 6},
-    ],
-}
-CHEAP = {
-    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-    "XLA_FLAGS": "--xla_backend_optimization_level=0",
-}
-"""Compiling is what takes time: each process needs all programs again, and runs them briefly."""
+pytestmark = pytest.mark.slow
+# What ends each process. Every fault point strikes in test_resume_faults.py, where no real method
+# has to be compiled; every other method goes on from a checkpoint in test_resume_methods.py.
+METHOD = "accel"
+"""Archive, scores, mutation and lineage: all there is to resume."""
+ENDS = [{"fault": "lineage:mid:4"}, {"kill": 4}, {"interrupt": 1}, {"file_limit": 20_000}]
 STATUS = {"fault": -signal.SIGKILL, "kill": -signal.SIGKILL, "interrupt": 130, "file_limit": 2}
 
 
-def chain(folder: Path, method: str) -> list[dict]:
-    """The uninterrupted run, then the run that is stopped again and again, and its last resume."""
-    whole, stopped = str(folder / "whole"), str(folder / "stopped")
-    begin = ["train", "maze", *flags(method), "--run"]
-    commands = [[*begin, stopped]] + [["train", "--resume", stopped]] * len(ENDS[method])
-    return [{"command": [*begin, whole], "run": whole}] + [
-        {"command": command, "run": stopped, **end}
-        for command, end in zip(commands, [*ENDS[method], {}], strict=True)
-    ]
-
-
 @pytest.fixture(scope="module")
-def chains(tmp_path_factory):
-    """All chains at once: they share the machine's cores and its compilation cache."""
-    folders = {method: tmp_path_factory.mktemp(method) for method in ENDS}
-    script = Path(__file__).with_name("chain.py")
-    running = {
-        method: subprocess.Popen(
-            [sys.executable, str(script), json.dumps(chain(folder, method))],
-            env=os.environ | CHEAP | {"CHAIN_LOG": str(folder / "log")},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for method, folder in folders.items()
-    }
-    return {
-        method: (folders[method], json.loads(process.communicate()[0]))
-        for method, process in running.items()
-    }
+def chain(tmp_path_factory):
+    """The uninterrupted run, then the run that is stopped again and again, and its last resume."""
+    folder = tmp_path_factory.mktemp("kill")
+    whole, stopped = str(folder / "whole"), str(folder / "stopped")
+    often = {"memory": "lstm", "steps": 8192, "evaluate_every": 0, "checkpoint_every": 2}
+    begin = ["train", "maze", *house.flags(METHOD, **often), "--run"]
+    commands = [[*begin, stopped]] + [["train", "--resume", stopped]] * len(ENDS)
+    steps = [{"command": [*begin, whole], "run": whole}] + [
+        {"command": command, "run": stopped, **end}
+        for command, end in zip(commands, [*ENDS, {}], strict=True)
+    ]
+    done = subprocess.run(
+        [sys.executable, Path(__file__).with_name("chain.py"), json.dumps(steps)],
+        env=os.environ | {"CHAIN_LOG": str(folder / "log")},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return folder, json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("method", ENDS)
-def test_a_run_stopped_anywhere_and_resumed_has_the_digest_of_the_uninterrupted_run(chains, method):
-    folder, statuses = chains[method]
+def test_a_run_stopped_anywhere_and_resumed_has_the_digest_of_the_uninterrupted_run(chain):
+    folder, statuses = chain
     log = (folder / "log").read_text()
-    for end, status in zip([{}, *ENDS[method], {}], statuses, strict=True):
+    for end, status in zip([{}, *ENDS, {}], statuses, strict=True):
         expected = STATUS[next(iter(end))] if end else 0
         assert status == expected, f"{end}: exit status {status}\n{log}"
     assert digest(folder / "stopped") == digest(folder / "whole")
@@ -94,20 +56,19 @@ def test_a_run_stopped_anywhere_and_resumed_has_the_digest_of_the_uninterrupted_
         assert (folder / "stopped" / name).read_bytes() == (folder / "whole" / name).read_bytes()
 
 
-def test_ctrl_c_says_how_to_go_on_and_a_full_disk_what_to_do(chains):
-    folder = chains["dr"][0]
+def test_ctrl_c_says_how_to_go_on_and_a_full_disk_what_to_do(chain):
+    folder, _ = chain
     log = (folder / "log").read_text()
     assert f"Stopped and saved. Go on with: cairn train --resume {folder / 'stopped'}" in log
-    log = (chains["plr"][0] / "log").read_text()
     assert "cairn: Cannot write" in log and "File too large" in log and "then resume" in log
     assert "Traceback" not in log
 
 
-def test_the_tiny_runs_do_what_they_should_resume(chains):
+def test_the_tiny_run_does_what_it_should_resume(chain):
     # Otherwise equal digests would prove little.
-    plr, accel = chains["plr"][0], chains["accel"][0]
-    assert any(line["metrics"]["replayed"][0] > 0 for line in RunDir(plr / "whole").metrics())
-    records = Lineage.open(accel / "whole" / "lineage.bin").records()
-    assert records["has_parent"].any()
-    ledger = RunDir(accel / "whole").metrics()[-1]["ledger"]
+    whole = chain[0] / "whole"
+    lines = RunDir(whole).metrics()
+    assert any(line["metrics"]["replayed"][0] > 0 for line in lines)
+    assert Lineage.open(whole / "lineage.bin").records()["has_parent"].any()
+    ledger = lines[-1]["ledger"]
     assert all(ledger[name][0] > 0 for name in ("training", "scoring", "mutation", "evaluation"))

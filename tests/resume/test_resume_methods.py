@@ -1,31 +1,29 @@
-"""Every other method: stopped after a few chunks and restored, it goes on as if it never had."""
+"""Every method: stopped after a few chunks and restored, it goes on as if it never had."""
 
 import pytest
-from tiny import settings
 
+import house
 from cairn.core.rundir import RunDir
 from cairn.engine import loop
 from cairn.engine.loop import Schedule
+from cairn.runs.catalogue import WINGS
 from cairn.runs.digest import digest
 from cairn.runs.presets import experiment
+
+METHODS = WINGS["environment design"]
 
 
 class StoppedError(Exception):
     pass
 
 
-# DR, PLR and ACCEL are killed for real in test_resume_kill.py.
-@pytest.mark.parametrize(
-    "method", ["random", "robust-plr", "parallel-plr", "parallel-accel", "sfl"]
-)
+# ACCEL, which has most to lose, is also killed for real in test_resume_kill.py.
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
 def test_restored_from_a_checkpoint_a_run_goes_on_bit_for_bit(tmp_path, method):
-    smaller = {"memory": "none", "width": 4, "height": 4, "view": 3, "walls": 4}
-    chosen = experiment("maze", method=method, **(settings(method) | smaller))
+    chosen = experiment("maze", method=method, **house.settings(method))
     compiled = chosen.compiled()
-    # Unoptimised: compiling is what takes time, and both runs are this one program.
-    lowered = compiled.chunk.lower(compiled.layout.put(compiled.init()))
-    compiled = compiled._replace(chunk=lowered.compile({"xla_backend_optimization_level": 0}))
-    schedule = Schedule(steps=2560, evaluate_every=3, checkpoint_every=2)
+    schedule = Schedule(steps=house.RUN["steps"], evaluate_every=3, checkpoint_every=2)
 
     def go_on(directory, state, stop_after=None):
         def show(status):

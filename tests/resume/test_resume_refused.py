@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
-from tiny import flags, settings
 
+import house
 from cairn.cli import main
 from cairn.core import checkpoint
 from cairn.core.rundir import RunDir
@@ -20,7 +20,7 @@ from cairn.runs.train import Outcome, train
 
 def begin(path, init_from=None, **changed):
     """A run at its first checkpoint: everything but the training."""
-    chosen = experiment("maze", method="dr", **(settings("dr") | changed))
+    chosen = experiment("maze", method="dr", **(house.settings("dr") | changed))
 
     def stop(experiment, program, compiled, run, state, show, say):
         return Outcome(run, state, done=False)
@@ -106,14 +106,14 @@ def test_a_run_that_another_process_trains_is_left_alone(run, capsys):
 
 def test_a_new_run_never_writes_into_an_existing_directory(run, capsys):
     before = sorted(path.name for path in run.iterdir())
-    said = refused(capsys, "train", "maze", *flags("dr"), "--run", run)
+    said = refused(capsys, "train", "maze", *house.flags("dr"), "--run", run)
     assert "already exists" in said and f"--resume {run}" in said
     assert sorted(path.name for path in run.iterdir()) == before
 
 
 def test_a_directory_that_cannot_be_made_is_refused(tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    said = refused(capsys, "train", "maze", *flags("dr"), "--run", tmp_path / "file" / "run")
+    said = refused(capsys, "train", "maze", *house.flags("dr"), "--run", tmp_path / "file" / "run")
     assert "is a file where a folder is needed" in said
 
 
@@ -147,10 +147,10 @@ def test_students_start_from_those_of_another_run(begun, tmp_path):
 
 @pytest.mark.parametrize(
     ("changed", "said"),
-    [({"--hidden": "9"}, "has an array"), ({"--memory": "none"}, "has other layers")],
+    [({"--hidden": "9"}, "has an array"), ({"--memory": "lstm"}, "has other layers")],
 )
 def test_students_of_another_structure_are_refused(begun, tmp_path, capsys, changed, said):
-    command = ["train", "maze", *flags("dr"), "--init-from", begun, "--run", tmp_path / "new"]
+    command = ["train", "maze", *house.flags("dr"), "--init-from", begun, "--run", tmp_path / "new"]
     for flag, value in changed.items():
         command += [flag, value]
     assert said in refused(capsys, *command)
@@ -159,7 +159,7 @@ def test_students_of_another_structure_are_refused(begun, tmp_path, capsys, chan
 
 def test_another_number_of_students_is_refused(begun, tmp_path, capsys):
     two = begin(tmp_path / "two", seeds=2).directory.path
-    command = ["train", "maze", *flags("dr"), "--seeds", "3", "--init-from", two]
+    command = ["train", "maze", *house.flags("dr"), "--seeds", "3", "--init-from", two]
     assert "has 2 students, expected 1 or 3" in refused(capsys, *command)
 
 

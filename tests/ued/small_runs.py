@@ -107,8 +107,7 @@ def history(method: str) -> list[Cycle]:
     counter = Counter()
     program = experiment(method, Counted(MAZE, counter)).program
     state = program.init(jax.random.key(1))
-    # Unoptimised: these runs are short, and compiling them is what takes time.
-    step = jax.jit(program.step).lower(state).compile({"xla_backend_optimization_level": 0})
+    step = jax.jit(program.step)
     cycles = []
     for _ in range(CYCLES):
         before, counter.steps = state, 0

@@ -23,6 +23,7 @@ def replayed(cycle) -> bool:
     return bool(cycle.report.metrics["replayed"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_the_ledger_holds_the_steps_the_environments_took(method):
     total = 0
@@ -34,6 +35,7 @@ def test_the_ledger_holds_the_steps_the_environments_took(method):
     assert total > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_gradient_steps_are_the_optimiser_s_count(method):
     for cycle in history(method):
@@ -41,6 +43,7 @@ def test_gradient_steps_are_the_optimiser_s_count(method):
         assert cycle.after.ledger.totals()["updates"] == count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ROBUST)
 def test_without_replay_the_learner_is_the_same_bit_for_bit(method):
     kept, learned = 0, 0
@@ -51,6 +54,7 @@ def test_without_replay_the_learner_is_the_same_bit_for_bit(method):
     assert kept >= 2 and learned >= 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["dr", "plr", "sfl"])
 def test_methods_that_learn_from_every_level_learn_in_every_cycle(method):
     for cycle in history(method):
@@ -58,6 +62,7 @@ def test_methods_that_learn_from_every_level_learn_in_every_cycle(method):
         assert cycle.after.ledger.totals()["updates"] % GRADIENT_STEPS == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", CURATED)
 def test_nothing_is_replayed_before_the_archive_is_warm(method):
     cycles = history(method)
@@ -69,6 +74,7 @@ def test_nothing_is_replayed_before_the_archive_is_warm(method):
     assert any(replayed(cycle) for cycle in cycles)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", CURATED)
 def test_steps_are_entered_under_what_they_were_for(method):
     for cycle in history(method):
@@ -88,6 +94,7 @@ def test_steps_are_entered_under_what_they_were_for(method):
         assert (training, scoring, mutation) == wanted[method]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", CURATED)
 def test_events_tell_the_whole_story_of_the_archive(method):
     """Every level of the archive entered once, with the parent and generation it still has."""
@@ -130,12 +137,14 @@ def test_events_tell_the_whole_story_of_the_archive(method):
     assert {name for name, _ in FIELDS} >= {"id", "parent", "generation", "score", "source"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", CURATED)
 def test_a_run_goes_through_new_levels_and_never_reuses_an_id(method):
     ids = [int(cycle.after.archive.next_id) for cycle in history(method)]
     assert all(a < b for a, b in itertools.pairwise(ids))
 
 
+@pytest.mark.slow
 def test_parents_and_children_stay_within_the_edits():
     for cycle in history("accel"):
         if len(cycle.report.events) < 2:
@@ -156,6 +165,7 @@ def test_each_method_says_in_one_line_what_it_is(method):
     assert describe_method(method).endswith(".") and len(describe_method(method)) < 100
 
 
+@pytest.mark.slow
 def test_no_score_memory_is_lost_while_a_level_stays():
     """The best return ever seen on a level only grows (minimax forgets it)."""
     for cycle in history("robust-plr"):

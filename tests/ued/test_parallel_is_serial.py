@@ -4,11 +4,14 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from small_runs import MAZE, B, experiment, student
 
 from cairn.learners.ppo import PPO
 from cairn.ued import parallel_plr, parts, robust_plr
 from cairn.ued.method import problem_of
+
+pytestmark = pytest.mark.slow
 
 SERIAL, PARALLEL = (
     experiment(name, replay_probability=1.0, staleness=0.5, prioritisation="rank")

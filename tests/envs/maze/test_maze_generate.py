@@ -33,6 +33,7 @@ TABLE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TABLE)
 def test_statistics_are_those_of_the_published_generators(name):
     generator, want = TABLE[name]

@@ -1,0 +1,74 @@
+"""A check of the documentation: pages show the results on file, and these support what pages claim.
+
+No change to the code of cairn can make a test here fail, only one to pages, results or the scripts
+that put results into pages. When figures are measured again, this says which page must follow.
+"""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BENCHMARKS = ROOT / "benchmarks"
+
+
+def load(name: str) -> ModuleType:
+    """The script benchmarks/`name`.py as a module."""
+    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def redteam():
+    before = list(sys.path)
+    yield load("redteam_page")
+    sys.path[:] = before
+
+
+def test_the_performance_page_shows_the_results_on_file():
+    tables = load("tables")
+    page = (ROOT / "docs" / "performance.md").read_text()
+    names = {found["name"] for found in tables.MARK.finditer(page)}
+    assert names == {*tables.COMMANDS, "roofline"}
+    assert tables.MARK.sub(lambda found: tables.block(found["name"]), page) == page
+
+
+def test_the_default_page_shows_the_results_on_file():
+    page = load("default_page")
+    files = sorted((BENCHMARKS / "results" / "maze_default").glob("seed-*.json"))
+    text = page.PAGE.read_text()
+    assert page.PEER.search(text) and page.MARK.search(text)
+    assert page.filled(text, [json.loads(file.read_text()) for file in files]) == text
+
+
+def test_the_redteam_page_shows_the_results_on_file(redteam):
+    page = redteam.PAGE.read_text()
+    assert redteam.filled(page, redteam.directions.RESULTS) == page
+
+
+def test_the_stored_results_of_redteaming_support_the_claims(redteam):
+    arms = redteam.directions.load(redteam.directions.RESULTS)
+    margins = dict(redteam.directions.comparisons(arms))
+    for claim, margin in margins.items():
+        assert len(margin) >= 5
+        if claim.startswith("rainbow over") or "equal trials" in claim:
+            error = margin.std(ddof=1) / len(margin) ** 0.5
+            assert margin.mean() > 3 * error, claim
+    for arm in redteam.directions.ERRORS:
+        for what, held, _ in redteam.directions.recovered(arms[arm]):
+            # 95 % intervals of 30 runs hold the truth in 24 or more but for one time in 500.
+            assert len(held) >= 5 and sum(held) >= 0.8 * len(held), (arm, what)
+
+
+def test_the_stored_kills_of_redteaming_all_ended_the_same(redteam):
+    stored = json.loads((redteam.directions.RESULTS / "kills.json").read_text())["rows"]
+    assert len(stored) > 10 and all(row["same"] for row in stored)
+    assert next(row["kills"] for row in stored if row["where"] == "random") >= 20

@@ -1,0 +1,35 @@
+"""The house size: one tiny maze, student and cycle for every test that trains a whole run.
+
+A program is compiled once for all tests whose settings are these, in whatever process. So a test
+takes a method's settings from here and changes what it is about, and nothing else.
+"""
+
+from typing import Any
+
+MAZE = {"width": 7, "height": 7, "walls": 5, "limit": 20, "generator": "walls"}
+STUDENT = {
+    "memory": "none", "hidden": 8, "head": 4, "filters": 2, "epochs": 1, "minibatches": 1,
+}  # fmt: skip
+RUN = {"batch": 4, "steps_per_cycle": 16, "log_every": 2, "seeds": 1, "steps": 2560}
+"""At least seven chunks, whatever the method."""
+REPLAY = {"capacity": 16, "minimum_fill": 0.25}
+SFL = {"refresh": 3, "candidates": 8, "keep": 4, "selected": 2, "scoring_steps": 32}
+
+
+def settings(method: str, environment: str = "maze") -> dict[str, Any]:
+    """The settings of a run of `method`."""
+    chosen = STUDENT | RUN | (MAZE if environment == "maze" else {})
+    if method in ("dr", "random"):
+        return chosen | {"turns": 1}
+    return chosen | (SFL if method == "sfl" else REPLAY)
+
+
+def flags(method: str, environment: str = "maze", **changed: Any) -> list[str]:
+    """The same as flags of `cairn train`."""
+    return words(settings(method, environment) | changed)
+
+
+def words(chosen: dict[str, Any]) -> list[str]:
+    """Settings as flags."""
+    pairs = [(f"--{name.replace('_', '-')}", str(value)) for name, value in chosen.items()]
+    return [word for pair in pairs for word in pair]
