@@ -198,10 +198,8 @@ class Batch(NamedTuple):
 
     def columns(self, chosen: Int[Array, " n"]) -> "Batch":
         """The trajectories `chosen`: whole columns, time is never cut."""
-        trace = self.trace._replace(last_value=self.trace.last_value[None])
-        whole = self._replace(trace=trace)
-        part = jax.tree.map(lambda leaf: leaf[:, chosen], whole)
-        return part._replace(trace=part.trace._replace(last_value=part.trace.last_value[0]))
+        rest = (leaf[:, chosen] for leaf in self[1:])
+        return Batch(self.trace.columns(chosen), *rest)
 
 
 def minibatches(
