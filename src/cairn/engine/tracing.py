@@ -3,11 +3,11 @@
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
 from cairn.core.axes import COLUMNS
+from cairn.core.branches import when
 from cairn.core.trace import Keep, Start, Trace
 from cairn.engine.devices import along
 from cairn.engine.step import Moment, Played, each, forgets
@@ -110,7 +110,7 @@ def _value_where(
         acted = _act(actor, observation, memory, jnp.zeros(wanted.shape, bool))
         return jnp.where(wanted, acted.value, 0.0)
 
-    return jax.lax.cond(jnp.any(wanted), value, lambda _: jnp.zeros(wanted.shape), None)
+    return when(jnp.any(wanted), value, lambda _: jnp.zeros(wanted.shape), None)
 
 
 def _act(actor: Actor, observation: PyTree, memory: PyTree, reset: Bool[Array, " B"]) -> Any:
