@@ -120,7 +120,8 @@ def _play(
     begin = _beginner(env, levels, stream(key, "reset"), columns)
     if start is None:
         turn = jnp.zeros_like(columns)
-        moment = first_moment(actors, *begin(turn, jnp.int32(0)), columns.shape[0])
+        state, observation = begin(turn, jnp.int32(0))
+        moment = first_moment(actors, state, observation, columns.shape[0])
         start = Carry(moment, turn, jnp.int32(0))
     if restart is None and start.moment.over is None:
         start = start._replace(moment=start.moment._replace(over=jnp.zeros(columns.shape, bool)))

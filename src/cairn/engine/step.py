@@ -135,15 +135,15 @@ def go_on(
     starts: tuple[PyTree, PyTree] | None,
 ) -> Moment:
     """The next moment. Where `ends`, at these first states and observations; None: stand still."""
-    now, total = (played.state, played.observation), played.episode_return
+    state, observation, total = played.state, played.observation, played.episode_return
     over = moment.over
     if starts is None:
         over = ends if over is None else over | ends
     else:
-        now = trees.where(ends, starts, now)
+        state, observation = trees.where(ends, starts, (state, observation))
         total = {role: jnp.where(ends, 0.0, value) for role, value in total.items()}
     memory = {role: acted.memory for role, acted in played.acted.items()}
-    return Moment(*now, memory, ends, total, over)
+    return Moment(state, observation, memory, ends, total, over)
 
 
 def forgets(moment: Moment, role: str, remember: Collection[str]) -> Bool[Array, " B"]:
