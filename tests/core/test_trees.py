@@ -1,3 +1,4 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -35,3 +36,13 @@ def test_rows_are_equal_only_if_all_leaves_are():
     # Row 0 of -0.0, -1.0, ... differs in x; row 1 in both.
     assert trees.equal_rows(A, B).tolist() == [False, False, False]
     assert trees.equal_rows({"y": A["y"]}, {"y": B["y"]}).tolist() == [True, False, True]
+
+
+def test_a_sealed_tree_is_arrays_alone_and_opens_to_what_it_was():
+    tree = {"net": jnp.arange(3.0), "activation": jnp.tanh, "size": 4}
+    sealed = trees.sealed(tree)
+    assert [leaf.shape for leaf in jax.tree.leaves(sealed)] == [(3,)]
+    opened = trees.opened(jax.jit(lambda tree: tree)(sealed))
+    assert opened["activation"] is jnp.tanh and opened["size"] == 4
+    np.testing.assert_array_equal(opened["net"], tree["net"])
+    assert trees.sealed(A) is A and trees.opened(A) is A

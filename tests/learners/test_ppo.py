@@ -157,13 +157,7 @@ def test_an_update_is_adam_on_whole_trajectories_with_clipped_gradients(learner)
         assert sorted(epoch.reshape(-1)) == list(range(B))
         for group in epoch:
             pick = lambda leaf, group=group: leaf[:, group]  # noqa: E731
-            fields = {
-                name: pick(leaf) for name, leaf in trace._asdict().items() if name != "last_value"
-            }
-            part = ppo.Batch(
-                Trace(**fields, last_value=trace.last_value[group]),
-                *(pick(leaf) for leaf in whole[1:]),
-            )
+            part = ppo.Batch(trace.columns(jnp.asarray(group)), *(pick(leaf) for leaf in whole[1:]))
             with jax.numpy_dtype_promotion("standard"):
                 updates, moments = chain.update(gradient(network, part), moments)
                 network = eqx.apply_updates(network, updates)

@@ -14,8 +14,9 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from cairn.core import trees
 from cairn.core.keys import stream
-from cairn.envs.protocol import Environment, Level, Step
-from cairn.learners.protocol import Learner
+from cairn.engine.step import Moment, first_moment, go_on, seated, take
+from cairn.envs.protocol import Environment, Level
+from cairn.learners.protocol import Actor, Policy
 
 
 class Attempts(NamedTuple):
@@ -32,11 +33,7 @@ class _Carry(NamedTuple):
     attempt: Int[Array, " columns"]
     """What each column plays; `count` or more: nothing any more."""
     time: Int[Array, " columns"]
-    state: PyTree
-    observation: PyTree
-    memory: PyTree
-    reset: Bool[Array, " columns"]
-    episode_return: Float[Array, " columns"]
+    moment: Moment
     queued: Int[Array, ""]
     """The first attempt that nobody has begun."""
     result: Attempts
@@ -44,8 +41,8 @@ class _Carry(NamedTuple):
 
 def play(
     env: Environment,
-    learner: Learner,
-    learner_state: Any,
+    policy: Policy,
+    policy_state: Any,
     levels: Level,
     keys: Key[Array, " N"],
     count: Int[Array, ""],
@@ -57,39 +54,30 @@ def play(
     Results after `count` are zeros. An attempt that has not ended after `env.max_steps` is cut
     there and not solved.
     """
+    actors = alone(env, policy, policy_state)
+    (role,) = actors
     number = keys.shape[0]
     begin = _beginner(env, levels, keys)
 
     def step(carry: _Carry) -> _Carry:
-        attempt, time = carry.attempt, carry.time
+        attempt, time, moment = carry.attempt, carry.time, carry.moment
         own = keys[jnp.minimum(attempt, number - 1)]
-        uniform = jax.vmap(lambda key, t: jax.random.uniform(stream(key, "act", t)))(own, time)
-        acted = learner.act(learner_state, carry.observation, carry.memory, carry.reset, uniform)
-        step_keys = jax.vmap(lambda key, t: stream(key, "step", t))(own, time)
-        played: Step = jax.vmap(env.step)(step_keys, carry.state, acted.action)
-        episode_return = carry.episode_return + played.reward
-        done = played.terminated | played.truncated
-        ends = (attempt < count) & (done | (time + 1 >= env.max_steps))
-        solved = done & env.solved(episode_return, played.terminated)
+        played = take(env, actors, moment, *draws(own, time, policy, role))
+        ends = (attempt < count) & (played.done | (time + 1 >= env.max_steps))
         slot = jnp.where(ends, attempt, number)  # out of range: nothing is written
         old = carry.result
         result = Attempts(
-            old.solved.at[slot].set(solved, mode="drop"),
-            old.episode_return.at[slot].set(episode_return, mode="drop"),
+            old.solved.at[slot].set(played.solved[role], mode="drop"),
+            old.episode_return.at[slot].set(played.episode_return[role], mode="drop"),
             old.length.at[slot].set(time + 1, mode="drop"),
             old.steps + columns,
         )
         taken = jnp.cumsum(ends, dtype=jnp.int32)
         following = jnp.where(ends, carry.queued + taken - 1, attempt)
-        state, observation = trees.where(ends, begin(following), (played.state, played.observation))
         return _Carry(
             following,
             jnp.where(ends, 0, time + 1),
-            state,
-            observation,
-            acted.memory,
-            ends,
-            jnp.where(ends, 0.0, episode_return),
+            go_on(moment, played, ends, begin(following)),
             carry.queued + taken[-1],
             result,
         )
@@ -98,10 +86,7 @@ def play(
     begun = _Carry(
         first,
         jnp.zeros(columns, jnp.int32),
-        *begin(first),
-        learner.initial_memory(learner_state, columns),
-        jnp.ones(columns, bool),
-        jnp.zeros(columns, jnp.float32),
+        first_moment(actors, *begin(first), columns),
         jnp.int32(columns),
         Attempts(
             jnp.zeros(number, bool),
@@ -111,6 +96,20 @@ def play(
         ),
     )
     return jax.lax.while_loop(lambda carry: jnp.any(carry.attempt < count), step, begun).result
+
+
+def alone(env: Environment, policy: Policy, policy_state: Any) -> dict[str, Actor]:
+    """The only player of `env`. Raises ConfigError if it has several."""
+    return seated(env, {env.players[0]: Actor(policy, policy_state)})
+
+
+def draws(
+    keys: Key[Array, " N"], time: Int[Array, " N"], policy: Policy, role: str
+) -> tuple[Key[Array, " N"], dict[str, Float[Array, "N ..."]]]:
+    """What one step of N attempts takes at random, by each one's own key and time."""
+    act = lambda key, t: jax.random.uniform(stream(key, "act", t), policy.noise)  # noqa: E731
+    step_keys = jax.vmap(lambda key, t: stream(key, "step", t))(keys, time)
+    return step_keys, {role: jax.vmap(act)(keys, time)}
 
 
 def _beginner(

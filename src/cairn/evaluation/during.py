@@ -12,7 +12,7 @@ from cairn.engine.compiled import over_seeds
 from cairn.envs.protocol import Environment, Suite
 from cairn.evaluation.attempts import Attempts, play
 from cairn.evaluation.evaluate import draw_variants
-from cairn.learners.protocol import Actor, Learner
+from cairn.learners.protocol import Actor, Policy
 
 TESTS = {"random": (64, 1), "named": (8, 10)}
 """Suite to (headline levels, attempts at each), for the suites the environment has."""
@@ -68,7 +68,7 @@ def _small(suite: Suite, levels: int, attempts: int, key: Any) -> tuple[Environm
 
 
 def _test(
-    learner: Learner, tests: dict[str, tuple[Environment, Any]], state: Any, key: Any, cycle: Any
+    learner: Policy, tests: dict[str, tuple[Environment, Any]], state: Any, key: Any, cycle: Any
 ) -> dict[str, Attempts]:
     """One seed's attempts."""
     results = {}

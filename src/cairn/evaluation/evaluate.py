@@ -17,7 +17,7 @@ from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
 from cairn.envs.protocol import Suite
 from cairn.evaluation.attempts import play
-from cairn.learners.protocol import Learner
+from cairn.learners.protocol import Policy
 
 CHUNK = 1024
 """Attempts in one call of the compiled program: what memory and progress are bounded by."""
@@ -48,7 +48,7 @@ _play = eqx.filter_jit(play)
 
 
 def evaluate(
-    learner: Learner,
+    learner: Policy,
     learner_states: PyTree,
     suites: Sequence[Suite],
     *,
@@ -85,7 +85,7 @@ def draw_variants(
 
 
 def _suite(
-    learner: Learner,
+    learner: Policy,
     learner_states: PyTree,
     seeds: int,
     suite: Suite,
@@ -113,7 +113,7 @@ def _suite(
 
 
 def _chunk(
-    learner: Learner,
+    learner: Policy,
     state: Any,
     suite: Suite,
     variant: Int[np.ndarray, " attempts"],

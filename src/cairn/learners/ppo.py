@@ -89,6 +89,11 @@ class PPO(eqx.Module):
     actions: int = eqx.field(static=True)
 
     @property
+    def noise(self) -> tuple[int, ...]:
+        """One uniform number for each action."""
+        return ()
+
+    @property
     def gradient_steps(self) -> int:
         """Optimiser steps of one `update`."""
         return self.config.epochs * self.config.minibatches
@@ -193,10 +198,8 @@ class Batch(NamedTuple):
 
     def columns(self, chosen: Int[Array, " n"]) -> "Batch":
         """The trajectories `chosen`: whole columns, time is never cut."""
-        trace = self.trace._replace(last_value=self.trace.last_value[None])
-        whole = self._replace(trace=trace)
-        part = jax.tree.map(lambda leaf: leaf[:, chosen], whole)
-        return part._replace(trace=part.trace._replace(last_value=part.trace.last_value[0]))
+        rest = (leaf[:, chosen] for leaf in self[1:])
+        return Batch(self.trace.columns(chosen), *rest)
 
 
 def minibatches(

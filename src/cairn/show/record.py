@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from cairn.core import trees
 from cairn.core.keys import stream
-from cairn.envs.protocol import Environment, Level, Step
-from cairn.learners.protocol import Learner
+from cairn.engine.step import first_moment, go_on, take
+from cairn.envs.protocol import Environment, Level
+from cairn.evaluation.attempts import alone, draws
+from cairn.learners.protocol import Policy
 
 
 class Recording(NamedTuple):
@@ -25,8 +26,8 @@ class Recording(NamedTuple):
 
 def record(
     env: Environment,
-    learner: Learner,
-    learner_state: Any,
+    policy: Policy,
+    policy_state: Any,
     levels: Level,
     keys: Key[Array, " N"],
     *,
@@ -37,35 +38,26 @@ def record(
     Not solved if the limit cuts it short. The randomness of an attempt comes from its own key, by
     the streams that evaluation uses: equal keys give equal attempts.
     """
+    actors = alone(env, policy, policy_state)
+    (role,) = actors
     number = keys.shape[0]
     reset_keys = jax.vmap(lambda key: stream(key, "reset"))(keys)
-    state, observation = jax.vmap(env.reset)(reset_keys, levels)
-    memory = learner.initial_memory(learner_state, number)
-    fresh = jnp.ones(number, bool)
-    none = jnp.zeros(number, jnp.float32)
-    begin = (state, observation, memory, fresh, ~fresh, none, none.astype(jnp.int32))
+    first = first_moment(actors, *jax.vmap(env.reset)(reset_keys, levels), number)
+    never, none = jnp.zeros(number, bool), jnp.zeros(number, jnp.int32)
+    begin = first._replace(over=never), never, none
 
     def step(carry: tuple, time: Array) -> tuple[tuple, PyTree]:
-        state, observation, memory, alive, solved, episode_return, length = carry
-        uniform = jax.vmap(lambda key: jax.random.uniform(stream(key, "act", time)))(keys)
-        reset = jnp.broadcast_to(time == 0, (number,))
-        acted = learner.act(learner_state, observation, memory, reset, uniform)
-        step_keys = jax.vmap(lambda key: stream(key, "step", time))(keys)
-        played: Step = jax.vmap(env.step)(step_keys, state, acted.action)
-        state, observation = trees.where(
-            alive, (played.state, played.observation), (state, observation)
-        )
-        episode_return = episode_return + jnp.where(alive, played.reward, 0.0)
-        ends = alive & (played.terminated | played.truncated)
-        solved = solved | (ends & env.solved(episode_return, played.terminated))
-        length = length + alive.astype(jnp.int32)
-        after = (state, observation, acted.memory, alive & ~ends, solved, episode_return, length)
-        return after, state
+        moment, solved, length = carry
+        times = jnp.broadcast_to(time, (number,))
+        played = take(env, actors, moment, *draws(keys, times, policy, role))
+        length = length + (~moment.over).astype(jnp.int32)
+        after = go_on(moment, played, played.done, None), solved | played.solved[role], length
+        return after, played.state
 
-    end, states = jax.lax.scan(step, begin, jnp.arange(limit, dtype=jnp.int32))
+    (end, solved, length), states = jax.lax.scan(step, begin, jnp.arange(limit, dtype=jnp.int32))
     together = jax.tree.map(
         lambda first, rest: jnp.concatenate([first[:, None], jnp.swapaxes(rest, 0, 1)], axis=1),
-        state,
+        first.state,
         states,
     )
-    return Recording(together, *end[4:])
+    return Recording(together, solved, end.episode_return[role], length)
