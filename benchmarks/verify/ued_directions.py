@@ -37,7 +37,7 @@ from cairn.envs.maze.env import Maze, MazeSpace
 from cairn.envs.maze.level import EAST, MazeLevel
 from cairn.envs.maze.solve import UNREACHABLE, shortest_path
 from cairn.learners.ppo import PPOConfig
-from cairn.score import SCORES, episode_statistics, unseen
+from cairn.score import episode_statistics
 from cairn.ued import parts, sfl
 from cairn.runs.catalogue import METHODS
 from cairn.runs.experiment import Experiment, RunConfig
@@ -278,11 +278,11 @@ class Runner:
 
         def estimate(levels: MazeLevel, key: jax.Array) -> tuple[jax.Array, jax.Array]:
             trace = self._success(state, levels, key)
-            scored = SCORES["learnability"](trace, unseen(config.keep), 1.0, 1.0)
-            weight = scored.valid.astype(jnp.float32)
+            score, eligible = sfl.learnability(trace)
+            weight = eligible.astype(jnp.float32)
             n = jnp.sum(weight)
-            mean = jnp.sum(scored.score * weight) / n
-            return mean, jnp.sum((scored.score - mean) ** 2 * weight) / (n - 1) / n
+            mean = jnp.sum(score * weight) / n
+            return mean, jnp.sum((score - mean) ** 2 * weight) / (n - 1) / n
 
         (chosen, chosen_error), (plain, plain_error) = (
             estimate(buffer.levels, again),

@@ -36,3 +36,8 @@ def equal_rows(a: PyTree, b: PyTree) -> Bool[Array, " rows"]:
         return jnp.all((x == y).reshape(x.shape[0], -1), axis=1)
 
     return jnp.all(jnp.stack(jax.tree.leaves(jax.tree.map(rows, a, b))), axis=0)
+
+
+def maximum(a: PyTree, b: PyTree) -> PyTree:
+    """Leaf-wise maximum; of booleans, whether either is true."""
+    return jax.tree.map(jnp.maximum, a, b)
