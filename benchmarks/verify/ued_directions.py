@@ -209,7 +209,7 @@ class Runner:
     def selected(self, state: parts.State, seed: int) -> dict[str, float]:
         """What SFL would select for the student of `state`, whoever trained it."""
         # The same structure for every method's state: archives and buffers play no part.
-        bare = parts.State(state.key, state.cycle, state.learner, None, state.ledger, None)
+        bare = dataclasses.replace(state, archive=None, extra=None)
         figures = self._select(bare, jax.random.key(20_000 + seed))
         return {name: float(value) for name, value in figures.items()}
 
@@ -271,7 +271,7 @@ class Runner:
         """Learnability, on rollouts not used to select, of a selection and of new levels."""
         select, new, again, other = jax.random.split(key, 4)
         config = self.arm.algorithm
-        now = parts.State(select, state.cycle, state.learner, None, state.ledger, None)
+        now = dataclasses.replace(state, key=select, archive=None, extra=None)
         buffer = sfl.select(self.problem, config, now)
         keys = jax.random.split(new, config.keep)
         fresh = jax.vmap(self.problem.env.space.sample)(keys)

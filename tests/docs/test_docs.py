@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 STUDENT = "--memory none --hidden 8 --head 4 --filters 2 --minibatches 1 --epochs 1"
 RUN = "--batch 4 --steps-per-cycle 16 --steps 512 --log-every 4 --seeds 1"
-MAZE = "--width 7 --height 7 --walls 5 --limit 20"
+MAZE = "--width 7 --height 7 --walls 5 --limit 16"
 ARCHIVE = "--capacity 8"
 SFL = "--candidates 8 --keep 4 --scoring-steps 64 --selected 2"
 

@@ -22,7 +22,7 @@ from cairn.runs.presets import experiment
 
 PAGE = Path(__file__).parents[2] / "docs" / "hosts.md"
 TINY = shlex.split("""train cartpole --method parallel-plr --memory none --hidden 4 --head 4
---batch 4 --steps-per-cycle 8 --epochs 1 --minibatches 1 --capacity 8 --minimum-fill 0.5
+--batch 4 --steps-per-cycle 8 --limit 8 --epochs 1 --minibatches 1 --capacity 8 --minimum-fill 0.5
 --log-every 2 --steps 60000 --evaluate-every 0 --checkpoint-every 10""")
 ENVIRONMENT = {
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
@@ -47,7 +47,7 @@ import sys, jax
 jax.distributed.initialize(sys.argv[1], 2, int(sys.argv[2]))
 import cairn
 experiment = cairn.experiment(
-    "cartpole", method="parallel-plr", memory="none", hidden=4, head=4, batch=4, steps_per_cycle=8,
+    "cartpole", method="parallel-plr", memory="none", hidden=4, head=4, batch=4, steps_per_cycle=8, limit=8,
     epochs=1, minibatches=1, capacity=8, minimum_fill=0.5, log_every=2, seeds=2, steps=256,
     evaluate_every=2, checkpoint_every=2,
 )

@@ -11,7 +11,7 @@ from cairn.core.rundir import RunDir
 FOLDER = Path(__file__).parents[2] / "examples"
 TINY = {"hidden": 8, "head": 4, "filters": 2, "epochs": 1, "minibatches": 1}
 TINY |= {"batch": 4, "steps_per_cycle": 16, "log_every": 4, "steps": 512, "turns": 1}
-MAZE = {"width": 7, "height": 7, "walls": 5, "limit": 20}
+MAZE = {"width": 7, "height": 7, "walls": 5, "limit": 16}
 """As in the tests of the documentation, so that programs compiled there are found again."""
 
 

@@ -5,7 +5,7 @@ SETTINGS = {
     "height": 7,
     "walls": 5,
     "generator": "walls",
-    "limit": 20,
+    "limit": 16,
     "batch": 4,
     "steps_per_cycle": 16,
     "hidden": 8,

@@ -194,15 +194,16 @@ def update(
     """Write back what replaying the levels at `slots` has shown, without comparing scores.
 
     Columns outside `mask` are ignored. A score is overwritten where `valid` and finite; of several
-    columns that played one level the last valid one counts, as if they had come one by one.
-    What was `seen` is merged in every case. Update before inserting: that may reassign the slot.
+    columns that played one level the last valid one counts, as if they had come one by one. What
+    was `seen` is merged in every case; where `how` can renew, it alone gives the scores. Update
+    before inserting: that may reassign the slot.
     """
     K = archive.scores.shape[0]
-    valid = valid & mask & jnp.isfinite(scores)
-    writes = valid & ~_overtaken(slots, valid)
     memory = merge_rows(archive.memory, slots, seen, mask, how)
     if how.renew is not None:
-        scores = how.renew(trees.take(memory, slots))
+        scores, valid = how.renew(trees.take(memory, slots)), mask
+    valid = valid & mask & jnp.isfinite(scores)
+    writes = valid & ~_overtaken(slots, valid)
     put = jnp.where(writes, slots, K)  # K is out of range: the scatter drops it
     after = archive.scores.at[put].set(_plain(scores), mode="drop")
     ranks = rerank(archive.ranks, archive.scores, after, archive.occupied, slots, writes)
