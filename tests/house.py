@@ -6,7 +6,7 @@ takes a method's settings from here and changes what it is about, and nothing el
 
 from typing import Any
 
-MAZE = {"width": 7, "height": 7, "walls": 5, "limit": 20, "generator": "walls"}
+MAZE = {"width": 7, "height": 7, "walls": 5, "limit": 16, "generator": "walls"}
 STUDENT = {
     "memory": "none", "hidden": 8, "head": 4, "filters": 2, "epochs": 1, "minibatches": 1,
 }  # fmt: skip

@@ -18,7 +18,7 @@ from typing import Any
 
 METHODS = ("random", "dr", "plr", "robust-plr", "parallel-plr", "accel", "parallel-accel", "sfl")
 TINY: dict[str, Any] = {
-    "width": 7, "height": 7, "walls": 5, "generator": "walls", "limit": 20, "batch": 4,
+    "width": 7, "height": 7, "walls": 5, "generator": "walls", "limit": 16, "batch": 4,
     "steps_per_cycle": 16, "hidden": 8, "head": 8, "filters": 4, "epochs": 2, "minibatches": 2,
     "log_every": 6, "steps": 100_000, "seeds": 2, "devices": 1,
 }  # fmt: skip

@@ -39,7 +39,7 @@ from cairn.envs.maze.solve import UNREACHABLE, shortest_path
 from cairn.learners.ppo import PPOConfig
 from cairn.runs import catalogue
 from cairn.runs.experiment import Experiment, RunConfig
-from cairn.score import SCORES, episode_statistics, unseen
+from cairn.score import episode_statistics
 from cairn.ued import parts, sfl
 from cairn.ued.method import problem_of
 
@@ -211,7 +211,7 @@ class Runner:
     def selected(self, state: parts.State, seed: int) -> dict[str, float]:
         """What SFL would select for the student of `state`, whoever trained it."""
         # The same structure for every method's state: archives and buffers play no part.
-        bare = parts.State(state.key, state.cycle, state.learner, None, state.ledger, None)
+        bare = dataclasses.replace(state, archive=None, extra=None)
         figures = self._select(bare, jax.random.key(20_000 + seed))
         return {name: float(value) for name, value in figures.items()}
 
@@ -273,18 +273,18 @@ class Runner:
         """Learnability, on rollouts not used to select, of a selection and of new levels."""
         select, new, again, other = jax.random.split(key, 4)
         config = self.arm.algorithm
-        now = parts.State(select, state.cycle, state.learner, None, state.ledger, None)
+        now = dataclasses.replace(state, key=select, archive=None, extra=None)
         buffer = sfl.select(self.problem, config, now)
         keys = jax.random.split(new, config.keep)
         fresh = jax.vmap(self.problem.env.space.sample)(keys)
 
         def estimate(levels: MazeLevel, key: jax.Array) -> tuple[jax.Array, jax.Array]:
             trace = self._success(state, levels, key)
-            scored = SCORES["learnability"](trace, unseen(config.keep), 1.0, 1.0)
-            weight = scored.valid.astype(jnp.float32)
+            score, eligible = sfl.learnability(trace)
+            weight = eligible.astype(jnp.float32)
             n = jnp.sum(weight)
-            mean = jnp.sum(scored.score * weight) / n
-            return mean, jnp.sum((scored.score - mean) ** 2 * weight) / (n - 1) / n
+            mean = jnp.sum(score * weight) / n
+            return mean, jnp.sum((score - mean) ** 2 * weight) / (n - 1) / n
 
         (chosen, chosen_error), (plain, plain_error) = (
             estimate(buffer.levels, again),

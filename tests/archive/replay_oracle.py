@@ -1,5 +1,6 @@
 """Prioritised level replay in plain Python, one level at a time, everything recomputed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +22,8 @@ class Oracle:
     temperature: float
     staleness: float
     topk: int
+    merge: Callable = lambda a, b: (max(a[0], b[0]), a[1] or b[1])
+    renew: Callable | None = None
     slots: list[Slot] = field(default_factory=list)
     clock: int = 0
 
@@ -70,7 +73,9 @@ class Oracle:
         self.clock += 1
         for i, slot in enumerate(self.slots):
             if slot.level == level:
-                self.slots[i] = Slot(level, slot.id, score, self.clock, merged(slot.memory, memory))
+                memory = self.merge(slot.memory, memory)
+                score = score if self.renew is None else self.renew(memory)
+                self.slots[i] = Slot(level, slot.id, score, self.clock, memory)
                 return "duplicate", i, None
         newcomer = Slot(level, id, score, self.clock, memory)
         if len(self.slots) < self.capacity:
@@ -87,10 +92,8 @@ class Oracle:
 
     def replayed(self, slot: int, score: float, valid: bool, memory: tuple, mask: bool) -> None:
         if mask:
-            self.slots[slot].memory = merged(self.slots[slot].memory, memory)
-            if valid and np.isfinite(score):
+            memory = self.slots[slot].memory = self.merge(self.slots[slot].memory, memory)
+            if self.renew is not None:
+                self.slots[slot].score = self.renew(memory)
+            elif valid and np.isfinite(score):
                 self.slots[slot].score = score
-
-
-def merged(a: tuple[float, bool], b: tuple[float, bool]) -> tuple[float, bool]:
-    return max(a[0], b[0]), a[1] or b[1]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from cairn.archive import replay
-from cairn.archive.replay import Candidates, ReplayConfig
+from cairn.archive.replay import MAXIMUM, Candidates, Remembering, ReplayConfig
 from cairn.core.errors import ConfigError
-from cairn.score import Memory, unseen
+from cairn.score import BestReturn, unseen
 
 sys.path.insert(0, str(Path(__file__).parent))
 from replay_oracle import Oracle
@@ -29,9 +29,21 @@ CONFIGS = {
     "topk": ReplayConfig(K, "topk", topk=3),
 }
 
-insert = jax.jit(replay.insert, static_argnames="config")
+# A memory that fades: halves are exact, so that plain float32 arithmetic gives the same bits.
+fade = lambda a, b: BestReturn(0.5 * a.best_return + b.best_return, a.seen | b.seen)  # noqa: E731
+faded = lambda a, b: (np.float32(0.5) * a[0] + b[0], a[1] or b[1])  # noqa: E731
+MEMORIES = {
+    "maximum": (MAXIMUM, {}),
+    "fading": (Remembering(fade), {"merge": faded}),
+    "fading and telling the score": (
+        Remembering(fade, lambda memory: memory.best_return),
+        {"merge": faded, "renew": lambda memory: float(memory[0]) + 0.0},
+    ),
+}
+
+insert = jax.jit(replay.insert, static_argnames=("config", "how"))
 draws = jax.jit(replay.draws, static_argnames="config")
-update = jax.jit(replay.update)
+update = jax.jit(replay.update, static_argnames="how")
 probabilities = jax.jit(replay.probabilities, static_argnames="config")
 
 
@@ -51,7 +63,7 @@ def candidates(levels, scores, *, ids=None, valid=None, memory=None) -> Candidat
         generation=jnp.arange(n, dtype=jnp.int32),
         scores=jnp.asarray(scores, jnp.float32),
         valid=jnp.ones(n, bool) if valid is None else jnp.asarray(valid),
-        memory=unseen(n) if memory is None else memory,
+        seen=unseen(n) if memory is None else memory,
     )
 
 
@@ -77,22 +89,26 @@ def assert_same(archive: replay.Replay, oracle: Oracle, config: ReplayConfig) ->
         assert (got[n:] == 0).all()
 
 
-def random_memory(rng: np.random.Generator) -> Memory:
-    return Memory(
+def random_memory(rng: np.random.Generator) -> BestReturn:
+    return BestReturn(
         jnp.asarray(rng.integers(-9, 9, B), jnp.float32), jnp.asarray(rng.random(B) < 0.5)
     )
 
 
-def offer_batch(archive, oracle, rng, config, first_id):
+def entry(seen: BestReturn, b: int) -> tuple[np.float32, bool]:
+    return np.asarray(seen.best_return)[b], bool(seen.seen[b])
+
+
+def offer_batch(archive, oracle, rng, config, first_id, how):
     # Numbers below 24 against 7 slots: most batches hold duplicates, inside or with the archive.
     levels, scores = rng.integers(0, 24, B), rng.choice(SCORES, B)
     valid, memory, ids = rng.random(B) < 0.85, random_memory(rng), first_id + np.arange(B)
     batch = candidates(levels, scores, ids=ids, valid=valid, memory=memory)
-    archive, done = insert(archive, batch, config)
+    archive, done = insert(archive, batch, config, how)
     for b in range(B):
-        entry = (float(memory.best_return[b]), bool(memory.seen[b]))
+        score = float(scores[b]) + 0.0
         what, slot, left = oracle.offer(
-            (int(levels[b]),), int(ids[b]), float(scores[b]) + 0.0, bool(valid[b]), entry
+            (int(levels[b]),), int(ids[b]), score, bool(valid[b]), entry(memory, b)
         )
         assert bool(done.entered[b]) == (what == "entered")
         assert bool(done.duplicate[b]) == (what == "duplicate")
@@ -113,7 +129,7 @@ def draw_batch(archive, oracle, rng, config):
     return archive
 
 
-def replay_batch(archive, oracle, rng):
+def replay_batch(archive, oracle, rng, how):
     slots, scores = rng.integers(0, len(oracle.slots), B), rng.choice(SCORES, B)
     valid, mask, memory = rng.random(B) < 0.8, rng.random(B) < 0.8, random_memory(rng)
     archive = update(
@@ -123,29 +139,34 @@ def replay_batch(archive, oracle, rng):
         jnp.asarray(valid),
         memory,
         jnp.asarray(mask),
+        how,
     )
     for b in range(B):
-        entry = (float(memory.best_return[b]), bool(memory.seen[b]))
         score = float(scores[b]) + 0.0
-        oracle.replayed(int(slots[b]), score, bool(valid[b]), entry, bool(mask[b]))
+        oracle.replayed(int(slots[b]), score, bool(valid[b]), entry(memory, b), bool(mask[b]))
     return archive
 
 
-@pytest.mark.parametrize("name", CONFIGS)
-def test_batches_equal_one_level_at_a_time_over_thousands_of_operations(name):
-    config = CONFIGS[name]
+@pytest.mark.parametrize(
+    ("name", "remembering"),
+    [*((name, "maximum") for name in CONFIGS), *(("rank", name) for name in list(MEMORIES)[1:])],
+)
+def test_batches_equal_one_level_at_a_time_over_thousands_of_operations(name, remembering):
+    config, (how, rules) = CONFIGS[name], MEMORIES[remembering]
     rng = np.random.default_rng(11)
-    for _ in range(4):  # 4 archives x 90 batches x 5 levels x 6 configs = 10,800 operations
+    for _ in range(4):  # 4 archives x 90 batches x 5 levels x 8 cases = 14,400 operations
         archive = archive_of(config)
-        oracle = Oracle(K, config.prioritisation, config.temperature, config.staleness, config.topk)
+        oracle = Oracle(
+            K, config.prioritisation, config.temperature, config.staleness, config.topk, **rules
+        )
         for step in range(90):
             kind = rng.choice(["insert", "draw", "update"], p=[0.4, 0.35, 0.25])
             if kind == "insert" or not oracle.slots:
-                archive = offer_batch(archive, oracle, rng, config, first_id=B * step)
+                archive = offer_batch(archive, oracle, rng, config, B * step, how)
             elif kind == "draw":
                 archive = draw_batch(archive, oracle, rng, config)
             else:
-                archive = replay_batch(archive, oracle, rng)
+                archive = replay_batch(archive, oracle, rng, how)
             assert_same(archive, oracle, config)
 
 
@@ -197,7 +218,7 @@ def test_replay_without_a_finished_episode_keeps_the_score():
 
 def test_of_several_replays_of_one_level_the_last_valid_one_counts():
     archive = filled(CONFIGS["rank"], [1.0, 2.0, 3.0])
-    memory = Memory(jnp.array([-5.0, 4.0, -7.0, 9.0, 0.0]), jnp.ones(B, bool))
+    memory = BestReturn(jnp.array([-5.0, 4.0, -7.0, 9.0, 0.0]), jnp.ones(B, bool))
     after = update(
         archive,
         jnp.array([1, 1, 1, 1, 0], jnp.int32),

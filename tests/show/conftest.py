@@ -77,7 +77,7 @@ def candidates(accel: Experiment, key: jax.Array) -> replay.Candidates:
         generation=number,
         scores=number.astype(jnp.float32) / 10,
         valid=jnp.ones(FAMILY, bool),
-        memory=unseen(FAMILY),
+        seen=unseen(FAMILY),
     )
 
 

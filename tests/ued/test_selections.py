@@ -70,18 +70,55 @@ def test_sfl_falls_back_on_new_levels_when_too_few_can_be_judged():
     ],
 )
 def test_accel_edits_whom_it_says(parents, wanted):
-    """Every column has one complete episode; its return is in `returns`."""
-    returns = jnp.array([0.8, 0.2, 0.3, 0.9, 0.1, 0.4], jnp.float32)
-    T, B = 4, 6
+    returns = [0.8, 0.2, 0.3, 0.9, 0.1, 0.4]
+    chosen = chosen_parents(returns, [True] * 6, parents)
+    assert chosen.ids.tolist() == wanted
+    np.testing.assert_array_equal(chosen.levels, jnp.float32(returns)[jnp.array(wanted)])
+
+
+@pytest.mark.parametrize(
+    ("finished", "parents", "wanted"),
+    [
+        ([1, 0, 1, 1, 1, 1], "easiest", [3, 0, 5, 2, 3, 0]),
+        ([1, 0, 1, 1, 1, 1], "hardest", [4, 2, 5, 0, 4, 2]),
+        ([1, 0, 0, 1, 0, 0], "hardest", [0, 3, 0, 3, 0, 3]),  # fewer than four: they alone
+        ([0, 0, 0, 0, 0, 0], "easiest", [0, 0, 0, 0, 0, 0]),
+    ],
+)
+def test_accel_takes_no_unfinished_column_for_the_easiest_or_hardest(finished, parents, wanted):
+    # The second column's return would be 0 or 9, but no episode of it has ended.
+    returns = [-0.1, 9.0, -0.8, 0.5, -0.9, -0.3]
+    if parents == "easiest":
+        returns = [0.8, 9.0, 0.3, 0.9, 0.1, 0.4]
+    assert chosen_parents(returns, finished, parents).ids.tolist() == wanted
+
+
+def chosen_parents(returns, finished, parents) -> Batch:
+    """Every column has one episode, complete where `finished`; its return is in `returns`."""
+    returns, T, B = jnp.float32(returns), 4, len(returns)
     zeros, never = jnp.zeros((T, B)), jnp.zeros((T, B), bool)
     trace = Trace(
-        zeros, zeros.astype(jnp.int32), zeros, zeros, zeros.at[1].set(returns).at[3].set(9.0),
-        never.at[2].set(True), never, never, zeros, zeros[0],
-    )  # fmt: skip
+        observation=zeros,
+        action=zeros.astype(jnp.int32),
+        log_prob=zeros,
+        value=zeros,
+        reward=zeros.at[1].set(returns).at[3].set(9.0),
+        terminated=never.at[2].set(jnp.array(finished, bool)),
+        truncated=never,
+        solved=never,
+        final_value=zeros,
+        last_value=zeros[0],
+    )
     ids = jnp.arange(B, dtype=jnp.uint32)
     none = jnp.zeros(B, jnp.int32)
-    batch = Batch(returns, ids, ids, none > 0, none, unseen(B), none, none)
-    config = accel.Config(batch=B, parents=parents)
-    chosen = accel.choose_parents(batch, trace, config)
-    assert chosen.ids.tolist() == wanted
-    np.testing.assert_array_equal(chosen.levels, returns[jnp.array(wanted)])
+    batch = Batch(
+        levels=returns,
+        ids=ids,
+        parents=ids,
+        has_parent=none > 0,
+        generation=none,
+        memory=unseen(B),
+        source=none,
+        slots=none,
+    )
+    return accel.choose_parents(batch, trace, accel.Config(batch=B, parents=parents))

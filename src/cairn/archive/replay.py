@@ -14,7 +14,8 @@ Everything happens as if one level at a time, so batches cannot change the outco
 - A level without a valid score never enters, and never overwrites a score.
 
 Slots fill from 0 up and are never emptied. Memory (what a score remembers of a level) is merged
-by the elementwise maximum: it holds running maxima, counts and flags.
+as the score says, visit by visit (`Remembering`); where the memory alone tells the score, the level
+is scored anew with each visit.
 """
 
 from typing import NamedTuple
@@ -26,12 +27,14 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree, UInt32
 
 from cairn.archive.draw import draw
 from cairn.archive.fingerprint import fingerprint
+from cairn.archive.memory import MAXIMUM, Remembering, merge_rows, put_row
+from cairn.archive.ranks import move, rerank
 from cairn.archive.weights import ReplayConfig, mixture, score_probabilities
 from cairn.core import trees
 
 __all__ = [
-    "Candidates", "Inserted", "Replay", "ReplayConfig", "draws", "empty", "fill", "insert",
-    "new_ids", "probabilities", "sample", "update", "warm",
+    "MAXIMUM", "Candidates", "Inserted", "Remembering", "Replay", "ReplayConfig", "draws", "empty",
+    "fill", "insert", "new_ids", "probabilities", "sample", "update", "warm",
 ]  # fmt: skip
 
 _NEAR = 1 + 1e-6
@@ -82,8 +85,8 @@ class Candidates(NamedTuple):
     scores: Float[Array, " B"]
     valid: Bool[Array, " B"]
     """False: not scored, so the offer does not take place. A score not finite is not valid."""
-    memory: PyTree[Array]
-    """Every leaf (B, ...)."""
+    seen: PyTree[Array]
+    """What the rollout has shown, to be remembered. Every leaf (B, ...)."""
 
 
 class Inserted(NamedTuple):
@@ -184,43 +187,27 @@ def update(
     slots: Int[Array, " B"],
     scores: Float[Array, " B"],
     valid: Bool[Array, " B"],
-    memory: PyTree[Array],
+    seen: PyTree[Array],
     mask: Bool[Array, " B"],
+    how: Remembering = MAXIMUM,
 ) -> Replay:
     """Write back what replaying the levels at `slots` has shown, without comparing scores.
 
     Columns outside `mask` are ignored. A score is overwritten where `valid` and finite; of several
-    columns that played one level the last valid one counts, as if they had come one by one.
-    Memory is merged in every case. Update before inserting: an insertion may reassign the slot.
+    columns that played one level the last valid one counts, as if they had come one by one. What
+    was `seen` is merged in every case; where `how` can renew, it alone gives the scores. Update
+    before inserting: that may reassign the slot.
     """
     K = archive.scores.shape[0]
+    memory = merge_rows(archive.memory, slots, seen, mask, how)
+    if how.renew is not None:
+        scores, valid = how.renew(trees.take(memory, slots)), mask
     valid = valid & mask & jnp.isfinite(scores)
     writes = valid & ~_overtaken(slots, valid)
     put = jnp.where(writes, slots, K)  # K is out of range: the scatter drops it
     after = archive.scores.at[put].set(_plain(scores), mode="drop")
-    memory = _scatter_max(archive.memory, jnp.where(mask, slots, K), memory)
-    ranks = _rerank(archive, after, slots, writes)
+    ranks = rerank(archive.ranks, archive.scores, after, archive.occupied, slots, writes)
     return eqx.tree_at(lambda a: (a.scores, a.ranks, a.memory), archive, (after, ranks, memory))
-
-
-def _rerank(
-    archive: Replay, after: Float[Array, " K"], slots: Int[Array, " B"], writes: Bool[Array, " B"]
-) -> Int[Array, " K"]:
-    """The ranks once scores are `after`, which differ at `slots` where `writes` (each once)."""
-    K = after.shape[0]
-    index = jnp.arange(K, dtype=jnp.int32)
-
-    def overtakes(scores: Array) -> Array:
-        of, place = scores[slots][:, None], slots[:, None]
-        ahead = (of > scores[None]) | ((of == scores[None]) & (place < index[None]))
-        return (ahead & writes[:, None]).sum(axis=0, dtype=jnp.int32)
-
-    shifted = archive.ranks + overtakes(after) - overtakes(archive.scores)
-    mine = after[slots][:, None]
-    beaten = (after[None] > mine) | ((after[None] == mine) & (index[None] < slots[:, None]))
-    own = (beaten & archive.occupied[None]).sum(axis=1, dtype=jnp.int32)
-    ranks = jnp.where(archive.occupied, shifted, archive.ranks)
-    return ranks.at[jnp.where(writes, slots, K)].set(own, mode="drop")
 
 
 class _Table(NamedTuple):
@@ -235,6 +222,8 @@ class _Table(NamedTuple):
     """Occupied slots."""
     place: Int[Array, " B"]
     """Slot that holds the level equal to candidate b, K if none. By first equal candidate."""
+    memory: PyTree[Array] | None
+    """Where visits are merged in turn; else None, and all are merged at the end."""
 
 
 class _Offer(NamedTuple):
@@ -242,16 +231,18 @@ class _Offer(NamedTuple):
     valid: Bool[Array, ""]
     id: UInt32[Array, ""]
     group: Int[Array, ""]
+    seen: PyTree[Array] | None
 
 
 def insert(
-    archive: Replay, candidates: Candidates, config: ReplayConfig
+    archive: Replay, candidates: Candidates, config: ReplayConfig, how: Remembering = MAXIMUM
 ) -> tuple[Replay, Inserted]:
     """Offer the candidates one after the other, by the rules at the head of this file."""
     prints = fingerprint(candidates.levels)
     place, group = _find_equal(archive, candidates.levels, prints)
     valid = candidates.valid & jnp.isfinite(candidates.scores)
-    offers = _Offer(_plain(candidates.scores), valid, candidates.ids, group)
+    seen = candidates.seen if how.in_turn else None
+    offers = _Offer(_plain(candidates.scores), valid, candidates.ids, group, seen)
     table = _Table(
         scores=archive.scores,
         ranks=archive.ranks,
@@ -260,21 +251,26 @@ def insert(
         clock=archive.clock,
         taken=archive.count,
         place=place,
+        memory=archive.memory if how.in_turn else None,
     )
-    table, result = jax.lax.scan(lambda t, o: _offer(t, o, config), table, offers)
+    table, result = jax.lax.scan(lambda t, o: _offer(t, o, config, how), table, offers)
 
     # Payloads are scattered once, by the last to enter each slot, not carried through the loop.
     K = archive.scores.shape[0]
     standing = ~_overtaken(result.slot, result.entered)
     put = jnp.where(result.entered & standing, result.slot, K)
-    merged = jnp.where(result.duplicate & standing, result.slot, K)
 
     def write(old: PyTree[Array], new: PyTree[Array]) -> PyTree[Array]:
         return jax.tree.map(lambda o, n: o.at[put].set(n, mode="drop"), old, new)
 
+    memory = table.memory
+    if memory is None:
+        entered = write(archive.memory, candidates.seen)
+        again = result.duplicate & standing
+        memory = merge_rows(entered, result.slot, candidates.seen, again, how)
     return Replay(
         levels=write(archive.levels, candidates.levels),
-        memory=_scatter_max(write(archive.memory, candidates.memory), merged, candidates.memory),
+        memory=memory,
         ids=table.ids,
         parents=write(archive.parents, candidates.parents),
         has_parent=write(archive.has_parent, candidates.has_parent),
@@ -289,7 +285,9 @@ def insert(
     ), result
 
 
-def _offer(table: _Table, offer: _Offer, config: ReplayConfig) -> tuple[_Table, Inserted]:
+def _offer(
+    table: _Table, offer: _Offer, config: ReplayConfig, how: Remembering
+) -> tuple[_Table, Inserted]:
     """One level knocks."""
     K = table.scores.shape[0]
     index = jnp.arange(K, dtype=jnp.int32)
@@ -305,6 +303,13 @@ def _offer(table: _Table, offer: _Offer, config: ReplayConfig) -> tuple[_Table, 
     slot = jnp.where(duplicate, known, jnp.where(full, least, jnp.minimum(table.taken, K - 1)))
     entered = offer.valid & ~duplicate & (~full | (offer.score >= table.scores[slot]))
     written = entered | duplicate
+    score, memory = offer.score, table.memory
+    if memory is not None:
+        held = trees.take(memory, slot)
+        now = trees.where(duplicate, how.merge(held, offer.seen), offer.seen)
+        if how.renew is not None:
+            score = jnp.where(duplicate, _plain(how.renew(now)), score)
+        memory = put_row(memory, slot, trees.where(written, now, held))
     clock = table.clock + offer.valid.astype(jnp.int32)
     result = Inserted(slot, entered, duplicate, entered & full, table.ids[slot])
 
@@ -314,34 +319,17 @@ def _offer(table: _Table, offer: _Offer, config: ReplayConfig) -> tuple[_Table, 
     # Whoever stood at the slot stands there no more; then the newcomer does.
     place = jnp.where(entered & (table.place == slot), K, table.place)
     place = place.at[offer.group].set(jnp.where(entered, slot, place[offer.group]))
-    ranks = _move(table.ranks, table.scores, occupied, slot, offer.score)
+    ranks = move(table.ranks, table.scores, occupied, slot, score)
     return _Table(
-        scores=put(table.scores, offer.score),
+        scores=put(table.scores, score),
         ranks=jnp.where(written, ranks, table.ranks),
         stamps=put(table.stamps, clock),
         ids=put(table.ids, offer.id, entered),
         clock=clock,
         taken=table.taken + (entered & ~full).astype(jnp.int32),
         place=place,
+        memory=memory,
     ), result
-
-
-def _move(
-    ranks: Int[Array, " K"],
-    scores: Float[Array, " K"],
-    occupied: Bool[Array, " K"],
-    slot: Int[Array, ""],
-    score: Float[Array, ""],
-) -> Int[Array, " K"]:
-    """The ranks after `slot` (occupied or next to be) takes `score`: O(K), without a sort."""
-    index = jnp.arange(ranks.shape[0], dtype=jnp.int32)
-    others = occupied & (index != slot)
-    old = scores[slot]
-    was_ahead = occupied[slot] & ((old > scores) | ((old == scores) & (slot < index)))
-    is_ahead = (score > scores) | ((score == scores) & (slot < index))
-    shifted = ranks + is_ahead.astype(jnp.int32) - was_ahead.astype(jnp.int32)
-    own = (others & ~is_ahead).sum(dtype=jnp.int32)
-    return jnp.where(index == slot, own, jnp.where(others, shifted, ranks))
 
 
 def _find_equal(
@@ -370,10 +358,6 @@ def _overtaken(slots: Int[Array, " B"], writes: Bool[Array, " B"]) -> Bool[Array
     return later.any(axis=1)
 
 
-def _scatter_max(old: PyTree[Array], slots: Int[Array, " B"], new: PyTree[Array]) -> PyTree[Array]:
-    return jax.tree.map(lambda o, n: o.at[slots].max(n, mode="drop"), old, new)
-
-
-def _plain(scores: Float[Array, " B"]) -> Float[Array, " B"]:
+def _plain(scores: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """Finite scores, with -0.0 as 0.0: sorting would tell them apart, comparing would not."""
     return jnp.where(jnp.isfinite(scores) & (scores != 0), scores, 0.0)

@@ -198,7 +198,7 @@ def _insert(
         scores=archive.clock.astype(jnp.float32)
         + jax.random.uniform(key, (batch,), jnp.float32, 1.0, 2.0),
         valid=jnp.ones(batch, bool),
-        memory=memory,
+        seen=memory,
     )
     return replay.insert(archive, candidates, settings)
 

@@ -32,6 +32,13 @@ def share(config: Any, *names: str) -> None:
         _check(config, name, 0 <= getattr(config, name) <= 1, "lie in [0, 1]")
 
 
+def between(config: Any, least: float, most: float, *names: str) -> None:
+    """Every field of `names` lies in [least, most]."""
+    for name in names:
+        holds = least <= getattr(config, name) <= most
+        _check(config, name, holds, f"lie in [{least:g}, {most:g}]")
+
+
 def _check(config: Any, name: str, holds: bool, expected: str) -> None:
     if not holds:
         raise ConfigError(f"{name} must {expected}, got {getattr(config, name)}.")

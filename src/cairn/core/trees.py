@@ -64,3 +64,8 @@ def opened(tree: PyTree) -> Any:
         return tree
     leaves, structure = tree.others
     return eqx.combine(tree.arrays, jax.tree.unflatten(structure, leaves))
+
+
+def maximum(a: PyTree, b: PyTree) -> PyTree:
+    """Leaf-wise maximum; of booleans, whether either is true."""
+    return jax.tree.map(jnp.maximum, a, b)

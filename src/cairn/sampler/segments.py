@@ -9,13 +9,13 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Int, Key, UInt32
+from jaxtyping import Array, Bool, Int, Key, PyTree, UInt32
 
 from cairn.archive import replay
-from cairn.archive.replay import Inserted, Replay, ReplayConfig
+from cairn.archive.replay import Inserted, Remembering, Replay, ReplayConfig
 from cairn.core import trees
 from cairn.envs.protocol import Level, Space
-from cairn.score import Memory, Scored, unseen
+from cairn.score import Score, Scored
 
 NEW, REPLAY, MUTATED = range(3)
 SOURCES = ("new", "replay", "mutated")
@@ -31,7 +31,8 @@ class Batch(NamedTuple):
     parents: UInt32[Array, " B"]
     has_parent: Bool[Array, " B"]
     generation: Int[Array, " B"]
-    memory: Memory
+    memory: PyTree[Array]
+    """What the score remembers of each."""
     source: Int[Array, " B"]
     slots: Int[Array, " B"]
     """Where a replayed level stands in the archive; 0 for others."""
@@ -42,14 +43,22 @@ class Batch(NamedTuple):
         return self.source == REPLAY
 
 
-def new(archive: Replay, space: Space, key: Key[Array, ""], n: int) -> tuple[Replay, Batch]:
+def new(
+    archive: Replay, space: Space, score: Score, key: Key[Array, ""], n: int
+) -> tuple[Replay, Batch]:
     """`n` levels from the space's generator, with ids of their own."""
     archive, ids = replay.new_ids(archive, n)
     levels = jax.vmap(space.sample)(jax.random.split(key, n))
     none = jnp.zeros(n, jnp.int32)
-    no_parent = jnp.zeros(n, jnp.uint32)
     return archive, Batch(
-        levels, ids, no_parent, jnp.zeros(n, bool), none, unseen(n), none + NEW, none
+        levels=levels,
+        ids=ids,
+        parents=jnp.zeros(n, jnp.uint32),
+        has_parent=jnp.zeros(n, bool),
+        generation=none,
+        memory=score.unseen(n),
+        source=none + NEW,
+        slots=none,
     )
 
 
@@ -68,19 +77,19 @@ def replayed(
     )
     take = lambda leaves: trees.take(leaves, slots)  # noqa: E731
     return kept, Batch(
-        take(archive.levels),
-        archive.ids[slots],
-        archive.parents[slots],
-        archive.has_parent[slots],
-        archive.generation[slots],
-        take(archive.memory),
-        jnp.full(n, REPLAY, jnp.int32),
-        slots,
+        levels=take(archive.levels),
+        ids=archive.ids[slots],
+        parents=archive.parents[slots],
+        has_parent=archive.has_parent[slots],
+        generation=archive.generation[slots],
+        memory=take(archive.memory),
+        source=jnp.full(n, REPLAY, jnp.int32),
+        slots=slots,
     )
 
 
 def mutated(
-    archive: Replay, space: Space, parents: Batch, key: Key[Array, ""]
+    archive: Replay, space: Space, score: Score, parents: Batch, key: Key[Array, ""]
 ) -> tuple[Replay, Batch]:
     """One edited child of each of `parents`."""
     n = parents.ids.shape[0]
@@ -91,7 +100,7 @@ def mutated(
         parents=parents.ids,
         has_parent=jnp.ones(n, bool),
         generation=parents.generation + 1,
-        memory=unseen(n),
+        memory=score.unseen(n),
         source=jnp.full(n, MUTATED, jnp.int32),
         slots=jnp.zeros(n, jnp.int32),
     )
@@ -113,19 +122,21 @@ def columns(batch: Batch, start: int, stop: int) -> Batch:
 
 
 def record(
-    archive: Replay, batch: Batch, scored: Scored, config: ReplayConfig
+    archive: Replay, batch: Batch, scored: Scored, config: ReplayConfig, score: Score
 ) -> tuple[Replay, Inserted]:
     """Write back what a rollout has shown: replayed levels get their score, others are offered."""
-    stored = batch.stored
-    archive = replay.update(archive, batch.slots, scored.score, scored.valid, scored.memory, stored)
-    candidates = replay.Candidates(
-        batch.levels,
-        batch.ids,
-        batch.parents,
-        batch.has_parent,
-        batch.generation,
-        scored.score,
-        scored.valid & ~stored,
-        scored.memory,
+    stored, how = batch.stored, Remembering(score.merge, score.renew)
+    archive = replay.update(
+        archive, batch.slots, scored.score, scored.valid, scored.seen, stored, how
     )
-    return replay.insert(archive, candidates, config)
+    candidates = replay.Candidates(
+        levels=batch.levels,
+        ids=batch.ids,
+        parents=batch.parents,
+        has_parent=batch.has_parent,
+        generation=batch.generation,
+        scores=scored.score,
+        valid=scored.valid & ~stored,
+        seen=scored.seen,
+    )
+    return replay.insert(archive, candidates, config, how)

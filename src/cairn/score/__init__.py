@@ -1,15 +1,18 @@
 """Scores: how much is there still to learn from a level?"""
 
-from cairn.score.catalogue import SCORES, ScoreFn
+from cairn.score.base import STUDENT, Score, Scored
+from cairn.score.best_return import BestReturn, unseen
+from cairn.score.catalogue import SCORES, find
 from cairn.score.episodes import EpisodeStatistics, episode_statistics
-from cairn.score.memory import Memory, Scored, unseen
 
 __all__ = [
     "SCORES",
+    "STUDENT",
+    "BestReturn",
     "EpisodeStatistics",
-    "Memory",
-    "ScoreFn",
+    "Score",
     "Scored",
     "episode_statistics",
+    "find",
     "unseen",
 ]

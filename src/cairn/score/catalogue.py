@@ -1,27 +1,41 @@
-"""Every score by name."""
+"""Every score by name, and a user's own by `package.module:Name`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
-from cairn.core.trace import Trace
-from cairn.score.learnability import learnability
-from cairn.score.memory import Memory, Scored
-from cairn.score.regret import l1_value_loss, maxmc, one_step_td_error, positive_value_loss
+from cairn.core.errors import ConfigError
+from cairn.core.resolve import resolve
+from cairn.score.base import Score
 
-ScoreFn = Callable[[Trace, Memory, float, float], Scored]
-"""(trace, memory, γ, λ) -> score. The first line of its docstring describes it."""
-
-SCORES: Mapping[str, ScoreFn] = MappingProxyType(
+SCORES: Mapping[str, str] = MappingProxyType(
     {
-        "positive-value-loss": positive_value_loss,
-        "l1-value-loss": l1_value_loss,
-        "one-step-td": one_step_td_error,
-        "maxmc": maxmc,
-        "learnability": learnability,
+        "positive-value-loss": "cairn.score.regret:POSITIVE_VALUE_LOSS",
+        "l1-value-loss": "cairn.score.regret:L1_VALUE_LOSS",
+        "one-step-td": "cairn.score.regret:ONE_STEP_TD",
+        "maxmc": "cairn.score.regret:MAXMC",
+        "learnability": "cairn.score.learnability:LEARNABILITY",
+        "regret": "cairn.score.paired:REGRET",
     }
 )
+"""Where each score lies."""
+
+
+def find(name: str) -> Score:
+    """The score called `name`, or the object (or class, made without arguments) at that place.
+
+    Raises ConfigError that says which names there are, or what the object lacks.
+    """
+    found = resolve(name, SCORES, "score")
+    if isinstance(found, type) and issubclass(found, Score):
+        found = found()
+    if not isinstance(found, Score):
+        raise ConfigError(
+            f"{name} is not a score: expected an object of a subclass of cairn.score.Score, got "
+            f"{type(found).__name__}."
+        )
+    return found
 
 
 def describe(name: str) -> str:
     """One line about the score called `name`."""
-    return (SCORES[name].__doc__ or "").split("\n", 1)[0]
+    return (type(find(name)).__doc__ or "").split("\n", 1)[0]

@@ -14,6 +14,8 @@ class EpisodeStatistics(NamedTuple):
 
     finished: Int[Array, " B"]
     """Complete episodes, int32."""
+    successes: Float[Array, " B"]
+    """How many of them counted as success."""
     success_rate: Float[Array, " B"]
     mean_return: Float[Array, " B"]
     """Undiscounted."""
@@ -42,6 +44,7 @@ def episode_statistics(trace: Trace) -> EpisodeStatistics:
     successes = (trace.solved & trace.done).sum(axis=0).astype(jnp.float32)
     return EpisodeStatistics(
         finished=end.finished,
+        successes=successes,
         success_rate=successes / count,
         mean_return=end.sums / count,
         best_return=end.best,

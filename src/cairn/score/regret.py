@@ -4,41 +4,93 @@ Each is the mean over complete episodes of the mean over their steps of some m_t
 a complete episode is not valid. Jiang et al. 2021, arXiv:2010.03934 and arXiv:2110.02439.
 """
 
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from cairn.core import trees
 from cairn.core.returns import gae, one_step_td
 from cairn.core.trace import Trace
+from cairn.score.base import STUDENT, Score, Scored
+from cairn.score.best_return import BestReturn, best_ever, best_of, unseen
 from cairn.score.episodes import episode_means, episode_statistics
-from cairn.score.memory import Memory, Scored, remember
 
 
-def positive_value_loss(trace: Trace, memory: Memory, gamma: float, lam: float) -> Scored:
+class BestReturnScore(Score):
+    """A score that remembers the best return of each level."""
+
+    merge = staticmethod(trees.maximum)
+
+    def unseen(self, *shape: int) -> BestReturn:
+        """No return yet."""
+        return unseen(*shape)
+
+
+class StepMean(BestReturnScore):
+    """The mean over complete episodes of the mean over their steps of `metric`."""
+
+    @abc.abstractmethod
+    def metric(self, trace: Trace, gamma: float, lam: float) -> Float[Array, "T B"]:
+        """m_t of every step."""
+
+    def __call__(
+        self, traces: Mapping[str, Trace], memory: BestReturn, gamma: float, lam: float
+    ) -> Scored:
+        """The mean for each column; what is remembered plays no part."""
+        trace = traces[STUDENT]
+        score, finished = episode_means(self.metric(trace, gamma, lam), trace.done)
+        return Scored(score, finished > 0, best_of(episode_statistics(trace)))
+
+
+@dataclass(frozen=True)
+class PositiveValueLoss(StepMean):
     """Positive value loss: m_t = max(Â_t, 0), the critic's disappointment left out."""
-    return _average(jnp.maximum(gae(trace, gamma, lam), 0.0), trace, memory)
+
+    def metric(self, trace: Trace, gamma: float, lam: float) -> Float[Array, "T B"]:
+        """max(Â_t, 0)."""
+        return jnp.maximum(gae(trace, gamma, lam), 0.0)
 
 
-def l1_value_loss(trace: Trace, memory: Memory, gamma: float, lam: float) -> Scored:
+@dataclass(frozen=True)
+class L1ValueLoss(StepMean):
     """L1 value loss: m_t = |Â_t|, how wrong the critic is either way."""
-    return _average(jnp.abs(gae(trace, gamma, lam)), trace, memory)
+
+    def metric(self, trace: Trace, gamma: float, lam: float) -> Float[Array, "T B"]:
+        """|Â_t|."""
+        return jnp.abs(gae(trace, gamma, lam))
 
 
-def one_step_td_error(trace: Trace, memory: Memory, gamma: float, lam: float) -> Scored:
+@dataclass(frozen=True)
+class OneStepTD(StepMean):
     """One-step TD error: m_t = |r_t + γ V_{t+1} - V_t|; λ has no part in it."""
-    return _average(jnp.abs(one_step_td(trace, gamma)), trace, memory)
+
+    def metric(self, trace: Trace, gamma: float, lam: float) -> Float[Array, "T B"]:
+        """|r_t + γ V_{t+1} - V_t|."""
+        return jnp.abs(one_step_td(trace, gamma))
 
 
-def maxmc(trace: Trace, memory: Memory, gamma: float, lam: float) -> Scored:
+@dataclass(frozen=True)
+class MaxMC(BestReturnScore):
     """MaxMC: m_t = R_max - V_t, with the best return ever seen on the level, this time included.
 
     Undiscounted; can be negative, so it wants rank prioritisation.
     """
-    remembered = remember(memory, episode_statistics(trace))
-    value, finished = episode_means(trace.value, trace.done)
-    valid = finished > 0
-    return Scored(jnp.where(valid, remembered.best_return - value, 0.0), valid, remembered)
+
+    def __call__(
+        self, traces: Mapping[str, Trace], memory: BestReturn, gamma: float, lam: float
+    ) -> Scored:
+        """R_max less the mean value of each column."""
+        trace = traces[STUDENT]
+        seen = best_of(episode_statistics(trace))
+        value, finished = episode_means(trace.value, trace.done)
+        valid = finished > 0
+        return Scored(jnp.where(valid, best_ever(memory, seen) - value, 0.0), valid, seen)
 
 
-def _average(metric: Float[Array, "T B"], trace: Trace, memory: Memory) -> Scored:
-    score, finished = episode_means(metric, trace.done)
-    return Scored(score, finished > 0, remember(memory, episode_statistics(trace)))
+POSITIVE_VALUE_LOSS = PositiveValueLoss()
+L1_VALUE_LOSS = L1ValueLoss()
+ONE_STEP_TD = OneStepTD()
+MAXMC = MaxMC()

@@ -54,7 +54,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     key = parts.key_for(state, "rollout")
     trace = parts.play(problem, state.learner, batch.levels, key, config.steps_per_cycle)
     learner, metrics = parts.learn(problem, state, trace, when=replay_now)
-    scored = parts.score(problem, config.score, trace, batch.memory)
+    scored = parts.score(problem, config, trace, batch.memory)
     archive, entered = parts.record(archive, batch, scored, config)
     ledger = parts.spend(state.ledger, problem, trace, gradient=replay_now)
 
@@ -63,6 +63,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     archive, children = segments.mutated(
         archive,
         problem.env.space,
+        config.scoring,
         choose_parents(batch, trace, config),
         parts.key_for(state, "mutate"),
     )
@@ -72,20 +73,31 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     steps = config.batch * config.steps_per_cycle
     ledger = ledger.add(mutation=jnp.where(mutate_now, steps, 0))
 
-    metrics |= parts.rollout_metrics(trace) | parts.archive_metrics(archive, config)
-    metrics["replayed"] = replay_now.astype(jnp.float32)
-    metrics["children_kept"] = jnp.mean(born.entered.astype(jnp.float32))
-    after = State(state.key, state.cycle + 1, learner, archive, ledger, None)
-    return after, Report(metrics, (entered, born))
+    kept = {"children_kept": jnp.mean(born.entered.astype(jnp.float32))}
+    after = parts.after(state, learner=learner, archive=archive, ledger=ledger)
+    return after, parts.report(
+        Report({"replayed": replay_now.astype(jnp.float32)}, (entered, born)),
+        parts.counted(metrics, replay_now),
+        parts.counted(kept, mutate_now),
+        parts.rollout_metrics(trace),
+        parts.archive_metrics(archive, config),
+    )
 
 
 def choose_parents(batch: Batch, trace: Trace, config: Config) -> Batch:
-    """Who is edited: everyone, or a few of the batch over and over."""
+    """Who is edited: everyone, or a few of the batch over and over.
+
+    A column without a complete episode has no return: it is neither easy nor hard, and comes last.
+    """
     if config.parents == "batch":
         return batch
     sign = -1.0 if config.parents == "easiest" else 1.0
-    order = jnp.argsort(sign * episode_statistics(trace).mean_return, stable=True)
-    chosen = jnp.tile(order[:EASIEST], -(-config.batch // EASIEST))[: config.batch]
+    episodes = episode_statistics(trace)
+    known = episodes.finished > 0
+    # Two keys, not one with an infinity in it: a return may be as large as it likes.
+    order = jnp.lexsort((sign * episodes.mean_return, ~known))
+    few = jnp.clip(jnp.sum(known), 1, EASIEST)
+    chosen = order[jnp.arange(config.batch) % few]
     return jax.tree.map(lambda leaf: leaf[chosen], batch)
 
 
@@ -103,7 +115,7 @@ def evaluate_children(
 
     def play(archive: Replay) -> tuple[Replay, Events]:
         trace = parts.play(problem, learner, children.levels, key, config.steps_per_cycle)
-        scored = parts.score(problem, config.score, trace, children.memory)
+        scored = parts.score(problem, config, trace, children.memory)
         return parts.record(archive, children, scored, config)
 
     nothing = branches.zeros(lambda archive: play(archive)[1], archive)

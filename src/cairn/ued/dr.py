@@ -42,11 +42,9 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     key = parts.key_for(state, "rollout")
     trace = parts.play_turns(problem, state.learner, levels, key, config.steps_per_cycle)
     learner, metrics = parts.learn(problem, state, trace)
-    ledger = state.ledger.add(
-        training=trace.reward.size, updates=problem.learner.gradient_steps
-    )
-    after = State(state.key, state.cycle + 1, learner, None, ledger, None)
-    return after, Report(metrics | parts.rollout_metrics(trace), ())
+    ledger = state.ledger.add(training=trace.reward.size, updates=problem.learner.gradient_steps)
+    after = parts.after(state, learner=learner, ledger=ledger)
+    return after, parts.report(Report(metrics), parts.rollout_metrics(trace))
 
 
 METHOD = method(__doc__, Config, init, step)

@@ -102,6 +102,7 @@ def problem_of(setup: Setup, learns: bool = True) -> Problem:
 
 
 def _check(setup: Setup) -> None:
+    setup.sections["algorithm"].check(setup.task)
     columns, minibatches = setup.sections["algorithm"].batch, _minibatches(setup)
     if columns % minibatches:
         raise ConfigError(

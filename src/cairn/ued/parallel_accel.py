@@ -38,26 +38,33 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     space = problem.env.space
     replay_now = parts.replay_coin(state, config)
     archive, old = parts.curate(problem, config, state, replay_now)
-    archive, new = segments.new(archive, space, parts.key_for(state, "search"), B)
-    archive, children = segments.mutated(archive, space, old, parts.key_for(state, "mutate"))
+    archive, new = segments.new(archive, space, config.scoring, parts.key_for(state, "search"), B)
+    archive, children = segments.mutated(
+        archive, space, config.scoring, old, parts.key_for(state, "mutate")
+    )
     # Before replay starts there is nothing to edit: that third searches as well.
-    archive, more = segments.new(archive, space, parts.key_for(state, "search more"), B)
+    archive, more = segments.new(
+        archive, space, config.scoring, parts.key_for(state, "search more"), B
+    )
     batch = segments.join(new, old, segments.either(replay_now, children, more))
     key = parts.key_for(state, "rollout")
     trace = parts.play(problem, state.learner, batch.levels, key, steps)
     third = parts.slice_columns(trace, B, 2 * B)
     learner, metrics = parts.learn(problem, state, third, when=replay_now)
-    scored = parts.score(problem, config.score, trace, batch.memory)
+    scored = parts.score(problem, config, trace, batch.memory)
     archive, entered = parts.record(archive, batch, scored, config)
     ledger = parts.spend(state.ledger, problem, third, gradient=replay_now).add(
         scoring=jnp.where(replay_now, B * steps, 2 * B * steps),
         mutation=jnp.where(replay_now, B * steps, 0),
     )
-    metrics |= parts.rollout_metrics(third) | parts.archive_metrics(archive, config)
-    metrics["replayed"] = replay_now.astype(jnp.float32)
     metrics["children_kept"] = jnp.mean(entered.entered[2 * B :].astype(jnp.float32))
-    after = State(state.key, state.cycle + 1, learner, archive, ledger, None)
-    return after, Report(metrics, (entered,))
+    after = parts.after(state, learner=learner, archive=archive, ledger=ledger)
+    return after, parts.report(
+        Report({"replayed": replay_now.astype(jnp.float32)}, (entered,)),
+        parts.counted(metrics, replay_now),
+        parts.rollout_metrics(third),
+        parts.archive_metrics(archive, config),
+    )
 
 
 METHOD = method(__doc__, Config, init, step, constant_cost=False, adapts=empty_rooms)

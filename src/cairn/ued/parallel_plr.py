@@ -37,20 +37,25 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     B = config.batch
     replay_now = parts.replay_coin(state, config)
     archive, old = parts.curate(problem, config, state, replay_now)
-    archive, new = segments.new(archive, problem.env.space, parts.key_for(state, "search"), B)
+    archive, new = segments.new(
+        archive, problem.env.space, config.scoring, parts.key_for(state, "search"), B
+    )
     batch = segments.join(new, old)
     key = parts.key_for(state, "rollout")
     trace = parts.play(problem, state.learner, batch.levels, key, config.steps_per_cycle)
     half = parts.slice_columns(trace, B, 2 * B)
     learner, metrics = parts.learn(problem, state, half, when=replay_now)
-    scored = parts.score(problem, config.score, trace, batch.memory)
+    scored = parts.score(problem, config, trace, batch.memory)
     archive, entered = parts.record(archive, batch, scored, config)
     ledger = parts.spend(state.ledger, problem, half, gradient=replay_now)
     ledger = ledger.add(scoring=B * config.steps_per_cycle)
-    metrics |= parts.rollout_metrics(half) | parts.archive_metrics(archive, config)
-    metrics["replayed"] = replay_now.astype(jnp.float32)
-    after = State(state.key, state.cycle + 1, learner, archive, ledger, None)
-    return after, Report(metrics, (entered,))
+    after = parts.after(state, learner=learner, archive=archive, ledger=ledger)
+    return after, parts.report(
+        Report({"replayed": replay_now.astype(jnp.float32)}, (entered,)),
+        parts.counted(metrics, replay_now),
+        parts.rollout_metrics(half),
+        parts.archive_metrics(archive, config),
+    )
 
 
 METHOD = method(__doc__, Config, init, step, constant_cost=False)

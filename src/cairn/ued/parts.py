@@ -1,7 +1,9 @@
 """What the methods of this wing are made of: problem, state, and the phases of a cycle."""
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -15,20 +17,20 @@ from cairn.core import checks
 from cairn.core.axes import COLUMNS
 from cairn.core.branches import when as branch
 from cairn.core.branches import zeros
+from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
 from cairn.core.ledger import Ledger
 from cairn.core.trace import Trace
 from cairn.engine.devices import WHOLE, over
-from cairn.engine.program import Events
+from cairn.engine.program import Events, Report
 from cairn.engine.rollout import rollout
 from cairn.engine.tracing import TRACE
 from cairn.envs.protocol import Environment, Level
 from cairn.learners.protocol import Actor, Learner
 from cairn.sampler import segments
 from cairn.sampler.segments import Batch
-from cairn.score import SCORES, Memory, Scored, episode_statistics, unseen
-
-ScoreName = Literal["positive-value-loss", "l1-value-loss", "one-step-td", "maxmc", "learnability"]
+from cairn.score import STUDENT, Score, Scored, episode_statistics
+from cairn.score import catalogue as scores
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,9 @@ class CycleConfig:
     def __post_init__(self) -> None:
         checks.at_least(self, 1, "batch", "steps_per_cycle")
 
+    def check(self, env: Environment) -> None:
+        """Raise ConfigError if the method cannot work on `env`."""
+
     @property
     def widths(self) -> tuple[int, ...]:
         """Columns of the rollouts of this method, or divisors of them."""
@@ -53,15 +58,42 @@ class CycleConfig:
 class CurationConfig(CycleConfig, ReplayConfig):
     """What every method with a replay archive needs to know."""
 
-    score: ScoreName = "maxmc"
-    """How much there is to learn from a level (`cairn list` describes them)."""
+    score: str = "maxmc"
+    """How much there is to learn from a level: a name (`cairn list` describes them), or your own
+    as package.module:Name."""
     replay_probability: float = 0.8
     """Chance of a cycle to replay, once the archive is warm. JaxUED 0.8, minimax and DCD 0.5."""
+
+    roles: ClassVar[tuple[str, ...]] = (STUDENT,)
+    """Who plays the levels that are scored."""
 
     def __post_init__(self) -> None:
         CycleConfig.__post_init__(self)
         ReplayConfig.__post_init__(self)
         checks.share(self, "replay_probability")
+        lacking = [role for role in self.scoring.roles if role not in self.roles]
+        if lacking:
+            raise ConfigError(
+                f"score {self.score!r} compares {' and '.join(self.scoring.roles)}, but here only "
+                f"the {' and '.join(self.roles)} plays. Choose another score, or a method that has "
+                f"the {' and '.join(lacking)} too."
+            )
+
+    @property
+    def scoring(self) -> Score:
+        """The score called `score`."""
+        return scores.find(self.score)
+
+    def check(self, env: Environment) -> None:
+        """Episodes must end within a cycle: what is cut off cannot be scored, so that unsolved
+        levels, whose episodes are the longest, would never be kept."""
+        if env.max_steps > self.steps_per_cycle:
+            raise ConfigError(
+                f"steps_per_cycle must be at least the time limit of {env.max_steps} steps, got "
+                f"{self.steps_per_cycle}: an episode that a cycle cuts off cannot be scored. Set "
+                f"steps_per_cycle to {env.max_steps}, or the environment's limit to "
+                f"{self.steps_per_cycle}."
+            )
 
 
 class Problem(NamedTuple):
@@ -98,7 +130,7 @@ BUDGET = ("training", "scoring", "mutation")
 
 
 def begin(
-    problem: Problem, key: Key[Array, ""], archive: ReplayConfig | None, extra: PyTree = None
+    problem: Problem, key: Key[Array, ""], archive: CurationConfig | None, extra: PyTree = None
 ) -> State:
     """The state before the first cycle."""
     key_of = lambda name: stream(key, name)  # noqa: E731
@@ -108,10 +140,15 @@ def begin(
         key=key,
         cycle=jnp.int32(0),
         learner=problem.learner.init(key_of("learner")),
-        archive=None if archive is None else replay.empty(level, unseen(), archive),
+        archive=None if archive is None else replay.empty(level, archive.scoring.unseen(), archive),
         ledger=Ledger.zero(COUNTS),
         extra=extra,
     )
+
+
+def after(state: State, **changes: Any) -> State:
+    """The state one cycle on, with what has changed."""
+    return dataclasses.replace(state, cycle=state.cycle + 1, **changes)
 
 
 def key_for(state: State, name: str) -> Key[Array, ""]:
@@ -137,7 +174,7 @@ def curate(
     """A batch drawn from the archive if `replay_now`, else a batch of new levels."""
     assert state.archive is not None
     archive, fresh = segments.new(
-        state.archive, problem.env.space, key_for(state, "levels"), config.batch
+        state.archive, problem.env.space, config.scoring, key_for(state, "levels"), config.batch
     )
     archive, again = segments.replayed(
         archive, key_for(state, "replay"), config.batch, config, replay_now
@@ -196,9 +233,9 @@ def spend(ledger: Ledger, problem: Problem, trace: Trace, gradient: Bool[Array, 
     )
 
 
-def score(problem: Problem, name: str, trace: Trace, memory: Memory) -> Scored:
-    """Score the levels of a rollout with the student's discount."""
-    return SCORES[name](trace, memory, problem.gamma, problem.gae_lambda)
+def score(problem: Problem, config: CurationConfig, trace: Trace, memory: PyTree) -> Scored:
+    """Score the levels of the student's rollout with its discount."""
+    return config.scoring({STUDENT: trace}, memory, problem.gamma, problem.gae_lambda)
 
 
 def slice_columns(trace: Trace, start: int, stop: int) -> Trace:
@@ -209,49 +246,64 @@ def slice_columns(trace: Trace, start: int, stop: int) -> Trace:
 def events(batch: Batch, scored: Scored, inserted: Inserted) -> Events:
     """What one offer of levels changed in the archive."""
     return Events(
-        inserted.entered,
-        batch.ids,
-        batch.parents,
-        batch.has_parent,
-        batch.generation,
-        batch.source,
-        scored.score,
-        batch.levels,
+        entered=inserted.entered,
+        ids=batch.ids,
+        parents=batch.parents,
+        has_parent=batch.has_parent,
+        generation=batch.generation,
+        source=batch.source,
+        score=scored.score,
+        levels=batch.levels,
     )
 
 
 def record(
-    archive: Replay, batch: Batch, scored: Scored, config: ReplayConfig
+    archive: Replay, batch: Batch, scored: Scored, config: CurationConfig
 ) -> tuple[Replay, Events]:
     """Write a scored batch into the archive, and say what entered."""
-    archive, inserted = segments.record(archive, batch, scored, config)
+    archive, inserted = segments.record(archive, batch, scored, config, config.scoring)
     return archive, events(batch, scored, inserted)
 
 
-def rollout_metrics(trace: Trace) -> dict[str, Float[Array, ""]]:
+def report(*reports: Report) -> Report:
+    """Several reports as one."""
+    metrics, weights = {}, {}
+    for part in reports:
+        metrics |= part.metrics
+        weights |= part.weights
+    return Report(metrics, sum((part.events for part in reports), ()), weights)
+
+
+def counted(metrics: Mapping[str, Float[Array, ""]], when: Bool[Array, ""]) -> Report:
+    """Metrics that exist only `when`: otherwise they have no weight in a mean over cycles."""
+    return Report(dict(metrics), (), dict.fromkeys(metrics, when.astype(jnp.float32)))
+
+
+def rollout_metrics(trace: Trace) -> Report:
     """How the episodes of a rollout went, each complete episode counting the same."""
     facts = episode_statistics(trace)
     finished = facts.finished.astype(jnp.float32)
-    total = jnp.maximum(jnp.sum(finished), 1.0)
-    mean = lambda values: jnp.sum(values * finished) / total  # noqa: E731
-    return {
-        "episodes": jnp.sum(finished),
+    episodes = jnp.sum(finished)
+    mean = lambda values: jnp.sum(values * finished) / jnp.maximum(episodes, 1.0)  # noqa: E731
+    means = {
         "solve_rate": mean(facts.success_rate),
         "return": mean(facts.mean_return),
         "episode_length": mean(facts.mean_length),
     }
+    return report(Report({"episodes": episodes}), counted(means, episodes > 0))
 
 
-def archive_metrics(archive: Replay, config: ReplayConfig) -> dict[str, Float[Array, ""]]:
+def archive_metrics(archive: Replay, config: ReplayConfig) -> Report:
     """What the archive holds, and what it would replay (weighted by its probabilities)."""
     chance = replay.probabilities(archive, config)
     held = jnp.maximum(archive.count.astype(jnp.float32), 1.0)
     occupied = archive.occupied
     generation = archive.generation.astype(jnp.float32)
-    return {
-        "archive_fill": replay.fill(archive),
+    means = {
         "archive_score": jnp.sum(jnp.where(occupied, archive.scores, 0.0)) / held,
         "replayed_score": jnp.sum(chance * archive.scores),
         "archive_generation": jnp.sum(jnp.where(occupied, generation, 0.0)) / held,
         "replayed_generation": jnp.sum(chance * generation),
     }
+    filled = Report({"archive_fill": replay.fill(archive)})
+    return report(filled, counted(means, archive.count > 0))

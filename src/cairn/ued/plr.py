@@ -7,6 +7,7 @@ both.
 
 from dataclasses import dataclass
 
+import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from cairn.engine.program import Report
@@ -32,15 +33,15 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     key = parts.key_for(state, "rollout")
     trace = parts.play(problem, state.learner, batch.levels, key, config.steps_per_cycle)
     learner, metrics = parts.learn(problem, state, trace)
-    scored = parts.score(problem, config.score, trace, batch.memory)
+    scored = parts.score(problem, config, trace, batch.memory)
     archive, entered = parts.record(archive, batch, scored, config)
-    ledger = state.ledger.add(
-        training=trace.reward.size, updates=problem.learner.gradient_steps
+    ledger = state.ledger.add(training=trace.reward.size, updates=problem.learner.gradient_steps)
+    after = parts.after(state, learner=learner, archive=archive, ledger=ledger)
+    return after, parts.report(
+        Report(metrics | {"replayed": replay_now.astype(jnp.float32)}, (entered,)),
+        parts.rollout_metrics(trace),
+        parts.archive_metrics(archive, config),
     )
-    metrics |= parts.rollout_metrics(trace) | parts.archive_metrics(archive, config)
-    metrics["replayed"] = replay_now.astype("float32")
-    after = State(state.key, state.cycle + 1, learner, archive, ledger, None)
-    return after, Report(metrics, (entered,))
 
 
 METHOD = method(__doc__, Config, init, step)

@@ -34,13 +34,16 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     key = parts.key_for(state, "rollout")
     trace = parts.play(problem, state.learner, batch.levels, key, config.steps_per_cycle)
     learner, metrics = parts.learn(problem, state, trace, when=replay_now)
-    scored = parts.score(problem, config.score, trace, batch.memory)
+    scored = parts.score(problem, config, trace, batch.memory)
     archive, entered = parts.record(archive, batch, scored, config)
     ledger = parts.spend(state.ledger, problem, trace, gradient=replay_now)
-    metrics |= parts.rollout_metrics(trace) | parts.archive_metrics(archive, config)
-    metrics["replayed"] = replay_now.astype(jnp.float32)
-    after = State(state.key, state.cycle + 1, learner, archive, ledger, None)
-    return after, Report(metrics, (entered,))
+    after = parts.after(state, learner=learner, archive=archive, ledger=ledger)
+    return after, parts.report(
+        Report({"replayed": replay_now.astype(jnp.float32)}, (entered,)),
+        parts.counted(metrics, replay_now),
+        parts.rollout_metrics(trace),
+        parts.archive_metrics(archive, config),
+    )
 
 
 METHOD = method(__doc__, Config, init, step)

@@ -22,7 +22,8 @@ from cairn.core.keys import stream
 from cairn.core.trace import Trace
 from cairn.engine.program import Report
 from cairn.envs.protocol import Level
-from cairn.score import SCORES, unseen
+from cairn.score import STUDENT
+from cairn.score.learnability import LEARNABILITY, judged
 from cairn.ued import parts
 from cairn.ued.method import method
 from cairn.ued.parts import CycleConfig, Problem, State
@@ -99,12 +100,12 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
         scoring=jnp.where(refresh_now, scoring, 0),
         updates=problem.learner.gradient_steps,
     )
-    metrics |= parts.rollout_metrics(trace) | {
+    metrics |= {
         "buffer_learnability": jnp.mean(buffer.learnability),
         "buffer_eligible": jnp.mean(buffer.eligible.astype(jnp.float32)),
     }
-    after = State(state.key, state.cycle + 1, learner, None, ledger, buffer)
-    return after, Report(metrics, ())
+    after = parts.after(state, learner=learner, ledger=ledger, extra=buffer)
+    return after, parts.report(Report(metrics), parts.rollout_metrics(trace))
 
 
 def select(problem: Problem, config: Config, state: State) -> Buffer:
@@ -113,16 +114,22 @@ def select(problem: Problem, config: Config, state: State) -> Buffer:
 
     def look(best: Buffer, number: Array) -> tuple[Buffer, None]:
         levels, trace = candidates(problem, config, state.learner, stream(key, "set", number))
-        scored = SCORES["learnability"](
-            trace, unseen(config.candidates), problem.gamma, problem.gae_lambda
-        )
-        both = trees.concatenate([best, Buffer(levels, scored.score, scored.valid)])
+        found = Buffer(levels, *learnability(trace))
+        both = trees.concatenate([best, found])
         # Eligible scores are at least 0, so -1 puts the others last.
         order = jnp.argsort(-jnp.where(both.eligible, both.learnability, -1.0), stable=True)
         return trees.take(both, order[: config.keep]), None
 
     numbers = jnp.arange(config.candidate_batches, dtype=jnp.int32)
     return jax.lax.scan(look, _empty(problem, config, key), numbers)[0]
+
+
+def learnability(trace: Trace) -> tuple[Float[Array, " B"], Bool[Array, " B"]]:
+    """The learnability of each column, and whether two episodes or more were there to judge by."""
+    unknown = LEARNABILITY.unseen(trace.reward.shape[1])
+    scored = LEARNABILITY({STUDENT: trace}, unknown, 1.0, 1.0)
+    eligible = judged(scored.seen)
+    return jnp.where(eligible, scored.score, 0.0), eligible
 
 
 def candidates(

@@ -1,0 +1,58 @@
+"""What every score is: an object that values levels by how they were played, and remembers."""
+
+import abc
+from collections.abc import Callable, Mapping
+from typing import ClassVar, NamedTuple
+
+from jaxtyping import Array, Bool, Float, PyTree
+
+from cairn.core.trace import Trace
+
+STUDENT = "student"
+"""The role of whoever learns from the levels."""
+
+
+class Scored(NamedTuple):
+    """A score per column."""
+
+    score: Float[Array, " B"]
+    """0 where not `valid`."""
+    valid: Bool[Array, " B"]
+    """False: the rollout does not tell. Neither insert nor overwrite."""
+    seen: PyTree[Array]
+    """What this rollout alone has shown, to be merged with what is remembered. Leaves (B, ...)."""
+
+
+class Score(abc.ABC):
+    """How much there is to learn from a level. The docstring's first line describes it.
+
+    A subclass is a frozen dataclass. Its memory of a level is a pytree of arrays that the archive
+    keeps and merges by `merge`, one visit after the other, so two laws hold:
+    `merge(unseen(), seen) == seen`, and a rollout without a complete episode changes nothing.
+    """
+
+    roles: ClassVar[tuple[str, ...]] = (STUDENT,)
+    """Whose traces it reads."""
+
+    @abc.abstractmethod
+    def unseen(self, *shape: int) -> PyTree[Array]:
+        """The memory of `shape` levels never played; `unseen()` is the archive's example."""
+
+    @abc.abstractmethod
+    def merge(self, memory: PyTree[Array], seen: PyTree[Array]) -> PyTree[Array]:
+        """The memory after one more visit; leaf by leaf, for any leading axes.
+
+        Where this is `cairn.core.trees.maximum` itself, the archive merges a whole batch at once.
+        """
+
+    @property
+    def renew(self) -> Callable[[PyTree[Array]], Float[Array, "..."]] | None:
+        """memory -> score, where the memory alone tells it: the archive then scores a level anew
+        whenever its memory changes. None: a score is what the last rollout said."""
+        return None
+
+    @abc.abstractmethod
+    def __call__(
+        self, traces: Mapping[str, Trace], memory: PyTree[Array], gamma: float, lam: float
+    ) -> Scored:
+        """Score the level of each column: traces by role, what was remembered, discount γ, λ."""

@@ -1,0 +1,77 @@
+"""What may be scored, by whom, and which metrics of a cycle exist."""
+
+import jax.numpy as jnp
+import pytest
+from small_runs import history
+
+import cairn
+from cairn.core.errors import ConfigError
+from cairn.core.trace import Trace
+from cairn.ued import parts, robust_plr
+
+KEEP_LEVELS = ("plr", "robust-plr", "parallel-plr", "accel", "parallel-accel")
+LEARNED = {"policy_loss", "value_loss", "entropy"}
+
+
+@pytest.mark.parametrize("method", KEEP_LEVELS)
+def test_an_episode_that_a_cycle_cuts_off_is_refused_where_levels_are_kept(method):
+    """Unsolved levels have the longest episodes: they would silently stay out of the archive."""
+    with pytest.raises(ConfigError, match=r"limit of 300 steps, got 256: .* Set steps_per"):
+        cairn.experiment("maze", method=method, limit=300)
+    cairn.experiment("maze", method=method, limit=300, steps_per_cycle=300)
+
+
+@pytest.mark.parametrize("method", ["dr", "sfl"])
+def test_methods_without_an_archive_may_cut_episodes(method):
+    cairn.experiment("maze", method=method, limit=300)
+
+
+def test_an_unknown_score_is_refused_with_the_nearest():
+    with pytest.raises(ConfigError, match=r"Unknown score 'maxmd'.*Did you mean 'maxmc'"):
+        robust_plr.Config(score="maxmd")
+
+
+def test_a_score_for_two_players_is_refused_where_only_the_student_plays():
+    with pytest.raises(ConfigError, match=r"'regret' compares student and antagonist, .* only the"):
+        robust_plr.Config(score="regret")
+
+
+@pytest.mark.parametrize("method", KEEP_LEVELS[1:])
+def test_metrics_of_what_did_not_happen_have_no_weight(method):
+    """No update, no edit: no figure, instead of zeros in the mean of a chunk."""
+    seen = set()
+    for cycle in history(method):
+        metrics, weights = cycle.report.metrics, cycle.report.weights
+        now = float(metrics["replayed"])
+        assert metrics.keys() >= LEARNED | weights.keys()
+        assert {float(weights[name]) for name in LEARNED} == {now}
+        assert float(weights["solve_rate"]) == float(metrics["episodes"] > 0)
+        if method == "accel":
+            assert float(weights["children_kept"]) == float(cycle.report.events[1].ids.any())
+        if method == "parallel-accel":
+            assert float(weights["children_kept"]) == now
+        assert not weights.keys() & {"episodes", "replayed", "archive_fill"}
+        seen.add(now)
+    assert seen == {0.0, 1.0}
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_rollout_without_a_finished_episode_has_no_solve_rate(ended):
+    zeros, never = jnp.zeros((2, 3)), jnp.zeros((2, 3), bool)
+    trace = Trace(
+        observation=zeros,
+        action=zeros.astype(jnp.int32),
+        log_prob=zeros,
+        value=zeros,
+        reward=zeros,
+        terminated=never | ended,
+        truncated=never,
+        solved=never,
+        final_value=zeros,
+        last_value=zeros[0],
+    )
+    report = parts.rollout_metrics(trace)
+    means = {"solve_rate", "return", "episode_length"}
+    assert report.metrics.keys() == means | {"episodes"}
+    weights = {name: float(weight) for name, weight in report.weights.items()}
+    assert weights == dict.fromkeys(means, float(ended))
