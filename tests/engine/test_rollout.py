@@ -13,6 +13,7 @@ from cairn.engine.rollout import rollout
 from cairn.envs.maze.env import Maze
 from cairn.envs.protocol import Environment, Space, Step, Vector
 from cairn.learners.ppo import PPO, PPOConfig
+from cairn.learners.protocol import Actor
 
 T, B, TURNS = 40, 4, 2
 MAZE = Maze(width=3, height=3, view=3, walls=1, limit=12)
@@ -118,8 +119,9 @@ def test_a_rollout_equals_a_plain_loop(env, bootstrap):
     keys = jax.random.split(jax.random.key(1), (TURNS, B))
     levels = jax.jit(jax.vmap(jax.vmap(env.space.sample)))(keys)
     key = jax.random.key(2)
+    actors = {"student": Actor(learner, state)}
     play = eqx.filter_jit(rollout)
-    trace = play(env, learner, state, levels, key, steps=T, bootstrap_time_limit=bootstrap)
+    trace = play(env, actors, levels, key, steps=T, bootstrap_time_limit=bootstrap)[1]["student"]
     columns, last = played_by_hand(env, learner, state, levels, key, steps=T, bootstrap=bootstrap)
     assert trace.terminated.any() and trace.truncated.any() and trace.solved.any()
     assert (trace.done & ~trace.solved).any() and int(trace.done.sum(axis=0).min()) > TURNS
@@ -128,7 +130,7 @@ def test_a_rollout_equals_a_plain_loop(env, bootstrap):
         wanted = jax.tree.map(lambda *leaves: np.stack(leaves), *seen)
         got = jax.tree.map(lambda leaf, c=column: leaf[:, c], trace.observation)
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), got, wanted)
-        for name, values in zip(trace._fields[1:-1], rest, strict=True):
+        for name, values in zip(trace._fields[1:9], rest, strict=True):
             ours = getattr(trace, name)[:, column]
             np.testing.assert_allclose(ours, values, atol=1e-5, err_msg=name)
     np.testing.assert_allclose(trace.last_value, last, atol=1e-5)
@@ -141,7 +143,9 @@ def test_one_turn_restarts_the_same_level():
     state = learner.init(jax.random.key(0))
     levels = jax.jit(jax.vmap(env.space.sample))(jax.random.split(jax.random.key(1), B))
     once = jax.tree.map(lambda leaf: leaf[None], levels)
-    trace = eqx.filter_jit(rollout)(env, learner, state, once, jax.random.key(2), steps=T)
+    actors = {"student": Actor(learner, state)}
+    _, traces = eqx.filter_jit(rollout)(env, actors, once, jax.random.key(2), steps=T)
+    trace = traces["student"]
     seen = jax.tree.map(np.asarray, trace.observation)
     ends = np.argwhere(np.asarray(trace.done)[:-1])
     assert len(ends) > B

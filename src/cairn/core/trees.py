@@ -1,7 +1,9 @@
 """Small functions on pytrees of arrays that several floors need."""
 
 from collections.abc import Sequence
+from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, PyTree
@@ -36,3 +38,29 @@ def equal_rows(a: PyTree, b: PyTree) -> Bool[Array, " rows"]:
         return jnp.all((x == y).reshape(x.shape[0], -1), axis=1)
 
     return jnp.all(jnp.stack(jax.tree.leaves(jax.tree.map(rows, a, b))), axis=0)
+
+
+class Sealed(eqx.Module):
+    """A pytree whose leaves that are no arrays (functions, numbers) belong to its structure."""
+
+    arrays: PyTree
+    others: tuple = eqx.field(static=True)
+
+
+def sealed(tree: PyTree) -> PyTree:
+    """`tree` as a pytree of arrays alone; a tree that is one already comes back as it is.
+
+    What `scan`, `cond`, `jit` and checkpoints take is arrays, but `equinox.nn.MLP`, for one, has
+    its activation for a leaf. `opened` is the way back.
+    """
+    arrays, others = eqx.partition(tree, eqx.is_array)
+    leaves, structure = jax.tree.flatten(others)
+    return Sealed(arrays, (tuple(leaves), structure)) if leaves else tree
+
+
+def opened(tree: PyTree) -> Any:
+    """What was `sealed`."""
+    if not isinstance(tree, Sealed):
+        return tree
+    leaves, structure = tree.others
+    return eqx.combine(tree.arrays, jax.tree.unflatten(structure, leaves))

@@ -90,6 +90,8 @@ class CartPole(Environment):
 
     actions: ClassVar[int] = 2
     random_start: ClassVar[bool] = True
+    # Balancing at the limit is success, and the agent cannot see the limit coming.
+    bootstrap_time_limit: ClassVar[bool] = True
 
     half_length: float = eqx.field(static=True, default=0.5)
     """Usual half length of the pole in metres (this and the next three: Barto et al.)."""

@@ -47,7 +47,8 @@ class Step(NamedTuple):
 
     state: State
     observation: PyTree
-    reward: Float[Array, ""]
+    reward: Float[Array, ""] | tuple[Float[Array, ""], ...]
+    """With several players, one for each."""
     terminated: Bool[Array, ""]
     truncated: Bool[Array, ""]
 
@@ -104,6 +105,13 @@ class Environment(eqx.Module):
     random_start: ClassVar[bool] = True
     """Whether `reset` uses its key. If not, a rollout computes each level's start only once."""
 
+    players: ClassVar[tuple[str, ...]] = ("student",)
+    """Who acts at each step, by role. Several are given a tuple of actions, in this order, and
+    observations, rewards and their specs are tuples too; an episode ends for all at once."""
+
+    bootstrap_time_limit: ClassVar[bool] = False
+    """Whether a time limit hides a future that is worth valuing, or is an end like any other."""
+
     @property
     @abc.abstractmethod
     def max_steps(self) -> int:
@@ -124,8 +132,11 @@ class Environment(eqx.Module):
         """Start `level`: the first state and observation."""
 
     @abc.abstractmethod
-    def step(self, key: Key[Array, ""], state: State, action: Int[Array, ""]) -> Step:
-        """One step. Never restarts: the rollout does, on the same or on a new level."""
+    def step(self, key: Key[Array, ""], state: State, action: Any) -> Step:
+        """One step. Never restarts: the rollout does, on the same or on a new level.
+
+        `action` is what `action_spec` says: an int32 scalar, or an array of numbers.
+        """
 
     def solved(
         self, episode_return: Float[Array, "..."], terminated: Bool[Array, "..."]

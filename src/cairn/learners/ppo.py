@@ -86,6 +86,11 @@ class PPO(eqx.Module):
     actions: int = eqx.field(static=True)
 
     @property
+    def noise(self) -> tuple[int, ...]:
+        """One uniform number for each action."""
+        return ()
+
+    @property
     def gradient_steps(self) -> int:
         """Optimiser steps of one `update`."""
         return self.config.epochs * self.config.minibatches

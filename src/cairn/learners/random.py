@@ -21,6 +21,11 @@ class RandomPolicy(eqx.Module):
     actions: int = eqx.field(static=True)
 
     @property
+    def noise(self) -> tuple[int, ...]:
+        """One uniform number for each action."""
+        return ()
+
+    @property
     def gradient_steps(self) -> int:
         """It never takes one."""
         return 0

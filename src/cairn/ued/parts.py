@@ -16,10 +16,11 @@ from cairn.core.axes import COLUMNS
 from cairn.core.keys import stream
 from cairn.core.ledger import Ledger
 from cairn.core.trace import Trace
-from cairn.engine.devices import WHOLE, along, over
+from cairn.engine.devices import WHOLE, over
 from cairn.engine.rollout import rollout
+from cairn.engine.tracing import TRACE
 from cairn.envs.protocol import Environment, Level
-from cairn.learners.protocol import Learner
+from cairn.learners.protocol import Actor, Learner
 from cairn.sampler import segments
 from cairn.sampler.segments import Batch
 from cairn.score import SCORES, Memory, Scored, episode_statistics, unseen
@@ -171,26 +172,16 @@ def play_turns(
     problem: Problem, learner: Any, levels: Level, key: Key[Array, ""], steps: int
 ) -> Trace:
     """Roll out columns of several levels each: every leaf is (turns, B, ...)."""
-
-    def here(learner: Any, levels: Level, key: Array, columns: Array) -> Trace:
-        return rollout(
-            problem.env,
-            problem.learner,
-            learner,
-            levels,
-            key,
-            steps=steps,
-            bootstrap_time_limit=problem.bootstrap_time_limit,
-            columns=columns,
-        )
-
-    columns = jnp.arange(jax.tree.leaves(levels)[0].shape[1], dtype=jnp.int32)
-    inputs = (WHOLE, along(COLUMNS, 1), WHOLE, along(COLUMNS))
-    return over(problem.mesh, here, inputs, _TRACE)(learner, levels, key, columns)
-
-
-_TRACE = Trace._make([*(along(COLUMNS, 1),) * 9, along(COLUMNS)])
-"""How a trace lies on the devices that share its columns."""
+    _, traces = rollout(
+        problem.env,
+        {"student": Actor(problem.learner, learner)},
+        levels,
+        key,
+        steps=steps,
+        bootstrap_time_limit=problem.bootstrap_time_limit,
+        mesh=problem.mesh,
+    )
+    return traces["student"]
 
 
 def learn(
@@ -200,7 +191,7 @@ def learn(
 
     axis = None if problem.mesh is None else COLUMNS
     here = lambda *arguments: problem.learner.update(*arguments, axis=axis)  # noqa: E731
-    everywhere = over(problem.mesh, here, (WHOLE, _TRACE, WHOLE, WHOLE), WHOLE)
+    everywhere = over(problem.mesh, here, (WHOLE, TRACE, WHOLE, WHOLE), WHOLE)
 
     def update(learner: Any) -> tuple[Any, dict[str, Array]]:
         return everywhere(learner, trace, key_for(state, "update"), progress(state, problem))
@@ -229,8 +220,7 @@ def score(problem: Problem, name: str, trace: Trace, memory: Memory) -> Scored:
 
 def slice_columns(trace: Trace, start: int, stop: int) -> Trace:
     """Columns [start, stop) of a rollout."""
-    cut = jax.tree.map(lambda leaf: leaf[:, start:stop], trace._replace(last_value=None))
-    return cut._replace(last_value=trace.last_value[start:stop])
+    return trace.columns(slice(start, stop))
 
 
 def events(batch: Batch, scored: Scored, inserted: Inserted) -> Events:
