@@ -10,6 +10,7 @@ import numpy as np
 
 from cairn.envs.maze.env import Maze
 from cairn.envs.protocol import Environment
+from cairn.learners import ppo
 from cairn.learners.ppo import PPO, PPOConfig
 from cairn.ued.catalogue import METHODS
 from cairn.ued.experiment import Experiment, RunConfig
@@ -119,4 +120,4 @@ def history(method: str) -> list[Cycle]:
 
 def student(env: Environment = MAZE) -> PPO:
     """The tiny student."""
-    return PPO(STUDENT, env.observation_spec, env.actions)
+    return ppo.student(env, STUDENT)

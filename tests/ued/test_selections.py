@@ -26,7 +26,7 @@ def learnability(trace: Trace) -> np.ndarray:
 
 def test_sfl_keeps_the_most_learnable_of_all_candidates_and_none_that_cannot_be_judged():
     run = experiment("sfl", candidates=48, candidate_batches=2, keep=4, scoring_steps=15)
-    problem, config = run.problem._replace(learner=RandomPolicy(MAZE.actions)), run.algorithm
+    problem, config = run.problem._replace(learner=RandomPolicy(MAZE.action_spec)), run.algorithm
     state = sfl.init(problem, config, jax.random.key(5))
     buffer = jax.jit(lambda state: sfl.select(problem, config, state))(state)
 
@@ -46,7 +46,7 @@ def test_sfl_keeps_the_most_learnable_of_all_candidates_and_none_that_cannot_be_
 
 def test_sfl_falls_back_on_new_levels_when_too_few_can_be_judged():
     run = experiment("sfl", scoring_steps=4)
-    problem, config = run.problem._replace(learner=RandomPolicy(MAZE.actions)), run.algorithm
+    problem, config = run.problem._replace(learner=RandomPolicy(MAZE.action_spec)), run.algorithm
     state = sfl.init(problem, config, jax.random.key(5))
     buffer = jax.jit(lambda state: sfl.select(problem, config, state))(state)
     assert not buffer.eligible.all()

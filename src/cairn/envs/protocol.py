@@ -5,6 +5,8 @@ frozen pytrees (`equinox.Module`), so their fields are the config of a run.
 """
 
 import abc
+import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -40,6 +42,36 @@ class Category(NamedTuple):
     """An int32 scalar in [0, size)."""
 
     size: int
+
+
+@dataclass(frozen=True)
+class Discrete:
+    """An action that is an int32 scalar in [0, size)."""
+
+    size: int
+
+
+@dataclass(frozen=True)
+class Continuous:
+    """An action that is a float32 array (size,) between two bounds, which it may reach."""
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        pairs = zip(self.low, self.high, strict=False)
+        finite = all(math.isfinite(end) for end in (*self.low, *self.high))
+        sizes = len(self.low), len(self.high)
+        if not (sizes[0] == sizes[1] > 0 and finite and all(low < high for low, high in pairs)):
+            raise ConfigError(
+                f"Continuous actions need finite bounds, as many below as above, each low below "
+                f"its high; got {self.low} and {self.high}."
+            )
+
+    @property
+    def size(self) -> int:
+        """Numbers in one action."""
+        return len(self.low)
 
 
 class Step(NamedTuple):
@@ -97,10 +129,10 @@ def plain_suite(name: str, env: "Environment", levels: Level, *, group: str = ""
 
 
 class Environment(eqx.Module):
-    """Plays levels. Subclasses give `actions`, `observation_spec` and the methods below."""
+    """Plays levels. Subclasses give `actions` or `action_spec`, `observation_spec`, and below."""
 
     actions: ClassVar[int]
-    """Number of discrete actions."""
+    """Number of discrete actions, where that is what there is."""
 
     random_start: ClassVar[bool] = True
     """Whether `reset` uses its key. If not, a rollout computes each level's start only once."""
@@ -116,6 +148,12 @@ class Environment(eqx.Module):
     @abc.abstractmethod
     def max_steps(self) -> int:
         """Time limit: the step that reaches it is `truncated` unless it is `terminated`."""
+
+    @property
+    def action_spec(self) -> Discrete | Continuous | tuple[Discrete | Continuous, ...]:
+        """What an action is; with several players, a tuple. Default: one of `actions`."""
+        one = Discrete(self.actions)
+        return one if len(self.players) == 1 else (one,) * len(self.players)
 
     @property
     @abc.abstractmethod

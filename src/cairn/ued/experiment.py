@@ -15,7 +15,7 @@ from cairn.engine import devices
 from cairn.engine.compiled import Compiled, Program, SeedForm, compile_program
 from cairn.envs import catalogue as environments
 from cairn.envs.protocol import Environment
-from cairn.learners.ppo import PPO, PPOConfig
+from cairn.learners.ppo import PPOConfig, student
 from cairn.learners.protocol import Learner
 from cairn.learners.random import RandomPolicy
 from cairn.ued.catalogue import METHODS
@@ -83,8 +83,8 @@ class Experiment:
     def learner(self) -> Learner:
         """The student."""
         if self.method == "random":
-            return RandomPolicy(self.env.actions)
-        return PPO(self.student, self.env.observation_spec, self.env.actions)
+            return RandomPolicy(self.env.action_spec)
+        return student(self.env, self.student)
 
     @property
     def problem(self) -> Problem:
@@ -94,7 +94,7 @@ class Experiment:
             self.learner,
             self.student.gamma,
             self.student.gae_lambda,
-            self.student.bootstrap_time_limit,
+            self.student.bootstraps(self.env),
             self.run.steps,
             self.layout.columns,
         )
