@@ -5,7 +5,8 @@ import jax.numpy as jnp
 
 from cairn.bench import flops
 from cairn.envs.maze.env import Maze
-from cairn.learners.ppo import PPO, PPOConfig
+from cairn.learners import ppo
+from cairn.learners.ppo import PPOConfig
 
 
 def test_the_reference_network_costs_fourteen_million_operations_a_step():
@@ -24,7 +25,7 @@ def test_the_reference_network_costs_fourteen_million_operations_a_step():
 def test_xla_counts_as_many_operations_without_memory():
     env = Maze()
     student = PPOConfig(memory="none")
-    learner = PPO(student, env.observation_spec, env.actions)
+    learner = ppo.PPO.of(env, student)
     key = jax.random.key(0)
 
     def see(key):

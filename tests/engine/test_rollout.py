@@ -112,7 +112,7 @@ def played_by_hand(env, learner, state, levels, key, *, steps, bootstrap):
     ids=["maze", "slope"],
 )
 def test_a_rollout_equals_a_plain_loop(env, bootstrap):
-    learner = PPO(STUDENT, env.observation_spec, env.actions)
+    learner = PPO.of(env, STUDENT)
     state = learner.init(jax.random.key(0))
     # A policy that is far from uniform, so that a wrong memory shows in the log-probabilities.
     state = eqx.tree_at(lambda s: s.network.actor[1].weight, state, replace_fn=lambda w: 10 * w)
@@ -139,7 +139,7 @@ def test_a_rollout_equals_a_plain_loop(env, bootstrap):
 
 def test_one_turn_restarts_the_same_level():
     env = MAZE
-    learner = PPO(STUDENT, env.observation_spec, env.actions)
+    learner = PPO.of(env, STUDENT)
     state = learner.init(jax.random.key(0))
     levels = jax.jit(jax.vmap(env.space.sample))(jax.random.split(jax.random.key(1), B))
     once = jax.tree.map(lambda leaf: leaf[None], levels)

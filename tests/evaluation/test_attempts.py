@@ -10,7 +10,7 @@ from cairn.core.keys import stream
 from cairn.envs.cartpole import CartPole
 from cairn.envs.maze.env import Maze
 from cairn.envs.maze.solve import action_map, best_action, optimal_actions
-from cairn.envs.protocol import Category, Step
+from cairn.envs.protocol import Category, Discrete, Step
 from cairn.evaluation.attempts import play
 from cairn.evaluation.evaluate import draw_variants, evaluate
 from cairn.learners.protocol import Acted
@@ -26,7 +26,7 @@ ENVS = {
 def attempts_of(env, columns, count=COUNT, learner=None):
     levels = jax.vmap(env.space.sample)(jax.random.split(jax.random.key(1), N))
     keys = jax.random.split(jax.random.key(2), N)
-    learner = learner or RandomPolicy(env.actions)
+    learner = learner or RandomPolicy(env.action_spec)
     run = jax.jit(partial(play, env, learner, Nothing(), columns=columns))
     return levels, keys, run(levels, keys, jnp.int32(count))
 
@@ -183,7 +183,7 @@ def random_walks(levels, attempts, limit, seed):
 
 def test_a_random_policy_solves_as_many_mazes_as_random_walks_in_numpy():
     suite = Maze().suite("random", jax.random.key(3))
-    got = evaluate(RandomPolicy(7), Nothing(), [suite], attempts=20)["random"].scores[0]
+    got = evaluate(RandomPolicy(Discrete(7)), Nothing(), [suite], attempts=20)["random"].scores[0]
     expected = random_walks(suite.variants, 20, 250, seed=0).mean(axis=1)
     error = (got - expected).std() / np.sqrt(len(got))
     assert abs(got.mean() - expected.mean()) < 4 * error

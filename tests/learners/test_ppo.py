@@ -11,28 +11,37 @@ import pytest
 
 from cairn.core.returns import gae
 from cairn.core.trace import Trace
-from cairn.envs.protocol import Vector
+from cairn.envs.protocol import Discrete, Vector
 from cairn.learners import ppo
 from cairn.learners.ppo import PPO, PPOConfig
 from cairn.learners.random import RandomPolicy
-from cairn.nn.actor_critic import ActorCritic
+from cairn.nn.catalogue import Named
+from cairn.nn.distributions import Categorical
+from cairn.nn.protocol import Network, Output
 
 CONFIG = PPOConfig(hidden=8, head=6, learning_rate=0.01, epochs=2, minibatches=2)
 T, B, SIZE, ACTIONS = 5, 4, 3, 3
 
 
-class Fixed(ActorCritic):
+class Fixed(Network):
     """A network that says what it was told to."""
 
     logits: jax.Array
     value: jax.Array
 
-    def __init__(self, logits, value):
-        self.encoder = self.trunk = self.actor = self.critic = None
-        self.logits, self.value = logits, value
+    def step(self, observation, memory, reset):
+        raise NotImplementedError
 
-    def sequence(self, observation, reset):
-        return self.logits, self.value
+    def sequence(self, observation, reset, memory=None):
+        return Output(self.logits, self.value)
+
+
+def loss(network, batch, config):
+    return ppo.loss(network, batch, config, Categorical(network.logits.shape[2]))
+
+
+def student_of(config):
+    return PPO(config, Named(config), Vector(SIZE), Discrete(ACTIONS))
 
 
 def trace_of(key, *, columns: int = B) -> Trace:
@@ -81,7 +90,7 @@ def test_loss_equals_numbers_worked_out_by_hand():
     )
     network = Fixed(jnp.full((2, 2, 2), 3.0), jnp.array([[1.0, 0.1], [-1.0, 0.2]]))
     config = PPOConfig(clip=0.2, value_weight=0.5, entropy_weight=0.01)
-    total, parts = ppo.loss(network, batch, config)
+    total, parts = loss(network, batch, config)
     # min(1.5, 1.2), min(-0.5, -0.8), min(0.5, 0.8), min(-1.5, -1.2): a gain is clipped, a loss not.
     policy = -(1.2 - 0.8 + 0.5 - 1.5) / 4 * 2 / (2 + 1e-5)
     # The value moves by at most 0.2 from the old one: to 0.2, 0.1, -0.2, 0.2.
@@ -100,7 +109,7 @@ def test_entropy_is_of_the_whole_distribution_not_of_the_action_taken():
     chances = np.array([[[0.9, 0.1], [0.5, 0.5]], [[0.2, 0.8], [0.7, 0.3]]], np.float32)
     batch = batch_of([1] * 4, [1, 2, 3, 4], [0] * 4, [0] * 4)
     network = Fixed(jnp.log(chances) + 7.0, jnp.zeros((2, 2)))
-    entropy = ppo.loss(network, batch, CONFIG)[1]["entropy"]
+    entropy = loss(network, batch, CONFIG)[1]["entropy"]
     np.testing.assert_allclose(entropy, -(chances * np.log(chances)).sum() / 4, rtol=1e-5)
 
 
@@ -108,7 +117,7 @@ def test_the_policy_gets_no_gradient_where_a_gain_is_clipped_and_some_where_a_lo
     batch = batch_of([1.5, 0.5, 0.5, 1.5], [12, 8, 12, 8], [0] * 4, [0] * 4)
     config = PPOConfig(value_weight=0.0, entropy_weight=0.0)
     network = Fixed(jnp.zeros((2, 2, 2)), jnp.zeros((2, 2)))
-    gradient = jax.grad(lambda logits: ppo.loss(Fixed(logits, network.value), batch, config)[0])
+    gradient = jax.grad(lambda logits: loss(Fixed(logits, network.value), batch, config)[0])
     moved = jnp.any(gradient(network.logits) != 0, axis=2).reshape(-1)
     assert moved.tolist() == [False, False, True, True]
 
@@ -133,7 +142,7 @@ def test_memory_is_emptied_after_each_end_and_no_sooner():
 
 @pytest.fixture(scope="module")
 def learner():
-    student = PPO(CONFIG, Vector(SIZE), ACTIONS)
+    student = student_of(CONFIG)
     return student, student.init(jax.random.key(3)), trace_of(jax.random.key(4))
 
 
@@ -150,7 +159,9 @@ def test_an_update_is_adam_on_whole_trajectories_with_clipped_gradients(learner)
     )
     network = state.network
     moments = chain.init(eqx.filter(network, eqx.is_array))
-    gradient = eqx.filter_jit(eqx.filter_grad(lambda n, b: ppo.loss(n, b, CONFIG)[0]))
+    gradient = eqx.filter_jit(
+        eqx.filter_grad(lambda n, b: ppo.loss(n, b, CONFIG, student.distribution)[0])
+    )
     groups = np.asarray(ppo.minibatches(key, B, CONFIG))
     assert groups.shape == (CONFIG.epochs * CONFIG.minibatches, B // CONFIG.minibatches)
     for epoch in groups.reshape(CONFIG.epochs, CONFIG.minibatches, -1):
@@ -178,7 +189,7 @@ def test_the_learning_rate_reaches_zero_with_the_run_s_progress(learner):
 def test_without_decay_progress_does_not_matter(learner):
     _, state, trace = learner
     config = PPOConfig(hidden=8, head=6, decay="none", epochs=1)
-    update = eqx.filter_jit(PPO(config, Vector(SIZE), ACTIONS).update)
+    update = eqx.filter_jit(student_of(config).update)
     first, last = (update(state, trace, jax.random.key(5), jnp.float32(p)) for p in (0.0, 1.0))
     assert eqx.tree_equal(first, last)
 
@@ -195,7 +206,7 @@ def test_actions_come_as_often_as_the_policy_says(learner):
     memory, reset = student.initial_memory(state, n), jnp.zeros(n, bool)
     acted = eqx.filter_jit(student.act)(state, observation, memory, reset, uniform)
     logits = state.network.step(observation[:1], student.initial_memory(state, 1), reset[:1])[0]
-    chances = np.asarray(jax.nn.softmax(logits.logits[0]))
+    chances = np.asarray(jax.nn.softmax(logits.policy[0]))
     shares = np.bincount(acted.action, minlength=ACTIONS) / n
     np.testing.assert_allclose(shares, chances, atol=1.01 / n)
     np.testing.assert_allclose(acted.log_prob, np.log(chances)[acted.action], rtol=1e-5)
@@ -213,7 +224,7 @@ def test_an_action_without_probability_is_never_taken(learner):
 
 
 def test_the_random_policy_is_uniform_and_learns_nothing(learner):
-    policy, trace = RandomPolicy(7), learner[2]
+    policy, trace = RandomPolicy(Discrete(7)), learner[2]
     uniform = (jnp.arange(700, dtype=jnp.float32) + 0.5) / 700
     acted = policy.act(policy.init(jax.random.key(0)), None, None, uniform > 2, uniform)
     assert np.bincount(acted.action).tolist() == [100] * 7

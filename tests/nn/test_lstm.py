@@ -1,4 +1,4 @@
-"""The hand-written backward pass against autodiff of a textbook cell."""
+"""The hand-written derivatives against autodiff of a textbook cell."""
 
 import equinox as eqx
 import jax
@@ -44,21 +44,47 @@ def test_hidden_states_equal_the_textbook_s(case):
     np.testing.assert_allclose(got, textbook(lstm.weight, lstm.bias, carry, x, reset), atol=1e-6)
 
 
-def test_gradients_equal_autodiff_s(case):
-    lstm, carry, x, reset, weights = case
+def functions(case):
+    """Ours and the textbook's, of everything that has a derivative."""
+    lstm, _, _, reset, _ = case
 
-    def ours(weight, bias, x):
+    def ours(weight, bias, carry, x):
         cell = eqx.tree_at(lambda cell: (cell.weight, cell.bias), lstm, (weight, bias))
-        return jnp.sum(cell.sequence(carry, x, reset) * weights)
+        return cell.sequence(carry, x, reset)
 
-    def theirs(weight, bias, x):
-        return jnp.sum(textbook(weight, bias, carry, x, reset) * weights)
+    return ours, lambda weight, bias, carry, x: textbook(weight, bias, carry, x, reset)
 
-    arguments = lstm.weight, lstm.bias, x
-    got = jax.jit(jax.grad(ours, (0, 1, 2)))(*arguments)
-    wanted = jax.jit(jax.grad(theirs, (0, 1, 2)))(*arguments)
-    for ours_leaf, theirs_leaf in zip(got, wanted, strict=True):
-        np.testing.assert_allclose(ours_leaf, theirs_leaf, rtol=1e-5, atol=1e-5)
+
+def assert_close(ours, theirs):
+    for one, two in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        assert np.abs(two).max() > 0.01
+        np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-5)
+
+
+def test_gradients_equal_autodiff_s_the_carry_s_too(case):
+    lstm, carry, x, _, weights = case
+
+    def gradient(function):
+        total = lambda *arguments: jnp.sum(function(*arguments) * weights)  # noqa: E731
+        return jax.jit(jax.grad(total, (0, 1, 2, 3)))(lstm.weight, lstm.bias, carry, x)
+
+    assert_close(*map(gradient, functions(case)))
+
+
+def test_tangents_equal_autodiff_s(case):
+    lstm, carry, x, _, _ = case
+    at = lstm.weight, lstm.bias, carry, x
+    keys = iter(jax.random.split(jax.random.key(1), 5))
+    along = jax.tree.map(lambda leaf: jax.random.normal(next(keys), leaf.shape), at)
+    assert_close(*(jax.jit(lambda f=f: jax.jvp(f, at, along))() for f in functions(case)))
+
+
+def test_a_gradient_mapped_over_seeds_equals_one_at_a_time(case):
+    lstm, carry, x, reset, weights = case
+    total = lambda x: jnp.sum(lstm.sequence(carry, x, reset) * weights)  # noqa: E731
+    many = jnp.stack([x, -x])
+    alone, mapped = jax.jit(jax.grad(total)), jax.jit(jax.vmap(jax.grad(total)))
+    np.testing.assert_allclose(mapped(many), jnp.stack([alone(x) for x in many]), atol=1e-5)
 
 
 def test_no_gradient_flows_through_a_reset(case):

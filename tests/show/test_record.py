@@ -10,7 +10,7 @@ from cairn.show.held_out import typical
 from cairn.show.record import record
 
 ENV = Maze(width=5, height=5, walls=4, limit=30)
-LEARNER = RandomPolicy(ENV.actions)
+LEARNER = RandomPolicy(ENV.action_spec)
 N = 16
 
 

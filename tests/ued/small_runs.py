@@ -120,4 +120,4 @@ def history(method: str) -> list[Cycle]:
 
 def student(env: Environment = MAZE) -> PPO:
     """The tiny student."""
-    return PPO(STUDENT, env.observation_spec, env.actions)
+    return PPO.of(env, STUDENT)

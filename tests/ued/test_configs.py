@@ -77,7 +77,7 @@ def test_only_devices_that_divide_every_rollout_and_minibatch_are_used(
 
 
 def test_progress_counts_training_scoring_and_mutation_and_stops_at_one():
-    problem = Problem(Maze(), RandomPolicy(7), 0.99, 0.95, False, 1000)
+    problem = Problem(Maze(), RandomPolicy(Maze().action_spec), 0.99, 0.95, False, 1000)
     state = parts.begin(problem, jax.random.key(0), None)
 
     def after(**spent):
@@ -91,7 +91,7 @@ def test_progress_counts_training_scoring_and_mutation_and_stops_at_one():
 
 
 def test_progress_of_runs_longer_than_an_int32():
-    problem = Problem(Maze(), RandomPolicy(7), 0.99, 0.95, False, 4 * 10**9)
+    problem = Problem(Maze(), RandomPolicy(Maze().action_spec), 0.99, 0.95, False, 4 * 10**9)
     state = parts.begin(problem, jax.random.key(0), None)
 
     @jax.jit

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from small_runs import MAZE, B, experiment, student
+from small_runs import B, experiment, student
 
 from cairn.learners.ppo import PPO
 from cairn.ued import parallel_plr, parts, robust_plr
@@ -34,7 +34,8 @@ class Steady(PPO):
 
 
 def test_the_replay_half_is_a_serial_replay_cycle():
-    learner = Steady(student().config, MAZE.observation_spec, MAZE.actions)
+    usual = student()
+    learner = Steady(usual.config, usual.network, usual.observation, usual.action)
     problem = problem_of(SERIAL.setup(None))._replace(learner=learner)
     serial = jax.jit(lambda state: robust_plr.step(problem, SERIAL.algorithm, state))
     parallel = jax.jit(lambda state: parallel_plr.step(problem, PARALLEL.algorithm, state))

@@ -27,7 +27,7 @@ def learnability(trace: Trace) -> np.ndarray:
 
 def test_sfl_keeps_the_most_learnable_of_all_candidates_and_none_that_cannot_be_judged():
     run = experiment("sfl", candidates=48, candidate_batches=2, keep=4, scoring_steps=15)
-    problem = problem_of(run.setup(None))._replace(learner=RandomPolicy(MAZE.actions))
+    problem = problem_of(run.setup(None))._replace(learner=RandomPolicy(MAZE.action_spec))
     config = run.algorithm
     state = sfl.init(problem, config, jax.random.key(5))
     buffer = jax.jit(lambda state: sfl.select(problem, config, state))(state)
@@ -48,7 +48,7 @@ def test_sfl_keeps_the_most_learnable_of_all_candidates_and_none_that_cannot_be_
 
 def test_sfl_falls_back_on_new_levels_when_too_few_can_be_judged():
     run = experiment("sfl", scoring_steps=4)
-    problem = problem_of(run.setup(None))._replace(learner=RandomPolicy(MAZE.actions))
+    problem = problem_of(run.setup(None))._replace(learner=RandomPolicy(MAZE.action_spec))
     config = run.algorithm
     state = sfl.init(problem, config, jax.random.key(5))
     buffer = jax.jit(lambda state: sfl.select(problem, config, state))(state)

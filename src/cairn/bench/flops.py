@@ -11,7 +11,7 @@ from jaxtyping import PyTree
 
 from cairn.envs.protocol import Category, Image
 from cairn.learners.ppo import PPOConfig
-from cairn.nn.encoder import KERNEL
+from cairn.nn.convolve import layers
 
 FLOAT_BYTES = 4
 
@@ -54,11 +54,12 @@ def products(spec: PyTree, actions: int, student: PPOConfig) -> dict[str, list[P
     is_spec = lambda node: isinstance(node, (Image, Category))  # noqa: E731
     for part in jax.tree.leaves(spec, is_leaf=is_spec):
         if isinstance(part, Image):
-            rows, columns, channels = part.shape
-            positions = (rows - KERNEL + 1) * (columns - KERNEL + 1)
-            patch = KERNEL * KERNEL * channels
-            encoder.append(Product(patch, student.filters, positions, first=True))
-            features += positions * student.filters
+            stack = layers(part, student.filters)
+            for layer in stack:
+                rows, columns = layer.positions
+                first = layer is stack[0]
+                encoder.append(Product(layer.patch, layer.filters, rows * columns, first=first))
+            features += stack[-1].outputs
         elif isinstance(part, Category):
             features += student.embedding
         else:

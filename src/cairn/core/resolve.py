@@ -1,4 +1,4 @@
-"""Names to objects: a table's short names, and anybody's own as `package.module:Name`."""
+"""What a setting names: something of ours by its short name, or a user's own by address."""
 
 import importlib
 import sys
@@ -10,26 +10,31 @@ from cairn.core.errors import ConfigError, suggest
 
 
 def resolve(name: str, table: Mapping[str, str], what: str) -> Any:
-    """The object called `name`: by `table`, which maps short names to addresses, or at an address.
+    """The object called `name` in `table`, or the one at `package.module:Name`.
 
-    An address is `package.module:Name`. `what` says in errors what was looked for ("method").
-    Raises ConfigError with the nearest name, or saying why the address leads nowhere.
+    `table` maps short names to addresses, so that nothing is imported before it is wanted; `what`
+    says in an error what was looked for. Raises ConfigError.
     """
     address = table.get(name, name)
     module_name, colon, attribute = address.partition(":")
-    if not colon or not module_name or not attribute:
+    if not (colon and module_name and attribute):
+        names = ", ".join(table)
         raise ConfigError(
-            f"Unknown {what} {name!r}. Expected one of {', '.join(table)}, or your own as "
+            f"Unknown {what} {name!r}. Expected one of {names}, or your own as "
             f"package.module:Name.{suggest(name, table)}"
         )
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, "")  # an installed command does not look in the current folder
     try:
-        return getattr(importlib.import_module(module_name), attribute)
+        module = importlib.import_module(module_name)
     except ImportError as error:
         raise ConfigError(
-            f"Cannot import {module_name!r} for {what} {name!r}: {error}. Run the command where "
-            f"`python -c 'import {module_name}'` works."
+            f"Cannot import {module_name!r} for {what} {name!r}: {error}. Run the command "
+            f"where `python -c 'import {module_name}'` works."
         ) from error
-    except AttributeError as error:
-        raise ConfigError(f"Module {module_name!r} has no {what} {attribute!r}.") from error
+    if not hasattr(module, attribute):
+        raise ConfigError(
+            f"Module {module_name!r} has no {attribute!r} for {what} {name!r}."
+            f"{suggest(attribute, vars(module))}"
+        )
+    return getattr(module, attribute)

@@ -15,29 +15,21 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from cairn.core import axes, checks
+from cairn.core import axes, checks, trees
 from cairn.core.errors import ConfigError
 from cairn.core.returns import gae
-from cairn.core.trace import Trace
+from cairn.core.trace import Keep, Trace
+from cairn.envs.protocol import Continuous, Discrete, Environment
 from cairn.learners.protocol import Acted
-from cairn.nn.actor_critic import ActorCritic, Memory
-from cairn.nn.lstm import Carry
+from cairn.nn.catalogue import Named, NetworkConfig
+from cairn.nn.distributions import Distribution, distribution
+from cairn.nn.protocol import Factory, Network, check_fit
 
 
 @dataclass(frozen=True)
-class PPOConfig:
+class PPOConfig(NetworkConfig):
     """The student: network and update. Defaults are JaxUED's for the maze."""
 
-    memory: Memory = "lstm"
-    """What carries information through an episode: an LSTM, or nothing (feed-forward)."""
-    hidden: int = 256
-    """Size of the LSTM's memory, or of the dense layer that takes its place."""
-    head: int = 32
-    """Size of the hidden layer of the policy's and of the value's head."""
-    filters: int = 16
-    """Filters of the 3×3 convolution over images."""
-    embedding: int = 5
-    """Size of the embedding of a categorical observation (the maze's heading)."""
     learning_rate: float = 1e-4
     """Adam's step size (epsilon 1e-5)."""
     decay: Literal["linear", "none"] = "linear"
@@ -58,81 +50,97 @@ class PPOConfig:
     """Weight of the entropy bonus."""
     max_gradient_norm: float = 0.5
     """Global norm at which gradients are clipped."""
-    bootstrap_time_limit: bool = False
+    bootstrap_time_limit: Literal["environment", "on", "off"] = "environment"
     """Value the state an episode was truncated at, instead of counting the time limit as an end.
-    Off, as in minimax and JaxUED: in the maze the reward itself depends on the time left."""
+    The environment knows: off in the maze, whose reward itself depends on the time left (as in
+    minimax and JaxUED); on in cart-pole, where lasting to the limit is success."""
 
     def __post_init__(self) -> None:
-        sizes = "hidden", "head", "filters", "embedding", "epochs", "minibatches"
-        checks.at_least(self, 1, *sizes)
+        NetworkConfig.__post_init__(self)
+        checks.at_least(self, 1, "epochs", "minibatches")
         checks.share(self, "gamma", "gae_lambda")
         checks.positive(self, "clip", "max_gradient_norm")
         checks.not_negative(self, "learning_rate", "value_weight", "entropy_weight")
+
+    def bootstraps(self, env: Environment) -> bool:
+        """Whether time limits are bootstrapped in `env`."""
+        chosen = self.bootstrap_time_limit
+        return env.bootstrap_time_limit if chosen == "environment" else chosen == "on"
 
 
 class PPOState(eqx.Module):
     """Everything the student learns and remembers between updates."""
 
-    network: ActorCritic
+    network: PyTree
+    """A `Network` whose leaves that are no arrays are `trees.sealed`."""
     moments: PyTree
     """Adam's moments and step count."""
 
 
 class PPO(eqx.Module):
-    """Recurrent PPO for discrete actions."""
+    """PPO for discrete and continuous actions, on a network that is given."""
 
     Config: ClassVar[type] = PPOConfig
     """Of the settings."""
 
     config: PPOConfig = eqx.field(static=True)
-    spec: PyTree = eqx.field(static=True)
-    actions: int = eqx.field(static=True)
+    network: Factory = eqx.field(static=True)
+    observation: PyTree = eqx.field(static=True)
+    """The spec of an observation."""
+    action: Discrete | Continuous = eqx.field(static=True)
+
+    def __check_init__(self) -> None:
+        """Refuse a network that does not fit."""
+        check_fit(self.network, self.observation, self.distribution.outputs)
+
+    @classmethod
+    def of(cls, env: Environment, config: PPOConfig) -> "PPO":
+        """For the one player of `env`, with the network that `config` names. Raises ConfigError."""
+        assert not isinstance(env.action_spec, tuple)
+        return cls(config, Named(config), env.observation_spec, env.action_spec)
+
+    @property
+    def distribution(self) -> Distribution:
+        """What actions are drawn from."""
+        return distribution(self.action)
 
     @property
     def noise(self) -> tuple[int, ...]:
-        """One uniform number for each action."""
-        return ()
+        """One uniform number for a discrete action, one a dimension for a continuous one."""
+        return self.distribution.noise
+
+    @property
+    def keeps(self) -> tuple[Keep, ...]:
+        """A squashed action's log-probability is exact only from the number before squashing."""
+        return ("extra",) if isinstance(self.action, Continuous) else ()
 
     @property
     def gradient_steps(self) -> int:
         """Optimiser steps of one `update`."""
         return self.config.epochs * self.config.minibatches
 
-    def initial_memory(self, state: PPOState, batch: int) -> Carry | None:
+    def initial_memory(self, state: PPOState, batch: int) -> PyTree:
         """Empty memory for `batch` episodes."""
-        return state.network.initial_memory(batch)
+        return trees.opened(state.network).initial_memory(batch)
 
     def init(self, key: Key[Array, ""]) -> PPOState:
         """A fresh network and optimiser."""
-        config = self.config
-        network = ActorCritic(
-            self.spec,
-            self.actions,
-            memory=config.memory,
-            hidden=config.hidden,
-            head=config.head,
-            filters=config.filters,
-            embedding=config.embedding,
-            key=key,
-        )
-        return PPOState(network, self._adam().init(eqx.filter(network, eqx.is_array)))
+        network = self.network(self.observation, self.distribution.outputs, key)
+        network = trees.sealed(self.distribution.dress(network))
+        return PPOState(network, self._adam().init(eqx.filter(network, eqx.is_inexact_array)))
 
     def act(
         self,
         state: PPOState,
         observation: PyTree,
-        memory: Carry | None,
+        memory: PyTree,
         reset: Bool[Array, " B"],
-        uniform: Float[Array, " B"],
+        uniform: Float[Array, "B *noise"],
     ) -> Acted:
         """Sample actions by inverting the policy's distribution at `uniform` in [0, 1)."""
-        out, memory = state.network.step(observation, memory, reset)
-        log_probs = jax.nn.log_softmax(out.logits)
-        below = jnp.cumsum(jnp.exp(log_probs), axis=1) <= uniform[:, None]
-        # Rounding may leave the last cumulative sum just below a uniform near one.
-        action = jnp.minimum(jnp.sum(below, axis=1, dtype=jnp.int32), self.actions - 1)
-        log_prob = jnp.take_along_axis(log_probs, action[:, None], axis=1)[:, 0]
-        return Acted(action, log_prob, out.value, memory)
+        out, memory = trees.opened(state.network).step(observation, memory, reset)
+        drawn = self.distribution.draw(out.policy, uniform)
+        return Acted(drawn.action, drawn.log_prob, out.value, memory, drawn.raw)
 
     def update(
         self,
@@ -164,9 +172,10 @@ class PPO(eqx.Module):
     def _step(
         self, state: PPOState, part: "Batch", rate: Array, axis: str | None
     ) -> tuple[PPOState, dict]:
-        (_, metrics), gradient = eqx.filter_value_and_grad(loss, has_aux=True)(
-            state.network, part, self.config, axis
-        )
+        def total(network: PyTree) -> tuple[Float[Array, ""], dict[str, Array]]:
+            return loss(trees.opened(network), part, self.config, self.distribution, axis)
+
+        (_, metrics), gradient = eqx.filter_value_and_grad(total, has_aux=True)(state.network)
         gradient, metrics = axes.average((gradient, metrics), axis)
         state, norm = self.descend(state, gradient, rate)
         return state, metrics | {"gradient_norm": norm}
@@ -234,12 +243,21 @@ def minibatches(
 
 
 def resets(trace: Trace) -> Bool[Array, "T B"]:
-    """Where memory is emptied before the step: after each end. The rollout starts empty anyway."""
+    """Where memory is emptied before the step: after each end, unless the trace says otherwise.
+
+    A rollout starts empty, but for one that went on from another and kept what it started with.
+    """
+    if trace.reset is not None:
+        return trace.reset
     return jnp.concatenate([jnp.zeros_like(trace.done[:1]), trace.done[:-1]])
 
 
 def loss(
-    network: ActorCritic, batch: Batch, config: PPOConfig, axis: str | None = None
+    network: Network,
+    batch: Batch,
+    config: PPOConfig,
+    policy: Distribution,
+    axis: str | None = None,
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
     """Clipped policy loss + value_weight · clipped value loss - entropy_weight · entropy.
 
@@ -247,10 +265,11 @@ def loss(
     With `axis` that is over all devices; the loss itself is this device's share of the mean.
     """
     trace = batch.trace
-    logits, value = network.sequence(trace.observation, batch.reset)
-    log_probs = jax.nn.log_softmax(logits)
-    log_prob = jnp.take_along_axis(log_probs, trace.action[:, :, None], axis=2)[:, :, 0]
-    entropy = -jnp.mean(jnp.sum(jnp.exp(log_probs) * log_probs, axis=2))
+    memory = None if trace.start is None else trace.start.memory
+    out, value = network.sequence(trace.observation, batch.reset, memory)
+    raw = trace.action if trace.extra is None else trace.extra
+    log_prob, entropies = policy.judge(out, raw)
+    entropy = jnp.mean(entropies)
 
     advantage = axes.standardise(batch.advantage, axis)
     log_ratio = log_prob - trace.log_prob

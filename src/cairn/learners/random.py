@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from cairn.core.trace import Trace
+from cairn.envs.protocol import Continuous, Discrete
 from cairn.learners.protocol import Acted
 
 
@@ -16,14 +17,14 @@ class Nothing(NamedTuple):
 
 
 class RandomPolicy(eqx.Module):
-    """Every action with equal probability; its update is the identity."""
+    """Every action with equal probability (density); its update is the identity."""
 
-    actions: int = eqx.field(static=True)
+    action: Discrete | Continuous = eqx.field(static=True)
 
     @property
     def noise(self) -> tuple[int, ...]:
-        """One uniform number for each action."""
-        return ()
+        """One uniform number for a discrete action, one a dimension for a continuous one."""
+        return () if isinstance(self.action, Discrete) else (self.action.size,)
 
     @property
     def gradient_steps(self) -> int:
@@ -44,17 +45,25 @@ class RandomPolicy(eqx.Module):
         observation: PyTree,
         memory: None,
         reset: Bool[Array, " B"],
-        uniform: Float[Array, " B"],
+        uniform: Float[Array, "B *noise"],
     ) -> Acted:
-        """The action whose equal share of [0, 1) holds `uniform`."""
-        action = jnp.minimum((uniform * self.actions).astype(jnp.int32), self.actions - 1)
-        log_prob = jnp.full(uniform.shape, -np.log(self.actions), jnp.float32)
-        return Acted(action, log_prob, jnp.zeros(uniform.shape, jnp.float32), None)
+        """The action whose equal share of [0, 1) holds `uniform`; uniform between bounds."""
+        batch = uniform.shape[:1]
+        if isinstance(self.action, Discrete):
+            size = self.action.size
+            action = jnp.minimum((uniform * size).astype(jnp.int32), size - 1)
+            volume = np.log(size)
+        else:
+            low, high = (np.asarray(b, np.float32) for b in (self.action.low, self.action.high))
+            action = low[None] + (high - low)[None] * uniform
+            volume = np.log(high - low).sum()
+        log_prob = jnp.full(batch, -volume, jnp.float32)
+        return Acted(action, log_prob, jnp.zeros(batch, jnp.float32), None)
 
     def update(
         self,
         state: Nothing,
-        trace: Trace,
+        batch: Trace,
         key: Key[Array, ""],
         progress: Float[Array, ""],
         axis: str | None = None,

@@ -1,17 +1,16 @@
 """Actor and critic on one trunk: encoder, memory, two small heads."""
 
 import math
-from typing import Literal, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
+from cairn.nn.catalogue import NetworkConfig
 from cairn.nn.encoder import Encoder
 from cairn.nn.lstm import Carry, Lstm
-
-Memory = Literal["lstm", "none"]
+from cairn.nn.protocol import Network, Output
 
 
 class Dense(eqx.Module):
@@ -30,14 +29,7 @@ class Dense(eqx.Module):
         return x @ self.weight + self.bias[None]
 
 
-class Output(NamedTuple):
-    """What the network says of N observations."""
-
-    logits: Float[Array, "N actions"]
-    value: Float[Array, " N"]
-
-
-class ActorCritic(eqx.Module):
+class ActorCritic(Network):
     """Encoder → LSTM (or a dense layer) → one hidden layer and one output per head."""
 
     encoder: Encoder
@@ -48,24 +40,22 @@ class ActorCritic(eqx.Module):
     def __init__(
         self,
         spec: PyTree,
-        actions: int,
-        *,
-        memory: Memory,
-        hidden: int,
-        head: int,
-        filters: int,
-        embedding: int,
+        outputs: int,
+        config: NetworkConfig,
         key: Key[Array, ""],
     ):
         """Gains: √2 for hidden layers, 0.01 for the policy's output, 1 for the value's."""
         keys = jax.random.split(key, 6)
-        self.encoder = Encoder(spec, filters=filters, embedding=embedding, key=keys[0])
+        hidden, head = config.hidden, config.head
+        self.encoder = Encoder(
+            spec, filters=config.filters, embedding=config.embedding, key=keys[0]
+        )
         features, gain = self.encoder.size, math.sqrt(2)
-        if memory == "lstm":
+        if config.memory == "lstm":
             self.trunk = Lstm(features, hidden, keys[1])
         else:
             self.trunk = Dense(features, hidden, gain, keys[1])
-        self.actor = (Dense(hidden, head, gain, keys[2]), Dense(head, actions, 0.01, keys[3]))
+        self.actor = (Dense(hidden, head, gain, keys[2]), Dense(head, outputs, 0.01, keys[3]))
         self.critic = (Dense(hidden, head, gain, keys[4]), Dense(head, 1, 1.0, keys[5]))
 
     def initial_memory(self, batch: int) -> Carry | None:
@@ -84,22 +74,23 @@ class ActorCritic(eqx.Module):
         return self._heads(jax.nn.relu(self.trunk(features))), None
 
     def sequence(
-        self, observation: PyTree, reset: Bool[Array, "T B"]
-    ) -> tuple[Float[Array, "T B actions"], Float[Array, "T B"]]:
-        """Logits and values of T steps that start with empty memory; leaves are (T, B, ...)."""
+        self, observation: PyTree, reset: Bool[Array, "T B"], memory: Carry | None = None
+    ) -> Output:
+        """T steps that begin with `memory` (None: empty); leaves are (T, B, ...)."""
         steps, batch = reset.shape
         flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), observation)
         features = self.encoder(flat)
         if isinstance(self.trunk, Lstm):
             x = features.reshape(steps, batch, -1)
-            hidden = self.trunk.sequence(self.trunk.initial(batch), x, reset)
+            carry = self.trunk.initial(batch) if memory is None else memory
+            hidden = self.trunk.sequence(carry, x, reset)
             hidden = hidden.reshape(steps * batch, -1)
         else:
             hidden = jax.nn.relu(self.trunk(features))
         out = self._heads(hidden)
-        return out.logits.reshape(steps, batch, -1), out.value.reshape(steps, batch)
+        return Output(out.policy.reshape(steps, batch, -1), out.value.reshape(steps, batch))
 
     def _heads(self, hidden: Float[Array, "N hidden"]) -> Output:
-        logits = self.actor[1](jax.nn.relu(self.actor[0](hidden)))
+        policy = self.actor[1](jax.nn.relu(self.actor[0](hidden)))
         value = self.critic[1](jax.nn.relu(self.critic[0](hidden)))
-        return Output(logits, value[:, 0])
+        return Output(policy, value[:, 0])

@@ -1,9 +1,11 @@
-"""LSTM over a sequence of episodes, with a backward pass written by hand.
+"""LSTM over a sequence of episodes, with derivatives written by hand.
 
 Autodiff of `lax.scan` adds a weight gradient of the full weight's size at every step and saves
-whatever the forward pass touched. Here the backward scan carries only the two state gradients;
-the gradients of weights and inputs are one large product each after it (measured figures in
-docs/performance.md). The result equals autodiff's up to rounding, which a test checks.
+whatever the forward pass touched. Here the derivative is written as a linear map whose transpose
+is the good backward pass: the tangents of weights and inputs enter as one large product each
+before its scan, so their gradients are one large product each after the scan backwards, which
+carries only the two state gradients (measured figures in docs/performance.md). Forward and
+reverse mode equal autodiff's up to rounding, which tests check.
 
 Hochreiter & Schmidhuber 1997; gates in the order input, forget, cell, output, no peepholes.
 """
@@ -58,16 +60,8 @@ class Lstm(eqx.Module):
     def sequence(
         self, carry: Carry, x: Float[Array, "T B X"], reset: Bool[Array, "T B"]
     ) -> Float[Array, "T B H"]:
-        """The hidden states of T steps. Differentiable in weights, bias and `x`, not in `carry`."""
+        """The hidden states of T steps that begin with `carry`."""
         return _sequence(self.weight, self.bias, carry, x, reset)
-
-
-class _Saved(NamedTuple):
-    """What the backward pass needs of every step."""
-
-    gates: Float[Array, "T B 4*H"]
-    c: Float[Array, "T B H"]
-    h: Float[Array, "T B H"]
 
 
 def _sigmoid(z: Array) -> Array:
@@ -88,57 +82,50 @@ def _cell(
     return Carry(h, c), (jnp.concatenate([i, f, g, o], axis=1), c, h)
 
 
-@jax.custom_vjp
+@jax.custom_jvp
 def _sequence(weight: Array, bias: Array, carry: Carry, x: Array, reset: Array) -> Array:
-    return _forward(weight, bias, carry, x, reset)[0]
+    return _forward(weight, bias, carry, x, reset)[2]
 
 
 def _forward(
     weight: Array, bias: Array, carry: Carry, x: Array, reset: Array
-) -> tuple[Array, tuple]:
+) -> tuple[Array, Array, Array]:
+    """Gates, cells and hidden states of all steps."""
+
     def step(carry: Carry, now: tuple[Array, Array]) -> tuple[Carry, tuple]:
         return _cell(weight, bias, carry, *now)
 
-    _, (gates, c, h) = jax.lax.scan(step, carry, (x, reset))
-    return h, (weight, carry, x, reset, _Saved(gates, c, h))
+    return jax.lax.scan(step, carry, (x, reset))[1]
 
 
-def _backward(residuals: tuple, dh_out: Array) -> tuple:
-    weight, carry, x, reset, saved = residuals
-    inputs = x.shape[2]
+@_sequence.defjvp
+def _tangent(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+    """Hidden states and their tangents. `reset` is boolean and has none."""
+    weight, bias, carry, x, reset = primals
+    d_weight, d_bias, d_carry, dx, _ = tangents
+    gates, c, h = _forward(weight, bias, carry, x, reset)
     keep = jnp.where(reset, 0.0, 1.0)[:, :, None]
-    h_before = jnp.concatenate([carry.h[None], saved.h[:-1]]) * keep
-    c_before = jnp.concatenate([carry.c[None], saved.c[:-1]]) * keep
+    h_before = jnp.concatenate([carry.h[None], h[:-1]]) * keep
+    c_before = jnp.concatenate([carry.c[None], c[:-1]]) * keep
+    inputs, flat = x.shape[2], lambda leaf: leaf.reshape(-1, leaf.shape[-1])
+    # All of z's tangent but what comes by way of the carry.
+    dz = flat(dx) @ weight[:inputs] + flat(x) @ d_weight[:inputs]
+    dz = dz + flat(h_before) @ d_weight[inputs:] + d_bias[None]
+    # Turned here once, so that the scan backwards has nothing to turn.
     recurrent = weight[inputs:].T
 
-    def step(later: tuple[Array, Array], now: tuple) -> tuple:
-        dh, dc = later
-        gates, c, c_prev, keep, dh_out = now
+    def step(before: Carry, now: tuple) -> tuple[Carry, Array]:
+        gates, c, c_before, keep, dz = now
         i, f, g, o = jnp.split(gates, 4, axis=1)
         tanh_c = jnp.tanh(c)
-        dh = dh + dh_out
-        dc = dc + dh * o * (1.0 - tanh_c * tanh_c)
-        dz = jnp.concatenate(
-            [
-                dc * g * i * (1.0 - i),
-                dc * c_prev * f * (1.0 - f),
-                dc * i * (1.0 - g * g),
-                dh * tanh_c * o * (1.0 - o),
-            ],
-            axis=1,
-        )
-        return ((dz @ recurrent) * keep, dc * f * keep), dz
+        dz = dz + jax.lax.dot_general(before.h * keep, recurrent, (((1,), (1,)), ((), ())))
+        di, df, dg, do = jnp.split(dz, 4, axis=1)
+        dc = before.c * keep * f
+        dc = dc + di * (1.0 - i) * i * g + df * (1.0 - f) * f * c_before + dg * (1.0 - g * g) * i
+        dh = dc * (1.0 - tanh_c * tanh_c) * o + do * (1.0 - o) * o * tanh_c
+        return Carry(dh, dc), dh
 
-    zeros = jnp.zeros_like(carry.h)
-    _, dz = jax.lax.scan(
-        step, (zeros, zeros), (saved.gates, saved.c, c_before, keep, dh_out), reverse=True
-    )
-    flat = dz.reshape(-1, dz.shape[-1])
-    d_weight = jnp.concatenate(
-        [x.reshape(-1, inputs).T @ flat, h_before.reshape(-1, h_before.shape[-1]).T @ flat]
-    )
-    dx = (flat @ weight[:inputs].T).reshape(x.shape)
-    return d_weight, jnp.sum(flat, axis=0), None, dx, None
-
-
-_sequence.defvjp(_forward, _backward)
+    # The factors are cheap: without a checkpoint all of them would be kept for every step.
+    lean = jax.checkpoint(step, prevent_cse=False)
+    now = gates, c, c_before, keep, dz.reshape(gates.shape)
+    return h, jax.lax.scan(lean, d_carry, now)[1]

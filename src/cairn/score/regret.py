@@ -22,7 +22,7 @@ from cairn.score.episodes import episode_means, episode_statistics
 class BestReturnScore(Score):
     """A score that remembers the best return of each level."""
 
-    merge = staticmethod(trees.maximum)
+    merge = staticmethod(trees.maximum)  # pyright: ignore[reportAssignmentType]
 
     def unseen(self, *shape: int) -> BestReturn:
         """No return yet."""

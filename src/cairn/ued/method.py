@@ -86,16 +86,13 @@ def problem_of(setup: Setup, learns: bool = True) -> Problem:
     """What the phases of a cycle need to know of a run."""
     env, student = setup.task, setup.sections["student"]
     assert setup.learner is not None  # the student's section leaves it open
-    if learns:
-        learner = setup.learner(student, env.observation_spec, env.actions)
-    else:
-        learner = RandomPolicy(env.actions)
+    learner = setup.learner.of(env, student) if learns else RandomPolicy(env.action_spec)
     return Problem(
         env=env,
         learner=learner,
         gamma=student.gamma,
         gae_lambda=student.gae_lambda,
-        bootstrap_time_limit=student.bootstrap_time_limit,
+        bootstrap_time_limit=student.bootstraps(env),
         steps=setup.steps,
         mesh=setup.mesh,
     )

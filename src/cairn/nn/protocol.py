@@ -1,0 +1,108 @@
+"""What a learner asks of a network, and the check that one fits before anything is compiled."""
+
+import abc
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Key, PyTree
+
+from cairn.core.errors import ConfigError
+from cairn.envs.protocol import Category, Image, Vector
+
+
+class Output(NamedTuple):
+    """What a network says of observations; the axes in front are theirs."""
+
+    policy: Float[Array, "*batch outputs"]
+    """Parameters of the policy's distribution: a logit an action, or a mean a dimension."""
+    value: Float[Array, "*batch"]
+
+
+class Network(eqx.Module):
+    """Policy and value of observations. `step` is enough; without memory the rest is given."""
+
+    def initial_memory(self, batch: int) -> PyTree:
+        """Empty memory for `batch` episodes; None for a network without memory."""
+        return None
+
+    @abc.abstractmethod
+    def step(
+        self, observation: PyTree, memory: PyTree, reset: Bool[Array, " B"]
+    ) -> tuple[Output, PyTree]:
+        """One observation per episode; memory is emptied first where `reset`."""
+
+    def sequence(
+        self, observation: PyTree, reset: Bool[Array, "T B"], memory: PyTree = None
+    ) -> Output:
+        """T steps that begin with `memory` (None: empty); leaves are (T, B, ...). A scan."""
+        if memory is None:
+            memory = self.initial_memory(reset.shape[1])
+
+        def step(memory: PyTree, now: tuple[PyTree, Array]) -> tuple[PyTree, Output]:
+            out, memory = self.step(now[0], memory, now[1])
+            return memory, out
+
+        return jax.lax.scan(step, memory, (observation, reset))[1]
+
+
+Factory = Callable[[PyTree, int, Key[Array, ""]], Network]
+"""(observation spec, outputs of the policy, key) → a fresh network."""
+
+
+def check_fit(factory: Factory, spec: PyTree, outputs: int) -> None:
+    """Raises ConfigError, in one line, if the network's outputs are not what they must be.
+
+    Abstract: shapes are followed, nothing is computed.
+    """
+    steps, batch = 3, 2
+
+    def run(key: Array) -> tuple[Any, ...]:
+        network = factory(spec, outputs, key)
+        memory = network.initial_memory(batch)
+        out, after = network.step(example(spec, batch), memory, jnp.zeros(batch, bool))
+        whole = network.sequence(example(spec, steps, batch), jnp.zeros((steps, batch), bool))
+        return memory, after, tuple(out), tuple(whole)
+
+    name = getattr(factory, "name", getattr(factory, "__name__", str(factory)))
+    try:
+        memory, after, out, whole = jax.eval_shape(run, jax.random.key(0))
+    except (TypeError, ValueError, AttributeError) as error:
+        reason = str(error).strip().split("\n", 1)[0]
+        raise ConfigError(
+            f"Network {name} cannot take the observation {_shapes(example(spec))}: {reason}"
+        ) from error
+    for call, came, shape in (("step", out, (batch,)), ("sequence", whole, (steps, batch))):
+        expected = tuple(
+            jax.ShapeDtypeStruct(wanted, jnp.float32) for wanted in ((*shape, outputs), shape)
+        )
+        if _shapes(came) != _shapes(expected):
+            raise ConfigError(
+                f"Network {name}: {call} must give a policy and a value of "
+                f"{_shapes(expected)} for {outputs} outputs, got {_shapes(came)}."
+            )
+    if _shapes(memory) != _shapes(after) or jax.tree.structure(memory) != jax.tree.structure(after):
+        raise ConfigError(
+            f"Network {name}: a step must not change the shapes of its memory, {_shapes(memory)}; "
+            f"got {_shapes(after)}."
+        )
+
+
+def example(spec: PyTree, *shape: int) -> PyTree:
+    """Observations of zeros that match `spec`, with `shape` in front."""
+
+    def zeros(part: Image | Vector | Category) -> Array:
+        if isinstance(part, Category):
+            return jnp.zeros(shape, jnp.int32)
+        own = part.shape if isinstance(part, Image) else (part.size,)
+        return jnp.zeros((*shape, *own), jnp.float32)
+
+    is_spec = lambda node: isinstance(node, Image | Vector | Category)  # noqa: E731
+    return jax.tree.map(zeros, spec, is_leaf=is_spec)
+
+
+def _shapes(tree: PyTree) -> str:
+    leaves = jax.tree.leaves(tree)
+    return ", ".join(f"{leaf.dtype}{list(leaf.shape)}" for leaf in leaves) or "nothing"
