@@ -176,8 +176,7 @@ def timed(search: Search, steps: int) -> dict:
     wall, cpu = time.perf_counter(), time.process_time()
     metrics = search.run(steps)
     seconds = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
-    figures = {"coverage": metrics.coverage.item(), "qd_score": metrics.qd_score.item()}
-    return seconds | figures
+    return seconds | {name: metrics[name] for name in ("coverage", "qd_score")}
 
 
 def compare(pairs: list[tuple[dict, dict]], count: int) -> dict:
