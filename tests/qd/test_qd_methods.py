@@ -13,6 +13,7 @@ from cairn.archive import table
 from cairn.core.errors import ConfigError
 from cairn.qd import cma_mae, cma_me, common, map_elites
 from cairn.qd.tasks import Sphere
+from cairn.runs.method import Setup
 
 TASK = Sphere(dims=6, side=8)
 KEY = jax.random.key(0)
@@ -40,7 +41,7 @@ class Broken(Sphere):
 def search(name, task=TASK):
     """The state before the first cycle, and what goes on from a state by `HALF` cycles."""
     method, config = METHODS[name]
-    program = common.program(method, task, config)
+    program = method.METHOD.program(Setup(task, {"algorithm": config}, 10_000))
 
     def go_on(state):
         return jax.lax.scan(lambda state, _: program.step(state), state, length=HALF)
@@ -109,25 +110,9 @@ def test_failed_evaluations_neither_enter_nor_derail_the_search(name):
     assert report.metrics["coverage"][-1] > 0 and (rows["solution"][:, 0] <= 0).all()
 
 
-@pytest.mark.parametrize("name", ["map_elites", "cma_me", "cma_mae"])
-def test_asking_and_telling_by_hand_is_the_step(name):
-    method, config = METHODS[name]
-    state, _ = search(name)
-    stepped, _ = method.step(TASK, config, state)
-    solutions = method.ask(TASK, config, state)
-    fitness, descriptors = TASK.evaluate(solutions)
-    told, _ = method.tell(TASK, config, state, solutions, fitness, descriptors)
-    for ours, theirs in zip(*map(jax.tree.leaves, (stepped, told)), strict=True):
-        assert jnp.array_equal(ours, theirs)
-
-
 def test_nobody_is_the_best_of_an_empty_map():
-    nowhere = partial(jnp.full, (18,), jnp.nan)
     state, _ = search("map_elites")
-    children = map_elites.ask(TASK, METHODS["map_elites"][1], state)
-    _, report = map_elites.tell(
-        TASK, METHODS["map_elites"][1], state, children, nowhere(), jnp.zeros((18, 2))
-    )
+    report = common.report(TASK, state.elites, jnp.zeros(18, bool))
     assert report.metrics["coverage"] == 0 and report.weights["best"] == 0
 
 
@@ -139,8 +124,10 @@ def test_impossible_configs_are_refused_in_words():
         (lambda: cma_mae.Config(sigma=0), "sigma must be positive and finite, got 0"),
         (lambda: cma_mae.Config(rate=95), r"rate must lie in \[0, 1\], got 95"),
         (
-            lambda: common.program(map_elites, TASK, map_elites.Config(), 2**32),
-            "steps must stay below 2.32 less one batch of 540 evaluations, got 4294967296",
+            lambda: map_elites.METHOD.check(
+                Setup(TASK, {"algorithm": map_elites.Config()}, 2**32 - 540)
+            ),
+            "steps must stay below 2.32 less one cycle's evaluations, got 4294966756",
         ),
     ):
         with pytest.raises(ConfigError, match=words):

@@ -1,7 +1,6 @@
 """The searches of the quality-diversity benchmarks: an algorithm on a problem, in chunks."""
 
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any, Literal
 
 import jax
@@ -16,8 +15,9 @@ from cairn.archive.tessellation import Tessellation
 from cairn.core.keys import stream
 from cairn.engine import devices
 from cairn.engine.compiled import compile_program
-from cairn.qd import cma_mae, cma_me, common, map_elites
+from cairn.qd import cma_mae, cma_me, map_elites
 from cairn.qd.tasks import TASKS, Task
+from cairn.runs.method import Method, Setup
 
 Algorithm = Literal["map-elites", "line", "cvt", "cma-me", "cma-mae", "cma-mae-no-path"]
 Problem = Literal["sphere", "arm"]
@@ -50,7 +50,8 @@ class Search:
         if algorithm == "cvt":
             task = centroidal(task)
         method, config = settings(algorithm, size)
-        self.program = common.program(method, task, config)
+        sections = {"task": task, "algorithm": config}
+        self.program = method.program(Setup(task, sections, size.iterations * config.children))
         # The seed's own key and not a stream of it: the published figures were made so.
         state = self.program.init(jax.random.key(seed))
         self._states: Any = jax.tree.map(lambda leaf: leaf[None], state)
@@ -66,7 +67,7 @@ class Search:
         if steps not in self._compiled:
             layout = devices.plan(1, 1, 1)
             self._compiled[steps] = compile_program(
-                self.program, seed=0, seeds=1, cycles=steps, layout=layout
+                self.program, seed=0, seeds=1, cycles=steps, budget=2**62, layout=layout
             )
         advanced = self._compiled[steps].advance(self._states)
         self._states, report = jax.block_until_ready(advanced)
@@ -87,15 +88,15 @@ def figures(elites: Elites) -> dict[str, float]:
     return {name: value.item() for name, value in _figures(elites).items()}
 
 
-def settings(algorithm: Algorithm, size: Size) -> tuple[ModuleType, Any]:
+def settings(algorithm: Algorithm, size: Size) -> tuple[Method, Any]:
     """The method of this wing that an algorithm is, and how it is set."""
     searches: dict[str, Any] = {"emitters": size.emitters, "batch": size.batch}
     if algorithm == "cma-me":
-        return cma_me, cma_me.Config(**searches)
+        return cma_me.METHOD, cma_me.Config(**searches)
     if algorithm in ("cma-mae", "cma-mae-no-path"):
-        return cma_mae, cma_mae.Config(**searches, rank_one=algorithm == "cma-mae")
+        return cma_mae.METHOD, cma_mae.Config(**searches, rank_one=algorithm == "cma-mae")
     line = 0.2 if algorithm == "line" else 0.0
-    return map_elites, map_elites.Config(batch=size.emitters * size.batch, line=line)
+    return map_elites.METHOD, map_elites.Config(batch=size.emitters * size.batch, line=line)
 
 
 class Centroidal(Task):

@@ -22,6 +22,7 @@ from cairn.core.keys import stream
 from cairn.core.ledger import Ledger
 from cairn.engine.program import Report
 from cairn.qd import common
+from cairn.qd.method import method
 from cairn.qd.tasks import Task, descriptor
 from cairn.sampler.emitters import cma_emitter, cma_es
 
@@ -65,11 +66,7 @@ class State(eqx.Module):
 
 def init(task: Task, config: Config, key: Key[Array, ""]) -> State:
     """No elites yet, all searches at `task.start`, thresholds at `task.lowest`."""
-    if not math.isfinite(task.lowest):
-        raise ConfigError(
-            f"CMA-MAE needs a task whose `lowest` is finite, got {task.lowest}. Without a lower"
-            " bound of the fitness use CMA-ME."
-        )
+    check(task)
     cells, row = task.tessellation.cells, descriptor(task)
     return State(
         key=key,
@@ -82,6 +79,15 @@ def init(task: Task, config: Config, key: Key[Array, ""]) -> State:
         next_id=jnp.zeros((), jnp.uint32),
         restarts=jnp.zeros((), jnp.int32),
     )
+
+
+def check(task: Task) -> None:
+    """Raise ConfigError for a task without a lower bound, where thresholds could start."""
+    if not math.isfinite(task.lowest):
+        raise ConfigError(
+            f"CMA-MAE needs a task whose `lowest` is finite, got {task.lowest}. Without a lower"
+            " bound of the fitness use CMA-ME."
+        )
 
 
 def step(task: Task, config: Config, state: State) -> tuple[State, Report]:
@@ -133,3 +139,6 @@ def tell(
     )
     told = common.report(task, elites, kept.entered, restarts=restarts.astype(jnp.float32))
     return after, told
+
+
+METHOD = method(__doc__, Config, init, step, check)

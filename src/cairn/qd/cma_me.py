@@ -15,6 +15,7 @@ from cairn.core.keys import stream
 from cairn.core.ledger import Ledger
 from cairn.engine.program import Report
 from cairn.qd import common
+from cairn.qd.method import method
 from cairn.qd.tasks import Task, descriptor
 from cairn.sampler.emitters import cma_emitter, cma_es
 
@@ -96,3 +97,6 @@ def tell(
     )
     told = common.report(task, elites, offer.entered, restarts=restarts.astype(jnp.float32))
     return after, told
+
+
+METHOD = method(__doc__, Config, init, step)

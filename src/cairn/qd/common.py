@@ -1,39 +1,18 @@
-"""What the methods of this wing share: what is on offer, what is told, and the program."""
+"""What the methods of this wing share: what they count, offer and tell."""
 
 import math
-from functools import partial
-from types import ModuleType
-from typing import Any
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, UInt32
 
 from cairn.archive.elites import Candidates, Elites, best, coverage, qd_score
 from cairn.archive.tessellation import check_cells
-from cairn.core.errors import ConfigError
 from cairn.core.ledger import Ledger
-from cairn.engine.program import Program, Report
+from cairn.engine.program import Report
 from cairn.qd.tasks import Task
 
 COUNTS = ("evaluations",)
 """The ledger of a search counts solutions evaluated, and its budget is on them."""
-MOST = 2**32
-"""Ids are uint32 and only grow: a run ends before it has evaluated so many solutions."""
-
-
-def program(method: ModuleType, task: Task, config: Any, budget: int = 0) -> Program:
-    """A method of this wing bound to its task and settings, to evaluate `budget` solutions."""
-    if budget >= MOST - config.children:
-        raise ConfigError(
-            f"steps must stay below 2^32 less one batch of {config.children} evaluations, got"
-            f" {budget}: solutions are numbered in 32 bits."
-        )
-    return Program(
-        init=partial(method.init, task, config),
-        step=partial(method.step, task, config),
-        counts=COUNTS,
-        budget=COUNTS,
-    )
 
 
 def unspent() -> Ledger:

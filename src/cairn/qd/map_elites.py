@@ -17,6 +17,7 @@ from cairn.core.keys import stream
 from cairn.core.ledger import Ledger
 from cairn.engine.program import Report
 from cairn.qd import common
+from cairn.qd.method import method
 from cairn.qd.tasks import Task, descriptor
 from cairn.sampler.emitters.variation import draw_cells, gaussian, iso_line
 
@@ -107,3 +108,6 @@ def tell(
         next_id=state.next_id + np.uint32(config.children),
     )
     return after, common.report(task, elites, offer.entered)
+
+
+METHOD = method(__doc__, Config, init, step)
