@@ -1,7 +1,7 @@
-"""Quality-diversity benchmarks whose figures are kept: results by seed, and speed against pyribs.
+"""Quality-diversity benchmarks whose figures are kept: results by seed, speed against peers.
 
     uv run benchmarks/qd.py results --problem sphere --algorithm cma-mae --seeds 5
-    uv run benchmarks/qd.py speed
+    uv run benchmarks/qd.py speed                       # or speed --against qdax
     uv run benchmarks/qd.py summary
     uv run benchmarks/qd.py pages
 

@@ -15,8 +15,13 @@ ROOT = HERE.parent
 RESULTS = HERE / "results" / "qd"
 SOURCES = [
     *(f"src/cairn/archive/{name}.py" for name in ("grid", "cvt", "elites", "soft", "once")),
-    *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "src/cairn/sampler/emitters").glob("*.py")),
+    *sorted(
+        str(path.relative_to(ROOT))
+        for folder in ("sampler/emitters", "qd")
+        for path in (ROOT / "src/cairn" / folder).glob("*.py")
+    ),
     "src/cairn/core/keys.py",
+    "src/cairn/engine/compiled.py",
     "src/cairn/bench/qd_search.py",
 ]
 """What the figures depend on."""

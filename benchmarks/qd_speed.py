@@ -1,12 +1,11 @@
-"""Speed of quality-diversity search, cairn and pyribs in turns on the same work."""
+"""Speed of quality-diversity search, cairn and a peer in turns on the same work."""
 
 import json
 import os
-import shlex
 import time
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
@@ -18,8 +17,8 @@ from cairn.archive.grid import Grid
 from cairn.bench import figures
 from cairn.bench.qd_search import PUBLISHED_SIZE, Algorithm, Search, Size
 from cairn.bench.sides import Side
-from cairn.core.errors import CairnError
-from qd_files import HERE, RESULTS, provenance
+from qd_files import RESULTS, provenance
+from qd_peers import PEERS, started, versions
 
 
 @partial(jax.jit, donate_argnums=0)
@@ -69,42 +68,43 @@ def time_rows(**size: int) -> float:
     return time.perf_counter() - begin
 
 
-SOURCES = ("benchmarks/qd_speed.py", "benchmarks/peers/pyribs.py")
-"""What speed depends on besides what results do."""
-
-
 def speed(
+    against: Literal["pyribs", "qdax"] = "pyribs",
     repeats: int = 5,
     loop_iterations: int = 200,
-    algorithms: tuple[Algorithm, ...] = ("map-elites", "line", "cma-me", "cma-mae"),
+    algorithms: tuple[Algorithm, ...] = (),
     sides: tuple[int, ...] = (100, 1000),
     insert_batch: int = 4096,
     insert_batches: int = 200,
     size: Annotated[Size, tyro.conf.arg(name="")] = PUBLISHED_SIZE,
-    peer: str = "uv run --isolated --no-project --with ribs==0.12.0 --with numpy==2.4.6",
-    out: Path = RESULTS / "speed.json",
+    peer: str = "",
+    out: Path | None = None,
 ) -> dict:
-    """Whole iterations and insertion alone, cairn and pyribs in turns on the same work.
+    """Whole iterations and insertion alone, cairn and a peer in turns on the same work.
 
-    `peer` starts a Python that has pyribs. `loop_iterations` go into each repeat; both sides go
-    on from where they were, so that their archives are equally full. The file is written after
-    every row; a row on file that the same sources made at the same settings is left alone.
+    `peer` starts a Python that has it (default: with uv). `loop_iterations` go into each repeat;
+    both sides go on from where they were, so that their archives are equally full. `algorithms`
+    are all that both have, by default. The file is written after every row; a row on file that
+    the same sources made at the same settings is left alone.
     """
+    chosen = PEERS[against]
+    peer, out = peer or chosen.command, out or RESULTS / chosen.file
+    names = algorithms or chosen.algorithms
     table: dict = json.loads(out.read_text()) if out.exists() else {}
     rows = {}
-    for name in algorithms:
+    for name in names:
         settings = {"repeats": repeats, "iterations": loop_iterations, "size": vars(size)}
         rows[name] = settings, partial(loop_row, name, size, loop_iterations, repeats)
-    for side in sides:
+    for side in sides if chosen.inserts else ():
         offers = {"side": side, "batch": insert_batch, "batches": insert_batches, "dims": 100}
         settings = {"repeats": repeats, **offers}
         rows[f"insert {insert_batch} into {side**2}"] = (
             settings,
             partial(insert_row, offers, repeats),
         )
-    made = provenance(*SOURCES)
+    made = provenance("benchmarks/qd_speed.py", f"benchmarks/peers/{against}.py")
     command = made.pop("command")
-    other = started(peer)
+    other = started(against, peer)
     try:
         made["peer"] = versions(other, peer)
         for name, (settings, measure) in rows.items():
@@ -114,30 +114,11 @@ def speed(
                 continue
             table[name] = measure(other) | basis
             table[name] |= {"command": command, "load_average": os.getloadavg()}
-            report(name, table[name])
+            report(name, table[name], against)
             figures.write(out, table)
     finally:
         other.close()
     return table
-
-
-def started(peer: str) -> Side:
-    """pyribs in a process of its own, asked and answered in JSON lines."""
-    command = [*shlex.split(peer), str(HERE / "peers" / "pyribs.py")]
-    try:
-        return Side("pyribs", command, dict(os.environ))
-    except OSError as error:
-        raise CairnError(f"--peer: {command[0]} cannot be started: {error.strerror}.") from error
-
-
-def versions(other: Side, peer: str) -> dict:
-    """What the peer is. Raises CairnError if it does not answer."""
-    try:
-        return other.ask({"task": "versions"})
-    except CairnError as error:
-        raise CairnError(
-            f"--peer: `{peer}` did not run benchmarks/peers/pyribs.py. Name a Python that has ribs."
-        ) from error
 
 
 def loop_row(algorithm: Algorithm, size: Size, iterations: int, repeats: int, other: Side) -> dict:
@@ -151,7 +132,7 @@ def loop_row(algorithm: Algorithm, size: Size, iterations: int, repeats: int, ot
     compile_s = time.perf_counter() - begin
     other.ask(request)
     pairs = [(timed(search, iterations), other.ask(request)) for _ in range(repeats)]
-    return compare(pairs, iterations) | {"first_call_with_compilation_s": compile_s}
+    return compare(other.name, pairs, iterations) | {"first_call_with_compilation_s": compile_s}
 
 
 def insert_row(offers: dict, repeats: int, other: Side) -> dict:
@@ -168,7 +149,9 @@ def insert_row(offers: dict, repeats: int, other: Side) -> dict:
         answer = other.ask(request | {"seed": seed})
         pairs.append((time_insert(**offers, seed=seed), answer))
         floor.append(offers["batches"] / time_rows(**offers, seed=seed))
-    return compare(pairs, offers["batches"]) | {"rows_alone_per_s": figures.spread(floor)}
+    return compare(other.name, pairs, offers["batches"]) | {
+        "rows_alone_per_s": figures.spread(floor)
+    }
 
 
 def timed(search: Search, steps: int) -> dict:
@@ -176,30 +159,29 @@ def timed(search: Search, steps: int) -> dict:
     wall, cpu = time.perf_counter(), time.process_time()
     metrics = search.run(steps)
     seconds = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
-    figures = {"coverage": metrics.coverage.item(), "qd_score": metrics.qd_score.item()}
-    return seconds | figures
+    return seconds | {name: metrics[name] for name in ("coverage", "qd_score")}
 
 
-def compare(pairs: list[tuple[dict, dict]], count: int) -> dict:
+def compare(peer: str, pairs: list[tuple[dict, dict]], count: int) -> dict:
     """Rates of both sides, and the median of the ratios pair by pair."""
-    row: dict = {"pairs": [{"cairn": ours, "pyribs": theirs} for ours, theirs in pairs]}
+    row: dict = {"pairs": [{"cairn": ours, peer: theirs} for ours, theirs in pairs]}
     for clock in ("wall_s", "cpu_s"):
         ratios = [theirs[clock] / ours[clock] for ours, theirs in pairs]
         row[clock] = {
             "cairn_per_s": float(np.median([count / ours[clock] for ours, _ in pairs])),
-            "pyribs_per_s": float(np.median([count / theirs[clock] for _, theirs in pairs])),
+            f"{peer}_per_s": float(np.median([count / theirs[clock] for _, theirs in pairs])),
             "ratio": float(np.median(ratios)),
             "ratios": [min(ratios), max(ratios)],
         }
     return row
 
 
-def report(name: str, row: dict) -> None:
+def report(name: str, row: dict, peer: str) -> None:
     """One line on the console."""
     unit = "batches/s" if name.startswith("insert") else "iterations/s"
     wall, cpu = row["wall_s"], row["cpu_s"]
     print(
-        f"{name}: cairn {wall['cairn_per_s']:.1f}, pyribs {wall['pyribs_per_s']:.1f} {unit},"
+        f"{name}: cairn {wall['cairn_per_s']:.1f}, {peer} {wall[f'{peer}_per_s']:.1f} {unit},"
         f" ratio {wall['ratio']:.2f} ({wall['ratios'][0]:.2f} to {wall['ratios'][1]:.2f});"
         f" by processor time {cpu['ratio']:.2f}",
         flush=True,

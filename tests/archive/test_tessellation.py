@@ -21,20 +21,40 @@ NUMBER = st.floats(width=32, allow_nan=True, allow_infinity=True)
 grid_cell = jax.jit(GRID.cell)
 
 
-def oracle(point):
-    """The sheet's formula in double precision, one axis at a time."""
-    if not np.isfinite(point).all():
-        return GRID.cells
-    index = []
-    for m, n, low, high in zip(point, GRID.shape, GRID.lower, GRID.upper, strict=True):
-        interval = np.floor((n * (float(m) - low) + 1e-6) / (high - low))
-        index.append(int(min(max(interval, 0), n - 1)))
-    return index[0] * GRID.shape[1] + index[1]
+def oracle(grid, points):
+    """Edges at or below each entry, counted by NumPy; `cells` where an entry is not finite."""
+    # XLA reads a subnormal number as 0.
+    points = np.where(np.abs(points) < np.finfo(np.float32).tiny, np.float32(0), points)
+    inner = [grid.edges(axis)[1:-1] for axis in range(len(grid.shape))]
+    places = [np.searchsorted(e, points[:, d], side="right") for d, e in enumerate(inner)]
+    flat = np.ravel_multi_index(places, grid.shape)
+    return np.where(np.isfinite(points).all(1), flat, grid.cells).tolist()
 
 
 @given(st.tuples(NUMBER, NUMBER))
-def test_grid_cell_is_the_formula_for_any_float(point):
-    assert grid_cell(jnp.array([point], jnp.float32))[0] == oracle(point)
+def test_grid_cell_counts_the_edges_below_for_any_float(point):
+    points = np.array([point], np.float32)
+    assert grid_cell(jnp.asarray(points)).tolist() == oracle(GRID, points)
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [
+        Grid((100, 70), (-256.0, -0.1), (256.0, 0.7)),
+        Grid((1_000, 3), (0.0, 1e6), (1.0, 1e6 + 3.0)),
+        Grid((2**18, 1), (1 / 3, -1e-6), (1.0, 1e6)),
+    ],
+    ids=["box", "far", "fine"],
+)
+def test_points_on_a_border_lie_in_one_cell_eager_jitted_and_in_numpy(grid):
+    random = np.random.default_rng(0)
+    points = np.stack([random.choice(grid.edges(d), 10_000) for d in range(2)], axis=1)
+    # A third each on the edge, and one float below and above it.
+    points[::3] = np.nextafter(points[::3], np.float32(-np.inf))
+    points[1::3] = np.nextafter(points[1::3], np.float32(np.inf))
+    cells = oracle(grid, points)
+    assert grid.cell(jnp.asarray(points)).tolist() == cells
+    assert jax.jit(grid.cell)(jnp.asarray(points)).tolist() == cells
 
 
 def test_grid_bounds_are_inclusive_and_huge_descriptors_go_to_the_border():
@@ -51,6 +71,7 @@ def test_grid_bounds_are_inclusive_and_huge_descriptors_go_to_the_border():
         ((0,), (0.0,), (1.0,), "shape[0] must be at least 1, got 0"),
         ((3,), (1.0,), (1.0,), "lower < upper, got lower 1.0 and upper 1.0"),
         ((3,), (0.0,), (float("inf"),), "finite bounds"),
+        ((9,), (1e8,), (1e8 + 900,), "too narrow for float32, whose steps are 8 there"),
     ],
 )
 def test_an_impossible_grid_is_refused_in_words(shape, lower, upper, words):

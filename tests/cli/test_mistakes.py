@@ -15,7 +15,7 @@ MISTAKES = {
     "train maxe": "Unknown environment 'maxe'. Expected one of maze",
     "train nowhere:Env": "Cannot import 'nowhere'",
     "train json:Env": "Module 'json' has no class 'Env'",
-    "train json:JSONDecoder": "json:JSONDecoder is not an environment",
+    "train json:JSONDecoder": "cannot learn json:JSONDecoder: it is not an environment",
     "train maze --method acel": "Did you mean 'accel'?",
     "train maze --preset refrence": "Did you mean 'reference'?",
     "train maze --hiden 8": "Unknown flag --hiden. Did you mean '--hidden'?",

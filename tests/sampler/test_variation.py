@@ -10,7 +10,6 @@ import pytest
 from cairn.archive import elites as el
 from cairn.archive.elites import Candidates
 from cairn.sampler.emitters.normal import normal
-from cairn.sampler.emitters.problems import Arm, Sphere
 from cairn.sampler.emitters.variation import draw_cells, gaussian, iso_line
 
 KEY = jax.random.key(4)
@@ -64,27 +63,3 @@ def test_parents_are_drawn_uniformly_from_the_occupied_cells_only():
     drawn, counts = np.unique(draw_cells(elites, KEY, 9_000), return_counts=True)
     assert drawn.tolist() == [2, 4, 7]
     assert np.abs(counts - 3_000).max() < 4 * math.sqrt(9_000 * 2 / 9)
-
-
-def test_the_sphere_is_the_published_formula():
-    x = np.random.default_rng(0).normal(size=(5, 10)) * 5
-    fitness, measures = Sphere(10).evaluate(jnp.asarray(x, jnp.float32))
-    expected = 100 * (1 - ((x - 2.048) ** 2).sum(1) / (10 * 7.168**2))
-    np.testing.assert_allclose(fitness, expected, rtol=1e-5, atol=1e-4)
-    g = np.where(np.abs(x) <= 5.12, x, 5.12 / x)
-    np.testing.assert_allclose(measures[:, 0], g[:, :5].sum(1), rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(measures[:, 1], g[:, 5:].sum(1), rtol=1e-5, atol=1e-5)
-    assert Sphere(100).grid().upper == (256.0, 256.0)
-
-
-def test_the_arm_reaches_its_length_when_straight_and_never_leaves_the_disc():
-    arm = Arm(12)
-    fitness, hand = arm.evaluate(arm.start()[None])
-    np.testing.assert_allclose([*fitness, *hand[0]], [1, 1, 0], atol=1e-6)
-    x = jnp.asarray(np.random.default_rng(0).uniform(-0.5, 1.5, (500, 12)), jnp.float32)
-    fitness, hand = arm.evaluate(x)
-    assert (jnp.hypot(hand[:, 0], hand[:, 1]) <= 1).all()
-    assert ((fitness >= 0.5) & (fitness <= 1)).all()
-    # By hand: the first joint turns a quarter to the left, the second a quarter back.
-    _, hand = Arm(2).evaluate(jnp.array([[0.75, 0.25]]))
-    np.testing.assert_allclose(hand, [[0.5, 0.5]], atol=1e-6)

@@ -1,6 +1,7 @@
 """Grid: a box cut into equal cells.
 
-Mouret & Clune 2015, arXiv:1504.04909.
+Mouret & Clune 2015, arXiv:1504.04909. Differs: a cell is found by comparing with its edges, not
+by arithmetic alone, which rounds differently in every program that it is compiled into.
 """
 
 import math
@@ -8,16 +9,19 @@ import math
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Float32, Int
 
 from cairn.core.errors import ConfigError
+
+NARROWEST = 16
+"""Float32 steps at the far end of the box that a cell must be wide, for `Grid.cell` to be exact."""
 
 
 class Grid(eqx.Module):
     """A box in descriptor space, cut into `shape[d]` equal intervals along each axis d.
 
-    The upper bound belongs to the last cell; a descriptor outside the box goes to the border
-    cell next to it; one that is not finite has no cell.
+    A descriptor on an edge belongs to the cell above it, on the upper bound to the last cell;
+    outside the box it goes to the border cell next to it; one that is not finite has no cell.
     """
 
     shape: tuple[int, ...] = eqx.field(static=True)
@@ -38,24 +42,46 @@ class Grid(eqx.Module):
                     f"Grid axis {axis} needs finite bounds with lower < upper,"
                     f" got lower {low} and upper {high}."
                 )
+            step = float(np.spacing(np.float32(max(abs(low), abs(high)))))
+            if not (high - low) / n >= NARROWEST * step:
+                raise ConfigError(
+                    f"Grid axis {axis} has {n} cells between {low} and {high}: too narrow for"
+                    f" float32, whose steps are {step:.2g} there. Ask for fewer, or move the box"
+                    " towards 0."
+                )
 
     @property
     def cells(self) -> int:
         """How many cells: the product of `shape`."""
         return math.prod(self.shape)
 
-    def cell(self, descriptors: Float[Array, "batch dims"]) -> Int[Array, " batch"]:
-        """`clip(floor((n (m - lower) + 1e-6) / (upper - lower)), 0, n - 1)`, flattened row-major.
+    def edges(self, axis: int) -> Float32[np.ndarray, " edges"]:
+        """`(lower (n - i) + upper i) / n` for i in 0 … n, in float64, rounded once to float32."""
+        n, low, high = self.shape[axis], self.lower[axis], self.upper[axis]
+        i = np.arange(n + 1, dtype=np.float64)
+        return ((low * (n - i) + high * i) / n).astype(np.float32)
 
+    def cell(self, descriptors: Float[Array, "batch dims"]) -> Int[Array, " batch"]:
+        """How many `edges` lie at or below each entry, minus one, within 0 … n - 1; row-major.
+
+        The same in every program, jitted or not, and in NumPy; a subnormal number counts as 0.
         Returns `cells` for a descriptor with an entry that is not finite.
         """
         shape = np.array(self.shape, np.float32)[None]
-        lower, upper = (np.array(bound, np.float32)[None] for bound in (self.lower, self.upper))
+        lower, upper = (np.array(bound, np.float64)[None] for bound in (self.lower, self.upper))
         finite = jnp.isfinite(descriptors)
-        offset = jnp.where(finite, descriptors, jnp.float32(0)) - lower
-        interval = jnp.floor((shape * offset + np.float32(1e-6)) / (upper - lower))
+        offset = jnp.where(finite, descriptors, jnp.float32(0)) - lower.astype(np.float32)
+        guess = offset * (np.array(self.shape) / (upper - lower)).astype(np.float32)
         # Clipped while still a float: an integer would overflow for huge descriptors.
-        interval = jnp.clip(interval, np.float32(0), shape - 1).astype(jnp.int32)
+        interval = jnp.clip(guess, np.float32(0), shape - 1).astype(jnp.int32)
+        # Rounded, the guess is off by one at most; exact comparisons with both edges mend that.
+        tables = [self.edges(axis) for axis in range(len(self.shape))]
+        for table in tables:
+            table[0], table[-1] = -np.inf, np.inf
+        first = np.cumsum([0, *map(len, tables[:-1])], dtype=np.int32)[None]
+        edges, at = jnp.asarray(np.concatenate(tables)), interval + first
+        below, above = descriptors < edges[at], descriptors >= edges[at + 1]
+        interval = interval - below.astype(jnp.int32) + above.astype(jnp.int32)
         stride = np.cumprod((1, *self.shape[:0:-1]), dtype=np.int32)[::-1][None]
         flat = jnp.sum(interval * stride, axis=1, dtype=jnp.int32)
         return jnp.where(jnp.all(finite, axis=1), flat, jnp.int32(self.cells))

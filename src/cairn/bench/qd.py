@@ -94,9 +94,8 @@ def search(problem: Problem, algorithm: Algorithm, seed: int, size: Size) -> dic
     curve, seconds = [], []
     for done in range(0, size.iterations, chunk):
         begin = time.perf_counter()
-        metrics = running.run(min(chunk, size.iterations - done))
+        curve.append(running.run(min(chunk, size.iterations - done)))
         seconds.append(time.perf_counter() - begin)
-        curve.append({name: value.item() for name, value in metrics._asdict().items()})
     record = {
         "problem": problem,
         "algorithm": algorithm,

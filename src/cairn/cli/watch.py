@@ -19,8 +19,13 @@ SHOWN = {
     "archive_score": "score",
     "replayed_generation": "generation",
     "buffer_learnability": "learnability",
+    "coverage": "coverage",
+    "qd_score": "QD score",
+    "best": "best",
 }
 """Metrics on the live line; a method has some of them. All are in metrics.jsonl."""
+SPENT = (*STEPS, "evaluations")
+"""Counts on the live line and in the summary."""
 
 
 class Watch(Progress):
@@ -67,7 +72,7 @@ class Watch(Progress):
 def figures(status: Status, left_s: float) -> dict[str, str]:
     """The live line: means over seeds, formatted."""
     metrics, ledger = status.line["metrics"], status.line["ledger"]
-    spent = {name: float(np.mean(ledger[name])) for name in STEPS if name in ledger}
+    spent = {name: float(np.mean(ledger[name])) for name in SPENT if name in ledger}
     return {
         "steps": f"{count(status.steps)}/{count(status.total)}",
         "speed": rate(status.steps_per_second),
@@ -92,15 +97,19 @@ def summary(outcome: Outcome) -> str:
         (f"solved, {name}", _spread(rates))
         for name, rates in _by_suite(last.get("evaluation", {})).items()
     ]
+    if not rows:  # nothing was tested: what the last chunk says
+        metrics = last["metrics"]
+        rows = [(SHOWN[name], _spread(metrics[name])) for name in SHOWN if name in metrics]
     rows += [
-        (name, f"{np.mean(last['ledger'][name]):,.0f} steps")
-        for name in STEPS
+        (name, f"{np.mean(last['ledger'][name]):,.0f}{' steps' * (name in STEPS)}")
+        for name in SPENT
         if name in last["ledger"]
     ]
     rows += [("time in chunks", duration(seconds)), ("run", str(path))]
     width = max(len(name) for name, _ in rows)
     table = "\n".join(f"  {name:<{width}}  {value}" for name, value in rows)
-    return f"Done.\n{table}\nNext:\n  cairn evaluate {path}\n  cairn show {path}"
+    evaluate = f"\n  cairn evaluate {path}" if "evaluation" in last else ""
+    return f"Done.\n{table}\nNext:{evaluate}\n  cairn show {path}"
 
 
 def solve_rates(evaluation: Mapping[str, Any]) -> dict[str, float]:
@@ -131,5 +140,5 @@ def _by_suite(evaluation: Mapping[str, Any]) -> dict[str, list[float]]:
 
 def _spread(rates: list[float]) -> str:
     if len(rates) == 1:
-        return f"{rates[0]:.3f}"
-    return f"{np.mean(rates):.3f} (seeds: {', '.join(f'{value:.2f}' for value in rates)})"
+        return f"{rates[0]:,.3f}"
+    return f"{np.mean(rates):,.3f} (seeds: {', '.join(f'{value:,.2f}' for value in rates)})"

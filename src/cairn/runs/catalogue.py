@@ -26,14 +26,27 @@ WINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
                 "sfl": "cairn.ued.sfl:METHOD",
             }
         ),
+        "quality-diversity": MappingProxyType(
+            {
+                "map-elites": "cairn.qd.map_elites:METHOD",
+                "cma-me": "cairn.qd.cma_me:METHOD",
+                "cma-mae": "cairn.qd.cma_mae:METHOD",
+            }
+        ),
     }
 )
 METHODS: Mapping[str, str] = MappingProxyType(
     {name: address for methods in WINGS.values() for name, address in methods.items()}
 )
-DEFAULTS = ("dr",)
+DEFAULTS = ("dr", "map-elites")
 """Which method a task is learned by if none is named: the first of these that takes it."""
-TASKS: Mapping[str, str] = MappingProxyType({})
+TASKS: Mapping[str, str] = MappingProxyType(
+    {
+        "sphere": "cairn.qd.tasks:Sphere",
+        "rastrigin": "cairn.qd.tasks:Rastrigin",
+        "arm": "cairn.qd.tasks:Arm",
+    }
+)
 """Tasks that are no environments."""
 LEARNERS: Mapping[str, str] = MappingProxyType({"ppo": "cairn.learners.ppo:PPO"})
 """A learner is a class with `Config`, made of that and the task's specs."""
@@ -52,9 +65,10 @@ def method(name: str) -> Method:
 
 def task(name: str) -> Any:
     """What makes the task called `name` from its settings. Raises ConfigError."""
-    if name in TASKS:
-        return resolve(name, TASKS, "task")
-    if ":" not in name and "/" not in name and name not in environments.ENVIRONMENTS:
+    if name in TASKS or ":" in name:
+        # Whether a method takes it, of whatever wing, is for the method to say.
+        return resolve(name, TASKS, "environment")
+    if "/" not in name and name not in environments.ENVIRONMENTS:
         known = [*environments.ENVIRONMENTS, *TASKS]
         raise ConfigError(
             f"Unknown environment {name!r}. Expected one of {', '.join(known)}, or your own as "

@@ -4,7 +4,7 @@ Fontaine et al. 2020, arXiv:1912.02400; as an emitter for CMA-MAE: arXiv:2205.10
 All searches ask and tell together, in arrays with a leading axis of emitters.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, NamedTuple
 
@@ -14,8 +14,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from cairn.archive.elites import Elites, Offer
-from cairn.core import trees
-from cairn.core.errors import ConfigError
+from cairn.core import checks, trees
 from cairn.sampler.emitters import cma_es
 from cairn.sampler.emitters.normal import normal
 from cairn.sampler.emitters.variation import draw_cells
@@ -30,7 +29,7 @@ class Config:
     batch: int = 36
     """Samples of each per step (λ), at least 2."""
     sigma: float = 0.5
-    """Step size at every (re)start, in units of a solution's entries."""
+    """Step size at every (re)start, in units of the task's `scale`."""
     rank_by: Literal["status", "improvement"] = "status"
     """`status`: new cells first, then improvements, then the rest, each by improvement;
     `improvement`: by improvement alone."""
@@ -43,14 +42,19 @@ class Config:
     """Whether the covariance also learns from its path, as in textbooks. pyribs' native CMA-ES
     shrinks that term to almost nothing, so False is what reproduces its published figures."""
 
-    def __post_init__(self):
-        if self.emitters < 1 or self.batch < 2:
-            raise ConfigError(
-                "cma_emitter.Config needs emitters >= 1 and batch >= 2,"
-                f" got {self.emitters} and {self.batch}."
-            )
-        if not 0 < self.sigma < float("inf"):
-            raise ConfigError(f"cma_emitter.Config.sigma must be positive, got {self.sigma}.")
+    def __post_init__(self) -> None:
+        checks.at_least(self, 1, "emitters")
+        checks.at_least(self, 2, "batch")
+        checks.positive(self, "sigma")
+
+    @property
+    def children(self) -> int:
+        """Samples of all searches in a step."""
+        return self.emitters * self.batch
+
+    def at(self, scale: float) -> "Config":
+        """With the step size in units of a solution's entries, where `scale` is of that unit."""
+        return replace(self, sigma=self.sigma * scale)
 
 
 def init(start: Float[Array, " dims"], *, config: Config) -> cma_es.Search:

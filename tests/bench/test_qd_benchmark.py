@@ -16,7 +16,8 @@ STUB = """
 import json, sys
 for line in sys.stdin:
     request = json.loads(line)
-    answer = {"ribs": "0"} if request["task"] == "versions" else {"wall_s": 3.0, "cpu_s": 6.0}
+    asked = request["task"] == "versions"
+    answer = {"ribs": "0", "qdax": "0"} if asked else {"wall_s": 3.0, "cpu_s": 6.0}
     print(json.dumps(answer), flush=True)
 """
 
@@ -84,6 +85,13 @@ def test_speed_takes_turns_with_a_peer_in_its_own_process(speed, tmp_path):
     assert row["wall_s"]["ratios"] == pytest.approx([3 / max(ours), 3 / min(ours)])
     on_file = json.loads((tmp_path / "speed.json").read_text())
     assert on_file["insert 8 into 16"]["rows_alone_per_s"]["median"] > 0
+
+
+def test_speed_is_measured_against_another_peer_by_its_name(speed, tmp_path):
+    out = tmp_path / "speed-qdax.json"
+    row = speed(against="qdax", out=out)["map-elites"]
+    assert row["wall_s"]["qdax_per_s"] == pytest.approx(2 / 3)
+    assert list(json.loads(out.read_text())) == ["map-elites"]
 
 
 def test_a_row_of_speed_is_kept_only_if_the_same_sources_and_settings_made_it(speed, tmp_path):

@@ -1,0 +1,127 @@
+"""A map of elites as a picture: how good the best solution of each cell is."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+
+from cairn.archive.cvt import Cvt
+from cairn.archive.elites import Elites
+from cairn.archive.grid import Grid
+from cairn.archive.tessellation import Tessellation
+from cairn.show import style
+from cairn.show.subject import Subject
+
+PIXELS = 200
+"""Points along each axis at which cells that are no rectangles are looked up."""
+MARGIN = 0.05
+"""Around the outermost centroids, in shares of their extent."""
+
+
+class Heatmap(NamedTuple):
+    """What is drawn of a map: data, for whoever draws it."""
+
+    fitness: Float[np.ndarray, "rows columns"]
+    """Of each cell's elite, NaN where there is none; the second axis upwards, as rows."""
+    extent: tuple[float, float, float, float]
+    """Left, right, bottom and top, in units of the descriptor."""
+    labels: tuple[str, str]
+    """Of the horizontal and the vertical axis."""
+    filled: int
+    """Occupied cells, of so many `cells`, whether they can be told apart here or not."""
+    cells: int
+
+
+def of_subject(subject: Subject) -> Heatmap | None:
+    """The map of a run; None if the method keeps none."""
+    elites = getattr(subject.state, "elites", None)
+    tessellation = getattr(subject.experiment.env, "tessellation", None)
+    if elites is None or tessellation is None:
+        return None
+    return heatmap(elites, tessellation)
+
+
+def heatmap(elites: Elites, tessellation: Tessellation) -> Heatmap:
+    """The map seen along its first two axes; of further axes the best elite is shown.
+
+    One axis is drawn as one row; centroids as the cells that lie around them, in the plane.
+    """
+    fitness = np.where(elites.occupied, elites.fitness, np.nan)
+    facts = int(elites.count), elites.cells
+    if isinstance(tessellation, Cvt) and tessellation.centroids.shape[1] > 1:
+        return _around_centroids(fitness, tessellation, facts)
+    cells = fitness.reshape(*tessellation.shape[:2], -1)
+    if len(tessellation.shape) == 1:
+        cells = cells.reshape(-1, 1, 1)
+    best = np.where(np.isnan(cells), -np.inf, cells).max(axis=2)
+    shown = np.where(np.isfinite(best), best, np.nan).T
+    rows, columns = shown.shape
+    extent = (0.0, float(columns), 0.0, float(rows))
+    if isinstance(tessellation, Grid):
+        bounds = list(zip(tessellation.lower, tessellation.upper, strict=True))[:2]
+        (left, right), (bottom, top) = (*bounds, (0.0, 1.0))[:2]
+        extent = (left, right, bottom, top)
+    return Heatmap(shown, extent, _labels(len(tessellation.shape)), *facts)
+
+
+def _around_centroids(fitness: np.ndarray, tessellation: Cvt, facts: tuple[int, int]) -> Heatmap:
+    centroids = np.asarray(tessellation.centroids)
+    low, high = centroids.min(axis=0), centroids.max(axis=0)
+    low, high = low - MARGIN * (high - low), high + MARGIN * (high - low)
+    middles = (np.arange(PIXELS) + 0.5) / PIXELS
+    points = np.tile(centroids.mean(axis=0), (PIXELS, PIXELS, 1)).astype(np.float32)
+    points[..., 0] = (low[0] + middles * (high[0] - low[0]))[None]
+    points[..., 1] = (low[1] + middles * (high[1] - low[1]))[:, None]
+    cell = tessellation.cell(jnp.asarray(points.reshape(PIXELS**2, -1)))
+    shown = fitness[np.asarray(cell)].reshape(PIXELS, PIXELS)
+    extent = (float(low[0]), float(high[0]), float(low[1]), float(high[1]))
+    return Heatmap(shown, extent, _labels(centroids.shape[1]), *facts)
+
+
+def _labels(axes: int) -> tuple[str, str]:
+    return "descriptor 1", "descriptor 2" if axes > 1 else ""
+
+
+def heatmap_sheet(shown: Heatmap, caption: str, path: Path) -> Path:
+    """A picture of the map alone, with its scale."""
+    made = style.figure(7.6, 7.4)
+    held = f"{shown.filled:,} of {shown.cells:,} cells hold an elite"
+    style.heading(made, "The map of elites", f"{caption}. {held}; white: nobody.")
+    draw(made.add_axes((0.1, 0.08, 0.74, 0.77)), shown)
+    return style.save(made, path)
+
+
+def draw(axes: Axes, shown: Heatmap) -> None:
+    """The map on `axes`, with a bar that says what the colours are worth."""
+    fitness = np.ma.masked_invalid(shown.fitness)
+    picture = axes.imshow(
+        fitness, origin="lower", extent=shown.extent, aspect="auto", interpolation="nearest"
+    )
+    axes.set_xlabel(shown.labels[0], color=style.SOFT, fontsize=9)
+    axes.set_ylabel(shown.labels[1], color=style.SOFT, fontsize=9)
+    axes.tick_params(colors=style.SOFT, labelsize=9)
+    for side in axes.spines.values():
+        side.set_color(style.SOFT)
+    if not shown.labels[1]:
+        axes.set_yticks([])
+    beside = axes.inset_axes((1.03, 0, 0.04, 1))
+    bar = axes.figure.colorbar(picture, cax=beside)
+    bar.set_label("fitness of the cell's elite", color=style.SOFT, fontsize=9)
+    bar.ax.tick_params(colors=style.SOFT, labelsize=9)
+    bar.outline.set_visible(False)
+
+
+def figures(subject: Subject) -> dict[str, float]:
+    """The map in numbers, as of now: not a mean over the cycles of a chunk."""
+    elites = subject.state.elites
+    fitness = np.asarray(elites.fitness)[np.asarray(elites.occupied)]
+    lowest = getattr(subject.experiment.env, "lowest", 0.0)
+    above = fitness.astype(np.float64) - (lowest if np.isfinite(lowest) else 0.0)
+    return {
+        "coverage": len(fitness) / elites.cells,
+        "qd_score": float(above.sum()),
+        **({"best": float(fitness.max())} if len(fitness) else {}),
+    }

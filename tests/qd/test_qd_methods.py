@@ -1,0 +1,174 @@
+"""MAP-Elites, CMA-ME and CMA-MAE as whole runs, at tiny sizes."""
+
+import functools
+from functools import partial
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from cairn.archive import table
+from cairn.core.errors import ConfigError
+from cairn.qd import cma_mae, cma_me, common, map_elites
+from cairn.qd.tasks import Sphere
+from cairn.runs.method import Setup
+
+TASK = Sphere(dims=6, side=8)
+KEY = jax.random.key(0)
+SEARCHES = {"emitters": 3, "batch": 6}
+METHODS = {
+    "map_elites": (map_elites, map_elites.Config(batch=18)),
+    "line": (map_elites, map_elites.Config(batch=18, line=0.2)),
+    "cma_me": (cma_me, cma_me.Config(**SEARCHES)),
+    "cma_mae": (cma_mae, cma_mae.Config(**SEARCHES)),
+}
+HALF = 10
+"""Cycles of one call: every test goes on by as many, so that each method compiles once."""
+
+
+class Broken(Sphere):
+    """A sphere whose evaluation fails for half of its solutions."""
+
+    def evaluate(self, solutions):
+        fitness, descriptors = super().evaluate(solutions)
+        lost = solutions[:, 0] > 0
+        return jnp.where(lost, jnp.nan, fitness), descriptors
+
+
+@functools.cache
+def search(name, task=TASK):
+    """The state before the first cycle, and what goes on from a state by `HALF` cycles."""
+    method, config = METHODS[name]
+    program = method.METHOD.program(Setup(task, {"algorithm": config}, 10_000))
+
+    def go_on(state):
+        return jax.lax.scan(lambda state, _: program.step(state), state, length=HALF)
+
+    state = program.init(KEY)
+    lowered = jax.jit(go_on).lower(state)
+    return state, lowered.compile({"xla_backend_optimization_level": 0})
+
+
+@functools.cache
+def states(name, task=TASK, calls=4):
+    """The states after each of so many calls, and their reports."""
+    state, go_on = search(name, task)
+    found = []
+    for _ in range(calls):
+        found.append(go_on(state))
+        state = found[-1][0]
+    return found
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_cycle_counts_its_evaluations_and_numbers_its_solutions(name):
+    state, report = states(name)[-1]
+    assert state.cycle == 4 * HALF
+    assert state.ledger.totals() == {"evaluations": 4 * HALF * 18}
+    assert state.next_id == 4 * HALF * 18
+    assert np.asarray(table.columns(state.elites)["id"]).max() < state.next_id
+    assert all(values.shape == (HALF,) for values in report.metrics.values())
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_coverage_and_score_grow_and_stored_elites_are_what_they_claim(name):
+    found = states(name)
+    scores = [
+        (float(report.metrics["coverage"][-1]), float(report.metrics["qd_score"][-1]))
+        for _, report in found
+    ]
+    assert scores == sorted(scores) and scores[-1][0] > scores[0][0] > 0
+    state, report = found[-1]
+    rows = table.columns(state.elites)
+    fitness, descriptors = TASK.evaluate(jnp.asarray(rows["solution"]))
+    np.testing.assert_allclose(fitness, rows["fitness"], atol=1e-3)
+    np.testing.assert_allclose(descriptors, rows["descriptor"], atol=1e-4)
+    cells = TASK.tessellation.cell(jnp.asarray(rows["descriptor"]))
+    assert cells.tolist() == rows["cell"].tolist()
+    last = {name: values[-1] for name, values in report.metrics.items()}
+    np.testing.assert_allclose(last["qd_score"], rows["fitness"].sum(), rtol=1e-5)
+    assert last["best"] == rows["fitness"].max()
+
+
+def test_the_result_archive_dominates_the_training_archive_of_cma_mae():
+    state, _ = states("cma_mae")[-1]
+    held = state.training.occupied
+    assert (state.elites.occupied | ~held).all()
+    assert (state.elites.fitness >= state.training.fitness)[held].all()
+    # Accepted where above the threshold, which lags behind: so the training archive is not elitist.
+    assert (state.elites.fitness > state.training.fitness)[held].any()
+    assert (state.threshold >= 0).all() and (state.threshold[held] > 0).all()
+
+
+@pytest.mark.parametrize("name", ["cma_me", "cma_mae"])
+def test_failed_evaluations_neither_enter_nor_derail_the_search(name):
+    state, report = states(name, Broken(dims=6, side=8), calls=2)[-1]
+    assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(state.searches))
+    rows = table.columns(state.elites)
+    assert report.metrics["coverage"][-1] > 0 and (rows["solution"][:, 0] <= 0).all()
+
+
+def test_nobody_is_the_best_of_an_empty_map():
+    state, _ = search("map_elites")
+    report = common.report(TASK, state.elites, jnp.zeros(18, bool))
+    assert report.metrics["coverage"] == 0 and report.weights["best"] == 0
+
+
+def test_impossible_configs_are_refused_in_words():
+    for config, words in (
+        (lambda: map_elites.Config(batch=0), "batch must be at least 1, got 0"),
+        (lambda: map_elites.Config(iso=-0.1), "iso must be 0 or more and finite, got -0.1"),
+        (lambda: cma_me.Config(batch=1), "batch must be at least 2, got 1"),
+        (lambda: cma_mae.Config(sigma=0), "sigma must be positive and finite, got 0"),
+        (lambda: cma_mae.Config(rate=95), r"rate must lie in \[0, 1\], got 95"),
+        (
+            lambda: map_elites.METHOD.check(
+                Setup(TASK, {"algorithm": map_elites.Config()}, 2**32 - 540)
+            ),
+            "steps must stay below 2.32 less one cycle's evaluations, got 4294966756",
+        ),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            config()
+
+
+class Unbounded(Sphere):
+    """A task that promises no lower bound."""
+
+    @property
+    def lowest(self):
+        return float("-inf")
+
+
+class Thin(Sphere):
+    """A task whose descriptors are a column too short."""
+
+    def evaluate(self, solutions):
+        fitness, descriptors = super().evaluate(solutions)
+        return fitness, descriptors[:, :1]
+
+
+def test_a_task_that_a_method_cannot_search_is_refused_in_words():
+    with pytest.raises(ConfigError, match=r"`lowest` is finite, got -inf.* use CMA-ME"):
+        cma_mae.init(Unbounded(dims=6), METHODS["cma_mae"][1], KEY)
+    with pytest.raises(ConfigError, match=r"descriptors as float32 of shape \(2, 2\).*\(2, 1\)"):
+        map_elites.init(Thin(dims=6), METHODS["map_elites"][1], KEY)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_state_made_for_another_map_is_refused(name):
+    method, config = METHODS[name]
+    with pytest.raises(ConfigError, match="tessellation has 81 cells and the archive 64"):
+        jax.eval_shape(partial(method.step, Sphere(dims=6, side=9), config), search(name)[0])
+
+
+def test_a_map_without_a_lower_bound_is_scored_from_zero():
+    state, _ = states("map_elites")[-1]
+    offer = jnp.zeros(18, bool)
+    bounded, unbounded = (
+        common.report(task, state.elites, offer).metrics["qd_score"]
+        for task in (TASK, Unbounded(dims=6, side=8))
+    )
+    assert bounded == unbounded and eqx.is_array(bounded)
