@@ -46,7 +46,7 @@ class Search:
     """One algorithm on one problem, run in chunks; `state` holds all that changes, for one seed."""
 
     def __init__(self, problem: Problem, algorithm: Algorithm, seed: int, size: Size):
-        task: Task = TASKS[problem](side=size.side)
+        task: Task = TASKS[problem](side=size.side)  # pyright: ignore[reportCallIssue]
         if algorithm == "cvt":
             task = centroidal(task)
         method, config = settings(algorithm, size)

@@ -55,7 +55,7 @@ class RandomPolicy(eqx.Module):
             volume = np.log(size)
         else:
             low, high = (np.asarray(b, np.float32) for b in (self.action.low, self.action.high))
-            action = jnp.asarray(low)[None] + jnp.asarrayjnp.asarray(high - low)[None] * uniform
+            action = jnp.asarray(low)[None] + jnp.asarray(high - low)[None] * uniform
             volume = np.log(high - low).sum()
         log_prob = jnp.full(batch, -volume, jnp.float32)
         return Acted(action, log_prob, jnp.zeros(batch, jnp.float32), None)

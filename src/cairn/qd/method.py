@@ -1,4 +1,4 @@
-"""A method of this wing as the room for runs sees it: bound to a black box, with nobody who acts."""
+"""A method of this wing as the room for runs sees it: bound to a black box; nobody acts."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
