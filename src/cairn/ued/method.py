@@ -87,9 +87,9 @@ def problem_of(setup: Setup, learns: bool = True) -> Problem:
     env, student = setup.task, setup.sections["student"]
     assert setup.learner is not None  # the student's section leaves it open
     if learns:
-        learner = setup.learner(student, env.observation_spec, env.actions)
+        learner = setup.learner(student, env.observation_spec, env.action_spec.size)
     else:
-        learner = RandomPolicy(env.actions)
+        learner = RandomPolicy(env.action_spec.size)
     return Problem(
         env=env,
         learner=learner,
