@@ -54,8 +54,8 @@ def task(name: str) -> Any:
     """What makes the task called `name` from its settings. Raises ConfigError."""
     if name in TASKS:
         return resolve(name, TASKS, "task")
-    if ":" not in name and "/" not in name and name not in environments.ENVIRONMENTS:
-        known = [*environments.ENVIRONMENTS, *TASKS]
+    known = [*environments.names(), *TASKS]
+    if ":" not in name and "/" not in name and name not in known:
         raise ConfigError(
             f"Unknown environment {name!r}. Expected one of {', '.join(known)}, or your own as "
             f"package.module:Class.{suggest(name, known)}"
