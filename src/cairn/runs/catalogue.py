@@ -68,8 +68,8 @@ def task(name: str) -> Any:
     if name in TASKS or ":" in name:
         # Whether a method takes it, of whatever wing, is for the method to say.
         return resolve(name, TASKS, "environment")
-    if "/" not in name and name not in environments.ENVIRONMENTS:
-        known = [*environments.ENVIRONMENTS, *TASKS]
+    known = [*environments.names(), *TASKS]
+    if "/" not in name and name not in known:
         raise ConfigError(
             f"Unknown environment {name!r}. Expected one of {', '.join(known)}, or your own as "
             f"package.module:Class.{suggest(name, known)}"
