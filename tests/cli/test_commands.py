@@ -10,6 +10,7 @@ import pytest
 import cairn
 from cairn.cli import doctor, main
 from cairn.core.sections import settings
+from cairn.runs.catalogue import WINGS
 from cairn.runs.presets import experiment
 
 LIGHT = """
@@ -56,7 +57,8 @@ def test_train_help_explains_every_setting_of_what_was_chosen(capsys):
 def test_list_has_a_line_for_everything(capsys):
     text = printed(capsys, "list")
     groups = json.loads(printed(capsys, "list", "--json"))
-    assert set(groups) == {"environments", "methods", "scores", "presets"}
+    wings = {f"methods of {wing}" for wing in WINGS}
+    assert wings | {"environments", "learners", "networks", "scores", "presets"} <= set(groups)
     for entries in groups.values():
         for name, line in entries.items():
             assert line and f"  {name}" in text and line in text

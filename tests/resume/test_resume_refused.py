@@ -124,10 +124,35 @@ def test_a_directory_that_is_no_run_is_refused(tmp_path, capsys, command):
 
 
 def test_settings_beside_resume_are_refused(run, capsys):
-    said = refused(capsys, "train", "--resume", run, "--steps", "5")
-    assert "but --steps came too" in said and f"--init-from {run}" in said
+    said = refused(capsys, "train", "--resume", run, "--hidden", "5")
+    assert "but --hidden came too" in said and f"--init-from {run}" in said
     assert "but --seeds" in refused(capsys, "train", "maze", "--resume", run, "--seeds", "2")
     assert "is a run of maze" in refused(capsys, "train", "other", "--resume", run)
+
+
+def test_a_budget_is_only_ever_raised(run, capsys):
+    before = (run / "config.json").read_bytes()
+    said = refused(capsys, "train", "--resume", run, "--steps", house.RUN["steps"])
+    assert f"expected more than its {house.RUN['steps']}" in said
+    assert "expects a whole number" in refused(capsys, "train", "--resume", run, "--steps", "x")
+    assert (run / "config.json").read_bytes() == before
+
+
+def test_a_method_that_cannot_be_imported_any_more_is_named_and_nothing_is_lost(run, capsys):
+    config = json.loads((run / "config.json").read_text())
+    config["experiment"]["method"] = "lost_package.methods:METHOD"
+    (run / "config.json").write_text(json.dumps(config))
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    said = refused(capsys, "train", "--resume", run)
+    assert "Cannot import 'lost_package.methods' for method 'lost_package.methods:METHOD'" in said
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_a_run_of_an_older_format_is_refused(run, capsys):
+    versions = json.loads((run / "versions.json").read_text())
+    (run / "versions.json").write_text(json.dumps(versions | {"format": 1}))
+    for command in (["train", "--resume"], ["evaluate"], ["digest"]):
+        assert "was written by an older cairn" in refused(capsys, *command, run)
 
 
 def test_a_run_before_its_first_checkpoint_says_so(run, capsys):

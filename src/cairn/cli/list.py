@@ -3,7 +3,9 @@
 import json
 
 from cairn.cli.arguments import Parser
+from cairn.core.resolve import resolve
 from cairn.envs import catalogue as environments
+from cairn.nn.catalogue import NETWORKS
 from cairn.runs import catalogue as runs
 from cairn.score import catalogue as scores
 
@@ -40,6 +42,7 @@ def catalogue() -> dict[str, dict[str, str]]:
             f"methods of {wing}": {name: runs.describe_method(name) for name in methods}
             for wing, methods in runs.WINGS.items()
         },
+        "networks": {name: describe(resolve(name, NETWORKS, "network")) for name in NETWORKS},
         "learners": {name: describe(runs.learner(name)) for name in runs.LEARNERS},
         "scores": {n: scores.describe(n) for n in scores.SCORES},
         "presets": presets,

@@ -21,6 +21,8 @@ from cairn.engine import devices, hosts, loop
 from cairn.engine.compiled import Compiled
 from cairn.engine.loop import Schedule, Status
 from cairn.engine.program import Program
+from cairn.envs.check import check
+from cairn.envs.protocol import Environment
 from cairn.evaluation.during import during
 from cairn.runs.experiment import Experiment
 
@@ -52,6 +54,8 @@ def train(
     On several hosts (`jax.distributed.initialize` comes before) all call this with the same
     experiment, and the first alone reads and writes.
     """
+    if isinstance(experiment.env, Environment):
+        check(experiment.env)
     experiment = _on_devices(experiment)
     _agree_on(experiment)
     run, students = RunDir(Path(directory or free_directory(experiment))), None

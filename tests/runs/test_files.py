@@ -1,0 +1,63 @@
+"""Experiments as TOML files: what is printed is read again, and every mistake is one line."""
+
+import pytest
+
+import house
+from cairn.cli import main
+from cairn.core.errors import ConfigError
+from cairn.runs.files import from_toml, to_toml
+from cairn.runs.presets import experiment
+
+
+def written(tmp_path, text):
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("method", ["accel", "sfl"])
+def test_a_printed_experiment_is_read_as_the_same(tmp_path, method):
+    chosen = experiment("maze", method=method, **house.settings(method))
+    assert from_toml(written(tmp_path, to_toml(chosen))) == chosen
+
+
+def test_a_task_without_actors_is_a_file_too(tmp_path):
+    chosen = experiment("arm", method="cma-mae", steps=10_000)
+    assert from_toml(written(tmp_path, to_toml(chosen))) == chosen
+
+
+def test_what_a_file_leaves_out_is_usual_and_names_given_beside_it_win(tmp_path):
+    path = written(tmp_path, '[experiment]\ntask = "maze"\n[student]\nhidden = 7\n')
+    assert from_toml(path) == experiment("maze", hidden=7)
+    assert from_toml(path, method="plr") == experiment("maze", method="plr", hidden=7)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[student]\nhidden = 3", r"names no task: expected \[experiment\] with task = \"maze\""),
+        ('[experiment]\ntask = "mase"', "Unknown environment 'mase'.*Did you mean 'maze'"),
+        ('[experiment]\ntaks = "maze"', "no field 'taks'.*Did you mean 'task'"),
+        ('[experiment]\ntask = 3', "experiment.task must be text, got 3"),
+        ('[experiment]\ntask = "maze"\n[studnet]\nhidden = 3', "'studnet'.*Did you mean 'student'"),
+        ('[experiment]\ntask = "maze"\n[student]\nhiden = 3', r"mine.toml: .*Did you mean 'student.hidden'"),
+        ('[experiment]\ntask = "maze"\n[student]\nhidden = "3"', "must be a whole number, got '3'"),
+        ('hidden = 3\n[experiment]\ntask = "maze"', "unknown table or field 'hidden'"),
+        ("[experiment", "is not valid TOML"),
+    ],
+)
+def test_every_mistake_names_the_file_or_the_nearest_name(tmp_path, text, said):
+    path = written(tmp_path, text)
+    with pytest.raises(ConfigError, match=said) as refused:
+        from_toml(path)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_command_prints_a_file_and_takes_it_with_flags_that_win(tmp_path, capsys):
+    assert main.run(["train", "maze", "--method", "plr", "--width", "9", "--print-config"]) == 0
+    path = written(tmp_path, capsys.readouterr().out)
+    assert from_toml(path) == experiment("maze", method="plr", width=9)
+    again = ["train", "--config", str(path), "--student.hidden", "6", "--print-config"]
+    assert main.run(again) == 0
+    printed = written(tmp_path, capsys.readouterr().out)
+    assert from_toml(printed) == experiment("maze", method="plr", width=9, hidden=6)
