@@ -40,7 +40,7 @@ def test_what_a_file_leaves_out_is_usual_and_names_given_beside_it_win(tmp_path)
         ('[experiment]\ntaks = "maze"', "no field 'taks'.*Did you mean 'task'"),
         ('[experiment]\ntask = 3', "experiment.task must be text, got 3"),
         ('[experiment]\ntask = "maze"\n[studnet]\nhidden = 3', "'studnet'.*Did you mean 'student'"),
-        ('[experiment]\ntask = "maze"\n[student]\nhiden = 3', r"mine.toml: .*Did you mean 'student.hidden'"),
+        ('[experiment]\ntask = "maze"\n[student]\nhiden = 3', r"Did you mean 'student.hidden'"),
         ('[experiment]\ntask = "maze"\n[student]\nhidden = "3"', "must be a whole number, got '3'"),
         ('hidden = 3\n[experiment]\ntask = "maze"', "unknown table or field 'hidden'"),
         ("[experiment", "is not valid TOML"),
