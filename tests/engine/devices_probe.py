@@ -4,9 +4,12 @@ import dataclasses
 import json
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from test_rollout_carry import ALONE, EVERYTHING, KEY, LENGTHS, Drift, play
 
 from cairn.core.sections import change
+from cairn.engine import devices as layouts
 from cairn.runs import presets
 
 TINY = {"width": 5, "height": 5, "walls": 4, "limit": 8, "batch": 8, "steps_per_cycle": 16}
@@ -46,4 +49,19 @@ def distance(a, b):
     return max(float(np.max(np.abs(np.asarray(x) - np.asarray(y)))) for x, y in pairs)
 
 
-print(json.dumps({"columns": compare(1, [8]), "seeds": compare(8, [8])}))
+def rolled(mesh):
+    """A rollout that goes on from another, whose columns the devices of `mesh` share."""
+    levels = jnp.tile(LENGTHS, (1, 3))[:, :8]
+    carry, _ = play(Drift(), ALONE, levels, KEY, steps=6, mesh=mesh)
+    return play(Drift(), ALONE, levels, KEY, steps=6, start=carry, keep=EVERYTHING, mesh=mesh)
+
+
+def same_rollouts():
+    one, many = rolled(None), rolled(layouts.plan(8, 1, 8).columns)
+    leaves = zip(jax.tree.leaves(one), jax.tree.leaves(many), strict=True)
+    return all(np.array_equal(a, b) for a, b in leaves)
+
+
+print(
+    json.dumps({"rollouts": same_rollouts(), "columns": compare(1, [8]), "seeds": compare(8, [8])})
+)

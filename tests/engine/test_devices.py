@@ -38,6 +38,11 @@ def test_columns_on_several_devices_give_the_archive_and_the_parameters_of_one(f
 
 
 @pytest.mark.slow
+def test_columns_on_several_devices_fare_and_go_on_as_on_one(found):
+    assert found["rollouts"]
+
+
+@pytest.mark.slow
 def test_seeds_on_several_devices_are_the_seeds_of_one(found):
     assert found["seeds"]["8"]["archive"] and found["seeds"]["8"]["distance"] < 1e-6
 

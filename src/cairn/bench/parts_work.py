@@ -14,7 +14,6 @@ from jaxtyping import Array, PyTree
 from cairn.bench import archive, driver, flops, stepping
 from cairn.bench.clock import Work
 from cairn.bench.flops import Cost
-from cairn.core import trees
 from cairn.core.axes import COLUMNS
 from cairn.core.trace import Trace
 from cairn.engine import devices
@@ -158,12 +157,8 @@ def _environment_step(chosen: Experiment) -> tuple:
     keys = jax.random.split(jax.random.key(0), chosen.algorithm.batch)
     start, _ = jax.vmap(env.reset)(keys, jax.vmap(env.space.sample)(keys))
 
-    def step(start: Any, state: Any, action: Array) -> tuple:
-        played = jax.vmap(env.step, (None, 0, 0))(keys[0], state, action)
-        state = trees.where(played.terminated | played.truncated, start, played.state)
-        return state, jax.vmap(env.observe)(state), played.reward
-
-    return jax.jit(step), start, start, jnp.zeros(len(keys), jnp.int32)
+    step = jax.jit(partial(driver.raw_step, env))
+    return step, start, start, jnp.zeros(len(keys), jnp.int32)
 
 
 def _archive(layout: Layout, copies: int) -> Part:
