@@ -7,7 +7,9 @@ again. Then prints each claim with its mean and spread over seeds. The claims:
 
 - dr: domain randomisation solves fresh mazes that the random policy does not;
 - plr, robust-plr, parallel-plr: of a finite set of levels of which 30 % cannot be solved and 30 %
-  are solved by a step, those solved sometimes get more than their share of replay;
+  are solved by a step, those solved sometimes have more than their share of the best quarter of
+  the scores (`learnable_best`). Their share of the replay probability (`learnable_mass`) is on file
+  too, but says little: one level has 61 % of it, and is solved sometimes or is not;
 - accel, parallel-accel: started from empty rooms, what is replayed gains walls and length, while
   what domain randomisation plays (dr-empty) cannot;
 - sfl: the levels it selects are more learnable on fresh rollouts than new ones.
@@ -216,8 +218,14 @@ class Runner:
         return {name: float(value) for name, value in figures.items()}
 
     def _compiled(self, seed: int) -> Any:
+        size = self.size
         return compile_program(
-            self.arm.program, seed=seed, seeds=1, cycles=self.size.chunk, layout=Layout()
+            self.arm.program,
+            seed=seed,
+            seeds=1,
+            cycles=size.chunk,
+            budget=size.steps,
+            layout=Layout(),
         )
 
     def _measure(self, state: parts.State, key: jax.Array) -> dict[str, jax.Array]:
@@ -256,6 +264,8 @@ class Runner:
         facts = episode_statistics(self._success(state, archive.levels, key))
         p = facts.success_rate
         learnable = ((p > 0) & (p < 1) & archive.occupied).astype(jnp.float32)
+        quarter = jnp.maximum(archive.count // 4, 1)
+        best = (archive.occupied & (archive.ranks < quarter)).astype(jnp.float32)
         length = jax.vmap(shortest_path)(archive.levels)
         can = (length < UNREACHABLE).astype(jnp.float32)
         path = jnp.where(can > 0, length, 0).astype(jnp.float32)
@@ -263,6 +273,7 @@ class Runner:
         return {
             "learnable_mass": jnp.sum(chance * learnable),
             "learnable_share": jnp.sum(held * learnable),
+            "learnable_best": jnp.sum(best * learnable) / quarter.astype(jnp.float32),
             "solvable_mass": jnp.sum(chance * can),
             "walls": jnp.sum(chance * walls),
             "path": jnp.sum(chance * path) / jnp.maximum(jnp.sum(chance * can), 1e-6),
@@ -346,8 +357,8 @@ def claims(results: Path, size: Size) -> Iterator[tuple[str, np.ndarray, float]]
 
     yield "dr solves more than random", of("dr", "solve_rate") - of("random", "solve_rate"), 0.5
     for arm in ("plr", "robust-plr", "parallel-plr"):
-        gain = of(arm, "learnable_mass") - of(arm, "learnable_share")
-        yield f"{arm} replays what is learnable", gain, 0.0
+        gain = of(arm, "learnable_best") - of(arm, "learnable_share")
+        yield f"{arm} scores best what is learnable", gain, 0.0
     for arm in ("accel", "parallel-accel"):
         yield f"{arm} gains walls", of(arm, "walls"), 0.0
         yield f"{arm} gains length", of(arm, "path") - empty_path(size), 0.0

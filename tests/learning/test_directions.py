@@ -84,12 +84,17 @@ def test_sfl_selects_levels_more_learnable_than_new_ones(randomised):
         assert figures["standard_errors"] > 3
 
 
-def test_plr_replays_learnable_levels_beyond_their_share():
-    """Of 100 levels 60 are hopeless or trivial. Measured: 0.55 above its share, spread 0.07."""
+def test_plr_scores_learnable_levels_best():
+    """Of 100 levels 60 are hopeless or trivial; the best-scored quarter holds few of those.
+
+    Levels solved sometimes are RATIO times as frequent in it as among all. Not their share of the
+    replay probability: one level has 61 % of that, so it is about 0.7 or about 0.1, as that level
+    is solved sometimes or not, and turns on the last bit of a float.
+    """
     runner = directions.Runner("plr", dataclasses.replace(SMALL, steps=100_000))
-    for seed in SEEDS:
-        figures = runner.figures(runner.train(seed), seed)
-        assert figures["learnable_mass"] - figures["learnable_share"] > 0.25
+    figures = [runner.figures(runner.train(seed), seed) for seed in SEEDS]
+    ratios = [row["learnable_best"] / row["learnable_share"] for row in figures]
+    assert sum(ratios) / len(ratios) > 1.3
 
 
 def test_accel_grows_mazes_from_empty_rooms():

@@ -1,8 +1,10 @@
 """What may be scored, by whom, and which metrics of a cycle exist."""
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
-from small_runs import history
+from small_runs import experiment, history
 
 import cairn
 from cairn.core.errors import ConfigError
@@ -53,6 +55,25 @@ def test_metrics_of_what_did_not_happen_have_no_weight(method):
         assert not weights.keys() & {"episodes", "replayed", "archive_fill"}
         seen.add(now)
     assert seen == {0.0, 1.0}
+
+
+@pytest.mark.slow
+def test_learnability_scores_levels_that_fail_once_a_cycle():
+    """A failure takes the whole cycle, as at the defaults: asked for two episodes of one rollout,
+    levels solved sometimes would score as little as those mastered or hopeless."""
+    run = experiment("plr", batch=16, steps_per_cycle=8, staleness=1.0, score="learnability")
+    state, step = run.program.init(jax.random.key(2)), jax.jit(run.program.step)
+    for _ in range(40):
+        state, _ = step(state)
+    archive = jax.tree.map(lambda leaf: np.asarray(leaf), state.archive)
+    seen = archive.memory
+    failed_and_solved = (seen.successes > 0) & (seen.successes < seen.attempts)
+    assert failed_and_solved.sum() >= 8
+    assert (archive.scores[failed_and_solved] > 0).all()
+    # Once tried, a level that was never or always solved has a score of 0; of one try, 1/6.
+    once = seen.attempts**2 == seen.squares
+    assert set(np.round(archive.scores[~failed_and_solved & ~once], 6)) <= {0.0}
+    np.testing.assert_allclose(archive.scores[once & (seen.attempts > 0)], 1 / 6, rtol=1e-6)
 
 
 @pytest.mark.parametrize("ended", [False, True])
