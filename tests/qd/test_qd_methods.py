@@ -12,7 +12,7 @@ from cairn.archive import table
 from cairn.archive.elites import IMPROVED, NEW, Offer
 from cairn.core.errors import ConfigError
 from cairn.qd import cma_mae, cma_me, common, map_elites
-from cairn.qd.tasks import Sphere
+from cairn.qd.tasks import Sphere, Task
 from cairn.runs.method import Setup
 
 TASK = Sphere(dims=6, side=8)
@@ -153,11 +153,24 @@ class Thin(Sphere):
         return fitness, descriptors[:, :1]
 
 
-def test_a_task_that_a_method_cannot_search_is_refused_in_words():
-    with pytest.raises(ConfigError, match=r"`lowest` is finite, got -inf.* use CMA-ME"):
-        cma_mae.init(Unbounded(dims=6), METHODS["cma_mae"][1], KEY)
-    with pytest.raises(ConfigError, match=r"descriptors as float32 of shape \(2, 2\).*\(2, 1\)"):
-        map_elites.init(Thin(dims=6), METHODS["map_elites"][1], KEY)
+class Silent(Sphere):
+    """A task for asking and telling by hand."""
+
+    evaluate = Task.evaluate
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (Unbounded, r"`lowest` is finite, got -inf.* use CMA-ME"),
+        (Thin, r"descriptors as float32 of shape \(2, 2\).*\(2, 1\)"),
+        (Silent, "Silent has no `evaluate`.* `ask` and `tell`"),
+    ],
+)
+def test_a_task_that_a_method_cannot_search_is_refused_in_words(kind, words):
+    method, config = METHODS["cma_mae"]
+    with pytest.raises(ConfigError, match=words):
+        method.METHOD.check(Setup(kind(dims=6), {"algorithm": config}, 10_000))
 
 
 @pytest.mark.parametrize("name", METHODS)

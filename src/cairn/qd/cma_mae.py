@@ -20,7 +20,7 @@ from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
 from cairn.core.ledger import Ledger
 from cairn.engine.program import Report
-from cairn.qd import common
+from cairn.qd import common, tasks
 from cairn.qd.method import method
 from cairn.qd.tasks import Task, descriptor
 from cairn.sampler.emitters import cma_emitter, cma_es
@@ -64,7 +64,6 @@ class State(eqx.Module):
 
 def init(task: Task, config: Config, key: Key[Array, ""]) -> State:
     """No elites yet, all searches at `task.start`, thresholds at `task.lowest`."""
-    check(task)
     cells, row = task.tessellation.cells, descriptor(task)
     return State(
         key=key,
@@ -80,7 +79,11 @@ def init(task: Task, config: Config, key: Key[Array, ""]) -> State:
 
 
 def check(task: Task) -> None:
-    """Raise ConfigError for a task without a lower bound, where thresholds could start."""
+    """Raise ConfigError for a task that breaks its promise, or that has no lower bound.
+
+    Thresholds start at the lower bound.
+    """
+    tasks.check(task)
     if not math.isfinite(task.lowest):
         raise ConfigError(
             f"CMA-MAE needs a task whose `lowest` is finite, got {task.lowest}. Without a lower"
