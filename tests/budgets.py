@@ -22,6 +22,7 @@ STARTING = "start, imports, collecting"
 WINGS = {
     "archive": "archive, score, nn",
     "bench": "bench",
+    "bench/test_qd": "qd",
     "cli": "cli, show",
     "conformance": "envs",
     "core": "core",
@@ -35,6 +36,7 @@ WINGS = {
     "learning": "ued",
     "lm": "lm, journal",
     "nn": "archive, score, nn",
+    "qd": "qd",
     "redteam": "redteam",
     "resume": "runs",
     "qd": "qd",

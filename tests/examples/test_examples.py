@@ -54,6 +54,12 @@ def test_an_environment_of_ones_own_trains_from_its_folder(tmp_path, monkeypatch
     assert "Done." in capsys.readouterr().out
 
 
+def test_a_plain_function_is_searched_by_asking_and_telling(capsys):
+    state = example("own_fitness").main(cycles=3, batch=8)
+    assert state.ledger.totals() == {"evaluations": 24} and state.elites.count > 3
+    assert "of the map" in capsys.readouterr().out
+
+
 def test_every_example_is_tested():
-    tested = {"train_maze", "evaluate_run", "act_with_policy", "own_environment"}
+    tested = {"train_maze", "evaluate_run", "act_with_policy", "own_environment", "own_fitness"}
     assert {path.stem for path in FOLDER.glob("*.py")} == tested

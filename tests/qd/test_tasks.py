@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from cairn.core.errors import ConfigError
-from cairn.qd.tasks import TASKS, Arm, Rastrigin, Sphere, descriptor
+from cairn.qd.tasks import TASKS, Arm, Rastrigin, Sphere, check, descriptor
 
 
 def half_sums(x):
@@ -51,6 +51,7 @@ def test_the_arm_reaches_its_length_when_straight_and_never_leaves_the_disc():
 def test_a_task_starts_inside_its_map(name):
     task = TASKS[name](dims=4, side=3)
     fitness, descriptors = task.evaluate(task.start[None])
+    check(task)
     assert descriptor(task).shape == descriptors.shape[1:]
     assert 0 <= task.tessellation.cell(descriptors)[0] < 9 and fitness[0] >= task.lowest
 

@@ -11,7 +11,6 @@ from jaxtyping import Array, Float
 from cairn.archive import cvt
 from cairn.archive.elites import Elites, best, coverage, qd_score
 from cairn.archive.grid import Grid
-from cairn.archive.tessellation import Tessellation
 from cairn.core.keys import stream
 from cairn.engine import devices
 from cairn.engine.compiled import compile_program
@@ -106,7 +105,7 @@ class Centroidal(Task):
     centroids: cvt.Cvt
 
     @property
-    def tessellation(self) -> Tessellation:
+    def tessellation(self) -> cvt.Cvt:
         """The centroids' cells."""
         return self.centroids
 

@@ -10,8 +10,7 @@ from typing import Literal
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float, Int, Key, UInt32
+from jaxtyping import Array, Float, Int, Key
 
 from cairn.archive import elites as elitist
 from cairn.archive import soft
@@ -21,7 +20,7 @@ from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
 from cairn.core.ledger import Ledger
 from cairn.engine.program import Report
-from cairn.qd import common
+from cairn.qd import common, tasks
 from cairn.qd.method import method
 from cairn.qd.tasks import Task, descriptor
 from cairn.sampler.emitters import cma_emitter, cma_es
@@ -57,16 +56,14 @@ class State(eqx.Module):
     threshold: Float[Array, " cells"]
     elites: Elites
     """The best ever found in each cell: what to report."""
+    standing: common.Standing
     searches: cma_es.Search
-    next_id: UInt32[Array, ""]
-    """Id of the next sample."""
     restarts: Int[Array, ""]
     """Searches begun anew so far."""
 
 
 def init(task: Task, config: Config, key: Key[Array, ""]) -> State:
     """No elites yet, all searches at `task.start`, thresholds at `task.lowest`."""
-    check(task)
     cells, row = task.tessellation.cells, descriptor(task)
     return State(
         key=key,
@@ -75,14 +72,18 @@ def init(task: Task, config: Config, key: Key[Array, ""]) -> State:
         training=empty(cells, solution=task.start, descriptor=row),
         threshold=jnp.full(cells, task.lowest, jnp.float32),
         elites=empty(cells, solution=task.start, descriptor=row),
+        standing=common.nobody(),
         searches=cma_emitter.init(task.start, config=config.at(task.scale)),
-        next_id=jnp.zeros((), jnp.uint32),
         restarts=jnp.zeros((), jnp.int32),
     )
 
 
 def check(task: Task) -> None:
-    """Raise ConfigError for a task without a lower bound, where thresholds could start."""
+    """Raise ConfigError for a task that breaks its promise, or that has no lower bound.
+
+    Thresholds start at the lower bound.
+    """
+    tasks.check(task)
     if not math.isfinite(task.lowest):
         raise ConfigError(
             f"CMA-MAE needs a task whose `lowest` is finite, got {task.lowest}. Without a lower"
@@ -112,11 +113,12 @@ def tell(
     descriptors: Float[Array, "batch measures"],
 ) -> tuple[State, Report]:
     """Insert what came of the samples that `ask` drew, and adapt every search."""
-    offered = common.candidates(task, state.elites, state.next_id, samples, fitness, descriptors)
+    offered = common.candidates(task, state.elites, state.ledger, samples, fitness, descriptors)
     training, threshold, offer = soft.insert(
         state.training, state.threshold, offered, rate=config.rate
     )
     elites, kept = elitist.insert(state.elites, offered)
+    standing = common.after(state.standing, fitness, kept, lowest=task.lowest)
 
     shape, emitter = (config.emitters, config.batch), config.at(task.scale)
     by_search = Offer(*(field.reshape(shape) for field in offer))
@@ -133,11 +135,11 @@ def tell(
         training=training,
         threshold=threshold,
         elites=elites,
+        standing=standing,
         searches=searches,
-        next_id=state.next_id + np.uint32(config.children),
         restarts=state.restarts + restarts,
     )
-    told = common.report(task, elites, kept.entered, restarts=restarts.astype(jnp.float32))
+    told = common.report(elites, standing, kept, restarts=restarts.astype(jnp.float32))
     return after, told
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float, Int, Key, UInt32
+from jaxtyping import Array, Float, Int, Key
 
 from cairn.archive.elites import Elites, Offer, empty, insert
 from cairn.core.keys import stream
@@ -32,9 +31,8 @@ class State(eqx.Module):
     cycle: Int[Array, ""]
     ledger: Ledger
     elites: Elites
+    standing: common.Standing
     searches: cma_es.Search
-    next_id: UInt32[Array, ""]
-    """Id of the next sample."""
     restarts: Int[Array, ""]
     """Searches begun anew so far."""
 
@@ -47,8 +45,8 @@ def init(task: Task, config: Config, key: Key[Array, ""]) -> State:
         cycle=jnp.zeros((), jnp.int32),
         ledger=common.unspent(),
         elites=empty(task.tessellation.cells, solution=task.start, descriptor=descriptor(task)),
+        standing=common.nobody(),
         searches=cma_emitter.init(task.start, config=emitter),
-        next_id=jnp.zeros((), jnp.uint32),
         restarts=jnp.zeros((), jnp.int32),
     )
 
@@ -75,8 +73,9 @@ def tell(
     descriptors: Float[Array, "batch measures"],
 ) -> tuple[State, Report]:
     """Insert what came of the samples that `ask` drew, and adapt every search."""
-    offered = common.candidates(task, state.elites, state.next_id, samples, fitness, descriptors)
+    offered = common.candidates(task, state.elites, state.ledger, samples, fitness, descriptors)
     elites, offer = insert(state.elites, offered)
+    standing = common.after(state.standing, fitness, offer, lowest=task.lowest)
 
     shape, emitter = (config.emitters, config.batch), config.at(task.scale)
     by_search = Offer(*(field.reshape(shape) for field in offer))
@@ -91,11 +90,11 @@ def tell(
         cycle=state.cycle + 1,
         ledger=state.ledger.add(evaluations=config.children),
         elites=elites,
+        standing=standing,
         searches=searches,
-        next_id=state.next_id + np.uint32(config.children),
         restarts=state.restarts + restarts,
     )
-    told = common.report(task, elites, offer.entered, restarts=restarts.astype(jnp.float32))
+    told = common.report(elites, standing, offer, restarts=restarts.astype(jnp.float32))
     return after, told
 
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float, Int, Key, UInt32
+from jaxtyping import Array, Float, Int, Key
 
 from cairn.archive.elites import Elites, empty, insert
 from cairn.core import checks
@@ -51,8 +50,7 @@ class State(eqx.Module):
     cycle: Int[Array, ""]
     ledger: Ledger
     elites: Elites
-    next_id: UInt32[Array, ""]
-    """Id of the next child."""
+    standing: common.Standing
 
 
 def init(task: Task, config: Config, key: Key[Array, ""]) -> State:
@@ -62,7 +60,7 @@ def init(task: Task, config: Config, key: Key[Array, ""]) -> State:
         cycle=jnp.zeros((), jnp.int32),
         ledger=common.unspent(),
         elites=empty(task.tessellation.cells, solution=task.start, descriptor=descriptor(task)),
-        next_id=jnp.zeros((), jnp.uint32),
+        standing=common.nobody(),
     )
 
 
@@ -98,16 +96,17 @@ def tell(
     descriptors: Float[Array, "batch measures"],
 ) -> tuple[State, Report]:
     """Insert what came of the children that `ask` made."""
-    offered = common.candidates(task, state.elites, state.next_id, children, fitness, descriptors)
+    offered = common.candidates(task, state.elites, state.ledger, children, fitness, descriptors)
     elites, offer = insert(state.elites, offered)
+    standing = common.after(state.standing, fitness, offer, lowest=task.lowest)
     after = State(
         key=state.key,
         cycle=state.cycle + 1,
         ledger=state.ledger.add(evaluations=config.children),
         elites=elites,
-        next_id=state.next_id + np.uint32(config.children),
+        standing=standing,
     )
-    return after, common.report(task, elites, offer.entered)
+    return after, common.report(elites, standing, offer)
 
 
 METHOD = method(__doc__, Config, init, step)

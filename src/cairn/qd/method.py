@@ -9,8 +9,9 @@ from jaxtyping import Array, Key
 
 from cairn.core.errors import ConfigError
 from cairn.engine.program import Program, Report
+from cairn.qd import tasks
 from cairn.qd.common import COUNTS
-from cairn.qd.tasks import Task, descriptor
+from cairn.qd.tasks import Task
 from cairn.runs.method import Method, Preset, Setup
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
@@ -30,7 +31,7 @@ def method(
     config: type,
     init: Callable[[Task, Any, Key[Array, ""]], Any],
     step: Callable[[Task, Any, Any], tuple[Any, Report]],
-    check: Callable[[Task], None] = lambda task: None,
+    check: Callable[[Task], None] = tasks.check,
 ) -> Method:
     """The METHOD of a file with `Config`, `init(task, config, key)` and `step(task, …)`.
 
@@ -67,7 +68,6 @@ def _program(init: Callable, step: Callable, setup: Setup) -> Program:
 
 
 def _check(check: Callable[[Task], None], setup: Setup) -> None:
-    descriptor(setup.task)
     check(setup.task)
     if setup.steps >= MOST - setup.sections["algorithm"].children:
         raise ConfigError(

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from cairn.archive.cvt import Cvt
 from cairn.archive.grid import Grid
-from cairn.archive.tessellation import Tessellation
 from cairn.core import checks
 from cairn.core.errors import ConfigError
 
@@ -27,7 +27,7 @@ class Task(eqx.Module):
 
     @property
     @abc.abstractmethod
-    def tessellation(self) -> Tessellation:
+    def tessellation(self) -> Grid | Cvt:
         """The cells of descriptor space."""
 
     @property
@@ -45,33 +45,36 @@ class Task(eqx.Module):
         """A lower bound of the fitness worth having: what the QD score counts from."""
         return 0.0
 
-    @abc.abstractmethod
     def evaluate(
         self, solutions: Float[Array, "batch dims"]
     ) -> tuple[Float[Array, " batch"], Float[Array, "batch measures"]]:
-        """Fitness (higher is better) and descriptors. Pure; NaN where an evaluation failed."""
+        """Fitness (higher is better) and descriptors. Pure; NaN where an evaluation failed.
+
+        Whoever asks and tells by hand needs none (see examples/own_fitness.py).
+        """
+        raise ConfigError(
+            f"{type(self).__name__} has no `evaluate`: give it one in JAX, or use a method's `ask`"
+            " and `tell` with a function of your own."
+        )
 
 
 def descriptor(task: Task) -> Float[Array, " measures"]:
-    """An example of one descriptor, after a look at what the task promises.
+    """An example of one descriptor."""
+    cells = task.tessellation
+    return jnp.zeros(cells.centroids.shape[1] if isinstance(cells, Cvt) else len(cells.shape))
 
-    Raises ConfigError if what it evaluates to cannot be kept in its cells.
-    """
-    name = type(task).__name__
+
+def check(task: Task) -> None:
+    """Raise ConfigError if what the task evaluates to cannot be kept in its cells."""
     batch = jax.ShapeDtypeStruct((2, *task.start.shape), task.start.dtype)
     fitness, descriptors = jax.eval_shape(task.evaluate, batch)
-    axes = len(task.tessellation.shape)
-    for what, came, shape in (
-        ("fitness", fitness, (2,)),
-        ("descriptors", descriptors, (2, axes) if isinstance(task.tessellation, Grid) else None),
-    ):
-        if came.dtype != jnp.float32 or (shape and came.shape != shape):
-            wanted = f"float32 of shape {shape}" if shape else "float32"
+    wanted = {"fitness": (2,), "descriptors": (2, *descriptor(task).shape)}
+    for (what, shape), came in zip(wanted.items(), (fitness, descriptors), strict=True):
+        if (came.dtype, came.shape) != (jnp.float32, shape):
             raise ConfigError(
-                f"{name}.evaluate must return {what} as {wanted} for 2 solutions, got"
-                f" {came.dtype} of shape {came.shape}."
+                f"{type(task).__name__}.evaluate must return {what} as float32 of shape {shape} for"
+                f" 2 solutions, got {came.dtype} of shape {came.shape}."
             )
-    return jnp.zeros(descriptors.shape[1:], jnp.float32)
 
 
 class Projection(Task):
@@ -98,7 +101,7 @@ class Projection(Task):
         return 5.12 * self.dims / 2
 
     @property
-    def tessellation(self) -> Tessellation:
+    def tessellation(self) -> Grid:
         """The box of descriptors in side × side cells."""
         return Grid((self.side,) * 2, (-self.bound,) * 2, (self.bound,) * 2)
 
@@ -165,7 +168,7 @@ class Arm(Task):
         checks.at_least(self, 1, "dims", "side")
 
     @property
-    def tessellation(self) -> Tessellation:
+    def tessellation(self) -> Grid:
         """The square [-1, 1]² in side × side cells."""
         return Grid((self.side,) * 2, (-1.0, -1.0), (1.0, 1.0))
 
