@@ -10,10 +10,11 @@ from types import MappingProxyType
 from cairn.core.errors import ConfigError, suggest
 from cairn.envs.cartpole import CartPole
 from cairn.envs.maze.env import Maze
+from cairn.envs.pendulum import Pendulum
 from cairn.envs.protocol import Environment
 
 ENVIRONMENTS: Mapping[str, type[Environment]] = MappingProxyType(
-    {"maze": Maze, "cartpole": CartPole}
+    {"maze": Maze, "cartpole": CartPole, "pendulum": Pendulum}
 )
 """An environment's own fields are its config: `cairn train` makes a flag of each."""
 
