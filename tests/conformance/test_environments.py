@@ -9,12 +9,21 @@ import numpy as np
 import pytest
 
 from cairn.envs.catalogue import ENVIRONMENTS, find
-from cairn.envs.protocol import Category, Image, Vector
+from cairn.envs.protocol import Category, Continuous, Discrete, Image, Vector
 
-SMALL = {"maze": {"width": 5, "height": 5, "walls": 3, "view": 3, "limit": 12}, "cartpole": {}}
+SMALL = {"maze": {"width": 5, "height": 5, "walls": 3, "view": 3, "limit": 12}}
 SMALL |= {"gymnax/CartPole-v1": {"limit": 12}, "gymnasium/CartPole-v1": {"limit": 12}}
 NAMES = [*ENVIRONMENTS, *(name for name in SMALL if find_spec(name.partition("/")[0]))]
 BATCH = 4
+
+
+def actions_of(spec, key):
+    """One random action for each of the batch."""
+    if isinstance(spec, Discrete):
+        return jax.random.randint(key, (BATCH,), 0, spec.size)
+    assert isinstance(spec, Continuous)
+    low, high = jnp.array(spec.low, jnp.float32), jnp.array(spec.high, jnp.float32)
+    return low[None] + (high - low)[None] * jax.random.uniform(key, (BATCH, spec.size))
 
 
 class Case:
@@ -30,7 +39,7 @@ class Case:
         self.step = jax.jit(jax.vmap(self.env.step))
         self.levels = self.sample(self.keys)
         self.state, self.observation = self.reset(self.keys, self.levels)
-        self.actions = jnp.arange(BATCH, dtype=jnp.int32) % self.env.action_spec.size
+        self.actions = actions_of(self.env.action_spec, jax.random.key(5))
 
     def one(self, tree, index=0):
         return jax.tree.map(lambda leaf: leaf[index], tree)
@@ -102,7 +111,7 @@ def test_edited_levels_have_the_structure_and_types_of_new_ones(case):
 def test_an_end_is_never_both_kinds_and_the_limit_always_truncates(case):
     state, alive = case.state, np.ones(BATCH, bool)
     for time in range(case.env.max_steps):
-        actions = jax.random.randint(jax.random.key(time), (BATCH,), 0, case.env.action_spec.size)
+        actions = actions_of(case.env.action_spec, jax.random.key(time))
         played = case.step(case.keys, state, actions)
         state = played.state
         terminated, truncated = np.asarray(played.terminated), np.asarray(played.truncated)

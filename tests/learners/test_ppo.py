@@ -122,6 +122,21 @@ def test_the_policy_gets_no_gradient_where_a_gain_is_clipped_and_some_where_a_lo
     assert moved.tolist() == [False, False, True, True]
 
 
+def test_steps_that_do_not_count_change_nothing():
+    """A column that stands still: its last step has no weight, whatever the network says there."""
+    batch = batch_of([1.5, 0.5, 0.5, 1.5], [12, 8, 12, 50], [0] * 4, [2, 0, -1, 70])
+    weight = jnp.array([[1.0, 1.0], [1.0, 0.0]])
+    weighted = batch._replace(trace=batch.trace._replace(weight=weight))
+    network = Fixed(jnp.zeros((2, 2, 2)), jnp.array([[1.0, 0.1], [-1.0, 9.0]]))
+    _, parts = loss(network, weighted, CONFIG)
+    # Advantages 12, 8, 12: mean 32/3, deviation √(32/9); ratios 1.5, 0.5, 0.5 as above.
+    high, low = ((value - 32 / 3) / (math.sqrt(32 / 9) + 1e-5) for value in (12, 8))
+    policy = -(1.2 * high + 0.8 * low + 0.5 * high) / 3
+    np.testing.assert_allclose(parts["policy_loss"], policy, rtol=1e-5)
+    np.testing.assert_allclose(parts["value_loss"], 0.5 * (1.8**2 + 0.1**2 + 0.8**2) / 3, rtol=1e-5)
+    np.testing.assert_allclose(parts["entropy"], math.log(2), rtol=1e-6)
+
+
 def test_memory_is_emptied_after_each_end_and_no_sooner():
     """Some releases of jaxlib shift wrongly when the mask is made and reshaped in one program."""
 
@@ -159,19 +174,25 @@ def test_an_update_is_adam_on_whole_trajectories_with_clipped_gradients(learner)
     )
     network = state.network
     moments = chain.init(eqx.filter(network, eqx.is_array))
-    gradient = eqx.filter_jit(
-        eqx.filter_grad(lambda n, b: ppo.loss(n, b, CONFIG, student.distribution)[0])
-    )
+    gradient = jax.grad(lambda n, b: ppo.loss(n, b, CONFIG, student.distribution)[0])
     groups = np.asarray(ppo.minibatches(key, B, CONFIG))
     assert groups.shape == (CONFIG.epochs * CONFIG.minibatches, B // CONFIG.minibatches)
+    pick = (
+        lambda group: ppo.Batch(
+            trace.columns(group), *(leaf[:, group] for leaf in whole[1:])
+        )
+    )
+
+    @jax.jit
+    def descend(network, moments, group):
+        with jax.numpy_dtype_promotion("standard"):
+            updates, moments = chain.update(gradient(network, pick(group)), moments)
+            return eqx.apply_updates(network, updates), moments
+
     for epoch in groups.reshape(CONFIG.epochs, CONFIG.minibatches, -1):
         assert sorted(epoch.reshape(-1)) == list(range(B))
         for group in epoch:
-            pick = lambda leaf, group=group: leaf[:, group]  # noqa: E731
-            part = ppo.Batch(trace.columns(jnp.asarray(group)), *(pick(leaf) for leaf in whole[1:]))
-            with jax.numpy_dtype_promotion("standard"):
-                updates, moments = chain.update(gradient(network, part), moments)
-                network = eqx.apply_updates(network, updates)
+            network, moments = descend(network, moments, jnp.asarray(group))
     for ours, theirs in zip(jax.tree.leaves(got.network), jax.tree.leaves(network), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
     assert got.moments.count == student.gradient_steps == 4

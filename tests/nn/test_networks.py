@@ -11,6 +11,7 @@ import pytest
 from cairn.envs.protocol import Category, Image, Vector
 from cairn.nn.actor_critic import ActorCritic
 from cairn.nn.catalogue import NetworkConfig
+from cairn.nn.convolve import convolved, layers
 from cairn.nn.encoder import Encoder
 
 T, B = 6, 3
@@ -60,6 +61,50 @@ def test_the_encoder_is_a_convolution_an_embedding_and_a_copy():
     np.testing.assert_allclose(got, wanted, atol=1e-5)
 
 
+def test_small_views_keep_one_dense_convolution_and_large_images_get_strides():
+    (view,) = layers(Image((5, 5, 3)), 16)
+    assert (view.stride, view.kernel, view.outputs) == (1, (3, 3), 9 * 16)
+    large = layers(Image((64, 64, 3)), 16)
+    assert [(layer.kernel, layer.stride, layer.filters) for layer in large] == [
+        ((4, 4), 4, 16),
+        ((3, 3), 2, 32),
+        ((3, 3), 2, 32),
+    ]
+    assert [layer.positions for layer in large] == [(16, 16), (8, 8), (4, 4)]
+
+
+@pytest.mark.parametrize("shape", [(64, 64, 3), (45, 13, 1), (1, 30, 2)])
+def test_strided_patches_are_a_padded_convolution_and_see_every_pixel(shape):
+    images = jax.random.uniform(jax.random.key(5), (2, *shape))
+
+    def reference(x):
+        for layer in layers(Image(shape), 2):
+            weight = jnp.ones((*layer.kernel, layer.image[2], layer.filters))
+            pads = [
+                (0, (out - 1) * layer.stride + kernel - side)
+                for out, kernel, side in zip(
+                    layer.positions, layer.kernel, layer.image[:2], strict=True
+                )
+            ]
+            x = jax.lax.conv_general_dilated(
+                x,
+                weight,
+                (layer.stride, layer.stride),
+                pads,
+                dimension_numbers=("NHWC", "HWIO", "NHWC"),
+            )
+        return x
+
+    def ours(x):
+        for layer in layers(Image(shape), 2):
+            weight = jnp.ones((layer.patch, layer.filters))
+            x = convolved(x, weight, jnp.zeros(layer.filters), layer)
+        return x
+
+    np.testing.assert_allclose(jax.jit(ours)(images), jax.jit(reference)(images), rtol=1e-5)
+    assert (jax.jit(jax.grad(lambda x: ours(x).sum()))(images) > 0).all()
+
+
 @pytest.mark.parametrize("memory", ["lstm", "none"])
 def test_stepping_a_network_equals_its_sequence(memory):
     network = small(memory=memory)
@@ -82,3 +127,14 @@ def test_a_memory_carries_the_past_and_a_reset_ends_it():
     differs = network.sequence(one, reset)[1] != network.sequence(other, reset)[1]
     assert differs[:3].all() and differs[3:, 1:].all()
     assert not differs[3:, 0].any()
+
+
+def test_a_sequence_goes_on_from_a_memory():
+    network = small(memory="lstm")
+    observation, reset = seen(jax.random.key(3), T, B), jnp.zeros((T, B), bool)
+    whole = network.sequence(observation, reset)
+    carry, step = network.initial_memory(B), jax.jit(lambda *now: network.step(*now)[1])
+    for t in range(2):
+        carry = step(jax.tree.map(lambda leaf, t=t: leaf[t], observation), carry, reset[t])
+    rest = network.sequence(jax.tree.map(lambda leaf: leaf[2:], observation), reset[2:], carry)
+    np.testing.assert_allclose(rest.value, whole.value[2:], atol=1e-5)

@@ -34,8 +34,19 @@ def average(tree: PyTree[Array], axis: str | None) -> PyTree[Array]:
     return tree if axis is None else jax.lax.pmean(tree, axis)
 
 
-def standardise(values: Float[Array, "T B"], axis: str | None) -> Float[Array, "T B"]:
+def share_of_mean(
+    values: Float[Array, "T B"], axis: str | None, weight: Float[Array, "T B"] | None = None
+) -> Float[Array, ""]:
+    """This device's share of the (weighted) mean: its `average` over devices is that mean."""
+    if weight is None:
+        return jnp.mean(values)
+    return jnp.sum(values * weight) / jnp.maximum(average(jnp.sum(weight), axis), 1e-8)
+
+
+def standardise(
+    values: Float[Array, "T B"], axis: str | None, weight: Float[Array, "T B"] | None = None
+) -> Float[Array, "T B"]:
     """(values - mean) / (standard deviation + 1e-5), over all devices along `axis`."""
-    mean = average(jnp.mean(values), axis)
-    deviation = jnp.sqrt(average(jnp.mean((values - mean) ** 2), axis))
+    mean = average(share_of_mean(values, axis, weight), axis)
+    deviation = jnp.sqrt(average(share_of_mean((values - mean) ** 2, axis, weight), axis))
     return (values - mean) / (deviation + 1e-5)

@@ -14,10 +14,11 @@ from cairn.envs.adapters.gymnasium import Gymnasium
 from cairn.envs.adapters.gymnax import Gymnax
 from cairn.envs.cartpole import CartPole
 from cairn.envs.maze.env import Maze
+from cairn.envs.pendulum import Pendulum
 from cairn.envs.protocol import Environment
 
 ENVIRONMENTS: Mapping[str, type[Environment]] = MappingProxyType(
-    {"maze": Maze, "cartpole": CartPole}
+    {"maze": Maze, "cartpole": CartPole, "pendulum": Pendulum}
 )
 """An environment's own fields are its config: `cairn train` makes a flag of each."""
 

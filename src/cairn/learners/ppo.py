@@ -262,29 +262,31 @@ def loss(
     """Clipped policy loss + value_weight · clipped value loss - entropy_weight · entropy.
 
     The advantage is normalised over the minibatch, with 1e-5 added to its standard deviation.
-    With `axis` that is over all devices; the loss itself is this device's share of the mean.
+    With `axis` that is over all devices; the loss itself is this device's share of the mean. Means
+    are over the steps that count (`Trace.weight`).
     """
     trace = batch.trace
+    mean = lambda values: axes.share_of_mean(values, axis, trace.weight)  # noqa: E731
     memory = None if trace.start is None else trace.start.memory
     out, value = network.sequence(trace.observation, batch.reset, memory)
     raw = trace.action if trace.extra is None else trace.extra
     log_prob, entropies = policy.judge(out, raw)
-    entropy = jnp.mean(entropies)
+    entropy = mean(entropies)
 
-    advantage = axes.standardise(batch.advantage, axis)
+    advantage = axes.standardise(batch.advantage, axis, trace.weight)
     log_ratio = log_prob - trace.log_prob
     ratio = jnp.exp(log_ratio)
     clipped = jnp.clip(ratio, 1 - config.clip, 1 + config.clip)
-    policy_loss = -jnp.mean(jnp.minimum(ratio * advantage, clipped * advantage))
+    policy_loss = -mean(jnp.minimum(ratio * advantage, clipped * advantage))
 
     near = trace.value + jnp.clip(value - trace.value, -config.clip, config.clip)
     errors = jnp.maximum((value - batch.target) ** 2, (near - batch.target) ** 2)
-    value_loss = 0.5 * jnp.mean(errors)
+    value_loss = 0.5 * mean(errors)
     total = policy_loss + config.value_weight * value_loss - config.entropy_weight * entropy
     return total, {
         "policy_loss": policy_loss,
         "value_loss": value_loss,
         "entropy": entropy,
-        "approximate_kl": jnp.mean(ratio - 1.0 - log_ratio),
-        "clipped": jnp.mean((jnp.abs(ratio - 1.0) > config.clip).astype(jnp.float32)),
+        "approximate_kl": mean(ratio - 1.0 - log_ratio),
+        "clipped": mean((jnp.abs(ratio - 1.0) > config.clip).astype(jnp.float32)),
     }

@@ -91,7 +91,7 @@ class Squashed:
         """The network with the standard deviations that are learned besides."""
         return Spread(network, jnp.zeros(self.outputs, jnp.float32))
 
-    def draw(self, parts: Float[Array, "N 2*size"], uniform: Float[Array, "N size"]) -> Drawn:
+    def draw(self, parts: Float[Array, "N parts"], uniform: Float[Array, "N size"]) -> Drawn:
         """Both log-probability and action are of the squashed numbers."""
         mean, log_std = jnp.split(parts, 2, axis=-1)
         noise = jax.scipy.special.ndtri(uniform + jnp.float32(HALF_STEP))
@@ -102,7 +102,7 @@ class Squashed:
         return Drawn(jnp.clip(action, low, high), self._log_prob(mean, log_std, raw), raw)
 
     def judge(
-        self, parts: Float[Array, "T B 2*size"], raw: Float[Array, "T B size"]
+        self, parts: Float[Array, "T B parts"], raw: Float[Array, "T B size"]
     ) -> tuple[Float[Array, "T B"], Float[Array, "T B"]]:
         """Log-probability of each action before squashing, and the entropy *before* squashing.
 

@@ -57,37 +57,45 @@ def check_fit(factory: Factory, spec: PyTree, outputs: int) -> None:
 
     Abstract: shapes are followed, nothing is computed.
     """
+    name = getattr(factory, "name", getattr(factory, "__name__", str(factory)))
     steps, batch = 3, 2
 
-    def run(key: Array) -> tuple[Any, ...]:
+    def one(key: Array) -> tuple[Any, ...]:
         network = factory(spec, outputs, key)
         memory = network.initial_memory(batch)
         out, after = network.step(example(spec, batch), memory, jnp.zeros(batch, bool))
-        whole = network.sequence(example(spec, steps, batch), jnp.zeros((steps, batch), bool))
-        return memory, after, tuple(out), tuple(whole)
+        return tuple(out), memory, after
 
-    name = getattr(factory, "name", getattr(factory, "__name__", str(factory)))
-    try:
-        memory, after, out, whole = jax.eval_shape(run, jax.random.key(0))
-    except (TypeError, ValueError, AttributeError) as error:
-        reason = str(error).strip().split("\n", 1)[0]
-        raise ConfigError(
-            f"Network {name} cannot take the observation {_shapes(example(spec))}: {reason}"
-        ) from error
-    for call, came, shape in (("step", out, (batch,)), ("sequence", whole, (steps, batch))):
-        expected = tuple(
-            jax.ShapeDtypeStruct(wanted, jnp.float32) for wanted in ((*shape, outputs), shape)
-        )
-        if _shapes(came) != _shapes(expected):
+    def many(key: Array) -> tuple[Any, ...]:
+        network = factory(spec, outputs, key)
+        reset = jnp.zeros((steps, batch), bool)
+        return tuple(network.sequence(example(spec, steps, batch), reset))
+
+    def shapes(call: Callable[[Array], Any]) -> Any:
+        try:
+            return jax.eval_shape(call, jax.random.key(0))
+        except (TypeError, ValueError, AttributeError) as error:
+            reason = str(error).strip().split("\n", 1)[0]
             raise ConfigError(
-                f"Network {name}: {call} must give a policy and a value of "
-                f"{_shapes(expected)} for {outputs} outputs, got {_shapes(came)}."
+                f"Network {name} cannot take the observation {_told(example(spec))}: {reason}"
+            ) from error
+
+    def compare(call: str, came: Any, *shape: int) -> None:
+        wanted = [jnp.zeros((*shape, outputs), jnp.float32), jnp.zeros(shape, jnp.float32)]
+        if _told(came) != _told(wanted):
+            raise ConfigError(
+                f"Network {name}: {call} must give a policy and a value of {_told(wanted)} for "
+                f"{outputs} outputs, got {_told(came)}."
             )
-    if _shapes(memory) != _shapes(after) or jax.tree.structure(memory) != jax.tree.structure(after):
+
+    out, memory, after = shapes(one)
+    compare("step", out, batch)
+    if (_told(memory), jax.tree.structure(memory)) != (_told(after), jax.tree.structure(after)):
         raise ConfigError(
-            f"Network {name}: a step must not change the shapes of its memory, {_shapes(memory)}; "
-            f"got {_shapes(after)}."
+            f"Network {name}: a step must not change the shapes of its memory, {_told(memory)}; "
+            f"got {_told(after)}."
         )
+    compare("sequence", shapes(many), steps, batch)
 
 
 def example(spec: PyTree, *shape: int) -> PyTree:
@@ -103,6 +111,6 @@ def example(spec: PyTree, *shape: int) -> PyTree:
     return jax.tree.map(zeros, spec, is_leaf=is_spec)
 
 
-def _shapes(tree: PyTree) -> str:
+def _told(tree: PyTree) -> str:
     leaves = jax.tree.leaves(tree)
     return ", ".join(f"{leaf.dtype}{list(leaf.shape)}" for leaf in leaves) or "nothing"

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Key, PyTree
 
 from cairn.core.keys import stream
@@ -47,7 +48,7 @@ class Agent:
         self, learner_state: Any, observation: PyTree, memory: PyTree, key: Key[Array, ""]
     ) -> Decision:
         """Sample an action for one observation. Pure."""
-        uniform = jax.random.uniform(key, (1,), jnp.float32)
+        uniform = jax.random.uniform(key, (1, *self.policy.noise), jnp.float32)
         batch = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], observation)
         never = jnp.zeros(1, bool)
         acted = self.policy.act(learner_state, batch, memory, never, uniform)
@@ -58,12 +59,13 @@ class Agent:
         self._key = jax.random.key(key) if isinstance(key, int) else key
         self._time, self._memory = 0, self.initial_memory()
 
-    def act(self, observation: PyTree) -> int:
-        """The next action of this episode."""
+    def act(self, observation: PyTree) -> int | np.ndarray:
+        """The next action of this episode: a number, or as many as a continuous action has."""
         key = stream(self._key, "act", self._time)
         decision = self._decide(self.state, observation, self._memory, key)
         self._time, self._memory = self._time + 1, decision.memory
-        return int(decision.action)
+        action = np.asarray(decision.action)
+        return action if action.ndim else int(action)
 
 
 def load(path: Path | str, seed: int | None = None, role: str | None = None) -> Agent:
