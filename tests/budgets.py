@@ -36,13 +36,12 @@ WINGS = {
     "learning": "ued",
     "lm": "lm, journal",
     "nn": "archive, score, nn",
+    "offline": "offline",
     "qd": "qd",
     "redteam": "redteam",
     "resume": "runs",
-    "qd": "qd",
     "runs": "runs",
     "sampler": "qd",
-    "offline": "offline",
     "score": "archive, score, nn",
     "show": "cli, show",
     "test_": "core",
@@ -95,10 +94,14 @@ class Budgets:
         self.verbose = config.get_verbosity() >= 0  # addopts say -q
         self.budget_s = FULL_S if config.option.slow else INNER_S
 
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Refuse a folder without a wing before anything runs."""
+        for item in items:
+            wing(item.nodeid)
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Around set-up, call and tear-down: what is shared counts for the first that asks."""
-        wing(item.nodeid)
         before = processor_s()
         try:
             return (yield)
