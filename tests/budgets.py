@@ -145,5 +145,7 @@ class Budgets:
         write(f"  {total.total():6.1f}  together")
         for test, seconds in sorted(self.spent.seconds.items(), key=lambda pair: -pair[1]):
             marked = test in self.spent.slow or test == STARTING
-            if seconds > ONE_S and (not marked or self.verbose):
-                write(f"  {seconds:6.1f}  {test}{'' if marked else '  NOT MARKED SLOW'}")
+            if seconds > ONE_S and not marked:
+                write(f"  {seconds:6.1f}  {test}  NOT MARKED SLOW")
+            elif self.verbose and seconds > ONE_S / 4:
+                write(f"  {seconds:6.1f}  {test}")
