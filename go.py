@@ -68,8 +68,9 @@ def checks(flags: "list[str]") -> "list[tuple[str, ...]]":
     tests = ("pytest", "--slow", *flags)
     if "--as-users" in flags:
         return [tests]
-    rest = [] if flags else [("pytest", "--slow", "--as-users", "-m", "as_users")]
-    return [("ruff", "check"), ("pyright",), tests, *rest]
+    # One by one but for those that share a run: they are few and long.
+    users = ("pytest", "--slow", "--as-users", "-m", "as_users", "--dist", "loadgroup")
+    return [("ruff", "check"), ("pyright",), tests, *([] if flags else [users])]
 
 
 def free_run() -> str:

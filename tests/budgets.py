@@ -36,13 +36,12 @@ WINGS = {
     "learning": "ued",
     "lm": "lm, journal",
     "nn": "archive, score, nn",
+    "offline": "offline",
     "qd": "qd",
     "redteam": "redteam",
     "resume": "runs",
-    "qd": "qd",
     "runs": "runs",
     "sampler": "qd",
-    "offline": "offline",
     "score": "archive, score, nn",
     "show": "cli, show",
     "test_": "core",
@@ -95,10 +94,14 @@ class Budgets:
         self.verbose = config.get_verbosity() >= 0  # addopts say -q
         self.budget_s = FULL_S if config.option.slow else INNER_S
 
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Refuse a folder without a wing before anything runs."""
+        for item in items:
+            wing(item.nodeid)
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Around set-up, call and tear-down: what is shared counts for the first that asks."""
-        wing(item.nodeid)
         before = processor_s()
         try:
             return (yield)
@@ -142,5 +145,7 @@ class Budgets:
         write(f"  {total.total():6.1f}  together")
         for test, seconds in sorted(self.spent.seconds.items(), key=lambda pair: -pair[1]):
             marked = test in self.spent.slow or test == STARTING
-            if seconds > ONE_S and (not marked or self.verbose):
-                write(f"  {seconds:6.1f}  {test}{'' if marked else '  NOT MARKED SLOW'}")
+            if seconds > ONE_S and not marked:
+                write(f"  {seconds:6.1f}  {test}  NOT MARKED SLOW")
+            elif self.verbose and seconds > ONE_S / 4:
+                write(f"  {seconds:6.1f}  {test}")

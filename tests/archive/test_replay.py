@@ -147,6 +147,7 @@ def replay_batch(archive, oracle, rng, how):
     return archive
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "remembering"),
     [*((name, "maximum") for name in CONFIGS), *(("rank", name) for name in list(MEMORIES)[1:])],

@@ -71,6 +71,7 @@ def test_ctrl_c_before_the_loop_ends_with_130(capsys, monkeypatch):
     assert capsys.readouterr().err == "cairn: stopped by Ctrl-C.\n"
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_gone_is_no_mistake_and_another_broken_pipe_is_no_success(monkeypatch):
     for unbuffered in ("", "-u"):
         call = f"'{sys.executable}' {unbuffered} -c '{MAIN}' list | true; exit ${{PIPESTATUS[0]}}"

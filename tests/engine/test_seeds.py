@@ -47,6 +47,7 @@ def runs():
 
 @pytest.mark.slow
 @pytest.mark.as_users
+@pytest.mark.xdist_group("seeds")
 def test_two_seeds_in_one_program_equal_two_runs_bit_for_bit(runs):
     together, alone = runs
     for seed in range(2):
@@ -56,6 +57,7 @@ def test_two_seeds_in_one_program_equal_two_runs_bit_for_bit(runs):
 
 @pytest.mark.slow
 @pytest.mark.as_users
+@pytest.mark.xdist_group("seeds")
 def test_seeds_differ_in_everything_they_draw(runs):
     (state, _), _ = runs
     weights, levels = state.learner.network.actor[0].weight, state.archive.levels.walls

@@ -161,6 +161,7 @@ def learner():
     return student, student.init(jax.random.key(3)), trace_of(jax.random.key(4))
 
 
+@pytest.mark.slow
 def test_an_update_is_adam_on_whole_trajectories_with_clipped_gradients(learner):
     student, state, trace = learner
     progress, key = jnp.float32(0.25), jax.random.key(5)

@@ -65,6 +65,7 @@ def randomised():
     return runner, states, [runner.figures(*pair) for pair in zip(states, SEEDS, strict=True)]
 
 
+@pytest.mark.xdist_group("randomised")
 def test_domain_randomisation_solves_what_chance_does_not(randomised):
     """Measured: DR 0.80, spread 0.02; random policy 0.08, spread 0.001 (3 seeds)."""
     chance = directions.Runner("random", SMALL)
@@ -73,6 +74,7 @@ def test_domain_randomisation_solves_what_chance_does_not(randomised):
         assert figures["solve_rate"] - untrained["solve_rate"] > 0.5
 
 
+@pytest.mark.xdist_group("randomised")
 def test_sfl_selects_levels_more_learnable_than_new_ones(randomised):
     """Both estimated on fresh rollouts of the same student.
 

@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 WORKER = Path(__file__).parents[1] / "engine" / "kill_worker.py"
 
 
@@ -21,6 +23,7 @@ def start(folder: Path, url: str) -> subprocess.Popen:
     )
 
 
+@pytest.mark.slow
 def test_killed_amid_http_requests_it_ends_the_same_and_repeats_only_what_was_in_flight(
     server, tmp_path
 ):

@@ -204,6 +204,7 @@ RATES |= {"reset-after": 0.01, "truncated": 0.01, "malformed": 0.01, "wrong-type
 RATES |= {"empty-body": 0.005, "timeout": 0.001, "slow": 0.001}
 
 
+@pytest.mark.slow
 def test_of_ten_thousand_requests_none_is_lost_and_repeats_are_within_the_books(server, tmp_path):
     server.control(rates=RATES)
     total = 10_000
