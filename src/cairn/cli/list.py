@@ -34,7 +34,7 @@ def catalogue() -> dict[str, dict[str, str]]:
             presets.setdefault(preset, f"{chosen.description}{default}")
     others = {name: runs.describe_task(name) for name in runs.TASKS}
     return {
-        "environments": {n: environments.describe(n) for n in environments.ENVIRONMENTS},
+        "environments": environments.lines(),
         **({"other tasks": others} if others else {}),
         **{
             f"methods of {wing}": {name: runs.describe_method(name) for name in methods}

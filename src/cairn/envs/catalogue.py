@@ -8,6 +8,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 from cairn.core.errors import ConfigError, suggest
+from cairn.envs.adapters import seeded
+from cairn.envs.adapters.craftax import Craftax, CraftaxClassic
+from cairn.envs.adapters.gymnasium import Gymnasium
+from cairn.envs.adapters.gymnax import Gymnax
 from cairn.envs.cartpole import CartPole
 from cairn.envs.maze.env import Maze
 from cairn.envs.protocol import Environment
@@ -17,19 +21,33 @@ ENVIRONMENTS: Mapping[str, type[Environment]] = MappingProxyType(
 )
 """An environment's own fields are its config: `cairn train` makes a flag of each."""
 
+FOREIGN: Mapping[str, type[Environment]] = MappingProxyType(
+    {"craftax-classic": CraftaxClassic, "craftax": Craftax}
+)
+"""Environments of packages that may not be installed: making one says so."""
+
+PREFIXES: Mapping[str, type[seeded.Seeded]] = MappingProxyType(
+    {"gymnax/": Gymnax, "gymnasium/": Gymnasium}
+)
+"""Packages of many environments: `gymnax/CartPole-v1` is the one that gymnax calls so."""
+
 
 def find(name: str) -> type[Environment]:
     """The class called `name`, or the one at `package.module:Class`.
 
     Raises ConfigError that says which names there are, or what the class lacks.
     """
-    if name in ENVIRONMENTS:
-        return ENVIRONMENTS[name]
+    known = {**ENVIRONMENTS, **FOREIGN}
+    if name in known:
+        return known[name]
+    for prefix, kind in PREFIXES.items():
+        if name.startswith(prefix):
+            return seeded.named(kind, name.removeprefix(prefix))
     module_name, colon, class_name = name.partition(":")
     if not colon:
         raise ConfigError(
-            f"Unknown environment {name!r}. Expected one of {', '.join(ENVIRONMENTS)}, or "
-            f"your own as package.module:Class.{suggest(name, ENVIRONMENTS)}"
+            f"Unknown environment {name!r}. Expected one of {', '.join(known)}, gymnax/NAME, "
+            f"gymnasium/NAME, or your own as package.module:Class.{suggest(name, known)}"
         )
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, "")  # an installed command does not look in the current folder
@@ -52,6 +70,12 @@ def find(name: str) -> type[Environment]:
 def describe(name: str) -> str:
     """One line about the environment called `name`."""
     return (find(name).__doc__ or "").split("\n", 1)[0]
+
+
+def lines() -> dict[str, str]:
+    """One line about each environment and each package of them."""
+    packages = {f"{prefix}NAME": kind.__doc__ or "" for prefix, kind in PREFIXES.items()}
+    return {name: describe(name) for name in (*ENVIRONMENTS, *FOREIGN)} | packages
 
 
 def settings(environment: Environment) -> dict[str, object]:

@@ -144,6 +144,9 @@ class Environment(eqx.Module):
     bootstrap_time_limit: ClassVar[bool] = False
     """Whether a time limit hides a future that is worth valuing, or is an end like any other."""
 
+    exact_resume: ClassVar[bool] = True
+    """Whether a run goes on bit for bit. Not where part of the state is out of JAX's reach."""
+
     @property
     @abc.abstractmethod
     def max_steps(self) -> int:

@@ -127,6 +127,11 @@ def _advance(
     schedule = Schedule(
         settings.steps, settings.evaluate_every, settings.checkpoint_every, keep
     )
+    if not getattr(experiment.env, "exact_resume", True):
+        say(
+            f"Episodes of {experiment.task} are not in checkpoints: resuming goes on with what was "
+            f"learned, but not bit for bit."
+        )
     say("Compiling (once; the result is kept for the next run) ...")
     begun = time.monotonic()
     # Apart from the first chunk, so that its steps per second are honest.

@@ -1,0 +1,120 @@
+"""Gymnasium environments on the host, one for each episode under way. No JAX in here."""
+
+import threading
+from collections import OrderedDict
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cairn.core.errors import ConfigError
+from cairn.envs.adapters import seeded
+from cairn.envs.protocol import Category
+
+BEGINS, ENDED, CUT = 0, -1, -2
+"""Handles of episodes that have not begun, or ended in either way; else they are positive."""
+
+
+class Episode(NamedTuple):
+    """One under way: a function of its seed and of the actions so far."""
+
+    env: Any
+    actions: list[Any]
+
+
+class Pool:
+    """Steps batches of episodes; makes environments when needed and uses them again.
+
+    Nobody says that he has stopped playing an episode: beyond `kept` of them, and beyond twice
+    what is stepped at once, those longest untouched are given up.
+    """
+
+    def __init__(self, name: str, limit: int, kept: int):
+        self._gymnasium = seeded.package("gymnasium", extra="gymnasium")
+        self._name, self._limit, self._kept = name, limit, kept
+        self._episodes: OrderedDict[int, Episode] = OrderedDict()
+        self._lock, self._last = threading.Lock(), 0
+        self._spare = [self._make()]
+        env = self._spare[0]
+        self.limit = env.spec.max_episode_steps
+        if self.limit is None:
+            raise ConfigError(f"{name} has no time limit of its own. Give one with --limit.")
+        self.threshold: float | None = env.spec.reward_threshold
+        self.space, self.actions = env.observation_space, env.action_space
+        self.spec = seeded.observation_spec(self.space, name)
+
+    def first(self, seed: np.ndarray) -> np.ndarray:
+        """What episodes of these seeds begin with."""
+        with self._lock:
+            env = self._take()
+            seen = [self._observed(env.reset(seed=int(one))[0]) for one in np.ravel(seed)]
+            self._spare.append(env)
+        return np.reshape(np.stack(seen), (*np.shape(seed), *seen[0].shape))
+
+    def step(self, *columns: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """One step each. `columns`: handle, seed, time, observation, action of each episode.
+
+        Returns handles, observations, rewards. An episode that is over stays as it is.
+        """
+        batch = np.shape(columns[0])
+        arrays = [np.asarray(column) for column in columns]
+        rows = [array.reshape(-1, *array.shape[len(batch) :]) for array in arrays]
+        with self._lock:
+            moved = [self._step(*row) for row in zip(*rows, strict=True)]
+            while len(self._episodes) > max(self._kept, 2 * len(moved)):
+                self._spare.append(self._episodes.popitem(last=False)[1].env)
+        handle, observation, reward = zip(*moved, strict=True)
+        seen = np.stack(observation)
+        return (
+            np.asarray(handle, np.int32).reshape(batch),
+            seen.reshape(*batch, *seen.shape[1:]),
+            np.asarray(reward, np.float32).reshape(batch),
+        )
+
+    def _step(self, handle: Any, seed: Any, time: Any, observation: Any, action: Any) -> tuple:
+        handle, time = int(handle), int(time)
+        if handle < BEGINS:
+            return handle, observation, 0.0
+        if handle not in self._episodes and handle != BEGINS:
+            return CUT, observation, 0.0  # given up, or of a process before this one
+        known = self._episodes.get(handle, Episode(None, []))
+        if handle == BEGINS or len(known.actions) != time:
+            # Anew, up to here: a state may be stepped more than once.
+            self._last, handle = self._last + 1, self._last + 1
+            known = self._episodes[handle] = Episode(self._take(), known.actions[:time])
+            known.env.reset(seed=int(seed))
+            for taken in known.actions:
+                known.env.step(taken)
+        self._episodes.move_to_end(handle)
+        known.actions.append(self._action(action))
+        seen, reward, terminated, truncated, _ = known.env.step(known.actions[-1])
+        if terminated or truncated:
+            self._spare.append(self._episodes.pop(handle).env)
+            handle = ENDED if terminated else CUT
+        return handle, self._observed(seen), reward
+
+    def _observed(self, observation: Any) -> np.ndarray:
+        """As the spec says; bytes become shares of 255, categories count from 0."""
+        if isinstance(self.spec, Category):
+            return np.asarray(observation - self.space.start, np.int32)
+        scale = 255 if self.space.dtype == np.uint8 else 1
+        shape = getattr(self.spec, "shape", (-1,))
+        return np.asarray(observation, np.float32).reshape(shape) / np.float32(scale)
+
+    def _action(self, action: np.ndarray) -> Any:
+        if hasattr(self.actions, "n"):
+            return int(action) + int(self.actions.start)
+        return action.reshape(self.actions.shape).astype(self.actions.dtype)
+
+    def _take(self) -> Any:
+        return self._spare.pop() if self._spare else self._make()
+
+    def _make(self) -> Any:
+        module, extra = self._gymnasium, {"max_episode_steps": self._limit} if self._limit else {}
+        try:
+            env = module.make(self._name, disable_env_checker=True, **extra)
+        except (module.error.Error, ImportError) as error:
+            raise ConfigError(f"Gymnasium cannot make {self._name!r}: {error}") from error
+        spaces = module.spaces
+        if isinstance(env.observation_space, spaces.Box | spaces.Discrete):
+            return env
+        return module.wrappers.FlattenObservation(env)
