@@ -10,6 +10,8 @@ from cairn.core.errors import ConfigError
 from cairn.envs.adapters import seeded
 from cairn.envs.protocol import Category
 
+UNLIMITED = 1000
+"""Time limit of environments that have none of their own."""
 BEGINS, ENDED, CUT = 0, -1, -2
 """Handles of episodes that have not begun, or ended in either way; else they are positive."""
 
@@ -35,14 +37,12 @@ class Pool:
         self._lock, self._last = threading.Lock(), 0
         self._spare = [self._make()]
         env = self._spare[0]
-        self.limit = env.spec.max_episode_steps
-        if self.limit is None:
-            raise ConfigError(f"{name} has no time limit of its own. Give one with --limit.")
+        self.limit = env.spec.max_episode_steps or UNLIMITED
         self.threshold: float | None = env.spec.reward_threshold
         self.space, self.actions = env.observation_space, env.action_space
         self.spec = seeded.observation_spec(self.space, name)
 
-    def first(self, seed: np.ndarray) -> np.ndarray:
+    def first(self, seed: Any) -> np.ndarray:
         """What episodes of these seeds begin with."""
         with self._lock:
             env = self._take()
@@ -100,7 +100,7 @@ class Pool:
         shape = getattr(self.spec, "shape", (-1,))
         return np.asarray(observation, np.float32).reshape(shape) / np.float32(scale)
 
-    def _action(self, action: np.ndarray) -> Any:
+    def _action(self, action: Any) -> Any:
         if hasattr(self.actions, "n"):
             return int(action) + int(self.actions.start)
         return action.reshape(self.actions.shape).astype(self.actions.dtype)
@@ -109,9 +109,11 @@ class Pool:
         return self._spare.pop() if self._spare else self._make()
 
     def _make(self) -> Any:
-        module, extra = self._gymnasium, {"max_episode_steps": self._limit} if self._limit else {}
+        module, limit = self._gymnasium, self._limit or None
         try:
-            env = module.make(self._name, disable_env_checker=True, **extra)
+            env = module.make(self._name, max_episode_steps=limit, disable_env_checker=True)
+            if env.spec.max_episode_steps is None:
+                env = module.wrappers.TimeLimit(env, UNLIMITED)
         except (module.error.Error, ImportError) as error:
             raise ConfigError(f"Gymnasium cannot make {self._name!r}: {error}") from error
         spaces = module.spaces

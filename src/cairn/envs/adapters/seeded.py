@@ -53,7 +53,7 @@ class Seeded(Environment):
     measure: ClassVar[str] = "return"
 
     limit: int = eqx.field(static=True, default=0)
-    """Time limit in steps; 0 for the environment's own."""
+    """Time limit in steps; 0 for the environment's own (1000 where it has none)."""
 
     def __check_init__(self) -> None:
         """Make it now: what is missing, unknown or unfit is said at once."""
