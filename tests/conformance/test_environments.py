@@ -1,16 +1,19 @@
 """What every environment promises, checked for all of them."""
 
 import json
+from importlib.util import find_spec
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cairn.envs.catalogue import ENVIRONMENTS
+from cairn.envs.catalogue import ENVIRONMENTS, find
 from cairn.envs.protocol import Category, Image, Vector
 
 SMALL = {"maze": {"width": 5, "height": 5, "walls": 3, "view": 3, "limit": 12}, "cartpole": {}}
+SMALL |= {"gymnax/CartPole-v1": {"limit": 12}, "gymnasium/CartPole-v1": {"limit": 12}}
+NAMES = [*ENVIRONMENTS, *(name for name in SMALL if find_spec(name.partition("/")[0]))]
 BATCH = 4
 
 
@@ -18,7 +21,7 @@ class Case:
     """An environment with its functions compiled once."""
 
     def __init__(self, name):
-        self.env = ENVIRONMENTS[name](**SMALL.get(name, {}))
+        self.env = find(name)(**SMALL.get(name, {}))
         space = self.env.space
         self.keys = jax.random.split(jax.random.key(3), BATCH)
         self.sample = jax.jit(jax.vmap(space.sample))
@@ -27,13 +30,13 @@ class Case:
         self.step = jax.jit(jax.vmap(self.env.step))
         self.levels = self.sample(self.keys)
         self.state, self.observation = self.reset(self.keys, self.levels)
-        self.actions = jnp.arange(BATCH, dtype=jnp.int32) % self.env.actions
+        self.actions = jnp.arange(BATCH, dtype=jnp.int32) % self.env.action_spec.size
 
     def one(self, tree, index=0):
         return jax.tree.map(lambda leaf: leaf[index], tree)
 
 
-@pytest.fixture(scope="module", params=ENVIRONMENTS)
+@pytest.fixture(scope="module", params=NAMES)
 def case(request):
     return Case(request.param)
 
@@ -74,7 +77,10 @@ def test_compiled_and_mapped_is_the_same_as_plain_and_one_by_one(case):
         state, observation = case.env.reset(case.keys[index], level)
         equal((state, observation), case.one((case.state, case.observation), index))
         step = case.env.step(case.keys[index], state, case.actions[index])
-        equal(step, case.one(played, index))
+        if case.env.exact_resume:
+            equal(step, case.one(played, index))
+        else:  # the state names an episode that is played elsewhere
+            equal(step[1:], case.one(played, index)[1:])
 
 
 def test_the_same_key_gives_the_same_and_another_key_another_level(case):
@@ -96,7 +102,7 @@ def test_edited_levels_have_the_structure_and_types_of_new_ones(case):
 def test_an_end_is_never_both_kinds_and_the_limit_always_truncates(case):
     state, alive = case.state, np.ones(BATCH, bool)
     for time in range(case.env.max_steps):
-        actions = jax.random.randint(jax.random.key(time), (BATCH,), 0, case.env.actions)
+        actions = jax.random.randint(jax.random.key(time), (BATCH,), 0, case.env.action_spec.size)
         played = case.step(case.keys, state, actions)
         state = played.state
         terminated, truncated = np.asarray(played.terminated), np.asarray(played.truncated)

@@ -15,7 +15,7 @@ import numpy as np
 
 from cairn.cli.arguments import Parser
 from cairn.core.machine import cores
-from cairn.core.rundir import PACKAGES
+from cairn.core.rundir import ADAPTED, PACKAGES
 from cairn.core.trackers import MODULES
 
 SLOW = 40.0
@@ -53,7 +53,8 @@ def examine() -> dict[str, Any]:
         },
         "self_tests": {name: test() for name, test in SELF_TESTS.items()},
         "optional": {
-            extra: importlib.util.find_spec(module) is not None for extra, module in MODULES.items()
+            extra: importlib.util.find_spec(module) is not None
+            for extra, module in (MODULES | {name: name for name in ADAPTED}).items()
         },
     }
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TextIO
 
@@ -26,6 +27,10 @@ COMMANDS = {
     "doctor": "Check this machine: versions, devices, known compiler faults, optional parts.",
     "bench": "Measure speed.",
 }
+CUDA_PLUGINS = ("jax_cuda12_plugin", "jax_cuda13_plugin")
+"""What JAX needs to find an NVIDIA GPU."""
+GPU_FLAG = "xla_gpu_deterministic_ops"
+
 HELP = """\
 cairn {version}: open-ended learning on one loop.
 
@@ -152,6 +157,15 @@ def _prepare_jax() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_cache_folder()))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.05")
+    if any(find_spec(plugin) for plugin in CUDA_PLUGINS):
+        _make_gpu_exact()
+
+
+def _make_gpu_exact() -> None:
+    """Only kernels whose sums have one order, unless the user says otherwise: resuming needs it."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    if GPU_FLAG not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} --{GPU_FLAG}=true".strip()
 
 
 def _cache_folder() -> Path:

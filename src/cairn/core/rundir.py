@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from cairn.core.errors import RunError
 FORMAT = 2
 """Raised when a release can no longer read what an older one wrote."""
 PACKAGES = ("cairn", "jax", "jaxlib", "numpy", "equinox", "optax")
+ADAPTED = ("gymnax", "craftax", "gymnasium")
+"""Packages of environments, which a run may have played; those that are installed are named too."""
 LINES = ("metrics.jsonl", "timing.jsonl")
 MAY_CHANGE = ("steps", "keep_checkpoints")
 """Run settings that a resumed run may have otherwise: `--resume RUN --steps MORE`."""
@@ -214,6 +217,7 @@ def _versions() -> dict[str, Any]:
     return {
         "format": FORMAT,
         **{name: metadata.version(name) for name in PACKAGES},
+        **{name: metadata.version(name) for name in ADAPTED if find_spec(name)},
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "devices": [f"{device.platform}: {device.device_kind}" for device in devices],

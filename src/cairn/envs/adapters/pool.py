@@ -31,6 +31,8 @@ class Pool:
     """
 
     def __init__(self, name: str, limit: int, kept: int):
+        if kept < 1:
+            raise ConfigError(f"kept must be at least 1, got {kept}.")
         self._gymnasium = seeded.package("gymnasium", extra="gymnasium")
         self._name, self._limit, self._kept = name, limit, kept
         self._episodes: OrderedDict[int, Episode] = OrderedDict()
@@ -116,7 +118,25 @@ class Pool:
                 env = module.wrappers.TimeLimit(env, UNLIMITED)
         except (module.error.Error, ImportError) as error:
             raise ConfigError(f"Gymnasium cannot make {self._name!r}: {error}") from error
-        spaces = module.spaces
+        return self._flat(env)
+
+    def _flat(self, env: Any) -> Any:
+        """With Box or Discrete observations. What is no numbers (a text) is left out of a Dict."""
+        spaces, wrappers = self._gymnasium.spaces, self._gymnasium.wrappers
         if isinstance(env.observation_space, spaces.Box | spaces.Discrete):
             return env
-        return module.wrappers.FlattenObservation(env)
+        if isinstance(env.observation_space, spaces.Dict):
+            parts = env.observation_space.spaces.items()
+            env = wrappers.FilterObservation(env, [name for name, part in parts if _numeric(part)])
+        space = env.observation_space
+        if not _numeric(space):
+            raise ConfigError(f"{self._name}: expected observations of numbers, got {space}.")
+        return wrappers.FlattenObservation(env)
+
+
+def _numeric(space: Any) -> bool:
+    """Whether Gymnasium can make a vector of it."""
+    try:
+        return space.is_np_flattenable
+    except NotImplementedError:
+        return False
