@@ -46,8 +46,8 @@ def find(name: str) -> type[Environment]:
     module_name, colon, class_name = name.partition(":")
     if not colon:
         raise ConfigError(
-            f"Unknown environment {name!r}. Expected one of {', '.join(known)}, gymnax/NAME, "
-            f"gymnasium/NAME, or your own as package.module:Class.{suggest(name, known)}"
+            f"Unknown environment {name!r}. Expected one of {', '.join(names())}, or your own as "
+            f"package.module:Class.{suggest(name, names())}"
         )
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, "")  # an installed command does not look in the current folder
@@ -72,10 +72,14 @@ def describe(name: str) -> str:
     return (find(name).__doc__ or "").split("\n", 1)[0]
 
 
+def names() -> tuple[str, ...]:
+    """What environments are called, NAME standing for what their package calls them."""
+    return (*ENVIRONMENTS, *FOREIGN, *(f"{prefix}NAME" for prefix in PREFIXES))
+
+
 def lines() -> dict[str, str]:
-    """One line about each environment and each package of them."""
-    packages = {f"{prefix}NAME": kind.__doc__ or "" for prefix, kind in PREFIXES.items()}
-    return {name: describe(name) for name in (*ENVIRONMENTS, *FOREIGN)} | packages
+    """One line about each environment, and about each package of them."""
+    return {name: describe(name) for name in names()}
 
 
 def settings(environment: Environment) -> dict[str, object]:

@@ -65,11 +65,11 @@ def method(name: str) -> Method:
 
 def task(name: str) -> Any:
     """What makes the task called `name` from its settings. Raises ConfigError."""
-    if name in TASKS or ":" in name:
+    if name in TASKS or (":" in name and "/" not in name):
         # Whether a method takes it, of whatever wing, is for the method to say.
         return resolve(name, TASKS, "environment")
-    if "/" not in name and name not in environments.ENVIRONMENTS:
-        known = [*environments.ENVIRONMENTS, *TASKS]
+    known = [*environments.names(), *TASKS]
+    if "/" not in name and name not in known:
         raise ConfigError(
             f"Unknown environment {name!r}. Expected one of {', '.join(known)}, or your own as "
             f"package.module:Class.{suggest(name, known)}"
