@@ -33,6 +33,7 @@ def pole():
     return Played("gymnasium/CartPole-v1", limit=30)
 
 
+@pytest.mark.slow
 def test_gymnax_steps_are_the_packages_own_and_its_limit_truncates():
     gymnax = pytest.importorskip("gymnax")
     ours = Played("gymnax/CartPole-v1", limit=25)
@@ -221,6 +222,7 @@ def test_spaces_become_specs_or_a_refusal():
         seeded.action_spec(object(), "x")
 
 
+@pytest.mark.slow
 def test_a_run_on_the_host_trains_and_says_that_it_does_not_resume_exactly(tmp_path, capsys):
     run = str(tmp_path / "run")
     small = "--memory none --hidden 4 --head 4 --epochs 1 --minibatches 1 --batch 2 --turns 1"
