@@ -151,6 +151,9 @@ def test_what_the_host_gave_up_or_never_had_is_cut_not_invented():
     np.testing.assert_array_equal(stays, seen)
     on, _, _ = few.step(newest, zeros, zeros + 1, seen, zeros)
     assert (on == newest).all()
+    other = np.full(2, 9, np.uint32)  # such handles are of another process, which is gone
+    cut, _, _ = few.step(newest, other, zeros + 2, seen, zeros)
+    assert (cut == pool.CUT).all()
 
 
 def test_levels_are_seeds_and_an_edit_is_another_draw():
