@@ -37,7 +37,6 @@ WINGS = {
     "lm": "lm, journal",
     "nn": "archive, score, nn",
     "offline": "offline",
-    "qd": "qd",
     "redteam": "redteam",
     "resume": "runs",
     "runs": "runs",

@@ -13,7 +13,9 @@ from cairn.envs.protocol import Category, Continuous, Discrete, Image, Vector
 
 SMALL = {"maze": {"width": 5, "height": 5, "walls": 3, "view": 3, "limit": 12}}
 SMALL |= {"gymnax/CartPole-v1": {"limit": 12}, "gymnasium/CartPole-v1": {"limit": 12}}
-NAMES = [*ENVIRONMENTS, *(name for name in SMALL if find_spec(name.partition("/")[0]))]
+NAMES = [*ENVIRONMENTS, "gymnasium/CartPole-v1"]
+if find_spec("gymnax"):  # its import alone takes seconds
+    NAMES.append(pytest.param("gymnax/CartPole-v1", marks=pytest.mark.slow))
 BATCH = 4
 
 

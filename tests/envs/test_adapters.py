@@ -33,6 +33,7 @@ def pole():
     return Played("gymnasium/CartPole-v1", limit=30)
 
 
+@pytest.mark.slow
 def test_gymnax_steps_are_the_packages_own_and_its_limit_truncates():
     gymnax = pytest.importorskip("gymnax")
     ours = Played("gymnax/CartPole-v1", limit=25)
@@ -150,6 +151,9 @@ def test_what_the_host_gave_up_or_never_had_is_cut_not_invented():
     np.testing.assert_array_equal(stays, seen)
     on, _, _ = few.step(newest, zeros, zeros + 1, seen, zeros)
     assert (on == newest).all()
+    other = np.full(2, 9, np.uint32)  # such handles are of another process, which is gone
+    cut, _, _ = few.step(newest, other, zeros + 2, seen, zeros)
+    assert (cut == pool.CUT).all()
 
 
 def test_levels_are_seeds_and_an_edit_is_another_draw():
@@ -221,6 +225,7 @@ def test_spaces_become_specs_or_a_refusal():
         seeded.action_spec(object(), "x")
 
 
+@pytest.mark.slow
 def test_a_run_on_the_host_trains_and_says_that_it_does_not_resume_exactly(tmp_path, capsys):
     run = str(tmp_path / "run")
     small = "--memory none --hidden 4 --head 4 --epochs 1 --minibatches 1 --batch 2 --turns 1"

@@ -178,11 +178,9 @@ def test_an_update_is_adam_on_whole_trajectories_with_clipped_gradients(learner)
     gradient = jax.grad(lambda n, b: ppo.loss(n, b, CONFIG, student.distribution)[0])
     groups = np.asarray(ppo.minibatches(key, B, CONFIG))
     assert groups.shape == (CONFIG.epochs * CONFIG.minibatches, B // CONFIG.minibatches)
-    pick = (
-        lambda group: ppo.Batch(
-            trace.columns(group), *(leaf[:, group] for leaf in whole[1:])
-        )
-    )
+
+    def pick(group):
+        return ppo.Batch(trace.columns(group), *(leaf[:, group] for leaf in whole[1:]))
 
     @jax.jit
     def descend(network, moments, group):

@@ -65,7 +65,7 @@ def method(name: str) -> Method:
 
 def task(name: str) -> Any:
     """What makes the task called `name` from its settings. Raises ConfigError."""
-    if name in TASKS or ":" in name:
+    if name in TASKS or (":" in name and "/" not in name):
         # Whether a method takes it, of whatever wing, is for the method to say.
         return resolve(name, TASKS, "environment")
     known = [*environments.names(), *TASKS]

@@ -20,6 +20,7 @@ class Episode(NamedTuple):
     """One under way: a function of its seed and of the actions so far."""
 
     env: Any
+    seed: int
     actions: list[Any]
 
 
@@ -73,17 +74,17 @@ class Pool:
         )
 
     def _step(self, handle: Any, seed: Any, time: Any, observation: Any, action: Any) -> tuple:
-        handle, time = int(handle), int(time)
+        handle, seed, time = int(handle), int(seed), int(time)
         if handle < BEGINS:
             return handle, observation, 0.0
-        if handle not in self._episodes and handle != BEGINS:
+        known = self._episodes.get(handle, Episode(None, seed, []))
+        if known.seed != seed or len(known.actions) < time:
             return CUT, observation, 0.0  # given up, or of a process before this one
-        known = self._episodes.get(handle, Episode(None, []))
-        if handle == BEGINS or len(known.actions) != time:
+        if handle == BEGINS or len(known.actions) > time:
             # Anew, up to here: a state may be stepped more than once.
             self._last, handle = self._last + 1, self._last + 1
-            known = self._episodes[handle] = Episode(self._take(), known.actions[:time])
-            known.env.reset(seed=int(seed))
+            known = self._episodes[handle] = Episode(self._take(), seed, known.actions[:time])
+            known.env.reset(seed=seed)
             for taken in known.actions:
                 known.env.step(taken)
         self._episodes.move_to_end(handle)
