@@ -61,11 +61,10 @@ def panels_of(subject: Subject) -> list[Panel]:
         found = {label: series.metric(lines, name) for label, name in names.items()}
         return {label.replace("_", " "): c for label, c in found.items() if c is not None}
 
-    entropy = pick(entropy="entropy")
     panels = [
         Panel("Tests during the run: solve rate", series.evaluations(lines), True, False),
         Panel("Levels it trains on: solve rate", pick(solve_rate="solve_rate"), True),
-        Panel("Entropy of its policy (nats)", entropy),
+        Panel("Entropy of its policy (nats)", pick(entropy="entropy")),
         Panel("Archive: score", pick(all_levels="archive_score", replayed="replayed_score")),
         Panel("Buffer: learnability", pick(mean="buffer_learnability")),
         Panel(
@@ -86,13 +85,9 @@ def draw_panel(axes: Axes, shown: Panel) -> None:
     """One panel: every seed, mean and interval."""
     style.panel(axes, shown.title)
     for colour, (label, curve) in zip(style.SERIES, shown.curves.items(), strict=False):
-        few = len(curve.steps) < 2
-        axes.plot(
-            curve.steps, curve.values, color=colour, alpha=0.3, linewidth=0.8,
-            marker="o" if few else None,
-        )  # fmt: skip
+        style.line(axes, curve.steps, curve.values, color=colour, alpha=0.3, linewidth=0.8)
         middle = series.band(series.smooth(curve) if shown.smoothed else curve)
-        axes.plot(middle.steps, middle.value, color=colour, linewidth=2.2, label=label)
+        style.line(axes, middle.steps, middle.value, color=colour, linewidth=2.2, label=label)
         if not np.array_equal(middle.low, middle.high, equal_nan=True):
             axes.fill_between(
                 middle.steps, middle.low, middle.high, color=colour, alpha=0.18, linewidth=0
@@ -100,7 +95,8 @@ def draw_panel(axes: Axes, shown: Panel) -> None:
     if shown.share:
         axes.set_ylim(-0.02, 1.02)
     elif all(not (curve.values < 0).any() for curve in shown.curves.values()):
-        axes.set_ylim(bottom=0)
+        highest = max(float(np.nanmax(curve.values)) for curve in shown.curves.values())
+        axes.set_ylim(0, 1.06 * highest or 1)
     if len(shown.curves) > 1:
         axes.legend(frameon=False, fontsize=9, labelcolor=style.INK, loc="best")
     style.steps_axis(axes)
@@ -127,8 +123,8 @@ def draw_ledger(axes: Axes, subject: Subject) -> None:
 
 
 def final(curve: Curve) -> dict[str, float | str]:
-    """The last value of a test: its mean over seeds, with an interval where there are several."""
-    values = curve.values[-1]
+    """The last value of a figure: its mean over seeds, with an interval where there are several."""
+    values = series.last(curve)
     if len(values) == 1:
         return {"value": float(values[0])}
     found = bootstrap(values[:, None], mean)

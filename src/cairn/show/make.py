@@ -16,7 +16,7 @@ from cairn.show.held_out import Shown, play_held_out
 from cairn.show.hero import hero
 from cairn.show.sheets import ancestry_sheet, archive_sheet, held_out_sheet
 from cairn.show.subject import Subject
-from cairn.show.treasures import Treasure, evolved, hardest, most_useful
+from cairn.show.treasures import Treasure, evolved, highest, most_useful
 
 SHELF = 6
 """Levels of the archive in each row."""
@@ -80,7 +80,7 @@ def _unearth(
     if int(archive.count) == 0:
         return {}, [], ["The archive is still empty: no pictures of it."]
     treasures = {
-        "Hardest levels of the archive": hardest(subject, SHELF),
+        "Highest scores of the archive": highest(subject, SHELF),
         "Most useful levels of the archive": most_useful(subject, SHELF),
     }
     lines = evolved(subject, LINES)
@@ -103,8 +103,8 @@ def _level_pictures(
     if treasures:
         config = subject.experiment.algorithm
         full = f"{caption}. Score: {config.score}. Age: cycles since the level entered."
-        difficult, useful = treasures.values()
-        files.append(archive_sheet(env, difficult, useful, full, folder / "archive.png"))
+        best, useful = treasures.values()
+        files.append(archive_sheet(env, best, useful, full, folder / "archive.png"))
     if lines:
         files.append(ancestry_sheet(env, lines, caption, folder / "ancestry.png"))
     return files

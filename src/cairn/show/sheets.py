@@ -45,19 +45,19 @@ def held_out_sheet(shown: list[Shown], caption: str, path: Path) -> Path:
 
 
 def archive_sheet(
-    env: Environment, hardest: list[Treasure], useful: list[Treasure], caption: str, path: Path
+    env: Environment, highest: list[Treasure], useful: list[Treasure], caption: str, path: Path
 ) -> Path:
     """The archive's highest scores above, the levels to learn most from below."""
-    columns = max(len(hardest), len(useful))
+    columns = max(len(highest), len(useful))
     made = style.figure(2.2 * columns + 0.3, HEAD + 2 * 2.95)
     style.heading(made, "What the archive holds", caption)
     bands = _grid(made, 2, columns, space=0.5)
     labels = (
-        "Hardest: the highest scores",
+        "The highest scores",
         f"Most useful: of the {CANDIDATES} levels most likely to be replayed, those whose solve "
         f"rate p over {TRIES} attempts makes p(1 - p) largest",
     )
-    for row, (levels, label) in enumerate(zip((hardest, useful), labels, strict=True)):
+    for row, (levels, label) in enumerate(zip((highest, useful), labels, strict=True)):
         first = bands[row * columns]
         if not levels:
             label += ": none, the agent solves each of them always or never"

@@ -1,4 +1,7 @@
-"""What is worth seeing in an archive: its hardest levels, its most useful ones, their ancestors."""
+"""What is worth seeing in an archive: its highest scores, its most useful levels, their ancestors.
+
+A high score is no measure of how hard a level is: under regret it is the room left to improve.
+"""
 
 from typing import NamedTuple
 
@@ -54,7 +57,7 @@ class _Shelf(NamedTuple):
     cycle: int
 
 
-def hardest(subject: Subject, count: int) -> list[Treasure]:
+def highest(subject: Subject, count: int) -> list[Treasure]:
     """The levels with the highest score, highest first."""
     shelf = _shelf(subject)
     return [_line(shelf, slot)[-1] for slot in shelf.order[:count]]
