@@ -7,11 +7,11 @@ from cairn.core import files
 from cairn.envs.cartpole import CartPole
 from cairn.envs.protocol import Suite
 from cairn.evaluation.compare import at_equal_steps, curves, differences
-from cairn.evaluation.evaluate import Outcome
+from cairn.evaluation.evaluate import Results
 from cairn.evaluation.summary import summarise, worst
 
 
-def outcome(solved, name="test", groups=None, headline=None):
+def results(solved, name="test", groups=None, headline=None):
     solved = np.asarray(solved, bool)
     levels = solved.shape[1]
     suite = Suite(
@@ -24,7 +24,7 @@ def outcome(solved, name="test", groups=None, headline=None):
         np.ones(levels, bool) if headline is None else np.array(headline),
     )
     returns = solved.astype(np.float32) * np.float32(0.5)
-    return Outcome(suite, solved, returns, np.full(solved.shape, 7, np.int32), 7 * solved.size)
+    return Results(suite, solved, returns, np.full(solved.shape, 7, np.int32), 7 * solved.size)
 
 
 def attempts(*wins, of=10):
@@ -33,7 +33,7 @@ def attempts(*wins, of=10):
 
 
 def test_solve_rate_is_the_mean_of_the_headline_and_others_stand_beside():
-    got = summarise(outcome([attempts(10, 5, 0, 1)], headline=[True, True, True, False]))
+    got = summarise(results([attempts(10, 5, 0, 1)], headline=[True, True, True, False]))
     assert got["solve_rate"] == pytest.approx(0.5)
     assert got["return"] == pytest.approx(0.25) and got["length"] == 7
     assert got["beside_the_headline"] == ["level 3"]
@@ -42,7 +42,7 @@ def test_solve_rate_is_the_mean_of_the_headline_and_others_stand_beside():
 
 
 def test_one_seed_gives_intervals_over_levels_and_says_so():
-    got = summarise(outcome([attempts(10, 5, 0)]))
+    got = summarise(results([attempts(10, 5, 0)]))
     assert got["interval_over"] == "levels"
     assert got["interval"] == [0.0, 1.0]
     level = got["levels"]["level 1"]
@@ -52,7 +52,7 @@ def test_one_seed_gives_intervals_over_levels_and_says_so():
 
 
 def test_several_seeds_give_intervals_over_seeds_for_every_level():
-    got = summarise(outcome([attempts(0, 4), attempts(10, 4)]))
+    got = summarise(results([attempts(0, 4), attempts(10, 4)]))
     assert got["interval_over"] == "seeds"
     assert got["solve_rate_by_seed"] == pytest.approx([0.2, 0.7])
     assert got["interval"] == pytest.approx([0.2, 0.7])
@@ -62,12 +62,12 @@ def test_several_seeds_give_intervals_over_seeds_for_every_level():
 
 
 def test_interquartile_mean_leaves_a_quarter_out_at_either_end():
-    got = summarise(outcome([attempts(0, 2, 4, 10)]))
+    got = summarise(results([attempts(0, 2, 4, 10)]))
     assert got["interquartile_mean"] == pytest.approx(0.3)
 
 
 def test_groups_have_figures_of_their_own():
-    got = summarise(outcome([attempts(0, 2, 4, 10)], groups=["a", "a", "b", "b"]))
+    got = summarise(results([attempts(0, 2, 4, 10)], groups=["a", "a", "b", "b"]))
     rates = {name: figures["solve_rate"] for name, figures in got["groups"].items()}
     assert rates == pytest.approx({"a": 0.1, "b": 0.7})
 
@@ -77,7 +77,7 @@ def test_the_worst_levels_are_ranked_by_one_half_and_reported_by_the_other():
     solved = np.ones((1, 100, 2), bool)
     solved[0, :10, 0] = False
     solved[0, :4, 1] = solved[0, 90:, 1] = False
-    got = worst(outcome(solved, name="cvar"))
+    got = worst(results(solved, name="cvar"))
     assert got["10%"]["solve_rate"] == pytest.approx(0.6)
     # Ten levels tie for one place and for five: each has its share.
     assert got["1%"]["solve_rate"] == got["5%"]["solve_rate"] == pytest.approx(0.6)
@@ -89,19 +89,19 @@ def test_the_worst_levels_are_ranked_by_one_half_and_reported_by_the_other():
 def test_the_worst_levels_are_each_seeds_own():
     solved = np.ones((2, 10, 2), bool)
     solved[0, 0] = solved[1, 1, 0] = False
-    got = worst(outcome(solved, name="cvar"))["10%"]
+    got = worst(results(solved, name="cvar"))["10%"]
     assert got["solve_rate_by_seed"] == [0, 1]
     assert got["interval"] == [0, 1] and got["interval_over"] == "seeds"
 
 
 def test_a_summary_survives_json():
-    got = summarise(outcome([attempts(0, 2, 4, 10)], name="cvar", groups=["a", "a", "b", "b"]))
+    got = summarise(results([attempts(0, 2, 4, 10)], name="cvar", groups=["a", "a", "b", "b"]))
     assert json.loads(files.to_json(got)) == got
 
 
 def test_differences_pair_seeds_where_both_runs_have_as_many():
-    ours = outcome([attempts(4, 4), attempts(8, 8)])
-    theirs = outcome([attempts(3, 3), attempts(7, 7)])
+    ours = results([attempts(4, 4), attempts(8, 8)])
+    theirs = results([attempts(3, 3), attempts(7, 7)])
     got = differences(ours, theirs)
     # The seeds differ much, each pair by exactly 0.1: pairing finds that without doubt.
     assert got["difference"] == pytest.approx(0.1)
@@ -110,7 +110,7 @@ def test_differences_pair_seeds_where_both_runs_have_as_many():
 
 
 def test_unequal_numbers_of_seeds_are_averaged_and_compared_over_levels():
-    got = differences(outcome([attempts(4, 4), attempts(8, 8)]), outcome([attempts(5, 3)]))
+    got = differences(results([attempts(4, 4), attempts(8, 8)]), results([attempts(5, 3)]))
     assert got["difference"] == pytest.approx(0.2) and got["interval_over"] == "levels"
 
 

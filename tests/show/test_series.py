@@ -94,8 +94,11 @@ def test_the_band_is_the_bootstrap_interval_of_the_mean():
         assert abs(band.high[place] - expected.high) < 0.1
 
 
-def test_tests_are_read_whatever_their_form():
-    nested = {"named": {"solve_rate": [0.5], "length": [3.0]}, "random": {"solve_rate": [1.0]}}
+def test_tests_are_read_by_their_measure():
+    nested = {
+        "named": {"solve_rate": [0.5], "length": [3.0]},
+        "random": {"measure": "return", "solve_rate": [0.0], "return": [1.0]},
+    }
     run = lines([0, 0], [1, 2], [0, 0])
     found = series.evaluations([run[0], run[1] | {"evaluation": nested}])
     assert {name: c.values.tolist() for name, c in found.items()} == {

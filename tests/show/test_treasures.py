@@ -109,7 +109,7 @@ def test_useful_levels_are_sometimes_solved(subject, monkeypatch):
     def evaluate(learner, states, suites, *, seeds, attempts):
         assert (seeds, attempts, len(suites[0].levels)) == (1, treasures.ATTEMPTS, 4)
         solved = np.arange(attempts) < rates[:, None] * attempts
-        return {"archive": type("Outcome", (), {"scores": solved.mean(axis=1)[None]})}
+        return {"archive": type("Results", (), {"solve_rates": solved.mean(axis=1)[None]})}
 
     monkeypatch.setattr(treasures, "evaluate", evaluate)
     found = treasures.most_useful(subject, 6)

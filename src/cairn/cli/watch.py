@@ -11,6 +11,7 @@ from cairn.core.console import Progress, count, duration, rate
 from cairn.core.ledger import STEPS
 from cairn.core.trackers import tracking
 from cairn.engine.loop import Status
+from cairn.evaluation.measures import headline, label
 from cairn.runs.experiment import Experiment
 from cairn.runs.train import Outcome
 
@@ -55,7 +56,7 @@ class Watch(Progress):
         """Show one chunk."""
         self._first = self._first or status
         self._send(status.steps, status.line)
-        tests = solve_rates(status.line.get("evaluation", {}))
+        tests = means(status.line.get("evaluation", {}))
         self._evaluation |= {f"test {name}": f"{value:.2f}" for name, value in tests.items()}
         self.show(figures(status, self._left(status)) | self._evaluation)
 
@@ -92,8 +93,8 @@ def summary(outcome: Outcome) -> str:
         return f"Stopped and saved. Go on with: cairn train --resume {path}"
     last, seconds = lines[-1], sum(row["seconds"] for row in outcome.directory.timing())
     rows = [
-        (f"solved, {name}", _spread(rates))
-        for name, rates in _by_suite(last.get("evaluation", {})).items()
+        (("solved" if measure == "solve_rate" else label(measure)) + f", {name}", _spread(known))
+        for name, (measure, known) in _headlines(last.get("evaluation", {})).items()
     ]
     if not rows:  # nothing was tested: what the last chunk says
         metrics = last["metrics"]
@@ -110,9 +111,9 @@ def summary(outcome: Outcome) -> str:
     return f"Done.\n{table}\nNext:{evaluate}\n  cairn show {path}"
 
 
-def solve_rates(evaluation: Mapping[str, Any]) -> dict[str, float]:
-    """Solve rate of each suite, mean over seeds."""
-    return {name: float(np.mean(rates)) for name, rates in _by_suite(evaluation).items()}
+def means(evaluation: Mapping[str, Any]) -> dict[str, float]:
+    """The measure of each suite, mean over seeds."""
+    return {name: float(np.mean(known)) for name, (_, known) in _headlines(evaluation).items()}
 
 
 def _known(by_seed: list[float | None]) -> list[float]:
@@ -120,8 +121,11 @@ def _known(by_seed: list[float | None]) -> list[float]:
     return [value for value in by_seed if value is not None]
 
 
-def _by_suite(evaluation: Mapping[str, Any]) -> dict[str, list[float]]:
-    return {name: figures["solve_rate"] for name, figures in evaluation.items()}
+def _headlines(evaluation: Mapping[str, Any]) -> dict[str, tuple[str, list[float]]]:
+    """Suite to the name of its measure and the figures of the seeds that have one, if any has."""
+    found = {suite: headline(figures) for suite, figures in evaluation.items()}
+    known = {suite: (name, _known(by_seed)) for suite, (name, by_seed) in found.items()}
+    return {suite: pair for suite, pair in known.items() if pair[1]}
 
 
 def _spread(rates: list[float]) -> str:

@@ -142,6 +142,19 @@ class PPO(eqx.Module):
         drawn = self.distribution.draw(out.policy, uniform)
         return Acted(drawn.action, drawn.log_prob, out.value, memory, drawn.raw)
 
+    def mode(
+        self,
+        state: PPOState,
+        observation: PyTree,
+        memory: Carry | None,
+        reset: Bool[Array, " B"],
+    ) -> Acted:
+        """The most likely actions: what `act` does without chance."""
+        out, memory = state.network.step(observation, memory, reset)
+        log_probs = jax.nn.log_softmax(out.logits)
+        action = jnp.argmax(log_probs, axis=1).astype(jnp.int32)
+        return Acted(action, jnp.max(log_probs, axis=1), out.value, memory)
+
     def update(
         self,
         state: PPOState,

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from cairn.core.ledger import cost
+from cairn.evaluation.measures import headline
 
 GRID = 60
 """Places at which seeds are brought together."""
@@ -49,14 +50,15 @@ def metric(lines: list[dict[str, Any]], name: str) -> Curve | None:
 
 
 def evaluations(lines: list[dict[str, Any]]) -> dict[str, Curve]:
-    """Solve rates of the tests made during the run, by suite, at the lines of the tests."""
+    """Tests made during the run by their measure: suite to a curve at the lines of the tests."""
     tested = [line for line in lines if "evaluation" in line]
-    rows = [_solve_rates(line["evaluation"]) for line in tested]
-    names = [name for name in (rows[0] if rows else {}) if all(name in row for row in rows)]
-    return {
-        name: Curve(steps_of(tested), np.array([row[name] for row in rows], np.float64))
-        for name in names
-    }
+    first = tested[0]["evaluation"] if tested else {}
+    names = [name for name in first if all(name in line["evaluation"] for line in tested)]
+    found = {}
+    for name in names:
+        rows = [headline(line["evaluation"][name])[1] for line in tested]
+        found[name] = Curve(steps_of(tested), np.array(rows, np.float64))
+    return {name: curve for name, curve in found.items() if np.isfinite(curve.values).any()}
 
 
 def smooth(curve: Curve, share: float = 0.04) -> Curve:
@@ -128,11 +130,3 @@ def _mean(values: Float[np.ndarray, " S"]) -> tuple[float, float, float]:
     draws = np.random.default_rng(0).integers(0, len(values), (RESAMPLES, len(values)))
     low, high = np.quantile(values[draws].mean(axis=1), [0.025, 0.975])
     return values.mean(), low, high
-
-
-def _solve_rates(figures: dict[str, Any]) -> dict[str, list[float]]:
-    """Suite to one solve rate a seed."""
-    return {
-        name: figure["solve_rate"] if isinstance(figure, dict) else figure
-        for name, figure in figures.items()
-    }

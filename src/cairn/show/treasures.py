@@ -76,7 +76,7 @@ def most_useful(subject: Subject, count: int) -> list[Treasure]:
     suite = plain_suite("archive", subject.experiment.env, levels)
     states = jax.tree.map(lambda leaf: leaf[None], subject.actor.state)
     played = evaluate(subject.actor.policy, states, [suite], seeds=1, attempts=ATTEMPTS)
-    rates = played["archive"].scores[0]
+    rates = played["archive"].solve_rates[0]
     best = np.argsort(-rates * (1 - rates), kind="stable")[:count]
     return [
         _line(shelf, int(likely[i]))[-1]._replace(solve_rate=float(rates[i]))
