@@ -11,6 +11,7 @@ from cairn.core.errors import ConfigError, MissingExtraError
 from cairn.core.rundir import RunDir
 from cairn.core.trackers import open_tracker, scalars, tracking
 from cairn.engine.loop import Status
+from cairn.runs.experiment import rounded_steps
 from cairn.runs.presets import experiment
 from cairn.runs.train import Outcome
 
@@ -65,6 +66,13 @@ def test_time_left_leaves_compilation_and_the_first_chunk_out(capsys):
         live(STATUS._replace(steps=5000, seconds=19.0))  # 2500 steps in ten seconds
     assert [figures["left"] for figures in seen] == ["30s", "20s"]
     assert seen[1]["test named"] == "0.60"
+
+
+@pytest.mark.parametrize(("method", "rounded"), [("dr", 61_440), ("accel", 60_000)])
+def test_no_budget_is_called_rounded_that_is_not(method, rounded):
+    # A cycle of ACCEL costs one rollout or two: no multiple of it is promised.
+    asked = experiment("maze", method=method, batch=8, log_every=2, steps=60_000)
+    assert rounded_steps(asked) == rounded
 
 
 def test_the_summary_names_figures_ledger_and_what_to_do_next(tmp_path):

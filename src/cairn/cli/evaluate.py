@@ -102,7 +102,8 @@ def _table(name: str, figures: dict[str, Any]) -> Table:
     table.caption_justify = "left"
     columns = ("", label(measure), "95% interval", *map(label, others), "steps")
     for column in (*columns, "optimal") if known else columns:
-        table.add_column(column, justify="left" if column == "" else "right", no_wrap=True)
+        # Names are wrapped where they are too long, numbers never.
+        table.add_column(column, justify="right" if column else "left", no_wrap=bool(column))
 
     def row(title: str, part: dict[str, Any]) -> None:
         cells = [rate(part[measure]), between(part["interval"])]
@@ -110,12 +111,12 @@ def _table(name: str, figures: dict[str, Any]) -> Table:
             cells += [*(rate(part[name]) for name in others), f"{part['length']:.0f}"]
         if "optimal_steps" in part:
             optimal = part["optimal_steps"]
-            cells.append("unsolvable" if optimal is None else f"{optimal}")
+            cells.append("none" if optimal is None else f"{optimal}")
         table.add_row(title, *cells)
 
     row("[bold]mean[/]", figures)
     if "solvable" in figures:
-        row("mean of solvable levels", figures["solvable"])
+        row("solvable levels", figures["solvable"])
     middle = rate(figures["interquartile_mean"]), between(figures["interquartile_interval"])
     table.add_row("interquartile mean", *middle)
     worst = {k: v for k, v in figures.get("worst", {}).items() if isinstance(v, dict)}
@@ -131,9 +132,9 @@ def _table(name: str, figures: dict[str, Any]) -> Table:
 
 
 def _caption(figures: dict[str, Any]) -> str:
-    better = "higher" if figures["higher_is_better"] else "lower"
+    lower = "" if figures["higher_is_better"] else "lower is better; "
     return (
         f"{plural(len(figures['levels']), 'level')}, at most "
         f"{plural(figures['step_limit'], 'step')}, interval over {figures['interval_over']}; "
-        f"{better} is better; {count(figures['environment_steps'])} steps played"
+        f"{lower}{count(figures['environment_steps'])} steps played"
     )
