@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 
 from cairn.show import curves, style
-from cairn.show.curves import Panel
 from cairn.show.series import Curve
 
 
 def drawn(curve: Curve, **look):
     axes = style.figure(4, 3).add_subplot()
-    curves.draw_panel(axes, Panel("Panel", {"curve": curve}, **look))
+    curves.draw_chart(axes, curves.chart("Chart", {"curve": curve}, **look))
     return axes
 
 

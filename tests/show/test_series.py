@@ -107,3 +107,15 @@ def test_tests_are_read_by_their_measure():
     }
     assert found["named"].steps.tolist() == [[22.0]]
     assert series.evaluations(run) == {}
+
+
+def test_each_seeds_tests_stand_at_its_own_steps():
+    # The second seed ends, and is tested, at line 2; the first goes on and is tested at line 3.
+    steps, figures = [(10, 10), (20, 20), (30, 20)], [(0.1, 0.2), (None, 0.6), (0.9, 0.6)]
+    run = [
+        {"ledger": {"training": list(spent)}, "evaluation": {"random": {"solve_rate": list(rates)}}}
+        for spent, rates in zip(steps, figures, strict=True)
+    ]
+    curve = series.evaluations(run)["random"]
+    assert curve.steps.tolist() == [[10, 10], [30, 20]]
+    assert curve.values.tolist() == [[0.1, 0.2], [0.9, 0.6]]

@@ -50,15 +50,42 @@ def metric(lines: list[dict[str, Any]], name: str) -> Curve | None:
 
 
 def evaluations(lines: list[dict[str, Any]]) -> dict[str, Curve]:
-    """Tests made during the run by their measure: suite to a curve at the lines of the tests."""
+    """Tests made during the run by their measure: suite to a curve over each seed's own tests.
+
+    A seed that had fewer of them than another repeats its last.
+    """
     tested = [line for line in lines if "evaluation" in line]
     first = tested[0]["evaluation"] if tested else {}
     names = [name for name in first if all(name in line["evaluation"] for line in tested)]
     found = {}
     for name in names:
         rows = [headline(line["evaluation"][name])[1] for line in tested]
-        found[name] = Curve(steps_of(tested), np.array(rows, np.float64))
-    return {name: curve for name, curve in found.items() if np.isfinite(curve.values).any()}
+        curve = Curve(steps_of(tested), np.array(rows, np.float64))
+        if np.isfinite(curve.values).any():
+            found[name] = _compact(curve)
+    return found
+
+
+def _compact(curve: Curve) -> Curve:
+    """Without the lines at which a seed was not tested, or at which it had stopped long ago."""
+    columns = []
+    for steps, values in zip(curve.steps.T, curve.values.T, strict=True):
+        steps, first = np.unique(steps[np.isfinite(values)], return_index=True)
+        columns.append((steps, values[np.isfinite(values)][first]))
+    number = max(len(steps) for steps, _ in columns)
+
+    def column(kept: np.ndarray) -> np.ndarray:
+        missing = number - len(kept)
+        return np.pad(kept, (0, missing), "edge") if len(kept) else np.full(number, np.nan)
+
+    steps, values = ([column(pair[i]) for pair in columns] for i in (0, 1))
+    return Curve(np.stack(steps, axis=1), np.stack(values, axis=1))
+
+
+def measure(lines: list[dict[str, Any]]) -> str:
+    """Name of the measure of the run's tests."""
+    tests = next((line["evaluation"] for line in lines if line.get("evaluation")), {})
+    return next((headline(figures)[0] for figures in tests.values()), "solve_rate")
 
 
 def smooth(curve: Curve, share: float = 0.04) -> Curve:
