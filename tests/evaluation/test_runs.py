@@ -18,7 +18,7 @@ from cairn.core import checkpoint
 from cairn.core.errors import ConfigError, RunError
 from cairn.envs.cartpole import CartPole
 from cairn.envs.maze.env import Maze
-from cairn.envs.protocol import Quick
+from cairn.envs.protocol import Discrete, Quick
 from cairn.evaluation.during import during
 from cairn.learners.protocol import Actor
 from cairn.learners.random import Nothing, RandomPolicy
@@ -96,7 +96,7 @@ class Ladder(CartPole):
 
 def test_the_environment_says_what_is_tested_while_training_and_by_what():
     env = Ladder(limit=5)
-    test = during(env, lambda state: Actor(RandomPolicy(2), Nothing()))
+    test = during(env, lambda state: Actor(RandomPolicy(Discrete(2)), Nothing()))
     state = Seeds(jax.random.split(jax.random.key(0), 2), jnp.zeros(2, jnp.int32))
     figures, steps = test(state)
     assert list(figures) == ["random"] and figures["random"]["measure"] == "return"

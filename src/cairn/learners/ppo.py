@@ -143,17 +143,12 @@ class PPO(eqx.Module):
         return Acted(drawn.action, drawn.log_prob, out.value, memory, drawn.raw)
 
     def mode(
-        self,
-        state: PPOState,
-        observation: PyTree,
-        memory: Carry | None,
-        reset: Bool[Array, " B"],
+        self, state: PPOState, observation: PyTree, memory: PyTree, reset: Bool[Array, " B"]
     ) -> Acted:
         """The most likely actions: what `act` does without chance."""
-        out, memory = state.network.step(observation, memory, reset)
-        log_probs = jax.nn.log_softmax(out.logits)
-        action = jnp.argmax(log_probs, axis=1).astype(jnp.int32)
-        return Acted(action, jnp.max(log_probs, axis=1), out.value, memory)
+        out, memory = trees.opened(state.network).step(observation, memory, reset)
+        drawn = self.distribution.mode(out.policy)
+        return Acted(drawn.action, drawn.log_prob, out.value, memory, drawn.raw)
 
     def update(
         self,
