@@ -98,7 +98,8 @@ def summary(outcome: Outcome) -> str:
     ]
     if not rows:  # nothing was tested: what the last chunk says
         metrics = last["metrics"]
-        rows = [(SHOWN[name], _spread(metrics[name])) for name in SHOWN if name in metrics]
+        known = {name: _known(metrics.get(name, [])) for name in SHOWN}
+        rows = [(SHOWN[name], _spread(by_seed)) for name, by_seed in known.items() if by_seed]
     rows += [
         (name, f"{np.mean(last['ledger'][name]):,.0f}{' steps' * (name in STEPS)}")
         for name in SPENT

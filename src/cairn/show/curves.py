@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from cairn.core.console import plural
-from cairn.core.ledger import SPENT, STEPS
+from cairn.core.ledger import SPENT, STEPS, unit
 from cairn.core.stats import bootstrap, mean
 from cairn.evaluation.measures import is_share, label
 from cairn.show import series, style
@@ -25,7 +25,7 @@ def data(subject: Subject) -> Curves:
     totals = subject.lines[-1]["ledger"]
     spent = {name: float(np.mean(totals[name])) for name in STEPS if name in totals}
     words = [name for name in SPENT if name in totals]
-    axis = "environment steps" if spent else "spent"
+    axis = unit(totals)
     of = f" Steps are {', '.join(words[:-1])} and {words[-1]} together." if len(words) > 1 else ""
     return Curves(
         "How it learned",

@@ -3,7 +3,7 @@
 from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Int, UInt8
 
 from cairn.show.series import Band, Curve
 
@@ -65,20 +65,6 @@ class Sheet(NamedTuple):
     caption: str
     rows: tuple[Row, ...]
     descent: bool = False
-
-
-class Grid(NamedTuple):
-    """A map of cells, such as an archive's over two of its axes."""
-
-    title: str
-    caption: str
-    values: Float[np.ndarray, "rows columns"]
-    """NaN in empty cells; the first row is the lowest."""
-    x: tuple[float, float]
-    """The range that the columns divide."""
-    y: tuple[float, float]
-    labels: tuple[str, str, str]
-    """Of the columns' axis, of the rows', of the values."""
 
 
 class Clip(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Any
 
 from cairn.archive.replay import Replay
 from cairn.envs.protocol import Environment
-from cairn.show import animation, cards, curves, hero, sheets, tables
+from cairn.show import animation, cards, curves, heatmap, hero, sheets, tables
 from cairn.show.held_out import play_held_out
 from cairn.show.subject import Subject
 
@@ -35,6 +35,9 @@ class Panel:
         return Path(self.file).stem
 
 
+NO_LEVELS = "{} has no levels to act in: no pictures of attempts."
+
+
 def always(subject: Subject) -> None:
     """Every run has it."""
     return None
@@ -43,7 +46,7 @@ def always(subject: Subject) -> None:
 def played(subject: Subject) -> str | None:
     """Whether somebody acts in levels."""
     if not isinstance(subject.task, Environment):
-        return f"{subject.experiment.task} has no levels to act in: no pictures of attempts."
+        return "" if mapped(subject) is None else NO_LEVELS.format(subject.experiment.task)
     if subject.actor is None:
         return f"{subject.experiment.method} has nobody who acts: no pictures of attempts."
     return None
@@ -67,6 +70,8 @@ def listed(subject: Subject) -> str | None:
 
 def archived(subject: Subject) -> str | None:
     """Whether there is an archive of levels with something in it."""
+    if mapped(subject) is None:
+        return ""
     if not isinstance(subject.archive, Replay):
         return f"{subject.experiment.method} keeps no archive of levels: no pictures of one."
     if int(subject.archive.count) == 0:
@@ -80,6 +85,11 @@ def descended(subject: Subject) -> str | None:
     if reason is None and not subject.once(cards.ancestry).rows:
         reason = "No level of the archive descends from another: no ancestry."
     return reason
+
+
+def mapped(subject: Subject) -> str | None:
+    """Whether it keeps a map of elites."""
+    return "" if heatmap.of_subject(subject) is None else None
 
 
 def _levels(subject: Subject) -> list[Any]:
@@ -100,5 +110,11 @@ PANELS: tuple[Panel, ...] = (
     Panel("archive.png", archived, lambda subject: subject.once(cards.archive), sheets.draw),
     Panel("ancestry.png", descended, lambda subject: subject.once(cards.ancestry), sheets.draw),
     Panel("hero.png", drawn, hero.data, hero.draw),
+    Panel(
+        "map.png",
+        mapped,
+        lambda subject: (heatmap.of_subject(subject), subject.caption),
+        lambda shown, path: heatmap.heatmap_sheet(*shown, path),
+    ),
     Panel("levels.txt", listed, _levels, tables.draw),
 )

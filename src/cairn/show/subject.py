@@ -9,7 +9,7 @@ import jax
 
 from cairn.core.console import count
 from cairn.core.errors import ConfigError, RunError
-from cairn.core.ledger import cost
+from cairn.core.ledger import cost, unit
 from cairn.core.rundir import RunDir
 from cairn.learners.protocol import Actor
 from cairn.runs.experiment import Experiment
@@ -63,10 +63,10 @@ class Subject:
     @property
     def caption(self) -> str:
         """Which agent this is, in a few words."""
-        run = self.experiment.run
+        experiment, spent = self.experiment, unit(self.lines[-1]["ledger"])
         return (
-            f"{self.experiment.method} on {self.experiment.task}, "
-            f"{count(self.steps)} environment steps, seed {run.seed + self.seed_index}"
+            f"{experiment.method} on {experiment.task}, {count(self.steps)} {spent}, "
+            f"seed {experiment.run.seed + self.seed_index}"
         )
 
 

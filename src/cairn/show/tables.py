@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from cairn.core.console import count, plural
-from cairn.core.ledger import SPENT
+from cairn.core.ledger import SPENT, unit
 from cairn.evaluation.measures import label
-from cairn.show import series
+from cairn.show import heatmap, series
 from cairn.show.curves import final
 from cairn.show.data import Sheet
 from cairn.show.held_out import Shown
@@ -34,6 +34,8 @@ def headline(subject: Subject, shown: list[Shown]) -> dict[str, Any]:
     tests = series.evaluations(lines)
     figures["measure"] = series.measure(lines)
     figures["tests"] = {name: final(curve) for name, curve in tests.items()}
+    if heatmap.of_subject(subject) is not None:
+        figures["map"] = heatmap.figures(subject)
     figures["held_out"] = {level.name: level.solve_rate for level in shown}
     return figures
 
@@ -45,8 +47,9 @@ def summary(figures: dict[str, Any]) -> str:
     about = f" ({', '.join(parts)})" if parts else ""
     lines = [
         f"{figures['method']} on {figures['environment']}, {plural(figures['seeds'], 'seed')}",
-        f"  {'environment steps' if parts else 'spent'}  {count(figures['steps'])}{about}",
+        f"  {unit(spent)}  {count(figures['steps'])}{about}",
     ]
+    lines += [f"  {label(name)}  {value:,.3f}" for name, value in figures.get("map", {}).items()]
     if "training_solve_rate" in figures:
         lines.append(f"  solve rate in training  {_estimate(figures['training_solve_rate'])}")
     for name, estimate in figures["tests"].items():
