@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from cairn.cli import watch
-from cairn.core.errors import MissingExtraError
+from cairn.core.errors import ConfigError, MissingExtraError
 from cairn.core.rundir import RunDir
-from cairn.core.trackers import open_tracker
+from cairn.core.trackers import open_tracker, scalars, tracking
 from cairn.engine.loop import Status
+from cairn.runs.experiment import rounded_steps
 from cairn.runs.presets import experiment
 from cairn.runs.train import Outcome
 
@@ -51,6 +52,12 @@ def test_the_live_line_shows_means_over_seeds():
     }
 
 
+def test_a_metric_that_a_seed_has_not_is_left_out_of_the_live_line():
+    metrics = {"solve_rate": [None, 0.75], "archive_score": [None, None]}
+    shown = watch.figures(STATUS._replace(line=LINE | {"metrics": metrics}), left_s=0)
+    assert shown["solved"] == "0.75" and "score" not in shown
+
+
 def test_time_left_leaves_compilation_and_the_first_chunk_out(capsys):
     seen = []
     with watch.Watch(experiment("maze", seeds=2), Path("nowhere"), None) as live:
@@ -59,6 +66,13 @@ def test_time_left_leaves_compilation_and_the_first_chunk_out(capsys):
         live(STATUS._replace(steps=5000, seconds=19.0))  # 2500 steps in ten seconds
     assert [figures["left"] for figures in seen] == ["30s", "20s"]
     assert seen[1]["test named"] == "0.60"
+
+
+@pytest.mark.parametrize(("method", "rounded"), [("dr", 61_440), ("accel", 60_000)])
+def test_no_budget_is_called_rounded_that_is_not(method, rounded):
+    # A cycle of ACCEL costs one rollout or two: no multiple of it is promised.
+    asked = experiment("maze", method=method, batch=8, log_every=2, steps=60_000)
+    assert rounded_steps(asked) == rounded
 
 
 def test_the_summary_names_figures_ledger_and_what_to_do_next(tmp_path):
@@ -73,41 +87,86 @@ def test_the_summary_names_figures_ledger_and_what_to_do_next(tmp_path):
 
 
 def test_trackers_get_numbers_by_name_and_seed():
-    sent = watch.scalars(LINE)
+    sent = scalars(LINE)
     assert sent["train/solve_rate/seed-1"] == 0.75
     assert sent["ledger/mutation/seed-0"] == 500
     assert sent["evaluation/named/solve_rate/seed-0"] == 0.5
     assert "train/loss/seed-0" not in sent and sent["train/loss/seed-1"] == 1.0
 
 
+def remote(monkeypatch, kind, calls):
+    """A fake package that knows one run, and calls it as it likes."""
+
+    def init(**given):
+        calls.append(("init", given))
+        return types.SimpleNamespace(name="its-own-name")
+
+    def log(figures):
+        calls.append(("log", figures))
+
+    install(monkeypatch, kind, init=init, log=log, finish=lambda: calls.append(("finish", {})))
+
+
 @pytest.mark.parametrize("kind", ["wandb", "trackio"])
 def test_a_remote_tracker_is_opened_by_the_first_figure_and_closed(kind, monkeypatch, tmp_path):
     calls = []
-    install(
-        monkeypatch,
-        kind,
-        init=lambda **given: calls.append(("init", given)),
-        log=lambda figures: calls.append(("log", figures)),
-        finish=lambda: calls.append(("finish",)),
-    )
-    open_tracker(kind, tmp_path / "run-3", {}).close()
+    remote(monkeypatch, kind, calls)
+    run = tmp_path / "run-3"
+    open_tracker(kind, run, {}).close()
     assert calls == []  # a run that was refused leaves nothing behind
-    tracker = open_tracker(kind, tmp_path / "run-3", {"method": "dr"})
-    tracker.log(64, {"train/solve_rate": 0.5})
-    tracker.close()
-    assert calls == [
-        ("init", {"project": "cairn", "name": "run-3", "config": {"method": "dr"}}),
-        ("log", {"environment_steps": 64, "train/solve_rate": 0.5}),
-        ("finish",),
-    ]
+    run.mkdir()
+    with tracking(kind, run, {"method": "dr"}) as send:
+        send(64, {"ledger": {}, "metrics": {"solve_rate": [0.5]}})
+    (_, given), *rest = calls
+    expected = {"project": "cairn", "name": "run-3", "config": {"method": "dr"}, "resume": "never"}
+    assert {name: value for name, value in given.items() if name != "id"} == expected
+    assert rest == [("log", {"environment_steps": 64, "train/solve_rate": 0.5}), ("finish", {})]
 
 
-def test_tensorboard_writes_into_the_run_directory(monkeypatch, tmp_path):
+@pytest.mark.parametrize("kind", ["wandb", "trackio"])
+def test_a_resumed_run_goes_on_in_the_same_remote_run_and_repeats_nothing(
+    kind, monkeypatch, tmp_path
+):
+    calls = []
+    remote(monkeypatch, kind, calls)
+    for steps in ([64, 128, 192], [128, 192, 256]):  # killed after 192, its checkpoint at 64
+        tracker = open_tracker(kind, tmp_path, {})
+        for step in steps:
+            tracker.log(step, {})
+        tracker.close()
+    first, second = [given for name, given in calls if name == "init"]
+    assert second["resume"] == "allow" and second["name"] == "its-own-name"
+    assert second.get("id") == first.get("id") and ("id" in first) == (kind == "wandb")
+    logged = [given["environment_steps"] for name, given in calls if name == "log"]
+    assert logged == [64, 128, 192, 256]
+
+
+def test_trackers_stand_apart_from_what_a_resumed_run_must_preserve(monkeypatch, tmp_path):
+    run = RunDir.create(tmp_path / "run", {})
+    before = run.sizes()
+    remote(monkeypatch, "wandb", [])
+    with tracking("wandb", run.path, {}) as send:
+        send(64, LINE)
+    assert (run.path / "trackers.json").exists() and run.sizes() == before
+
+
+def test_a_tracker_nobody_knows_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"one of tensorboard, .* got 'wanb'. Did you mean"):
+        open_tracker("wanb", tmp_path, {})
+    with tracking(None, tmp_path, {}) as send:
+        send(64, LINE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_tensorboard_writes_into_the_run_directory_and_hides_what_is_repeated(
+    monkeypatch, tmp_path
+):
     written = []
 
     class Writer:
-        def __init__(self, folder):
-            written.append(folder)
+        def __init__(self, folder, **options):
+            Path(folder).mkdir(exist_ok=True)
+            written.append((folder, options))
 
         def add_scalar(self, *scalar):
             written.append(scalar)
@@ -116,10 +175,15 @@ def test_tensorboard_writes_into_the_run_directory(monkeypatch, tmp_path):
             written.append("closed")
 
     install(monkeypatch, "tensorboardX", SummaryWriter=Writer)
-    tracker = open_tracker("tensorboard", tmp_path, {})
-    tracker.log(64, {"train/solve_rate": 0.5})
-    tracker.close()
-    assert written == [str(tmp_path / "tensorboard"), ("train/solve_rate", 0.5, 64), "closed"]
+    for step in (64, 32):
+        tracker = open_tracker("tensorboard", tmp_path, {})
+        tracker.log(step, {"train/solve_rate": 0.5})
+        tracker.close()
+    folder = str(tmp_path / "tensorboard")
+    assert written == [
+        *[(folder, {}), ("train/solve_rate", 0.5, 64), "closed"],
+        *[(folder, {"purge_step": 32}), ("train/solve_rate", 0.5, 32), "closed"],
+    ]
 
 
 def test_a_tracker_that_is_not_installed_says_how_to_install_it(monkeypatch, tmp_path):

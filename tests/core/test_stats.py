@@ -71,6 +71,21 @@ def test_wilson_solves_its_equation():
     assert stats.wilson(0, 0) == (0, 1)
 
 
+def test_no_bound_lies_beyond_the_rate_by_rounding():
+    for trials in (*range(1, 60), 997):
+        for successes in range(trials + 1):
+            low, high = stats.wilson(successes, trials)
+            assert 0 <= low <= successes / trials <= high <= 1
+    for value in (0.1, 0.3, 0.7, 1 / 3):
+        got = stats.bootstrap(np.full((5, 3), value), stats.mean)
+        assert got.low <= got.value <= got.high
+
+
+def test_one_score_has_no_interval():
+    got = stats.bootstrap(np.array([[0.5]]), stats.mean)
+    assert got.value == 0.5 and np.isnan([got.low, got.high]).all()
+
+
 def test_risk_ranks_by_one_test_and_reports_the_other():
     ranking = np.array([0.9, 0.1, 0.5, 0.2])
     outcome = np.array([1.0, 0.4, 0.8, 0.6])

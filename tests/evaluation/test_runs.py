@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -15,7 +16,12 @@ from cairn.cli.compare import show
 from cairn.cli.main import run as command
 from cairn.core import checkpoint
 from cairn.core.errors import ConfigError, RunError
+from cairn.envs.cartpole import CartPole
+from cairn.envs.maze.env import Maze
+from cairn.envs.protocol import Discrete, Quick
 from cairn.evaluation.during import during
+from cairn.learners.protocol import Actor
+from cairn.learners.random import Nothing, RandomPolicy
 from cairn.runs.open import open_run
 from cairn.runs.presets import experiment
 from cairn.runs.train import train
@@ -34,13 +40,16 @@ TINY = {
     "seeds": 2,
     "seed": 5,
 }
-LEVELS = [{"rows": ["..#", "..."], "agent": [0, 0], "heading": 0, "goal": [2, 1], "name": "mine"}]
+LEVELS = [
+    {"rows": ["..#", "..."], "agent": [0, 0], "heading": 0, "goal": [2, 1], "name": "mine"},
+    {"rows": [".#."], "agent": [0, 0], "heading": 0, "goal": [2, 0], "name": "[walled]"},
+]
 
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "run"
-    train(experiment("maze", method="dr", turns=1, **TINY), path)
+    train(experiment("maze", method="dr", turns=1, limit=30, **TINY), path)
     return path
 
 
@@ -67,6 +76,34 @@ def test_evaluation_while_training_is_in_the_metrics_and_in_the_ledger(path):
             assert len(line["evaluation"][suite]["solve_rate"]) == 2
     spent = [line["ledger"]["evaluation"] for line in tested]
     assert spent[1][0] > spent[0][0] > 0
+
+
+class Seeds(NamedTuple):
+    """The state of two seeds that learn nothing."""
+
+    key: jax.Array
+    cycle: jax.Array
+
+
+class Ladder(CartPole):
+    """Says itself what it is tested by while it trains."""
+
+    measure = "return"
+
+    def quick_suites(self):
+        return {"random": Quick(3, 2)}
+
+
+def test_the_environment_says_what_is_tested_while_training_and_by_what():
+    env = Ladder(limit=5)
+    test = during(env, lambda state: Actor(RandomPolicy(Discrete(2)), Nothing()))
+    state = Seeds(jax.random.split(jax.random.key(0), 2), jnp.zeros(2, jnp.int32))
+    figures, steps = test(state)
+    assert list(figures) == ["random"] and figures["random"]["measure"] == "return"
+    assert steps.tolist() == [30, 30]  # 3 levels, 2 attempts, 5 steps: nobody falls so early
+    assert figures["random"]["return"] == pytest.approx([1, 1])
+    assert Maze().quick_suites() == {"random": Quick(64, 1), "named": Quick(8, 10)}
+    assert CartPole().quick_suites() == {"random": Quick(64, 1)}
 
 
 @pytest.mark.slow
@@ -103,8 +140,37 @@ def test_a_file_of_levels_is_tested_alone_and_written_to_json(path, levels, caps
     status, out, _ = printed(capsys, "evaluate", path, "--levels", levels, "--json", target)
     report = json.loads(target.read_text())
     assert status == 0 and list(report["suites"]) == ["file"]
-    assert list(report["suites"]["file"]["levels"]) == ["mine"]
-    assert "mine" in out and "solve rate" in out
+    figures = report["suites"]["file"]
+    assert list(figures["levels"]) == ["mine", "[walled]"]
+    assert "mine" in out and "[walled]" in out and "solve rate" in out
+    # The run's own limit, and levels that nobody can solve are marked.
+    assert figures["step_limit"] == 30 and figures["levels"]["mine"]["optimal_steps"] == 5
+    assert "WARNING: In the mean, though nobody can solve them in 30 steps: [walled]" in out
+    assert "solvable levels" in out and "at most 30 steps" in out
+    assert [line.split("│")[-2].strip() for line in out.splitlines() if "│" in line][-2:] == [
+        "5",
+        "none",
+    ]
+
+
+@pytest.mark.slow
+def test_one_level_is_called_one_level(path, levels, capsys, tmp_path):
+    one = tmp_path / "one.json"
+    one.write_text(json.dumps(LEVELS[:1]))
+    status, out, _ = printed(capsys, "evaluate", path, "--levels", one, "--attempts", 1)
+    assert status == 0 and "1 level," in out and "1 attempt at" in out and "WARNING" not in out
+
+
+@pytest.mark.slow
+def test_greedy_actions_are_the_same_in_every_attempt(path, capsys):
+    report = cairn.evaluate(path, attempts=3, actions="greedy")
+    assert report["actions"] == "greedy"
+    for figures in report["suites"]["named"]["levels"].values():
+        assert not figures["headline"] or figures["solve_rate"] in (0, 0.5, 1)  # by seed: 0 or 1
+    run = open_run(path)
+    floor = experiment("maze", method="random")
+    with pytest.raises(ConfigError, match=r"RandomPolicy has no greedy actions.*sampled"):
+        cairn.evaluate(run._replace(experiment=floor), actions="greedy")
 
 
 @pytest.mark.slow

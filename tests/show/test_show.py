@@ -1,5 +1,7 @@
+import dataclasses
 import json
 import os
+import types
 
 import equinox as eqx
 import jax
@@ -10,8 +12,10 @@ from PIL import Image
 from cairn.cli.main import run as command
 from cairn.core.errors import ConfigError, RunError
 from cairn.core.rundir import RunDir
+from cairn.runs.experiment import Experiment
 from cairn.runs.presets import experiment
-from cairn.show import make, subject
+from cairn.show import cards, make, subject, tables
+from cairn.show.panels import PANELS
 from cairn.show.subject import Subject
 
 PICTURES = {"curves.png", "mazes.png", "attempt.gif", "archive.png", "ancestry.png", "hero.png"}
@@ -90,7 +94,7 @@ def test_levels_that_cannot_be_drawn_are_listed(tmp_path):
         }
         for i in (1, 2, 3)
     ]
-    made = make._make(Subject(carts, RunDir(tmp_path), state, 0, lines), tmp_path)
+    made = make.draw(Subject(carts, RunDir(tmp_path), state, 0, lines), tmp_path)
     assert [file.name for file in made.files] == ["curves.png", "levels.txt"]
     table = (tmp_path / "levels.txt").read_text().splitlines()
     assert table[1].split() == ["level", "solved", "steps", *carts.env.space.describe(cart())]
@@ -107,8 +111,55 @@ def test_an_empty_archive_is_no_failure(accel_run):
     one = subject.read(accel_run)
     archive = eqx.tree_at(lambda a: a.count, one.state.archive, np.int32(0))
     state = eqx.tree_at(lambda s: s.archive, one.state, archive)
-    treasures, lines, remarks = make._unearth(one._replace(state=state))
-    assert (treasures, lines, len(remarks)) == ({}, [], 1)
+    empty = dataclasses.replace(one, state=state)
+    for panel in PANELS:
+        if panel.name in ("archive", "ancestry"):
+            assert panel.applies(empty) == "The archive is still empty: no pictures of it."
+    assert cards.ancestry(empty).rows == ()
+
+
+def test_panels_give_plain_data_that_anybody_can_draw(accel_run):
+    one = subject.read(accel_run, 1)
+    found = {panel.name: panel.data(one) for panel in PANELS if panel.applies(one) is None}
+    assert set(found) == {os.path.splitext(name)[0] for name in PICTURES}
+    leaves = jax.tree.leaves(found, is_leaf=lambda leaf: leaf is None)
+    assert {type(leaf) for leaf in leaves} <= {np.ndarray, str, bool, float, int}
+    sheet = found["mazes"]
+    assert [len(row.cards) for row in sheet.rows] == [5, 5] and not sheet.descent
+    assert found["ancestry"].descent and found["hero"].ancestors
+    assert all(card.pixels.dtype == np.uint8 for row in sheet.rows for card in row.cards)
+    # The pictures of the front page are those of the sheets: nothing is played or drawn twice.
+    assert found["hero"].cards[0] is sheet.rows[0].cards[0]
+
+
+class Bare(Experiment):
+    """Of a wing without environments."""
+
+    def __post_init__(self) -> None:
+        pass
+
+
+def test_a_task_without_levels_shows_its_curves_alone(accel_run, tmp_path):
+    one = subject.read(accel_run)
+    sphere = Bare("sphere", "cma-me", {"task": object()}, one.experiment.run)
+    lines = [
+        {
+            "cycle": [i, i],
+            "ledger": {"evaluations": [64 * i, 64 * i]},
+            "metrics": {"coverage": [0.1 * i, None]},
+        }
+        for i in (1, 2)
+    ]
+    state = types.SimpleNamespace(ledger=one.state.ledger)
+    found = dataclasses.replace(one, experiment=sphere, lines=lines, state=state)
+    made = make.draw(found, tmp_path)
+    assert [file.name for file in made.files] == ["curves.png"]
+    assert made.remarks == [
+        "sphere has no levels to act in: no pictures of attempts.",
+        "cma-me keeps no archive of levels: no pictures of one.",
+    ]
+    assert made.figures["held_out"] == {} and made.figures["steps"] == 128
+    assert "sphere, 2 seeds" in tables.summary(made.figures)
 
 
 def test_what_is_no_run_is_refused_in_one_line(tmp_path, capsys):

@@ -69,8 +69,8 @@ def subject(tmp_path):
     return Subject(accel, run, state, 0, [])
 
 
-def test_the_hardest_levels_have_the_highest_scores(subject):
-    found = treasures.hardest(subject, 3)
+def test_the_highest_scores_come_first(subject):
+    found = treasures.highest(subject, 3)
     assert [t.id for t in found] == [38, 36, 3]
     np.testing.assert_allclose([t.score for t in found], [0.9, 0.85, 0.8], rtol=1e-6)
     assert [t.age for t in found] == [50 - 19, 50 - 18, 50 - 1]
@@ -109,7 +109,7 @@ def test_useful_levels_are_sometimes_solved(subject, monkeypatch):
     def evaluate(learner, states, suites, *, seeds, attempts):
         assert (seeds, attempts, len(suites[0].levels)) == (1, treasures.ATTEMPTS, 4)
         solved = np.arange(attempts) < rates[:, None] * attempts
-        return {"archive": type("Outcome", (), {"scores": solved.mean(axis=1)[None]})}
+        return {"archive": type("Results", (), {"solve_rates": solved.mean(axis=1)[None]})}
 
     monkeypatch.setattr(treasures, "evaluate", evaluate)
     found = treasures.most_useful(subject, 6)

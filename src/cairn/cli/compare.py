@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from cairn.cli import flags
-from cairn.cli.testing import Watch, check_json, give_json, rate, run_paths
-from cairn.core.console import count
+from cairn.cli.testing import Watch, between, check_json, give_json, rate, run_paths
+from cairn.core.console import count, plural
+from cairn.evaluation.measures import label
 from cairn.runs.evaluate import compare
 from cairn.runs.open import open_run
 
@@ -74,7 +75,7 @@ def show(report: dict[str, Any], console: Console) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     for letter, run, steps in zip("AB", report["runs"], report["steps"], strict=True):
-        say(f"{letter}: {run['run']}, {run['method']}, {len(run['seeds'])} seeds, "
+        say(f"{letter}: {run['run']}, {run['method']}, {plural(len(run['seeds']), 'seed')}, "
             f"{count(steps)} steps")  # fmt: skip
     if not report["equal_ledger"]:
         say(
@@ -82,6 +83,9 @@ def show(report: dict[str, Any], console: Console) -> None:
             "The second is at equal steps."
         )
     console.print(_table("at the newest checkpoints", report["suites"]))
+    for name, figures in report["suites"].items():
+        if not figures["higher_is_better"]:
+            say(f"{name}: lower is better, so a difference below 0 speaks for A.")
     if report["equal_ledger"]:
         return
     equal = report["at_equal_steps"]
@@ -97,13 +101,14 @@ def show(report: dict[str, Any], console: Console) -> None:
 
 def _table(title: str, suites: dict[str, Any]) -> Table:
     table = Table(title=title, title_justify="left")
-    for column in ("suite", "A", "B", "A - B", "95% interval", "over"):
-        table.add_column(column, justify="left" if column == "suite" else "right", no_wrap=True)
+    for column in ("suite", "measure", "A", "B", "A - B", "95% interval", "over"):
+        table.add_column(
+            column, justify="left" if column in ("suite", "measure") else "right", no_wrap=True
+        )
     for name, figures in suites.items():
-        a, b = figures["solve_rate"]
+        a, b = figures[figures["measure"]]
         cells = [rate(a), rate(b), f"{figures['difference']:+.3f}"]
         if "interval" in figures:
-            low, high = figures["interval"]
-            cells += [f"{low:+.3f} to {high:+.3f}", figures["interval_over"]]
-        table.add_row(name, *cells)
+            cells += [between(figures["interval"], "+"), figures["interval_over"]]
+        table.add_row(name, label(figures["measure"]), *cells)
     return table

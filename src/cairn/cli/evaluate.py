@@ -6,22 +6,26 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cairn.cli import flags
-from cairn.cli.testing import Watch, check_json, give_json, rate, run_paths
-from cairn.core.console import count
+from cairn.cli.testing import Watch, between, check_json, give_json, rate, run_paths
+from cairn.core.console import count, plural
+from cairn.evaluation.evaluate import Actions
+from cairn.evaluation.measures import label
 from cairn.runs.evaluate import evaluate
 from cairn.runs.open import open_run
 
 USAGE = """\
-Test a run's agent on levels it has never seen: 20 attempts at each, with sampled actions.
+Test a run's agent on levels it has never seen: 20 attempts at each.
 
 usage: cairn evaluate RUN [flags]
 
   cairn evaluate runs/maze-dr-1                       the first suite: for the maze, famous ones
   cairn evaluate runs/maze-dr-1 --suite all           every suite of the environment
-  cairn evaluate runs/maze-dr-1 --levels mine.json    your own levels
+  cairn evaluate runs/maze-dr-1 --levels mine.json    your own levels, the run's step limit
+  cairn evaluate runs/maze-dr-1 --actions greedy      always the most likely action
   cairn evaluate runs/maze-dr-1 --json -              one JSON object and nothing else
 
 Suites of the maze: named (headline: the eight whose goal never moves), random (fresh solvable
@@ -43,6 +47,8 @@ class Flags:
     """Published sizes: the worst of 10,000 levels, and with --suite all the largest mazes."""
     attempts: int = 20
     """Episodes at each level."""
+    actions: Actions = "sampled"
+    """Sampled from the policy, as in training, or always its most likely ones."""
     seed: int = 0
     """Fixes the levels and every draw, so that a test can be repeated."""
 
@@ -62,6 +68,7 @@ def evaluate_command(arguments: list[str]) -> int:
             levels=asked.levels,
             full=asked.full,
             attempts=asked.attempts,
+            actions=asked.actions,
             seed=asked.seed,
             advance=watch,
         )
@@ -73,51 +80,61 @@ def evaluate_command(arguments: list[str]) -> int:
 
 def show(report: dict[str, Any], console: Console) -> None:
     """The report for people."""
-    seeds = len(report["seeds"])
     console.print(
-        f"{report['run']}: {report['method']} on {report['environment']}, {seeds} "
-        f"seed{'s' * (seeds != 1)}, {report['attempts']} attempts at each level, "
-        f"{report['actions']} actions",
+        f"{report['run']}: {report['method']} on {report['environment']}, "
+        f"{plural(len(report['seeds']), 'seed')}, "
+        f"{plural(report['attempts'], 'attempt')} at each level, {report['actions']} actions",
         markup=False,
         highlight=False,
         soft_wrap=True,
     )
     for name, figures in report["suites"].items():
         console.print(_table(name, figures))
+        for warning in figures["warnings"]:
+            console.print(f"WARNING: {warning}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _table(name: str, figures: dict[str, Any]) -> Table:
+    measure = figures["measure"]
+    others = [n for n in ("solve_rate", "win_rate", "return") if n in figures and n != measure]
+    known = any("optimal_steps" in level for level in figures["levels"].values())
     table = Table(title=name, title_justify="left", caption=_caption(figures))
     table.caption_justify = "left"
-    for column in ("", "solve rate", "95% interval", "return", "steps"):
-        table.add_column(column, justify="left" if column == "" else "right", no_wrap=True)
-    table.add_row("[bold]mean[/]", *_row(figures))
-    low, high = figures["interquartile_interval"]
-    table.add_row(
-        "interquartile mean", rate(figures["interquartile_mean"]), f"{rate(low)} to {rate(high)}"
-    )
+    columns = ("", label(measure), "95% interval", *map(label, others), "steps")
+    for column in (*columns, "optimal") if known else columns:
+        # Names are wrapped where they are too long, numbers never.
+        table.add_column(column, justify="right" if column else "left", no_wrap=bool(column))
+
+    def row(title: str, part: dict[str, Any]) -> None:
+        cells = [rate(part[measure]), between(part["interval"])]
+        if "length" in part:
+            cells += [*(rate(part[name]) for name in others), f"{part['length']:.0f}"]
+        if "optimal_steps" in part:
+            optimal = part["optimal_steps"]
+            cells.append("none" if optimal is None else f"{optimal}")
+        table.add_row(title, *cells)
+
+    row("[bold]mean[/]", figures)
+    if "solvable" in figures:
+        row("solvable levels", figures["solvable"])
+    middle = rate(figures["interquartile_mean"]), between(figures["interquartile_interval"])
+    table.add_row("interquartile mean", *middle)
     worst = {k: v for k, v in figures.get("worst", {}).items() if isinstance(v, dict)}
     for share, part in worst.items():
-        table.add_row(f"worst {share} of levels", *_row(part))
+        row(f"worst {share} of levels", part)
     groups = figures.get("groups", {})
     levels = {} if groups or len(figures["levels"]) > 30 else figures["levels"]
     table.add_section()
-    for label, part in (groups | levels).items():
-        beside = label in figures["beside_the_headline"]
-        table.add_row(f"[dim]{label} (beside)[/]" if beside else label, *_row(part))
+    for title, part in (groups | levels).items():
+        beside = title in figures["beside_the_headline"]
+        row(f"[dim]{escape(title)} (beside)[/]" if beside else escape(title), part)
     return table
 
 
-def _row(figures: dict[str, Any]) -> list[str]:
-    low, high = figures["interval"]
-    cells = [rate(figures["solve_rate"]), f"{rate(low)} to {rate(high)}"]
-    if "return" in figures:
-        cells += [f"{figures['return']:.3f}", f"{figures['length']:.0f}"]
-    return cells
-
-
 def _caption(figures: dict[str, Any]) -> str:
+    lower = "" if figures["higher_is_better"] else "lower is better; "
     return (
-        f"{len(figures['levels'])} levels, at most {figures['step_limit']} steps, interval over "
-        f"{figures['interval_over']}; {count(figures['environment_steps'])} steps played"
+        f"{plural(len(figures['levels']), 'level')}, at most "
+        f"{plural(figures['step_limit'], 'step')}, interval over {figures['interval_over']}; "
+        f"{lower}{count(figures['environment_steps'])} steps played"
     )

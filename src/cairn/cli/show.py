@@ -21,9 +21,10 @@ usage: cairn show RUN [flags]
 mazes.png     held-out levels with the way of the agent's typical attempt
 attempt.gif   attempts in motion, with what the agent sees
 curves.png    learning curves against the ledger, with intervals over seeds
-archive.png   the archive's hardest and most useful levels
+archive.png   the archive's levels with the highest scores, and its most useful ones
 ancestry.png  where its best evolved levels came from
 hero.png      the best of all in one picture
+map.png       the map of elites, where the method keeps one
 levels.txt    instead of pictures of levels, where the environment has no `picture` method
 """
 

@@ -62,8 +62,14 @@ def give_json(path: Path | None, report: dict) -> None:
 
 
 def rate(value: float) -> str:
-    """A solve rate in three digits."""
+    """A solve rate or a return in three digits."""
     return f"{value:.3f}"
+
+
+def between(bounds: Sequence[float | None], sign: str = "") -> str:
+    """An interval; a dash where there is none. `sign`: "+" to show it always."""
+    low, high = bounds
+    return "-" if low is None or high is None else f"{low:{sign}.3f} to {high:{sign}.3f}"
 
 
 class Watch:

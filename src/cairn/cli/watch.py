@@ -1,5 +1,6 @@
 """What a person sees of a run while it trains, and when it ends."""
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,9 @@ import numpy as np
 
 from cairn.core.console import Progress, count, duration, rate
 from cairn.core.ledger import STEPS
-from cairn.core.trackers import open_tracker
+from cairn.core.trackers import tracking
 from cairn.engine.loop import Status
+from cairn.evaluation.measures import headline, label
 from cairn.runs.experiment import Experiment
 from cairn.runs.train import Outcome
 
@@ -39,9 +41,8 @@ class Watch(Progress):
         self._seeds = experiment.run.seeds
         self._first: Status | None = None
         self._evaluation: dict[str, str] = {}
-        self._tracker = (
-            open_tracker(tracker, path, experiment.to_dict()) if tracker is not None else None
-        )
+        self._open = contextlib.ExitStack()
+        self._send = self._open.enter_context(tracking(tracker, path, experiment.to_dict()))
 
     def __enter__(self) -> "Watch":
         super().__enter__()
@@ -49,15 +50,13 @@ class Watch(Progress):
 
     def __exit__(self, *error: Any) -> None:
         super().__exit__(*error)
-        if self._tracker:
-            self._tracker.close()
+        self._open.close()
 
     def __call__(self, status: Status) -> None:
         """Show one chunk."""
         self._first = self._first or status
-        if self._tracker:
-            self._tracker.log(status.steps, scalars(status.line))
-        tests = solve_rates(status.line.get("evaluation", {}))
+        self._send(status.steps, status.line)
+        tests = means(status.line.get("evaluation", {}))
         self._evaluation |= {f"test {name}": f"{value:.2f}" for name, value in tests.items()}
         self.show(figures(status, self._left(status)) | self._evaluation)
 
@@ -78,9 +77,9 @@ def figures(status: Status, left_s: float) -> dict[str, str]:
         "speed": rate(status.steps_per_second),
         "left": duration(left_s),
         **{
-            label: f"{np.mean([value for value in metrics[name] if value is not None]):.2f}"
+            label: f"{np.mean(known):.2f}"
             for name, label in SHOWN.items()
-            if any(value is not None for value in metrics.get(name, []))
+            if (known := _known(metrics.get(name, [])))
         },
         "spent": " ".join(f"{name} {count(steps)}" for name, steps in spent.items() if steps),
     }
@@ -94,12 +93,13 @@ def summary(outcome: Outcome) -> str:
         return f"Stopped and saved. Go on with: cairn train --resume {path}"
     last, seconds = lines[-1], sum(row["seconds"] for row in outcome.directory.timing())
     rows = [
-        (f"solved, {name}", _spread(rates))
-        for name, rates in _by_suite(last.get("evaluation", {})).items()
+        (("solved" if measure == "solve_rate" else label(measure)) + f", {name}", _spread(known))
+        for name, (measure, known) in _headlines(last.get("evaluation", {})).items()
     ]
     if not rows:  # nothing was tested: what the last chunk says
         metrics = last["metrics"]
-        rows = [(SHOWN[name], _spread(metrics[name])) for name in SHOWN if name in metrics]
+        known = {name: _known(metrics.get(name, [])) for name in SHOWN}
+        rows = [(SHOWN[name], _spread(by_seed)) for name, by_seed in known.items() if by_seed]
     rows += [
         (name, f"{np.mean(last['ledger'][name]):,.0f}{' steps' * (name in STEPS)}")
         for name in SPENT
@@ -112,30 +112,21 @@ def summary(outcome: Outcome) -> str:
     return f"Done.\n{table}\nNext:{evaluate}\n  cairn show {path}"
 
 
-def solve_rates(evaluation: Mapping[str, Any]) -> dict[str, float]:
-    """Solve rate of each suite, mean over seeds."""
-    return {name: float(np.mean(rates)) for name, rates in _by_suite(evaluation).items()}
+def means(evaluation: Mapping[str, Any]) -> dict[str, float]:
+    """The measure of each suite, mean over seeds."""
+    return {name: float(np.mean(known)) for name, (_, known) in _headlines(evaluation).items()}
 
 
-def scalars(line: Mapping[str, Any]) -> dict[str, float]:
-    """The figures of a metrics line by name, with the seed's place if there are several."""
-    found: dict[str, float] = {}
-    groups = {"ledger": line["ledger"], "train": line["metrics"]}
-    for suite, figures in line.get("evaluation", {}).items():
-        groups[f"evaluation/{suite}"] = figures
-    for group, values in groups.items():
-        for name, by_seed in values.items():
-            if not isinstance(by_seed, list):
-                continue
-            for seed, value in enumerate(by_seed):
-                place = f"/seed-{seed}" if len(by_seed) > 1 else ""
-                if isinstance(value, int | float):
-                    found[f"{group}/{name}{place}"] = float(value)
-    return found
+def _known(by_seed: list[float | None]) -> list[float]:
+    """The figures of those seeds that have one."""
+    return [value for value in by_seed if value is not None]
 
 
-def _by_suite(evaluation: Mapping[str, Any]) -> dict[str, list[float]]:
-    return {name: figures["solve_rate"] for name, figures in evaluation.items()}
+def _headlines(evaluation: Mapping[str, Any]) -> dict[str, tuple[str, list[float]]]:
+    """Suite to the name of its measure and the figures of the seeds that have one, if any has."""
+    found = {suite: headline(figures) for suite, figures in evaluation.items()}
+    known = {suite: (name, _known(by_seed)) for suite, (name, by_seed) in found.items()}
+    return {suite: pair for suite, pair in known.items() if pair[1]}
 
 
 def _spread(rates: list[float]) -> str:

@@ -20,6 +20,11 @@ def count(number: float) -> str:
     return f"{number:.0f}"
 
 
+def plural(number: int, noun: str) -> str:
+    """ "1 level", "2 levels"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def rate(per_second: float) -> str:
     """A rate: 8.1k/s; below ten a second with one decimal."""
     return f"{per_second:.1f}/s" if per_second < 9.95 else f"{count(per_second)}/s"

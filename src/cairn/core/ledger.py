@@ -93,12 +93,18 @@ def cost(totals: Mapping[str, list[int]]) -> list[int]:
 
     Environment steps but those of tests; where a method takes none, its evaluations, or updates.
     """
-    names = next(
-        names
-        for names in (SPENT, ("evaluations",), ("updates",))
-        if any(name in totals for name in names)
-    )
-    return total(totals, names)
+    return total(totals, _held_equal(totals)[1])
+
+
+def unit(names: Iterable[str]) -> str:
+    """What `cost` counts for a ledger of such counts: environment steps, evaluations or updates."""
+    return _held_equal(names)[0]
+
+
+def _held_equal(names: Iterable[str]) -> tuple[str, tuple[str, ...]]:
+    choices = {"environment steps": SPENT, "evaluations": ("evaluations",), "updates": ("updates",)}
+    kept = set(names)
+    return next(pair for pair in choices.items() if kept & set(pair[1]))
 
 
 def total(totals: Mapping[str, list[int]], names: Iterable[str]) -> list[int]:

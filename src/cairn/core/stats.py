@@ -22,8 +22,9 @@ class Estimate(NamedTuple):
     value: float
     low: float
     high: float
-    over: Literal["seeds", "levels"]
-    """What was resampled. Over levels the interval says nothing about another training run."""
+    over: Literal["seeds", "levels", "attempts"]
+    """What was resampled. Over levels or attempts the interval says nothing about another training
+    run."""
 
 
 def mean(scores: Float[np.ndarray, "seeds levels"]) -> float:
@@ -50,6 +51,8 @@ def bootstrap(
     seed: int = 0,
 ) -> Estimate:
     """Percentile bootstrap over whole seeds; over levels where there is only one seed.
+
+    From a single score there is no interval: its bounds are NaN.
 
     Differs from Agarwal et al. 2021, who resample seeds anew for every level: that takes the
     levels of one agent for independent and makes the interval too narrow.
@@ -80,14 +83,19 @@ def paired_difference(
 
 
 def wilson(successes: int, trials: int, *, confidence: float = 0.95) -> tuple[float, float]:
-    """Interval of a success rate from independent trials. Wilson 1927; (0, 1) without trials."""
+    """Interval of a success rate from independent trials. Wilson 1927; (0, 1) without trials.
+
+    It always holds the rate itself, however it is rounded.
+    """
     if trials == 0:
         return 0.0, 1.0
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
     rate, shrink = successes / trials, 1 + z**2 / trials
     centre = (rate + z**2 / (2 * trials)) / shrink
     half = z * math.sqrt(rate * (1 - rate) / trials + z**2 / (4 * trials**2)) / shrink
-    return max(0.0, centre - half), min(1.0, centre + half)
+    low = centre - half if successes else 0.0
+    high = centre + half if successes < trials else 1.0
+    return min(low, rate), max(high, rate)
 
 
 def conditional_value_at_risk(
@@ -123,5 +131,11 @@ def _percentile(
     # One at a time: all resamples of 10,000 levels at once would not fit in memory.
     resampled = [statistic(*(np.take(s, draw, axis) for s in scores)) for draw in draws]
     tail = (1 - confidence) / 2
-    low, high = np.quantile(resampled, [tail, 1 - tail])
-    return Estimate(statistic(*scores), float(low), float(high), ("seeds", "levels")[axis])
+    value = statistic(*scores)
+    low, high = np.quantile(resampled, [tail, 1 - tail]) if count > 1 else (np.nan, np.nan)
+    return Estimate(value, snapped(low, value), snapped(high, value), ("seeds", "levels")[axis])
+
+
+def snapped(bound: float | np.floating, value: float) -> float:
+    """`bound`, or `value` where they differ by rounding alone: no value lies 1e-17 outside."""
+    return value if math.isclose(bound, value, rel_tol=1e-12, abs_tol=1e-12) else float(bound)

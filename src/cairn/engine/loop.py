@@ -204,7 +204,13 @@ def _only(figures: dict[str, Any], tested: np.ndarray) -> dict[str, Any]:
     """The figures of the seeds that were to be tested; None for the others."""
     if tested.all():
         return figures
-    keep = lambda row: [v if t else None for v, t in zip(row, tested, strict=True)]  # noqa: E731
+
+    def keep(row: Any) -> Any:
+        """A name, such as that of the measure, is no list over seeds."""
+        if isinstance(row, str):
+            return row
+        return [value if told else None for value, told in zip(row, tested, strict=True)]
+
     return {
         suite: {name: keep(row) for name, row in rows.items()} for suite, rows in figures.items()
     }

@@ -6,6 +6,7 @@ frozen pytrees (`equinox.Module`), so their fields are the config of a run.
 
 import abc
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -117,6 +118,17 @@ class Suite(NamedTuple):
     """The family each level belongs to; "" for none."""
     headline: Bool[np.ndarray, " L"]
     """Which levels make the suite's figure; the others are reported beside it."""
+    optimal_steps: tuple[int | None, ...] | None = None
+    """The fewest steps that solve each level, None for one nobody can; None if nobody knows."""
+
+
+class Quick(NamedTuple):
+    """How much of a suite is played in a test during training."""
+
+    levels: int
+    """Headline levels, the first ones."""
+    attempts: int
+    """At each of them."""
 
 
 def plain_suite(name: str, env: "Environment", levels: Level, *, group: str = "") -> Suite:
@@ -146,6 +158,12 @@ class Environment(eqx.Module):
 
     exact_resume: ClassVar[bool] = True
     """Whether a run goes on bit for bit. Not where part of the state is out of JAX's reach."""
+
+    measure: ClassVar[str] = "solve_rate"
+    """What a test's headline is: `solve_rate`, `win_rate`, `return` or `length`."""
+
+    higher_is_better: ClassVar[bool] = True
+    """Of the measure."""
 
     @property
     @abc.abstractmethod
@@ -208,6 +226,14 @@ class Environment(eqx.Module):
             raise unknown_suite(self, name, full)
         keys = jax.random.split(stream(key, name), 200)
         return plain_suite(name, self, jax.jit(jax.vmap(self.space.sample))(keys))
+
+    def quick_suites(self) -> Mapping[str, Quick]:
+        """The suites that a run is tested on while it trains: default `random` and `named`, or else
+        the first there is.
+        """
+        usual = {"random": Quick(64, 1), "named": Quick(8, 10)}
+        found = {name: quick for name, quick in usual.items() if name in self.suites()}
+        return found or {self.suites()[0]: Quick(64, 1)}
 
     def suite_from(self, path: Path) -> Suite:
         """The test that a file of levels makes. Raises LevelError where the file is broken."""

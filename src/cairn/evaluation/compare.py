@@ -6,37 +6,40 @@ import numpy as np
 from jaxtyping import Float
 
 from cairn.core.ledger import cost
-from cairn.core.stats import Estimate, interquartile_mean, mean, paired_difference
-from cairn.evaluation.evaluate import Outcome
-from cairn.evaluation.summary import interval
+from cairn.core.stats import Estimate, Statistic, interquartile_mean, mean, paired_difference
+from cairn.evaluation import measures
+from cairn.evaluation.evaluate import Results
+from cairn.evaluation.summary import bounds, interval
 
 Curve = dict[str, Any]
-"""What a run measured on the way: `steps` (points, seeds) and suite to (points, seeds)."""
+"""What a run measured on the way: `steps` (points, seeds), suite to `measure`, suite to `values`
+(points, seeds)."""
 
 
-def differences(ours: Outcome, theirs: Outcome) -> dict[str, Any]:
-    """Solve rate and return of `ours` minus `theirs` in one suite, and level by level.
+def differences(ours: Results, theirs: Results) -> dict[str, Any]:
+    """Measure and return of `ours` minus `theirs` in one suite, and level by level.
 
     Seeds are paired by their order if both runs have as many of them, otherwise averaged first:
-    then, as with one seed, the interval is over levels.
+    then, as with one seed, the interval is over levels, and at a single level over its attempts.
     """
-    chosen = ours.suite.headline
-    a, b = _pairs(ours.scores[:, chosen], theirs.scores[:, chosen])
-    rate = paired_difference(a, b, mean)
-    middle = paired_difference(a, b, interquartile_mean)
-    returns = paired_difference(
-        *_pairs(*(o.episode_return[:, chosen].mean(axis=2, dtype=float) for o in (ours, theirs))),
-        mean,
+    chosen, measure = ours.suite.headline, ours.suite.env.measure
+    measured = _pairs(*(one.measured[:, chosen] for one in (ours, theirs)))
+    score = _difference(measured, mean)
+    middle = _difference(measured, interquartile_mean)
+    returns = _difference(
+        _pairs(*(one.episode_return[:, chosen].astype(float) for one in (ours, theirs))), mean
     )
     apart = ours.scores.mean(axis=0) - theirs.scores.mean(axis=0)
     return {
-        "solve_rate": [float(a.mean()), float(b.mean())],
-        "difference": rate.value,
-        **interval(rate),
+        "measure": measure,
+        "higher_is_better": ours.suite.env.higher_is_better,
+        measure: [float(one.mean()) for one in measured],
+        "difference": score.value,
+        **interval(score),
         "interquartile_difference": middle.value,
-        "interquartile_interval": [middle.low, middle.high],
+        "interquartile_interval": bounds(middle),
         "return_difference": returns.value,
-        "return_interval": [returns.low, returns.high],
+        "return_interval": bounds(returns),
         "levels": dict(zip(ours.suite.levels, apart.tolist(), strict=True)),
     }
 
@@ -50,9 +53,15 @@ def curves(lines: list[dict[str, Any]]) -> Curve | None:
     if not tested:
         return None
     names = [n for n in tested[0]["evaluation"] if all(n in line["evaluation"] for line in tested)]
-    rates = {n: np.array([line["evaluation"][n]["solve_rate"] for line in tested]) for n in names}
-    steps = np.array([cost(line["ledger"]) for line in tested])
-    return {"steps": steps, "solve_rate": rates}
+    heads = {n: [measures.headline(line["evaluation"][n]) for line in tested] for n in names}
+    return {
+        "steps": np.array([cost(line["ledger"]) for line in tested]),
+        "measure": {name: head[0][0] for name, head in heads.items()},
+        "values": {
+            name: np.array([values for _, values in head], np.float64)
+            for name, head in heads.items()
+        },
+    }
 
 
 def at_equal_steps(ours: Curve | None, theirs: Curve | None) -> dict[str, Any] | None:
@@ -63,21 +72,22 @@ def at_equal_steps(ours: Curve | None, theirs: Curve | None) -> dict[str, Any] |
     if ours is None or theirs is None:
         return None
     common = min(int(curve["steps"][-1].min()) for curve in (ours, theirs))
-    if any(int(curve["steps"][0].max()) > common for curve in (ours, theirs)):
-        return None
-    suites = [name for name in ours["solve_rate"] if name in theirs["solve_rate"]]
+    suites = [name for name in ours["values"] if name in theirs["values"]]
     found: dict[str, Any] = {"steps": common, "suites": {}}
     for name in suites:
-        a, b = (_at(curve["steps"], curve["solve_rate"][name], common) for curve in (ours, theirs))
+        a, b = (_at(curve["steps"], curve["values"][name], common) for curve in (ours, theirs))
+        if np.isnan([*a, *b]).any():
+            continue
         figures: dict[str, Any] = {
-            "solve_rate": [float(a.mean()), float(b.mean())],
+            "measure": ours["measure"][name],
+            ours["measure"][name]: [float(a.mean()), float(b.mean())],
             "difference": float(a.mean() - b.mean()),
         }
         if len(a) == len(b) > 1:
             estimate: Estimate = paired_difference(a[:, None], b[:, None], mean)
             figures |= interval(estimate)
         found["suites"][name] = figures
-    return found
+    return found if found["suites"] else None
 
 
 def _at(
@@ -85,13 +95,26 @@ def _at(
     values: Float[np.ndarray, "points seeds"],
     where: int,
 ) -> Float[np.ndarray, " seeds"]:
-    pairs = zip(steps.T, values.T, strict=True)
-    return np.array([np.interp(where, x, y) for x, y in pairs], np.float64)
+    """Each seed's figure at `where`, linear between its tests; NaN for one not tested so early."""
+    found = []
+    for x, y in zip(steps.T, values.T, strict=True):
+        x, y = x[np.isfinite(y)], y[np.isfinite(y)]
+        found.append(np.interp(where, x, y) if len(x) and x[0] <= where else np.nan)
+    return np.array(found, np.float64)
+
+
+def _difference(
+    pair: tuple[Float[np.ndarray, "S L A"], Float[np.ndarray, "S L A"]], statistic: Statistic
+) -> Estimate:
+    ours, theirs = (one.mean(axis=2) for one in pair)
+    if ours.size > 1 or pair[0].shape != pair[1].shape:
+        return paired_difference(ours, theirs, statistic)
+    return paired_difference(pair[0][0], pair[1][0], mean)._replace(over="attempts")
 
 
 def _pairs(
-    a: Float[np.ndarray, "_ L"], b: Float[np.ndarray, "_ L"]
-) -> tuple[Float[np.ndarray, "_ L"], Float[np.ndarray, "_ L"]]:
+    a: Float[np.ndarray, "_ L A"], b: Float[np.ndarray, "_ L A"]
+) -> tuple[Float[np.ndarray, "_ L A"], Float[np.ndarray, "_ L A"]]:
     if a.shape[0] == b.shape[0]:
         return a, b
     return a.mean(axis=0, keepdims=True), b.mean(axis=0, keepdims=True)

@@ -10,15 +10,13 @@ import numpy as np
 from cairn.core.keys import stream
 from cairn.engine.compiled import over_seeds
 from cairn.envs.protocol import Environment, Suite
+from cairn.evaluation import measures
 from cairn.evaluation.attempts import Attempts, play
 from cairn.evaluation.evaluate import draw_variants
 from cairn.learners.protocol import Actor, Policy
 
-TESTS = {"random": (64, 1), "named": (8, 10)}
-"""Suite to (headline levels, attempts at each), for the suites the environment has."""
-
-Figures = dict[str, dict[str, list[float]]]
-"""Suite to figure to one value for each seed."""
+Figures = dict[str, dict[str, Any]]
+"""Suite to figure to one value for each seed; `measure` names the figure that it is about."""
 
 
 def during(
@@ -26,11 +24,12 @@ def during(
 ) -> Callable[[Any], tuple[Figures, np.ndarray]]:
     """The function that tests a run's state: (figures by suite, environment steps by seed).
 
-    `actor_of` picks out of the state who is tested.
-
-    Its levels are drawn once and are not those of `cairn evaluate`. Its keys depend on the run's
-    key and the cycle alone, so a resumed run gets the same figures.
+    `actor_of` picks out of the state who is tested. The environment says on which suites and on how
+    much of them (`quick_suites`), and by what it is measured. The levels are drawn once and are not
+    those of `cairn evaluate`. The keys depend on the run's key and the cycle alone, so a resumed
+    run gets the same figures.
     """
+    measures.field_of(env)  # an unknown measure is refused before anything is trained
     tests: dict[str, tuple[Environment, Any]] = {}
 
     @jax.jit
@@ -44,9 +43,9 @@ def during(
         if not tests:  # not before they are needed: drawing levels compiles a generator
             tests.update(_small_suites(env))
         results = jax.device_get(test(state))
-        figures = {name: _describe(result) for name, result in results.items()}
-        steps = np.stack([result.steps for result in results.values()])
-        return figures, steps.sum(axis=0, dtype=np.int64)
+        figures = {name: _describe(env, result) for name, result in results.items()}
+        steps = [np.asarray(result.steps, np.int64) for result in results.values()]
+        return figures, sum(steps, np.zeros(state.cycle.shape, np.int64))
 
     return evaluate
 
@@ -54,9 +53,8 @@ def during(
 def _small_suites(env: Environment) -> dict[str, tuple[Environment, Any]]:
     root = stream(jax.random.key(0), "evaluation during training")
     return {
-        name: _small(env.suite(name, root), *TESTS[name], root)
-        for name in TESTS
-        if name in env.suites()
+        name: _small(env.suite(name, root), *quick, root)
+        for name, quick in env.quick_suites().items()
     }
 
 
@@ -82,7 +80,8 @@ def _test(
     return results
 
 
-def _describe(result: Attempts) -> dict[str, list[float]]:
+def _describe(env: Environment, result: Attempts) -> dict[str, Any]:
     values = (result.solved, result.episode_return, result.length)
     means = [np.asarray(value).mean(axis=1, dtype=np.float64).tolist() for value in values]
-    return dict(zip(("solve_rate", "return", "length"), means, strict=True))
+    names = (measures.rate_of(env), "return", "length")
+    return {"measure": env.measure, **dict(zip(names, means, strict=True))}

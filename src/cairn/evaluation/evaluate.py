@@ -1,11 +1,11 @@
-"""Attempts at suites of levels, for every trained seed: raw outcomes on the host.
+"""Attempts at suites of levels, for every trained seed: raw results on the host.
 
 The levels are the same for every seed and every run; attempt a of seed s at level l has the same
 key in every run, so two runs can be compared pair by pair.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -16,7 +16,9 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
 from cairn.envs.protocol import Suite
+from cairn.evaluation import measures
 from cairn.evaluation.attempts import play
+from cairn.learners.greedy import greedy
 from cairn.learners.protocol import Policy
 
 CHUNK = 1024
@@ -24,11 +26,12 @@ CHUNK = 1024
 COLUMNS = 128
 """Attempts played side by side. No result depends on it."""
 
+Actions = Literal["greedy", "sampled"]
 Advance = Callable[[str, int, int], None]
 """(suite, attempts behind, attempts in all), after every chunk."""
 
 
-class Outcome(NamedTuple):
+class Results(NamedTuple):
     """What happened in one suite: S seeds, L levels, A attempts at each."""
 
     suite: Suite
@@ -39,8 +42,18 @@ class Outcome(NamedTuple):
     """Environment steps computed, all seeds together."""
 
     @property
+    def measured(self) -> Float[np.ndarray, "S L A"]:
+        """Every attempt by the environment's measure."""
+        return getattr(self, measures.field_of(self.suite.env)).astype(np.float64)
+
+    @property
     def scores(self) -> Float[np.ndarray, "S L"]:
-        """Solve rate of every seed on every level."""
+        """Every seed on every level by the environment's measure: the mean of its attempts."""
+        return self.measured.mean(axis=2)
+
+    @property
+    def solve_rates(self) -> Float[np.ndarray, "S L"]:
+        """Share of its attempts that every seed solved on every level."""
         return self.solved.mean(axis=2)
 
 
@@ -48,27 +61,31 @@ _play = eqx.filter_jit(play)
 
 
 def evaluate(
-    learner: Policy,
-    learner_states: PyTree,
+    policy: Policy,
+    states: PyTree,
     suites: Sequence[Suite],
     *,
     seeds: int = 1,
     attempts: int = 20,
     seed: int = 0,
+    actions: Actions = "sampled",
     advance: Advance = lambda suite, behind, total: None,
-) -> dict[str, Outcome]:
-    """Play every level of `suites` `attempts` times with sampled actions.
+) -> dict[str, Results]:
+    """Play every level of `suites` `attempts` times.
 
-    Every array of `learner_states` has a leading axis of `seeds` trained agents. `seed` fixes all
-    draws. Raises ConfigError for numbers that cannot be.
+    Actions are sampled from the policy, or always its most likely ones (`greedy`). Every array of
+    `states` has a leading axis of `seeds` trained agents. `seed` fixes all draws.
+
+    Raises ConfigError for numbers that cannot be, or a policy that cannot be greedy.
     """
+    policy = greedy(policy) if actions == "greedy" else policy
     if attempts < 1:
         raise ConfigError(f"attempts must be at least 1 for each level, got {attempts}.")
     if not 0 <= seed < 2**32:
         raise ConfigError(f"seed must lie in [0, 2^32), got {seed}.")
     root = jax.random.key(seed)
     return {
-        suite.name: _suite(learner, learner_states, seeds, suite, attempts, root, advance)
+        suite.name: _suite(policy, states, seeds, suite, attempts, root, advance)
         for suite in suites
     }
 
@@ -85,35 +102,35 @@ def draw_variants(
 
 
 def _suite(
-    learner: Policy,
-    learner_states: PyTree,
+    policy: Policy,
+    states: PyTree,
     seeds: int,
     suite: Suite,
     attempts: int,
     root: Key[Array, ""],
     advance: Advance,
-) -> Outcome:
+) -> Results:
     shape = (len(suite.levels), attempts)
     variant = draw_variants(suite, stream(root, f"variants of {suite.name}"), attempts)
     total = seeds * variant.size
     rows, steps = [], 0
     for seed in range(seeds):
-        state = jax.tree.map(lambda leaf, seed=seed: leaf[seed], learner_states)
+        state = jax.tree.map(lambda leaf, seed=seed: leaf[seed], states)
         key = stream(root, f"attempts at {suite.name}", seed)
         parts = []
         for start in range(0, variant.size, CHUNK):
             part = variant.reshape(-1)[start : start + CHUNK]
-            result = _chunk(learner, state, suite, part, key, start)
+            result = _chunk(policy, state, suite, part, key, start)
             steps += int(result.steps)
             parts.append([np.asarray(field)[: len(part)] for field in result[:3]])
             advance(suite.name, seed * variant.size + start + len(part), total)
         rows.append([np.concatenate(fields).reshape(shape) for fields in zip(*parts, strict=True)])
     solved, episode_return, length = (np.stack(fields) for fields in zip(*rows, strict=True))
-    return Outcome(suite, solved, episode_return, length, steps)
+    return Results(suite, solved, episode_return, length, steps)
 
 
 def _chunk(
-    learner: Policy,
+    policy: Policy,
     state: Any,
     suite: Suite,
     variant: Int[np.ndarray, " attempts"],
@@ -126,4 +143,4 @@ def _chunk(
     numbers = jnp.arange(start, start + CHUNK, dtype=jnp.uint32)
     keys = jax.vmap(lambda number: jax.random.fold_in(key, number))(numbers)
     count = jnp.int32(len(variant))
-    return _play(suite.env, learner, state, levels, keys, count, columns=COLUMNS)
+    return _play(suite.env, policy, state, levels, keys, count, columns=COLUMNS)

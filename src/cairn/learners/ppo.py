@@ -142,6 +142,14 @@ class PPO(eqx.Module):
         drawn = self.distribution.draw(out.policy, uniform)
         return Acted(drawn.action, drawn.log_prob, out.value, memory, drawn.raw)
 
+    def mode(
+        self, state: PPOState, observation: PyTree, memory: PyTree, reset: Bool[Array, " B"]
+    ) -> Acted:
+        """The most likely actions: what `act` does without chance."""
+        out, memory = trees.opened(state.network).step(observation, memory, reset)
+        drawn = self.distribution.mode(out.policy)
+        return Acted(drawn.action, drawn.log_prob, out.value, memory, drawn.raw)
+
     def update(
         self,
         state: PPOState,

@@ -57,6 +57,12 @@ class Categorical:
         action = jnp.minimum(jnp.sum(below, axis=1, dtype=jnp.int32), self.size - 1)
         return Drawn(action, jnp.take_along_axis(log_probs, action[:, None], axis=1)[:, 0], None)
 
+    def mode(self, logits: Float[Array, "N size"]) -> Drawn:
+        """The most likely action; the first of several."""
+        log_probs = jax.nn.log_softmax(logits)
+        action = jnp.argmax(log_probs, axis=1).astype(jnp.int32)
+        return Drawn(action, jnp.max(log_probs, axis=1), None)
+
     def judge(
         self, logits: Float[Array, "T B size"], action: Int[Array, "T B"]
     ) -> tuple[Float[Array, "T B"], Float[Array, "T B"]]:
@@ -91,7 +97,7 @@ class Squashed:
         """The network with the standard deviations that are learned besides."""
         return Spread(network, jnp.zeros(self.outputs, jnp.float32))
 
-    def draw(self, parts: Float[Array, "N parts"], uniform: Float[Array, "N size"]) -> Drawn:
+    def draw(self, parts: Float[Array, "N both"], uniform: Float[Array, "N size"]) -> Drawn:
         """Both log-probability and action are of the squashed numbers."""
         mean, log_std = jnp.split(parts, 2, axis=-1)
         noise = jax.scipy.special.ndtri(uniform + jnp.float32(HALF_STEP))
@@ -101,8 +107,13 @@ class Squashed:
         # Rounding may leave the sum just beyond the bound.
         return Drawn(jnp.clip(action, low, high), self._log_prob(mean, log_std, raw), raw)
 
+    def mode(self, parts: Float[Array, "N both"]) -> Drawn:
+        """The most likely numbers before squashing, squashed."""
+        middle = jnp.full((parts.shape[0], self.outputs), 0.5 - HALF_STEP, jnp.float32)
+        return self.draw(parts, middle)
+
     def judge(
-        self, parts: Float[Array, "T B parts"], raw: Float[Array, "T B size"]
+        self, parts: Float[Array, "T B both"], raw: Float[Array, "T B size"]
     ) -> tuple[Float[Array, "T B"], Float[Array, "T B"]]:
         """Log-probability of each action before squashing, and the entropy *before* squashing.
 

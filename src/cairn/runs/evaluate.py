@@ -11,12 +11,10 @@ from cairn.core.keys import stream
 from cairn.core.ledger import cost
 from cairn.envs.protocol import Environment, Suite
 from cairn.evaluation import compare as comparing
-from cairn.evaluation.evaluate import Advance, Outcome
+from cairn.evaluation.evaluate import Actions, Advance, Results
 from cairn.evaluation.evaluate import evaluate as attempt_all
 from cairn.evaluation.summary import summarise
 from cairn.runs.open import Run, open_run
-
-ACTIONS = "sampled"
 
 
 def evaluate(
@@ -28,24 +26,27 @@ def evaluate(
     attempts: int = 20,
     seed: int = 0,
     role: str | None = None,
+    actions: Actions = "sampled",
     advance: Advance = lambda suite, behind, total: None,
 ) -> dict[str, Any]:
     """Test a run on its environment's suites (default: the first) and on a file of `levels`.
 
-    Returns plain values for JSON: `suites` holds, for each, `solve_rate`, its `interval` and
-    `interval_over`, and the same for every level under `levels`. See `cairn.evaluation.summary`.
+    Actions are sampled from the policy, or always its most likely ones (`greedy`). Returns plain
+    values for JSON: `suites` holds, for each, the name of its `measure` (`solve_rate`), that
+    figure, its `interval` and `interval_over`, and the same for every level under `levels`. See
+    `cairn.evaluation.summary`.
     """
     run = run if isinstance(run, Run) else open_run(run)
     chosen = choose_suites(run.experiment.env, suites, levels, full=full, seed=seed)
-    outcomes = play(
-        run, chosen, attempts=attempts, seed=seed, advance=advance, role=role
+    results = play(
+        run, chosen, attempts=attempts, seed=seed, advance=advance, role=role, actions=actions
     )
     return {
         **_about(run),
         "attempts": attempts,
-        "actions": ACTIONS,
+        "actions": actions,
         "evaluation_seed": seed,
-        "suites": {name: summarise(outcome) for name, outcome in outcomes.items()},
+        "suites": {name: summarise(result) for name, result in results.items()},
     }
 
 
@@ -120,8 +121,9 @@ def play(
     seed: int,
     advance: Advance,
     role: str | None = None,
-) -> dict[str, Outcome]:
-    """Raw outcomes of every seed of a run."""
+    actions: Actions = "sampled",
+) -> dict[str, Results]:
+    """Raw results of every seed of a run."""
     actor = run.actor(role)
     return attempt_all(
         actor.policy,
@@ -130,6 +132,7 @@ def play(
         seeds=len(run.seeds),
         attempts=attempts,
         seed=seed,
+        actions=actions,
         advance=advance,
     )
 

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
+from cairn.show.data import Clip
 from cairn.show.held_out import Shown
 from cairn.show.style import GREEN, INK, RED, SOFT
 
@@ -21,36 +22,46 @@ REST = 10
 """Frames the end of an attempt stays."""
 
 
-def animate(shown: list[Shown], path: Path) -> Path:
-    """Draw the attempts at up to four levels, those it solves before those it does not."""
+def data(shown: list[Shown]) -> tuple[Clip, ...]:
+    """The attempts at up to four levels, only those it solves if there are any."""
     chosen = sorted(shown, key=lambda level: not level.success)[:SEQUENCE]
     if any(level.success for level in chosen):
         chosen = [level for level in chosen if level.success]
     steps = sum(level.length + 1 for level in chosen)
     stride = max(1, -(-steps // FRAMES))
-    frames = [frame for level in chosen for frame in _frames(level, stride)]
+    return tuple(_clip(level, stride) for level in chosen)
+
+
+def draw(clips: tuple[Clip, ...], path: Path) -> Path:
+    """One clip after the other, each resting on its end for a while."""
+    frames: list[Image.Image] = []
+    for clip in clips:
+        frames += [_frame(clip, i) for i in range(len(clip.steps))]
+        frames += frames[-1:] * REST
     _save(frames, path)
     return path
 
 
-def _frames(level: Shown, stride: int) -> list[Image.Image]:
-    """One attempt, every `stride` steps, its end always and for a while."""
+def _clip(level: Shown, stride: int) -> Clip:
+    """One attempt, every `stride` steps, its end always."""
     times = [*range(0, level.length, stride), level.length]
-    frames = [_frame(level, time) for time in times]
-    return frames + frames[-1:] * REST
+    pictures = []
+    for time in times:
+        so_far = jax.tree.map(lambda leaf, end=time + 1: leaf[:end], level.states)
+        pictures.append(level.env.picture(level.level, so_far, live=True, pixels=PIXELS))
+    frames = np.stack([picture for picture in pictures if picture is not None])
+    return Clip(level.name, frames, np.array(times, np.int32), level.success)
 
 
-def _frame(level: Shown, time: int) -> Image.Image:
-    so_far = jax.tree.map(lambda leaf: leaf[: time + 1], level.states)
-    pixels = level.env.picture(level.level, so_far, live=True, pixels=PIXELS)
-    assert pixels is not None, "Only what can be drawn is animated."
-    if time < level.length:
+def _frame(clip: Clip, index: int) -> Image.Image:
+    time = int(clip.steps[index])
+    if index + 1 < len(clip.steps):
         text, colour = f"step {time}", SOFT
-    elif level.success:
+    elif clip.success:
         text, colour = f"solved in {time} steps", GREEN
     else:
         text, colour = f"not solved in {time} steps", RED
-    return _titled(pixels, level.name, text, colour)
+    return _titled(clip.frames[index], clip.title, text, colour)
 
 
 def _titled(

@@ -4,51 +4,67 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from cairn.envs.protocol import Environment
-from cairn.show import series, style
-from cairn.show.curves import Panel, draw_panel
-from cairn.show.held_out import Shown
+from cairn.show import cards, curves, series, style
+from cairn.show.data import Card, Chart, Front
+from cairn.show.sheets import card_in
 from cairn.show.subject import Subject
-from cairn.show.treasures import STEPS, Treasure
+from cairn.show.treasures import STEPS
 
 LEVELS = 8
-PIXELS = 420
-WIDTH, HEIGHT, STRIP = 15.0, 6.9, 2.75
+WIDTH, HEIGHT, STRIP = 15.0, 6.9, 2.85
 """Inches: of the picture, of its upper part, and of the strip of ancestors below."""
 
 
-def hero(subject: Subject, shown: list[Shown], lines: list[list[Treasure]], path: Path) -> Path:
-    """Curves at the left, the first held-out levels with the agent's way at the right.
+def data(subject: Subject) -> Front:
+    """Tests if there were any, and training; the first held-out levels; the longest line.
 
-    The longest of the `lines` of ancestors makes a strip below, if it has four levels or more.
+    A line of ancestors is worth showing from four levels on.
     """
-    line = max(lines, key=len, default=[])
-    strip = STRIP if len(line) >= 4 else 0.0
+    lines = subject.lines
+    tests, training = series.evaluations(lines), series.metric(lines, "solve_rate")
+    measure, share = curves.measure_of(lines)
+    found = [
+        curves.chart(f"{measure.capitalize()} in tests, never trained on", tests, share, False),
+        curves.chart(
+            "Solve rate on the levels it trains on",
+            {} if training is None else {"training": training},
+            share=True,
+        ),
+    ]
+    held_out = [card for row in subject.once(cards.held_out).rows for card in row.cards]
+    descents = [row.cards for row in subject.once(cards.ancestry).rows]
+    line = max(descents, key=len, default=())
+    return Front(
+        tuple(one for one in found if one.lines),
+        tuple(held_out[:LEVELS]),
+        line if len(line) >= 4 else (),
+    )
+
+
+def draw(front: Front, path: Path) -> Path:
+    """Curves at the left, levels at the right, a strip of ancestors below if there are any."""
+    strip = STRIP if front.ancestors else 0.0
     made = style.figure(WIDTH, HEIGHT + strip)
-    _curves(subject, made, strip)
-    _levels(shown[:LEVELS], made, strip)
+    _curves(front.charts, made, strip)
+    _levels(front.cards, made, strip)
     if strip:
-        _ancestors(subject.experiment.env, line, made)
+        _ancestors(front.ancestors, made)
     return style.save(made, path, dpi=110)
 
 
-def _curves(subject: Subject, made: Figure, strip: float) -> None:
-    """Tests if there were any, and training."""
-    tests = series.evaluations(subject.lines)
-    training = series.metric(subject.lines, "solve_rate")
-    panels = [Panel("Solve rate in tests, never trained on", tests, True, False)] if tests else []
-    if training is not None:
-        panels.append(Panel("Solve rate on the levels it trains on", {"training": training}, True))
+def _curves(charts: tuple[Chart, ...], made: Figure, strip: float) -> None:
+    if not charts:
+        return
     height = HEIGHT + strip
     areas = made.add_gridspec(
-        len(panels), 1, left=0.04, right=0.29, top=1 - 0.5 / height,
+        len(charts), 1, left=0.04, right=0.29, top=1 - 0.5 / height,
         bottom=(strip + 0.65) / height, hspace=0.5,
     )  # fmt: skip
-    for i, panel in enumerate(panels):
-        draw_panel(made.add_subplot(areas[i, 0]), panel)
+    for i, chart in enumerate(charts):
+        curves.draw_chart(made.add_subplot(areas[i, 0]), chart)
 
 
-def _levels(shown: list[Shown], made: Figure, strip: float) -> None:
+def _levels(shown: tuple[Card, ...], made: Figure, strip: float) -> None:
     """Two rows of levels with the typical attempt at each."""
     columns = -(-len(shown) // 2)
     height = HEIGHT + strip
@@ -56,15 +72,11 @@ def _levels(shown: list[Shown], made: Figure, strip: float) -> None:
         2, columns, left=0.32, right=0.995, top=1 - 0.65 / height,
         bottom=(strip + 0.15) / height, wspace=0.04, hspace=0.26,
     )  # fmt: skip
-    for i, level in enumerate(shown):
-        pixels = level.env.picture(level.level, level.states, pixels=PIXELS)
-        assert pixels is not None, "A front page is only made of what can be drawn."
-        colour = style.GREEN if level.success else style.RED
-        axes = made.add_subplot(areas[i // columns, i % columns])
-        style.image(axes, pixels, level.name, f"solved {level.solve_rate:.0%}", colour)
+    for i, card in enumerate(shown):
+        card_in(made.add_subplot(areas[i // columns, i % columns]), card)
 
 
-def _ancestors(env: Environment, line: list[Treasure], made: Figure) -> None:
+def _ancestors(line: tuple[Card, ...], made: Figure) -> None:
     """A level of the archive and where it came from, along the lower edge."""
     height = HEIGHT + STRIP
     made.text(
@@ -73,14 +85,8 @@ def _ancestors(env: Environment, line: list[Treasure], made: Figure) -> None:
         color=style.INK, fontsize=11, fontweight="bold", va="top",
     )  # fmt: skip
     row = made.add_gridspec(
-        1, STEPS, left=0.02, right=0.995, top=(STRIP - 0.7) / height, bottom=0.1 / height,
+        1, STEPS, left=0.02, right=0.995, top=(STRIP - 0.85) / height, bottom=0.1 / height,
         wspace=0.12,
     )  # fmt: skip
-    for i, level in enumerate(line):
-        pixels = env.picture(level.level, pixels=PIXELS)
-        assert pixels is not None, "A front page is only made of what can be drawn."
-        axes = made.add_subplot(row[0, i])
-        axes.imshow(pixels, interpolation="antialiased")
-        axes.set_axis_off()
-        note = f"generation {level.generation} · score {level.score:.2f}"
-        axes.set_title(note, color=style.SOFT, fontsize=8.5, pad=4)
+    for i, card in enumerate(line):
+        card_in(made.add_subplot(row[0, i]), card)

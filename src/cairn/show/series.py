@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from cairn.core.ledger import cost
+from cairn.evaluation.measures import headline
 
 GRID = 60
 """Places at which seeds are brought together."""
@@ -41,27 +42,57 @@ def ledger(lines: list[dict[str, Any]], name: str) -> Int[np.ndarray, "N S"]:
 
 
 def metric(lines: list[dict[str, Any]], name: str) -> Curve | None:
-    """A metric by name; None if the method has none such."""
-    if name not in lines[0]["metrics"]:
-        return None
-    # A number that was not finite is null in the file.
-    values = [[np.nan if v is None else v for v in line["metrics"][name]] for line in lines]
-    return Curve(steps_of(lines), np.array(values, np.float64))
+    """A metric by name; None if the run has no figure of it."""
+    absent = [None] * len(lines[0]["cycle"])
+    # What is absent (no update, no finished episode) or was not finite is null in the file.
+    values = np.array([line["metrics"].get(name, absent) for line in lines], np.float64)
+    return Curve(steps_of(lines), values) if np.isfinite(values).any() else None
 
 
 def evaluations(lines: list[dict[str, Any]]) -> dict[str, Curve]:
-    """Solve rates of the tests made during the run, by suite, at the lines of the tests."""
+    """Tests made during the run by their measure: suite to a curve over each seed's own tests.
+
+    A seed that had fewer of them than another repeats its last.
+    """
     tested = [line for line in lines if "evaluation" in line]
-    rows = [_solve_rates(line["evaluation"]) for line in tested]
-    names = [name for name in (rows[0] if rows else {}) if all(name in row for row in rows)]
-    return {
-        name: Curve(steps_of(tested), np.array([row[name] for row in rows], np.float64))
-        for name in names
-    }
+    first = tested[0]["evaluation"] if tested else {}
+    names = [name for name in first if all(name in line["evaluation"] for line in tested)]
+    found = {}
+    for name in names:
+        rows = [headline(line["evaluation"][name])[1] for line in tested]
+        curve = Curve(steps_of(tested), np.array(rows, np.float64))
+        if np.isfinite(curve.values).any():
+            found[name] = _compact(curve)
+    return found
+
+
+def _compact(curve: Curve) -> Curve:
+    """Without the lines at which a seed was not tested, or at which it had stopped long ago."""
+    columns = []
+    for steps, values in zip(curve.steps.T, curve.values.T, strict=True):
+        steps, first = np.unique(steps[np.isfinite(values)], return_index=True)
+        columns.append((steps, values[np.isfinite(values)][first]))
+    number = max(len(steps) for steps, _ in columns)
+
+    def column(kept: np.ndarray) -> np.ndarray:
+        missing = number - len(kept)
+        return np.pad(kept, (0, missing), "edge") if len(kept) else np.full(number, np.nan)
+
+    steps, values = ([column(pair[i]) for pair in columns] for i in (0, 1))
+    return Curve(np.stack(steps, axis=1), np.stack(values, axis=1))
+
+
+def measure(lines: list[dict[str, Any]]) -> str:
+    """Name of the measure of the run's tests."""
+    tests = next((line["evaluation"] for line in lines if line.get("evaluation")), {})
+    return next((headline(figures)[0] for figures in tests.values()), "solve_rate")
 
 
 def smooth(curve: Curve, share: float = 0.04) -> Curve:
-    """Centred running means over `share` of the points, shorter at the ends; NaN is left out."""
+    """Centred running means over `share` of the points, shorter at the ends.
+
+    What is absent is left out of them and stays absent.
+    """
     number = len(curve.values)
     half = int(number * share / 2)
     known = np.isfinite(curve.values)
@@ -74,41 +105,55 @@ def smooth(curve: Curve, share: float = 0.04) -> Curve:
         padded = np.concatenate([np.zeros_like(total[:1]), total])
         return padded[last + 1] - padded[first]
 
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return curve._replace(values=window(sums) / window(counts))
+    means = window(sums) / np.maximum(window(counts), 1)
+    return curve._replace(values=np.where(known, means, np.nan))
 
 
 def band(curve: Curve) -> Band:
-    """Mean and 95 % bootstrap interval over seeds, where all seeds have been.
+    """Mean and 95 % bootstrap interval over the seeds that have a figure, where all have been.
 
-    With one seed there is no interval: `low` and `high` are the value.
+    NaN where no seed has one. A single seed has no interval: `low` and `high` are its value.
     """
-    seeds = curve.steps.shape[1]
-    places = np.linspace(curve.steps[0].max(), curve.steps[-1].min(), GRID)
-    if seeds == 1:
-        places = curve.steps[:, 0]
-    columns = []
-    for seed in range(seeds):
-        known = np.isfinite(curve.values[:, seed])
-        if not known.any():
-            continue
-        columns.append(np.interp(places, curve.steps[known, seed], curve.values[known, seed]))
-    if not columns:
-        nothing = np.full(len(places), np.nan)
-        return Band(places, nothing, nothing, nothing)
-    table = np.stack(columns, axis=1)
-    if table.shape[1] == 1:
-        return Band(places, table[:, 0], table[:, 0], table[:, 0])
-    # Whole seeds are drawn, as in `cairn.core.stats.bootstrap`; here for all places at once.
-    draws = np.random.default_rng(0).integers(0, table.shape[1], (RESAMPLES, table.shape[1]))
-    means = table[:, draws].mean(axis=2)
-    low, high = np.quantile(means, [0.025, 0.975], axis=1)
-    return Band(places, table.mean(axis=1), low, high)
+    places = curve.steps[:, 0]
+    if curve.steps.shape[1] > 1:
+        ends = curve.steps[0].max(), curve.steps[-1].min()
+        places = np.linspace(*ends, GRID) if ends[0] < ends[1] else np.mean(ends, keepdims=True)
+    columns = zip(curve.steps.T, curve.values.T, strict=True)
+    table = np.stack([_at(places, steps, values) for steps, values in columns], axis=1)
+    rows = [_mean(row[np.isfinite(row)]) for row in table]
+    value, low, high = np.array(rows, np.float64).T
+    return Band(places, value, low, high)
 
 
-def _solve_rates(figures: dict[str, Any]) -> dict[str, list[float]]:
-    """Suite to one solve rate a seed."""
-    return {
-        name: figure["solve_rate"] if isinstance(figure, dict) else figure
-        for name, figure in figures.items()
-    }
+def last(curve: Curve) -> Float[np.ndarray, " _"]:
+    """The newest figure of every seed that has one."""
+    columns = [values[np.isfinite(values)] for values in curve.values.T]
+    return np.array([known[-1] for known in columns if len(known)], np.float64)
+
+
+def _at(
+    places: Float[np.ndarray, " G"], steps: Float[np.ndarray, " N"], values: Float[np.ndarray, " N"]
+) -> Float[np.ndarray, " G"]:
+    """One seed's figure at `places`: linear between lines that have one, NaN in longer gaps.
+
+    A gap no longer than two of the grid's spacings is not seen at its resolution: it is bridged.
+    """
+    known = np.isfinite(values)
+    if not known.any():
+        return np.full(len(places), np.nan)
+    between = np.interp(places, steps[known], values[known])
+    nearest = np.abs(places[:, None] - steps[known]).min(axis=1)
+    spacing = (steps[-1] - steps[0]) / GRID
+    absent = (nearest > np.abs(places[:, None] - steps).min(axis=1)) & (nearest > spacing)
+    return np.where(absent, np.nan, between)
+
+
+def _mean(values: Float[np.ndarray, " S"]) -> tuple[float, float, float]:
+    """Mean and interval over seeds, as in `cairn.core.stats.bootstrap`."""
+    if len(values) == 0:
+        return np.nan, np.nan, np.nan
+    if len(values) == 1:
+        return values[0], values[0], values[0]
+    draws = np.random.default_rng(0).integers(0, len(values), (RESAMPLES, len(values)))
+    low, high = np.quantile(values[draws].mean(axis=1), [0.025, 0.975])
+    return values.mean(), low, high

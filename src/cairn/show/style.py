@@ -2,9 +2,10 @@
 
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -55,7 +56,27 @@ def steps_axis(axes: Axes, label: str = "environment steps") -> None:
     # Steps of 1, 2 or 5: two digits must tell neighbouring marks apart.
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.set_xlabel(label, color=SOFT, fontsize=9)
-    axes.set_xlim(left=0)
+    axes.set_xlim(0, 1.03 * float(axes.dataLim.x1) or 1)  # markers at the end keep clear of it
+
+
+def line(
+    axes: Axes,
+    steps: Float[np.ndarray, "..."],
+    values: Float[np.ndarray, "N *seeds"],
+    *,
+    label: str | None = None,
+    **look: Any,
+) -> None:
+    """A line that breaks where `values` are NaN; a point between two gaps is a dot."""
+    axes.plot(steps, values, label=label, **look)
+    known = np.pad(np.isfinite(values), [(1, 1)] + [(0, 0)] * (values.ndim - 1))
+    alone = known[1:-1] & ~known[:-2] & ~known[2:]
+    if alone.any():
+        width = look.pop("linewidth")
+        axes.plot(
+            steps, np.where(alone, values, np.nan), linestyle="", marker="o", markersize=3 + width,
+            markeredgewidth=0, clip_on=False, **look,
+        )  # fmt: skip
 
 
 def image(

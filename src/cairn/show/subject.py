@@ -1,20 +1,25 @@
 """The run to be shown, read once: its experiment, and the newest state of one seed."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, TypeVar
 
 import jax
 
 from cairn.core.console import count
 from cairn.core.errors import ConfigError, RunError
-from cairn.core.ledger import SPENT
+from cairn.core.ledger import cost, unit
 from cairn.core.rundir import RunDir
 from cairn.learners.protocol import Actor
 from cairn.runs.experiment import Experiment
 from cairn.runs.open import Run, open_run
 
+Look = TypeVar("Look")
 
-class Subject(NamedTuple):
+
+@dataclass(frozen=True)
+class Subject:
     """One seed of a run."""
 
     experiment: Experiment
@@ -25,27 +30,43 @@ class Subject(NamedTuple):
     """Place of the seed in the run."""
     lines: list[dict[str, Any]]
     """metrics.jsonl."""
+    _seen: dict[Callable, Any] = field(default_factory=dict, init=False, repr=False)
+
+    def once(self, look: Callable[["Subject"], Look]) -> Look:
+        """`look(self)`, computed once: panels share what is costly."""
+        if look not in self._seen:
+            self._seen[look] = look(self)
+        return self._seen[look]
 
     @property
     def steps(self) -> int:
-        """Environment steps of this seed for training, scoring and mutation."""
-        totals = self.state.ledger.totals()
-        return sum(totals[name] for name in SPENT if name in totals)
+        """What this seed has spent, tests left out: environment steps, evaluations or updates."""
+        return cost({name: [n] for name, n in self.state.ledger.totals().items()})[0]
 
     @property
-    def actor(self) -> Actor:
-        """Who is shown: the one whose tests the run reports."""
+    def task(self) -> Any:
+        """What is learned: for most wings an environment."""
+        return self.experiment.env
+
+    @property
+    def archive(self) -> Any:
+        """What the method keeps, if it keeps something."""
+        return getattr(self.state, "archive", None)
+
+    @property
+    def actor(self) -> Actor | None:
+        """Who is shown: the one whose tests the run reports, or else its student, if it has one."""
         program = self.experiment.how.program(self.experiment.setup(None))
         role = program.measured.role if program.measured else "student"
-        return program.actors(self.state)[role]
+        return program.actors(self.state).get(role)
 
     @property
     def caption(self) -> str:
         """Which agent this is, in a few words."""
-        run = self.experiment.run
+        experiment, spent = self.experiment, unit(self.lines[-1]["ledger"])
         return (
-            f"{self.experiment.method} on {self.experiment.task}, "
-            f"{count(self.steps)} environment steps, seed {run.seed + self.seed_index}"
+            f"{experiment.method} on {experiment.task}, {count(self.steps)} {spent}, "
+            f"seed {experiment.run.seed + self.seed_index}"
         )
 
 

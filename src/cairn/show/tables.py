@@ -1,17 +1,19 @@
 """What a run has to show, in words and numbers: for the console, and where nothing can be drawn."""
 
+import itertools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cairn.core.console import count
-from cairn.core.ledger import SPENT
-from cairn.envs.protocol import Environment, Level
-from cairn.show import series
+from cairn.core.console import count, plural
+from cairn.core.ledger import SPENT, unit
+from cairn.evaluation.measures import label
+from cairn.show import heatmap, series
 from cairn.show.curves import final
+from cairn.show.data import Sheet
 from cairn.show.held_out import Shown
 from cairn.show.subject import Subject
-from cairn.show.treasures import Treasure
 
 
 def headline(subject: Subject, shown: list[Shown]) -> dict[str, Any]:
@@ -30,7 +32,10 @@ def headline(subject: Subject, shown: list[Shown]) -> dict[str, Any]:
     if training is not None:
         figures["training_solve_rate"] = final(series.smooth(training))
     tests = series.evaluations(lines)
+    figures["measure"] = series.measure(lines)
     figures["tests"] = {name: final(curve) for name, curve in tests.items()}
+    if heatmap.of_subject(subject) is not None:
+        figures["map"] = heatmap.figures(subject)
     figures["held_out"] = {level.name: level.solve_rate for level in shown}
     return figures
 
@@ -39,16 +44,21 @@ def summary(figures: dict[str, Any]) -> str:
     """The headline numbers for a person to read."""
     spent = figures["ledger"]
     parts = [f"{name} {count(spent[name])}" for name in SPENT if name in spent]
-    seeds = f"{figures['seeds']} seed{'s' if figures['seeds'] > 1 else ''}"
+    about = f" ({', '.join(parts)})" if parts else ""
     lines = [
-        f"{figures['method']} on {figures['environment']}, {seeds}",
-        f"  environment steps  {count(figures['steps'])} ({', '.join(parts)})",
+        f"{figures['method']} on {figures['environment']}, {plural(figures['seeds'], 'seed')}",
+        f"  {unit(spent)}  {count(figures['steps'])}{about}",
     ]
+    lines += [f"  {label(name)}  {value:,.3f}" for name, value in figures.get("map", {}).items()]
     if "training_solve_rate" in figures:
         lines.append(f"  solve rate in training  {_estimate(figures['training_solve_rate'])}")
     for name, estimate in figures["tests"].items():
-        lines.append(f"  last test, {name} levels  {_estimate(estimate)}")
+        lines.append(
+            f"  last test, {name} levels: {label(figures['measure'])}  {_estimate(estimate)}"
+        )
     lines.append(f"  attempts just made by seed {figures['seed_shown']}:")
+    if not figures["held_out"]:
+        return "\n".join(lines[:-1])
     width = max(map(len, figures["held_out"]))
     lines += [
         f"    {name:<{width}}  {rate:4.0%} solved" for name, rate in figures["held_out"].items()
@@ -56,33 +66,15 @@ def summary(figures: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def levels_table(env: Environment, shown: list[Shown], treasures: dict[str, list[Treasure]]) -> str:
+def draw(sheets: list[Sheet], path: Path) -> Path:
     """Levels as rows of facts, for environments that draw nothing."""
-    parts = ["Levels of the test", _table([_held_out_row(env, level) for level in shown])]
-    for title, levels in treasures.items():
-        parts += ["", title, _table([_treasure_row(env, level) for level in levels])]
-    return "\n".join(parts) + "\n"
-
-
-def _held_out_row(env: Environment, level: Shown) -> dict[str, str]:
-    facts = {"level": level.name, "solved": f"{level.solve_rate:.0%}", "steps": str(level.length)}
-    return facts | _facts(env, level.level)
-
-
-def _treasure_row(env: Environment, level: Treasure) -> dict[str, str]:
-    facts = {
-        "id": str(level.id),
-        "score": f"{level.score:.4f}",
-        "generation": str(level.generation),
-        "age": str(level.age),
-        "solved": "" if level.solve_rate is None else f"{level.solve_rate:.0%}",
-    }
-    return facts | _facts(env, level.level)
-
-
-def _facts(env: Environment, level: Level) -> dict[str, str]:
-    facts = env.space.describe(level)
-    return {n: f"{v:.4g}" if isinstance(v, float) else str(v) for n, v in facts.items()}
+    parts = []
+    for sheet in sheets:
+        for text, rows in itertools.groupby(sheet.rows, lambda row: row.label):
+            facts = [card.facts for row in rows for card in row.cards]
+            parts += ["", text or sheet.title, _table(facts)]
+    path.write_text("\n".join(parts[1:]) + "\n", encoding="utf-8")
+    return path
 
 
 def _table(rows: list[dict[str, str]]) -> str:

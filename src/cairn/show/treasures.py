@@ -1,4 +1,7 @@
-"""What is worth seeing in an archive: its hardest levels, its most useful ones, their ancestors."""
+"""What is worth seeing in an archive: its highest scores, its most useful levels, their ancestors.
+
+A high score is no measure of how hard a level is: under regret it is the room left to improve.
+"""
 
 from typing import NamedTuple
 
@@ -54,7 +57,7 @@ class _Shelf(NamedTuple):
     cycle: int
 
 
-def hardest(subject: Subject, count: int) -> list[Treasure]:
+def highest(subject: Subject, count: int) -> list[Treasure]:
     """The levels with the highest score, highest first."""
     shelf = _shelf(subject)
     return [_line(shelf, slot)[-1] for slot in shelf.order[:count]]
@@ -73,7 +76,7 @@ def most_useful(subject: Subject, count: int) -> list[Treasure]:
     suite = plain_suite("archive", subject.experiment.env, levels)
     states = jax.tree.map(lambda leaf: leaf[None], subject.actor.state)
     played = evaluate(subject.actor.policy, states, [suite], seeds=1, attempts=ATTEMPTS)
-    rates = played["archive"].scores[0]
+    rates = played["archive"].solve_rates[0]
     best = np.argsort(-rates * (1 - rates), kind="stable")[:count]
     return [
         _line(shelf, int(likely[i]))[-1]._replace(solve_rate=float(rates[i]))

@@ -95,6 +95,14 @@ def test_a_broken_level_is_named_with_its_file_and_what_was_expected(fault, tmp_
         ("[3]", "level 0: expected an object with rows, agent, heading and goal, got 3"),
         ('[{"name": 3}]', "level 0: expected a text as name, got 3"),
         ("[{}]", "level 0: .* got no agent, no goal, no heading, no rows"),
+        ("", "a list of one or more levels, got an empty file"),
+        (" \n", "a list of one or more levels, got an empty file"),
+        ("null", "a list of one or more levels, got null"),
+        ("[" * 5_000, "a list of levels, got brackets nested too deeply to be read"),
+        (
+            '[{"name": "a", "goal": [1, 0], "rows": [".."], "goal": [0, 0]}]',
+            r"level 0 \(a\): expected every field once, got goal repeatedly",
+        ),
     ],
 )
 def test_a_file_that_holds_no_levels_is_refused(text, message, tmp_path):
@@ -102,6 +110,12 @@ def test_a_file_that_holds_no_levels_is_refused(text, message, tmp_path):
     path.write_text(text)
     with pytest.raises(LevelError, match=message):
         files.read_levels(path)
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path):
+    path = tmp_path / "levels.json"
+    path.write_text(json.dumps([CORNER]), encoding="utf-8-sig")
+    assert [name for name, _ in files.read_levels(path)] == ["corner"]
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path):

@@ -182,9 +182,8 @@ class Maze(Environment):
         return suites.build(name, env, key, full)
 
     def suite_from(self, path: Path) -> Suite:
-        """The levels of a level file (see `cairn.envs.maze.files`), 250 steps each."""
-        env = dataclasses.replace(self, limit=suites.LIMIT)
-        return suites.from_levels(env, files.read_levels(path))
+        """The levels of a level file (see `cairn.envs.maze.files`), with this maze's own limit."""
+        return suites.from_levels(self, files.read_levels(path))
 
     def picture(
         self,

@@ -27,6 +27,15 @@ HEADING_NAMES = ("east", "south", "west", "north")
 _FIELDS = {"name", "rows", "agent", "heading", "goal"}
 
 
+class _Fields(dict[str, Any]):
+    """A JSON object that remembers which of its fields were given more than once."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]):
+        super().__init__(pairs)
+        names = [name for name, _ in pairs]
+        self.repeated = sorted(name for name in self if names.count(name) > 1)
+
+
 class NamedLevel(NamedTuple):
     """A level out of a file."""
 
@@ -57,7 +66,8 @@ def read_levels(path: Path) -> list[NamedLevel]:
     Raises LevelError, naming the file and the level, if anything is not as it should be.
     """
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8-sig")  # editors may put a byte-order mark in front
+        entries = json.loads(text, object_pairs_hook=_Fields) if text.strip() else None
     except FileNotFoundError:
         raise LevelError(f"{path}: there is no such level file.") from None
     except UnicodeDecodeError as error:
@@ -67,10 +77,14 @@ def read_levels(path: Path) -> list[NamedLevel]:
             f"{path}: expected JSON, got text that breaks off being JSON at line {error.lineno}, "
             f"column {error.colno}: {error.msg}."
         ) from None
+    except RecursionError:
+        raise LevelError(
+            f"{path}: expected a list of levels, got brackets nested too deeply to be read."
+        ) from None
     except OSError as error:
         raise LevelError(f"{path}: the level file cannot be read: {error.strerror}.") from None
     if not isinstance(entries, list) or not entries:
-        came = "an empty list" if entries == [] else _kind(entries)
+        came = _kind(entries) if text.strip() else "an empty file"
         raise LevelError(f"{path}: expected a list of one or more levels, got {came}.")
     return [_entry(entry, f"{path}: level {i}", i) for i, entry in enumerate(entries)]
 
@@ -119,7 +133,7 @@ def describe(level: MazeLevel) -> dict[str, Any]:
 
 
 def _entry(entry: Any, where: str, index: int) -> NamedLevel:
-    if not isinstance(entry, dict):
+    if not isinstance(entry, _Fields):
         raise LevelError(
             f"{where}: expected an object with rows, agent, heading and goal, got {_kind(entry)}."
         )
@@ -127,6 +141,10 @@ def _entry(entry: Any, where: str, index: int) -> NamedLevel:
     if not isinstance(name, str):
         raise LevelError(f"{where}: expected a text as name, got {_kind(name)}.")
     where = f"{where} ({name})" if "name" in entry else where
+    if entry.repeated:
+        raise LevelError(
+            f"{where}: expected every field once, got {' and '.join(entry.repeated)} repeatedly."
+        )
     unlike = [f"no {field}" for field in sorted(_FIELDS - {"name"} - set(entry))]
     unlike += [f"an unknown {field!r}" for field in sorted(set(entry) - _FIELDS)]
     if unlike:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int, Key
 
@@ -16,7 +17,7 @@ from cairn.envs.maze.families import FAMILIES
 from cairn.envs.maze.generate import random_walls
 from cairn.envs.maze.level import MazeLevel
 from cairn.envs.maze.named import NAMED
-from cairn.envs.maze.solve import solvable
+from cairn.envs.maze.solve import UNREACHABLE, optimal_actions, solvable
 from cairn.envs.protocol import Environment, Suite, plain_suite
 
 LIMIT = 250
@@ -96,7 +97,10 @@ def from_levels(env: Environment, levels: Sequence[tuple[str, MazeLevel]]) -> Su
     number = len(levels)
     owner = np.arange(number, dtype=np.int32)
     headline = np.ones(number, bool)
-    return Suite("file", env, stack(parts), owner, tuple(names), ("",) * number, headline)
+    mazes = stack(parts)
+    actions = jax.jit(jax.vmap(optimal_actions))(jax.tree.map(jnp.asarray, mazes))
+    optimal = tuple(n if n < UNREACHABLE else None for n in np.asarray(actions).tolist())
+    return Suite("file", env, mazes, owner, tuple(names), ("",) * number, headline, optimal)
 
 
 def _named(env: Environment) -> Suite:

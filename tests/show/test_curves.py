@@ -1,0 +1,28 @@
+"""What is drawn lies inside its axes, and nothing is drawn where nothing is known."""
+
+import numpy as np
+import pytest
+
+from cairn.show import curves, style
+from cairn.show.series import Curve
+
+
+def drawn(curve: Curve, **look):
+    axes = style.figure(4, 3).add_subplot()
+    curves.draw_chart(axes, curves.chart("Chart", {"curve": curve}, **look))
+    return axes
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_markers_at_the_edges_are_not_clipped(seeds):
+    axes = drawn(Curve(np.array([[59e3, 61e3]])[:, :seeds], np.array([[1.9, 1.9]])[:, :seeds]))
+    assert axes.get_xlim()[1] > 1.02 * [59e3, 61e3][seeds - 1] and axes.get_ylim()[1] > 1.95
+    marked = [line for line in axes.lines if line.get_marker() == "o"]
+    assert marked and not any(line.get_clip_on() for line in marked)
+
+
+def test_a_line_has_gaps_and_a_point_between_them_is_a_dot():
+    values = np.array([0.1, 0.2, np.nan, 0.4, np.nan, 0.6])[:, None]
+    whole, dots = drawn(Curve(np.arange(6.0)[:, None], values)).lines[:2]
+    np.testing.assert_array_equal(np.isnan(np.ravel(whole.get_ydata())), np.isnan(values[:, 0]))
+    assert np.flatnonzero(np.isfinite(np.ravel(dots.get_ydata()))).tolist() == [3, 5]
