@@ -64,8 +64,10 @@ def typical(solved: Bool[np.ndarray, " A"], length: Int[np.ndarray, " A"]) -> in
 def _play(subject: Subject, suite: Suite, levels: Level, keys: jax.Array) -> Recording:
     """Every level `ATTEMPTS` times, attempts of one level side by side."""
     many = jax.tree.map(lambda leaf: jnp.asarray(np.repeat(leaf, ATTEMPTS, axis=0)), levels)
-    play = partial(record, suite.env, subject.actor.policy, limit=suite.env.max_steps)
-    return jax.tree.map(np.asarray, jax.jit(play)(subject.actor.state, many, keys))
+    actor = subject.actor
+    assert actor is not None  # the panels that play ask for somebody who acts
+    play = partial(record, suite.env, actor.policy, limit=suite.env.max_steps)
+    return jax.tree.map(np.asarray, jax.jit(play)(actor.state, many, keys))
 
 
 def _shown(suite: Suite, name: str, levels: Level, played: Recording, index: int) -> Shown:

@@ -114,7 +114,7 @@ PANELS: tuple[Panel, ...] = (
         "map.png",
         mapped,
         lambda subject: (heatmap.of_subject(subject), subject.caption),
-        lambda shown, path: heatmap.heatmap_sheet(*shown, path),
+        lambda shown, path: heatmap.heatmap_sheet(shown[0], shown[1], path),
     ),
     Panel("levels.txt", listed, _levels, tables.draw),
 )

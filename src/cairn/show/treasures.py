@@ -74,8 +74,10 @@ def most_useful(subject: Subject, count: int) -> list[Treasure]:
     likely = np.argsort(-shelf.chance, kind="stable")[: min(CANDIDATES, len(shelf.order))]
     levels = jax.tree.map(lambda leaf: np.asarray(leaf)[likely], shelf.archive.levels)
     suite = plain_suite("archive", subject.experiment.env, levels)
-    states = jax.tree.map(lambda leaf: leaf[None], subject.actor.state)
-    played = evaluate(subject.actor.policy, states, [suite], seeds=1, attempts=ATTEMPTS)
+    actor = subject.actor
+    assert actor is not None  # an archive of levels is scored by somebody who plays them
+    states = jax.tree.map(lambda leaf: leaf[None], actor.state)
+    played = evaluate(actor.policy, states, [suite], seeds=1, attempts=ATTEMPTS)
     rates = played["archive"].solve_rates[0]
     best = np.argsort(-rates * (1 - rates), kind="stable")[:count]
     return [
