@@ -37,6 +37,7 @@ def evaluate(
     `cairn.evaluation.summary`.
     """
     run = run if isinstance(run, Run) else open_run(run)
+    run.actor(role)  # refused before any level is drawn, if there is nobody to test
     chosen = choose_suites(run.experiment.env, suites, levels, full=full, seed=seed)
     results = play(
         run, chosen, attempts=attempts, seed=seed, advance=advance, role=role, actions=actions
@@ -73,6 +74,8 @@ def compare(
         raise ConfigError(
             f"Two runs can be compared in one environment only, got {names[0]} and {names[1]}."
         )
+    for run in runs:
+        run.actor()
     # Levels come from the first run's environment for both: its sizes may be part of the config.
     chosen = choose_suites(runs[0].experiment.env, suites, None, full=full, seed=seed)
     played = [

@@ -42,9 +42,14 @@ class Run(NamedTuple):
         usual = program.measured.role if program.measured else next(iter(actors), None)
         wanted = role or usual
         if wanted is None or wanted not in actors:
-            expected = f"Expected one of {', '.join(actors)}." if actors else "It has no actors."
-            what = f"no role {role!r}" if role else "nobody who acts"
-            raise ConfigError(f"{self.directory.path} has {what}. {expected}")
+            if not actors:
+                raise ConfigError(
+                    f"{self.directory.path} has nobody who acts, so there is nobody to test: "
+                    f"{self.experiment.method} makes none. cairn show draws what it found."
+                )
+            raise ConfigError(
+                f"{self.directory.path} has no role {role!r}. Expected one of {', '.join(actors)}."
+            )
         return actors[wanted]
 
     def of_seed(self, seed: int | None = None) -> int:
