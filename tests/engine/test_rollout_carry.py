@@ -11,7 +11,7 @@ import pytest
 from cairn.core import trees
 from cairn.core.errors import ConfigError
 from cairn.engine.rollout import begin_at, rollout
-from cairn.envs.protocol import Category, Environment, Space, Step, Vector
+from cairn.envs.protocol import Category, Discrete, Environment, Space, Step, Vector
 from cairn.learners.protocol import Acted, Actor
 from cairn.learners.random import Nothing, RandomPolicy
 
@@ -84,7 +84,7 @@ class Counting(RandomPolicy):
         return acted._replace(memory=memory, value=memory.astype(jnp.float32), extra=memory)
 
 
-ALONE = {"student": Actor(Counting(3), Nothing())}
+ALONE = {"student": Actor(Counting(Discrete(3)), Nothing())}
 EVERYTHING = {"student": ("start", "successor", "extra")}
 
 
@@ -97,23 +97,29 @@ def whole():
     return play(Drift(), ALONE, LENGTHS, KEY, steps=512, keep=EVERYTHING)
 
 
-def test_a_stream_of_512_steps_is_the_same_in_four_pieces_bit_for_bit(whole):
-    carry, pieces = None, []
+@pytest.fixture(scope="module")
+def pieces():
+    """Four rollouts, each from where the last one ended."""
+    made = [(None, None)]
     for _ in range(4):
-        carry, traces = play(Drift(), ALONE, LENGTHS, KEY, steps=128, start=carry, keep=EVERYTHING)
-        pieces.append(traces["student"]._replace(last_value=None, start=None))
-    end, traces = whole
-    same(carry, end)
-    same(trees.concatenate(pieces), traces["student"]._replace(last_value=None, start=None))
-    remembered = np.asarray(end.moment.memory["student"])
-    np.testing.assert_array_equal(traces["student"].last_value, remembered + 1)
-    assert not np.asarray(end.moment.reset).any()  # no piece ends with all episodes
+        start = made[-1][0]
+        made.append(play(Drift(), ALONE, LENGTHS, KEY, steps=128, start=start, keep=EVERYTHING))
+    return made[1:]
 
 
-def test_a_piece_says_what_its_columns_brought(whole):
-    carry, _ = play(Drift(), ALONE, LENGTHS, KEY, steps=128)
-    _, traces = play(Drift(), ALONE, LENGTHS, KEY, steps=128, start=carry, keep=EVERYTHING)
-    start, long = traces["student"].start, whole[1]["student"]
+def test_a_stream_of_512_steps_is_the_same_in_four_pieces_bit_for_bit(whole, pieces):
+    end, traces = jax.device_get(whole)
+    parts = [traces["student"] for _, traces in jax.device_get(pieces)]
+    same(pieces[-1][0], end)
+    same(parts[-1].last_value, traces["student"].last_value)
+    timed = [part._replace(last_value=None, start=None) for part in (*parts, traces["student"])]
+    same(jax.tree.map(lambda *rows: np.concatenate(rows), *timed[:-1]), timed[-1])
+    assert not end.moment.reset.any()  # no piece ends with all episodes
+    np.testing.assert_array_equal(parts[-1].last_value, end.moment.memory["student"] + 1)
+
+
+def test_a_piece_says_what_its_columns_brought(whole, pieces):
+    start, long = pieces[1][1]["student"].start, whole[1]["student"]
     same(start.memory, long.extra[127])
     ends = np.asarray(long.done)[:128]
     for column in range(3):
@@ -173,7 +179,10 @@ def test_columns_can_begin_at_given_states():
 
 
 def test_two_players_act_for_themselves_and_one_may_remember_across_episodes():
-    actors = {"column": Actor(Counting(2), Nothing()), "row": Actor(Counting(2), Nothing())}
+    actors = {
+        "column": Actor(Counting(Discrete(2)), Nothing()),
+        "row": Actor(Counting(Discrete(2)), Nothing()),
+    }
     keep = {"row": ("extra",), "column": ("extra",)}
     levels = jnp.zeros((1, 4), jnp.int32)
     _, traces = play(Dilemma(), actors, levels, KEY, steps=12, remember=("column",), keep=keep)
@@ -212,7 +221,7 @@ class Brain(RandomPolicy):
 
 
 def test_any_module_can_be_in_a_state_that_is_scanned_branched_on_and_played():
-    brain = Brain(3)
+    brain = Brain(Discrete(3))
 
     @jax.jit
     def run(state):
