@@ -49,6 +49,13 @@ def test_the_default_page_shows_the_results_on_file():
     assert page.filled(text, [json.loads(file.read_text()) for file in files]) == text
 
 
+def test_the_pages_of_methods_show_the_results_on_file():
+    pages = load("method_pages")
+    for page in sorted(pages.PAGES.glob("*.md")):
+        text = page.read_text()
+        assert pages.MARK.sub(lambda found: pages.block(found[1]), text) == text, page.name
+
+
 def test_the_redteam_page_shows_the_results_on_file(redteam):
     page = redteam.PAGE.read_text()
     assert redteam.filled(page, redteam.directions.RESULTS) == page

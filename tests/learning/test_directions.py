@@ -89,14 +89,15 @@ def test_sfl_selects_levels_more_learnable_than_new_ones(randomised):
 def test_plr_scores_learnable_levels_best():
     """Of 100 levels 60 are hopeless or trivial; the best-scored quarter holds few of those.
 
-    Levels solved sometimes are RATIO times as frequent in it as among all. Not their share of the
-    replay probability: one level has 61 % of that, so it is about 0.7 or about 0.1, as that level
-    is solved sometimes or not, and turns on the last bit of a float.
+    Measured: levels solved sometimes are 2.4 times as frequent in it as among all, spread 0.5,
+    least 1.3 (10 seeds, each with two sets of compiler flags); the bound is on a mean of three.
+    Not their share of the replay probability: one level has 61 % of that, so in those 20 runs it
+    was 0.64 to 0.75 or 0.01 to 0.13, as that level was solved sometimes or was not.
     """
     runner = directions.Runner("plr", dataclasses.replace(SMALL, steps=100_000))
     figures = [runner.figures(runner.train(seed), seed) for seed in SEEDS]
     ratios = [row["learnable_best"] / row["learnable_share"] for row in figures]
-    assert sum(ratios) / len(ratios) > 1.3
+    assert sum(ratios) / len(ratios) > 1.5
 
 
 def test_accel_grows_mazes_from_empty_rooms():
