@@ -87,8 +87,8 @@ class Rhythm(RandomPolicy):
 
 def test_memory_is_empty_at_the_start_of_every_attempt():
     # One column is refilled eight times, nine columns never.
-    _, _, one = attempts_of(ENVS["cartpole"], columns=1, learner=Rhythm(2))
-    _, _, nine = attempts_of(ENVS["cartpole"], columns=9, learner=Rhythm(2))
+    _, _, one = attempts_of(ENVS["cartpole"], columns=1, learner=Rhythm(Discrete(2)))
+    _, _, nine = attempts_of(ENVS["cartpole"], columns=9, learner=Rhythm(Discrete(2)))
     assert one.length.tolist() == nine.length.tolist()
     assert len(set(one.length[:COUNT].tolist())) > 3
 
@@ -148,7 +148,9 @@ class Obedient(RandomPolicy):
 def test_the_shortest_way_solves_all_ten_mazes_and_is_paid_for_its_length():
     suite = Maze().suite("named", jax.random.key(0))
     guide = Guided(**{f.name: getattr(suite.env, f.name) for f in dataclasses.fields(suite.env)})
-    outcome = evaluate(Obedient(7), Nothing(), [suite._replace(env=guide)], attempts=3)["named"]
+    outcome = evaluate(Obedient(Discrete(7)), Nothing(), [suite._replace(env=guide)], attempts=3)[
+        "named"
+    ]
     assert outcome.solved.all()
     returns = 1 - 0.9 * outcome.length / 250
     np.testing.assert_allclose(outcome.episode_return, returns, rtol=1e-6)

@@ -244,9 +244,7 @@ def test_a_loaded_policy_plays_an_episode_and_repeats_it(path):
             state, observation = played.state, played.observation
         episodes.append(actions)
     assert episodes[0] == episodes[1] and len(set(episodes[0])) > 1
-    decision = policy.decide(
-        policy.learner_state(6), observation, policy.initial_memory(), jax.random.key(0)
-    )
+    decision = policy.decide(policy.state, observation, policy.initial_memory(), jax.random.key(0))
     assert 0 <= int(decision.action) < 7
     with pytest.raises(ConfigError, match=r"seeds \[5, 6\], got seed=9"):
         cairn.load(path, seed=9)

@@ -118,6 +118,7 @@ def test_an_empty_archive_is_no_failure(accel_run):
     assert cards.ancestry(empty).rows == ()
 
 
+@pytest.mark.slow
 def test_panels_give_plain_data_that_anybody_can_draw(accel_run):
     one = subject.read(accel_run, 1)
     found = {panel.name: panel.data(one) for panel in PANELS if panel.applies(one) is None}

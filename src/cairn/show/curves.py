@@ -57,6 +57,9 @@ def charts(subject: Subject) -> list[Chart]:
         chart("Buffer: learnability", pick(mean="buffer_learnability")),
         chart("Archive: generations since a new level", generations),
         chart("Archive: share of slots filled", pick(filled="archive_fill"), True, False),
+        chart("Map of elites: coverage", pick(filled="coverage"), True, False),
+        chart("Map of elites: QD score", pick(sum="qd_score"), smoothed=False),
+        chart("Map of elites: best fitness", pick(best="best"), smoothed=False),
         chart("Steps of an episode in training", pick(mean="episode_length")),
         chart("Return of an episode in training", pick(mean="return")),
     ]

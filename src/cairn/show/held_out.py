@@ -11,7 +11,7 @@ from jaxtyping import Bool, Int
 from cairn.core.keys import stream
 from cairn.envs.protocol import Environment, Level, Suite
 from cairn.evaluation.evaluate import draw_variants
-from cairn.show.record import Recording, record
+from cairn.show.film import Recording, film
 from cairn.show.subject import Subject
 
 ATTEMPTS = 10
@@ -65,8 +65,8 @@ def _play(subject: Subject, suite: Suite, levels: Level, keys: jax.Array) -> Rec
     """Every level `ATTEMPTS` times, attempts of one level side by side."""
     many = jax.tree.map(lambda leaf: jnp.asarray(np.repeat(leaf, ATTEMPTS, axis=0)), levels)
     actor = subject.actor
-    assert actor is not None  # the panels that play ask for somebody who acts
-    play = partial(record, suite.env, actor.policy, limit=suite.env.max_steps)
+    assert actor is not None, "Only who acts can be watched."
+    play = partial(film, suite.env, actor.policy, limit=suite.env.max_steps)
     return jax.tree.map(np.asarray, jax.jit(play)(actor.state, many, keys))
 
 

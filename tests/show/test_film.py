@@ -6,8 +6,8 @@ import pytest
 from cairn.envs.maze.env import Maze
 from cairn.evaluation.attempts import play
 from cairn.learners.random import Nothing, RandomPolicy
+from cairn.show.film import film
 from cairn.show.held_out import typical
-from cairn.show.record import record
 
 ENV = Maze(width=5, height=5, walls=4, limit=30)
 LEARNER = RandomPolicy(ENV.action_spec)
@@ -18,7 +18,7 @@ N = 16
 def recorded():
     keys = jax.random.split(jax.random.key(1), N)
     levels = jax.vmap(ENV.space.sample)(keys)
-    run = jax.jit(lambda levels, keys: record(ENV, LEARNER, Nothing(), levels, keys, limit=30))
+    run = jax.jit(lambda levels, keys: film(ENV, LEARNER, Nothing(), levels, keys, limit=30))
     return levels, keys, jax.tree.map(np.asarray, run(levels, keys))
 
 

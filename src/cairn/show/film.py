@@ -24,7 +24,7 @@ class Recording(NamedTuple):
     """Steps taken, so the last state is `states[:, length]`."""
 
 
-def record(
+def film(
     env: Environment,
     policy: Policy,
     policy_state: Any,
