@@ -1,4 +1,4 @@
-"""The plugin that adds up processor time by wing."""
+"""Processor time by wing is added up and judged, and one place says how tests compile."""
 
 import subprocess
 import sys
@@ -54,3 +54,11 @@ def test_a_session_fails_when_a_wing_takes_twice_its_budget(spent, as_users, fai
 
 def test_what_starting_takes_is_no_wing_s_fault():
     assert over(by_wing({STARTING: 10 * FULL_S}), FULL_S) == []
+
+
+def test_no_test_sets_flags_of_the_compiler():
+    """`--as-users` could not undo them: tests/compiling.py alone does."""
+    files = [file for file in HERE.rglob("*.py") if file.name != "compiling.py"]
+    flags = ("xla_backend_optimization_level", "xla_cpu_", "JAX_DISABLE_MOST_OPTIMIZATIONS")
+    found = [file.name for file in files if any(flag in file.read_text() for flag in flags)]
+    assert found == [Path(__file__).name]
