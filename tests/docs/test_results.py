@@ -41,6 +41,14 @@ def test_the_performance_page_shows_the_results_on_file():
     assert tables.MARK.sub(lambda found: tables.block(found["name"]), page) == page
 
 
+def test_the_page_on_other_environments_shows_the_results_on_file():
+    script = load("verify/craftax_adapter")
+    found = json.loads((BENCHMARKS / "results" / "craftax.json").read_text())
+    page = (ROOT / "docs" / "other-environments.md").read_text()
+    assert f"<!-- craftax -->\n{script.described(found)}<!-- end -->" in page
+    assert script.holds(found) and {"equal_classic", "equal_full"} <= set(found)
+
+
 def test_the_default_page_shows_the_results_on_file():
     page = load("default_page")
     files = sorted((BENCHMARKS / "results" / "maze_default").glob("seed-*.json"))

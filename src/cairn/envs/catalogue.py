@@ -80,7 +80,8 @@ def names() -> tuple[str, ...]:
 
 def lines() -> dict[str, str]:
     """One line about each environment, and about each package of them."""
-    return {name: describe(name) for name in names()}
+    packages = {f"{prefix}NAME": kind.__doc__ or "" for prefix, kind in PREFIXES.items()}
+    return {name: packages.get(name) or describe(name) for name in names()}
 
 
 def settings(environment: Environment) -> dict[str, object]:
