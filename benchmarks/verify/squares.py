@@ -78,8 +78,8 @@ class Squares(Environment):
         return level, image
 
     def step(self, key, state, action):
-        half = self.size // 2
-        right = 2 * (state.red[0] >= half) + (state.red[1] >= half)
+        low, right = (corner >= self.size // 2 for corner in state.red)
+        quadrant = jnp.where(low, 2, 0) + jnp.where(right, 1, 0)
         blank = jnp.zeros((self.size, self.size, 3))
-        reward = jnp.where(action == right, 1.0, 0.0)
+        reward = jnp.where(action == quadrant, 1.0, 0.0)
         return Step(state, blank, reward, jnp.ones((), bool), jnp.zeros((), bool))

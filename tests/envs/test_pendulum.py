@@ -50,7 +50,7 @@ def test_only_time_ends_an_episode_and_success_is_a_small_cost():
     first = env.step(KEY, state, still)
     second = env.step(KEY, first.state, still)
     assert not (first.terminated | first.truncated | second.terminated) and second.truncated
-    assert env.solved(jnp.array([-3.9, -4.1]), jnp.zeros(2, bool)).tolist() == [True, False]
+    assert env.solved(jnp.array([-0.039, -0.041]), jnp.zeros(2, bool)).tolist() == [True, False]
     assert env.bootstrap_time_limit
 
 

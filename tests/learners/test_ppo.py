@@ -11,6 +11,9 @@ import pytest
 
 from cairn.core.returns import gae
 from cairn.core.trace import Trace
+from cairn.envs.cartpole import CartPole
+from cairn.envs.maze.env import Maze
+from cairn.envs.pendulum import Pendulum
 from cairn.envs.protocol import Discrete, Vector
 from cairn.learners import ppo
 from cairn.learners.ppo import PPO, PPOConfig
@@ -165,7 +168,9 @@ def learner():
 def test_an_update_is_adam_on_whole_trajectories_with_clipped_gradients(learner):
     student, state, trace = learner
     progress, key = jnp.float32(0.25), jax.random.key(5)
-    got, _ = eqx.filter_jit(student.update)(state, trace, key, progress)
+    unoptimised = {"xla_backend_optimization_level": 0}
+    update = jax.jit(student.update).lower(state, trace, key, progress).compile(unoptimised)
+    got, _ = update(state, trace, key, progress)
 
     advantage = gae(trace, CONFIG.gamma, CONFIG.gae_lambda)
     whole = ppo.Batch(trace, advantage, advantage + trace.value, ppo.resets(trace))
@@ -179,13 +184,11 @@ def test_an_update_is_adam_on_whole_trajectories_with_clipped_gradients(learner)
     groups = np.asarray(ppo.minibatches(key, B, CONFIG))
     assert groups.shape == (CONFIG.epochs * CONFIG.minibatches, B // CONFIG.minibatches)
 
-    def pick(group):
-        return ppo.Batch(trace.columns(group), *(leaf[:, group] for leaf in whole[1:]))
-
     @jax.jit
     def descend(network, moments, group):
+        part = ppo.Batch(trace.columns(group), *(leaf[:, group] for leaf in whole[1:]))
         with jax.numpy_dtype_promotion("standard"):
-            updates, moments = chain.update(gradient(network, pick(group)), moments)
+            updates, moments = chain.update(gradient(network, part), moments)
             return eqx.apply_updates(network, updates), moments
 
     for epoch in groups.reshape(CONFIG.epochs, CONFIG.minibatches, -1):
@@ -252,3 +255,10 @@ def test_the_random_policy_is_uniform_and_learns_nothing(learner):
     state = policy.init(jax.random.key(0))
     assert policy.update(state, trace, jax.random.key(1), jnp.float32(0))[0] == state
     assert policy.gradient_steps == 0
+
+
+def test_time_limits_are_ends_or_not_as_the_environment_says_unless_told_otherwise():
+    told = lambda env, **config: PPOConfig(**config).bootstraps(env)  # noqa: E731
+    assert told(CartPole()) and told(Pendulum()) and not told(Maze())
+    assert told(Maze(), bootstrap_time_limit="on")
+    assert not told(CartPole(), bootstrap_time_limit="off")

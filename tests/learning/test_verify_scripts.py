@@ -7,7 +7,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from test_directions import directions
+from test_directions import directions, load
 
 from cairn.envs.maze.solve import UNREACHABLE, optimal_actions
 
@@ -32,6 +32,25 @@ def test_directions_are_recorded_once_per_arm_and_seed(tmp_path, monkeypatch, ca
     directions.main()
     assert {file: file.stat().st_mtime_ns for file in files} == before
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.slow
+def test_actions_and_images_are_measured_once_per_task_and_seed(tmp_path, monkeypatch, capsys):
+    script = load("actions_and_images")
+    command = ["actions_and_images.py", "--tiny", "--seeds", "1", "--results", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", command)
+    script.main()
+    files = sorted(tmp_path.iterdir())
+    assert [file.name for file in files] == ["pendulum-seed0.json", "squares-seed0.json"]
+    for file in files:
+        result = json.loads(file.read_text())
+        assert np.isfinite(result["ppo"]["figure"]) and np.isfinite(result["random"]["figure"])
+        assert result["ppo"]["curve"][-1][0] >= result["settings"]["steps"]
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+    monkeypatch.setattr(script, "measure", None)
+    script.main()
+    assert len(capsys.readouterr().out.splitlines()) == 2
 
 
 def test_the_finite_set_is_what_it_says():
