@@ -36,6 +36,7 @@ def contents(folder):
     return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
+@pytest.mark.slow
 def test_every_picture_is_made_and_named(shown):
     folder, report = shown
     assert {os.path.basename(file) for file in report["files"]} == PICTURES
@@ -43,6 +44,7 @@ def test_every_picture_is_made_and_named(shown):
     assert report["remarks"] == []
 
 
+@pytest.mark.slow
 def test_pictures_can_be_read_and_have_sane_sizes(shown):
     folder, _ = shown
     for name in PICTURES - {"attempt.gif"}:
@@ -53,6 +55,7 @@ def test_pictures_can_be_read_and_have_sane_sizes(shown):
         assert 10_000 < (folder / name).stat().st_size < 2_000_000
 
 
+@pytest.mark.slow
 def test_the_animation_moves_and_stays_below_two_megabytes(shown):
     file = shown[0] / "attempt.gif"
     assert file.stat().st_size < 2_000_000
@@ -63,6 +66,7 @@ def test_the_animation_moves_and_stays_below_two_megabytes(shown):
         assert (np.asarray(animation.convert("RGB")) != first).any()
 
 
+@pytest.mark.slow
 def test_the_report_holds_the_headline_numbers(shown):
     _, report = shown
     assert (report["method"], report["seeds"], report["seed_shown"]) == ("accel", 2, 1)

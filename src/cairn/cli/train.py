@@ -171,11 +171,18 @@ def _train(start: Start, experiment: Experiment) -> int:
     if not hosts.first():
         return _status(train(experiment, start.run))
     path = start.run or free_directory(experiment)
-    with Watch(experiment, path, start.log) as watch:
+    with Watch(experiment) as watch:
         asked, rounded = experiment.run.steps, rounded_steps(experiment)
         if rounded != asked:
             watch.say(f"{asked:,} steps are rounded up to whole chunks: {rounded:,} or more.")
-        outcome = train(experiment, path, init_from=start.init_from, show=watch, say=watch.say)
+        outcome = train(
+            experiment,
+            path,
+            init_from=start.init_from,
+            log=start.log,
+            show=watch,
+            say=watch.say,
+        )
     print(summary(outcome))
     return _status(outcome)
 
@@ -200,8 +207,8 @@ def _resume(start: Resuming, task: str | None, rest: list[str]) -> int:
         raise ConfigError(
             f"{path} is a run of {experiment.task}, but {task} came. Leave it out."
         )
-    with Watch(experiment, path, start.log) as watch:
-        outcome = resume(path, steps=start.steps, show=watch, say=watch.say)
+    with Watch(experiment) as watch:
+        outcome = resume(path, steps=start.steps, log=start.log, show=watch, say=watch.say)
     print(summary(outcome))
     return _status(outcome)
 

@@ -13,7 +13,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from cairn.core import checkpoint, files
+from cairn.core import checkpoint, files, trackers
 from cairn.core.console import duration
 from cairn.core.errors import ConfigError
 from cairn.core.rundir import RunDir, config_hash
@@ -42,20 +42,25 @@ def train(
     directory: Path | str | None = None,
     *,
     init_from: Path | str | None = None,
+    log: str | None = None,
     show: Callable[[Status], None] = lambda status: None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Outcome:
     """Train in a new run directory (default: the next free one under `runs/`) until it is done.
 
     With `init_from` every student starts from that run's: network, optimiser and its step count.
+    `log` names a tracker that gets the metrics too: `tensorboard`, `wandb` or `trackio`.
+
     Raises RunError if the directory exists or cannot be written, ConfigError if the students of
-    `init_from` have another structure.
+    `init_from` have another structure, MissingExtraError if the tracker is not installed.
 
     On several hosts (`jax.distributed.initialize` comes before) all call this with the same
     experiment, and the first alone reads and writes.
     """
     if isinstance(experiment.env, Environment):
         check(experiment.env)
+    if log is not None:
+        trackers.require(log)
     experiment = _on_devices(experiment)
     _agree_on(experiment)
     run, students = RunDir(Path(directory or free_directory(experiment))), None
@@ -75,13 +80,14 @@ def train(
         if hosts.first():
             # So that a run killed before its first regular checkpoint can be resumed.
             loop.save(run, state, config_hash(config), 0)
-        return _advance(experiment, program, compiled, run, hosts.shared(state), show, say)
+        return _advance(experiment, program, compiled, run, hosts.shared(state), log, show, say)
 
 
 def resume(
     directory: Path | str,
     *,
     steps: int | None = None,
+    log: str | None = None,
     show: Callable[[Status], None] = lambda status: None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Outcome:
@@ -89,10 +95,14 @@ def resume(
 
     With `steps` its budget becomes that, which must be more than it was: archive, ledger and
     learner go on, and what depends on how far the run is (a decaying learning rate) does so by
-    the new budget. Raises RunError if `directory` is no run or is being trained, CheckpointError
-    if the checkpoint is damaged or from another config, ConfigError for fewer steps. On several
-    hosts the first alone reads it.
+    the new budget. A tracker named by `log` goes on in the same remote run.
+
+    Raises RunError if `directory` is no run or is being trained, CheckpointError if the checkpoint
+    is damaged or from another config, ConfigError for fewer steps, MissingExtraError if the
+    tracker is not installed. On several hosts the first alone reads it.
     """
+    if log is not None:
+        trackers.require(log)
     run = RunDir.open(directory) if hosts.first() else RunDir(Path(directory))
     experiment = _on_devices(Experiment.from_dict(hosts.told(lambda: run.config)))
     with _lock(run):
@@ -106,7 +116,7 @@ def resume(
         if min(loop.spent_steps(state, program)) >= experiment.run.steps:
             say("It is complete: nothing is left to do. --steps MORE goes on beyond its budget.")
             return Outcome(run, state, done=True)
-        return _advance(experiment, program, compiled, run, state, show, say)
+        return _advance(experiment, program, compiled, run, state, log, show, say)
 
 
 def free_directory(experiment: Experiment) -> Path:
@@ -123,14 +133,13 @@ def _advance(
     compiled: Compiled,
     run: RunDir,
     state: Any,
+    log: str | None,
     show: Callable[[Status], None],
     say: Callable[[str], None],
 ) -> Outcome:
     settings = experiment.run
     keep = None if settings.keep_checkpoints == "all" else settings.keep_checkpoints
-    schedule = Schedule(
-        settings.steps, settings.evaluate_every, settings.checkpoint_every, keep
-    )
+    schedule = Schedule(settings.steps, settings.evaluate_every, settings.checkpoint_every, keep)
     if not getattr(experiment.env, "exact_resume", True):
         say(
             f"Episodes of {experiment.task} are not in checkpoints: resuming goes on with what was "
@@ -144,9 +153,16 @@ def _advance(
     measured, evaluate = program.measured, None
     if measured is not None:
         evaluate = during(measured.env, lambda state: program.actors(state)[measured.role])
-    state, done = loop.run(
-        compiled, program, run, schedule, state=state, evaluate=evaluate, show=show
-    )
+    kind = log if hosts.first() else None
+    with trackers.tracking(kind, run.path, experiment.to_dict()) as send:
+
+        def shown(status: Status) -> None:
+            send(status.steps, status.line)
+            show(status)
+
+        state, done = loop.run(
+            compiled, program, run, schedule, state=state, evaluate=evaluate, show=shown
+        )
     return Outcome(run, state, done)
 
 
