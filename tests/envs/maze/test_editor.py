@@ -107,7 +107,8 @@ def test_random_actions_make_the_mazes_of_dcd_s_random_teacher():
     ours = jax.vmap(designed)(keys)
     theirs = jax.vmap(lambda key: dcd_teacher(key, height=3, width=4, walls=6))(keys)
     for level in (ours, theirs):
-        assert not np.asarray(level.walls)[np.arange(number), level.goal[:, 1], level.goal[:, 0]].any()
+        at_goal = np.arange(number), level.goal[:, 1], level.goal[:, 0]
+        assert not np.asarray(level.walls)[at_goal].any()
         assert not (np.asarray(level.goal) == np.asarray(level.agent)).all(axis=1).any()
     counts = [np.asarray(level.walls).sum(axis=(1, 2)) for level in (ours, theirs)]
     spread = np.sqrt(sum(count.var() / number for count in counts))
