@@ -84,9 +84,7 @@ def main(steps: int, seeds: int) -> None:
             for role in STUDENTS[: 2 if method == "paired" else 1]:
                 run = open_run(path)
                 suites = choose_suites(run.experiment.env, ["random"], None, full=False, seed=0)
-                outcome = play(run, suites, attempts=5, seed=0, advance=quietly, role=role)[
-                    "random"
-                ]
+                played = play(run, suites, attempts=5, seed=0, advance=quietly, role=role)
                 name = f"{method}: {role}, solve rate on fresh mazes"
                 rows[name] = played["random"].solved.mean(axis=(1, 2))
             print(method, run.state.ledger.totals())
