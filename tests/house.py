@@ -30,6 +30,9 @@ def settings(method: str, environment: str = "maze") -> dict[str, Any]:
     chosen = STUDENT | RUN | (MAZE if environment == "maze" else {})
     if method in ("dr", "random"):
         return chosen | {"turns": 1}
+    if method == "paired":
+        roles = {f"{r}.{name}": v for r in ("student", "teacher") for name, v in STUDENT.items()}
+        return roles | {name: value for name, value in chosen.items() if name not in STUDENT}
     return chosen | (SFL if method == "sfl" else REPLAY)
 
 

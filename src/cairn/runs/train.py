@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ from cairn.envs.check import check
 from cairn.envs.protocol import Environment
 from cairn.evaluation.during import during
 from cairn.runs.experiment import Experiment
+from cairn.score import STUDENT
 
 
 class Outcome(NamedTuple):
@@ -48,8 +49,9 @@ def train(
 ) -> Outcome:
     """Train in a new run directory (default: the next free one under `runs/`) until it is done.
 
-    With `init_from` every student starts from that run's: network, optimiser and its step count.
-    `log` names a tracker that gets the metrics too: `tensorboard`, `wandb` or `trackio`.
+    With `init_from` every actor starts from that run's of its role, or else from its student if
+    that fits: network, optimiser and its step count. The others start anew. `log` names a tracker
+    that gets the metrics too: `tensorboard`, `wandb` or `trackio`.
 
     Raises RunError if the directory exists or cannot be written, ConfigError if the students of
     `init_from` have another structure, MissingExtraError if the tracker is not installed.
@@ -68,7 +70,11 @@ def train(
     if hosts.first():
         if init_from is not None:
             students = _students(Path(init_from), experiment)
-            config["init_from"] = {"run": str(init_from), "students": checkpoint.digest(students)}
+            given = list(students.values())
+            config["init_from"] = {"run": str(init_from), "students": checkpoint.digest(given)}
+            fresh = sorted(experiment.program.actors(experiment.state_shape()).keys() - students)
+            if fresh:
+                say(f"{init_from} has no {' and no '.join(fresh)}: they start anew.")
         run = RunDir.create(run.path, config)
         say(f"Run: {run.path}")
     with _lock(run):
@@ -76,7 +82,8 @@ def train(
         state = compiled.init()
         program = experiment.program
         if students is not None:
-            state = eqx.tree_at(lambda s: _states(program, s), state, students)
+            given = list(students.values())
+            state = eqx.tree_at(lambda s: _states(program, s, students), state, given)
         if hosts.first():
             # So that a run killed before its first regular checkpoint can be resumed.
             loop.save(run, state, config_hash(config), 0)
@@ -214,17 +221,16 @@ def _extended(experiment: Experiment, run: RunDir, steps: int) -> Experiment:
     return longer
 
 
-def _states(program: Program, state: Any) -> list[Any]:
-    """The states of the actors, by their roles in order."""
+def _states(program: Program, state: Any, roles: Iterable[str]) -> list[Any]:
+    """The states of the actors with these roles."""
     actors = program.actors(state)
-    return [actors[role].state for role in sorted(actors)]
+    return [actors[role].state for role in roles]
 
 
-def _students(path: Path, experiment: Experiment) -> list[Any]:
-    """States for the actors of `experiment` from those of the run at `path`, by role.
+def _students(path: Path, experiment: Experiment) -> dict[str, Any]:
+    """By role, states for actors of `experiment` from the run at `path`.
 
-    A role that the run does not have takes its student's, where that fits; a run with one actor
-    gives it to all that have its structure.
+    A role that the run does not have takes its student's where that fits, and else is left out.
     """
     source = RunDir.open(path)
     trained = Experiment.from_dict(source.config)
@@ -240,19 +246,20 @@ def _students(path: Path, experiment: Experiment) -> list[Any]:
             f"--init-from {path}: {trained.method if not theirs else experiment.method} has no "
             f"actor whose state could be handed on."
         )
-    found = []
+    found = {}
     for role in sorted(ours):
-        wanted = ours[role].state
-        given = theirs[role].state if role in theirs else theirs.get("student", ours[role]).state
-        if role in theirs or role == "student":
-            _check_fit(path, role, given, wanted)
-        elif not _fits(given, wanted):
-            raise ConfigError(
-                f"{path} has no {role}, expected {', '.join(sorted(ours))}. It has "
-                f"{', '.join(sorted(theirs))}."
-            )
+        if role in theirs:
+            _check_fit(path, role, theirs[role].state, ours[role].state)
+        elif STUDENT not in theirs or not _fits(theirs[STUDENT].state, ours[role].state):
+            continue
+        given = (theirs[role] if role in theirs else theirs[STUDENT]).state
         spread = lambda leaf: jnp.broadcast_to(leaf, (want, *leaf.shape[1:]))  # noqa: E731
-        found.append(jax.tree.map(spread, given))
+        found[role] = jax.tree.map(spread, given)
+    if not found:
+        raise ConfigError(
+            f"{path} has {' and '.join(sorted(theirs))}, which fit none of the "
+            f"{' and '.join(sorted(ours))} of {experiment.method}."
+        )
     return found
 
 

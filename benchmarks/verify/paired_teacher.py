@@ -1,0 +1,103 @@
+"""What PAIRED's teacher learns to design, beside a teacher that never learned.
+
+    uv run python benchmarks/verify/paired_teacher.py
+
+Small on purpose: 7×7 mazes of 12 walls, a limit of 32 steps, 600,000 steps of the ledger. It
+prints, for each seed, what the teacher's levels are like before and after, and what the students
+reach on fresh random mazes, beside domain randomisation at the same steps.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import jax
+import numpy as np
+
+import cairn
+from cairn.core.stats import bootstrap, mean
+from cairn.envs.maze.solve import shortest_path, solvable
+from cairn.runs.evaluate import choose_suites, play
+from cairn.runs.open import one_seed, open_run
+from cairn.score.paired import Regret
+from cairn.ued import roles
+from cairn.ued.method import problem_of
+from cairn.ued.paired import STUDENTS
+
+STUDENT = {
+    "memory": "none", "hidden": 64, "head": 32, "filters": 8, "learning_rate": 3e-3, "epochs": 4,
+    "minibatches": 2, "entropy_weight": 0.01,
+}  # fmt: skip
+TEACHER = STUDENT | {"embedding": 10, "entropy_weight": 0.05, "learning_rate": 1e-3}
+MAZE = {"width": 7, "height": 7, "walls": 12, "limit": 32, "generator": "walls"}
+RUN = {"batch": 32, "steps_per_cycle": 64, "log_every": 10, "evaluate_every": 0}
+DESIGNS = 512
+
+
+def train(method: str, path: Path, steps: int, seeds: int) -> None:
+    """A run of `method`."""
+    roles_of = {"teacher": TEACHER} if method == "paired" else {"turns": 1}
+    settings = MAZE | RUN | {"steps": steps, "seeds": seeds, "student": STUDENT} | roles_of
+    cairn.train(cairn.experiment("maze", method=method, **settings), path)
+
+
+def designs(path: Path) -> dict[str, np.ndarray]:
+    """By seed: what the teacher's levels are like, before and after training."""
+    run = open_run(path)
+    setup = run.experiment.setup(None)
+    problems = {role: problem_of(setup, role=role) for role in (*STUDENTS, "teacher")}
+
+    @jax.jit
+    def look(state):
+        levels, _ = roles.design(problems, state, DESIGNS)
+        traces = roles.play(problems, state, STUDENTS, levels, RUN["steps_per_cycle"])
+        can = jax.vmap(solvable)(levels)
+        path = jax.vmap(shortest_path)(levels)
+        return {
+            "solvable": can.mean(),
+            "walls": levels.walls.sum(axis=(1, 2)).mean(),
+            "shortest path, where solvable": (path * can).sum() / can.sum(),
+            "regret": Regret()(traces, (), 1.0, 1.0).score.mean(),
+        }
+
+    found: dict[str, list] = {}
+    for place, seed in enumerate(run.seeds):
+        begun = run.program.init(jax.random.fold_in(jax.random.key(99), seed))
+        for when, state in (("before", begun), ("after", one_seed(run.state, place))):
+            for name, value in look(state).items():
+                found.setdefault(f"{name}, {when}", []).append(float(value))
+    return {name: np.array(values) for name, values in found.items()}
+
+
+def quietly(suite: str, behind: int, total: int) -> None:
+    """Say nothing."""
+
+
+def main(steps: int, seeds: int) -> None:
+    """Train both, print a table."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {method: Path(folder) / method for method in ("paired", "dr")}
+        for method, path in paths.items():
+            train(method, path, steps, seeds)
+        rows = designs(paths["paired"])
+        for method, path in paths.items():
+            for role in STUDENTS[: 2 if method == "paired" else 1]:
+                run = open_run(path)
+                suites = choose_suites(run.experiment.env, ["random"], None, full=False, seed=0)
+                played = play(run, suites, attempts=5, seed=0, advance=quietly, role=role)
+                name = f"{method}: {role}, solve rate on fresh mazes"
+                rows[name] = played["random"].solved.mean(axis=(1, 2))
+            print(method, run.state.ledger.totals())
+    print("| figure | mean | 95 % interval | by seed |\n|---|---|---|---|")
+    for name, values in rows.items():
+        whole = bootstrap(values[:, None], mean)
+        seeds_ = " ".join(f"{value:.3f}" for value in values)
+        print(f"| {name} | {whole.value:.3f} | {whole.low:.3f} to {whole.high:.3f} | {seeds_} |")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--steps", type=int, default=600_000)
+    parser.add_argument("--seeds", type=int, default=5)
+    chosen = parser.parse_args()
+    main(chosen.steps, chosen.seeds)
