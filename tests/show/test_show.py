@@ -83,6 +83,7 @@ def test_the_report_holds_the_headline_numbers(shown):
     }
 
 
+@pytest.mark.slow
 def test_levels_that_cannot_be_drawn_are_listed(tmp_path):
     carts = experiment(
         "cartpole", method="dr", batch=4, steps_per_cycle=16, hidden=8, steps=64, minibatches=1,
@@ -111,6 +112,7 @@ def cart():
     return experiment("cartpole").env.space.sample(jax.random.key(0))
 
 
+@pytest.mark.slow
 def test_an_empty_archive_is_no_failure(accel_run):
     one = subject.read(accel_run)
     archive = eqx.tree_at(lambda a: a.count, one.state.archive, np.int32(0))
@@ -144,6 +146,7 @@ class Bare(Experiment):
         pass
 
 
+@pytest.mark.slow
 def test_a_task_without_levels_shows_its_curves_alone(accel_run, tmp_path):
     one = subject.read(accel_run)
     sphere = Bare("sphere", "cma-me", {"task": object()}, one.experiment.run)
@@ -181,11 +184,13 @@ def test_a_run_without_checkpoint_or_figures_is_refused(tmp_path):
         make.show(run.path)
 
 
+@pytest.mark.slow
 def test_a_seed_that_was_not_trained_is_refused(accel_run, tmp_path):
     with pytest.raises(ConfigError, match=r"--seed-index must lie in \[0, 2\), got 2"):
         make.show(accel_run, tmp_path, 2)
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_refused(accel_run, tmp_path):
     file = tmp_path / "file"
     file.touch()
