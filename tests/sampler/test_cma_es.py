@@ -163,5 +163,5 @@ def test_impossible_emitters_are_refused():
         Config(emitters=0)
     with pytest.raises(ConfigError, match="batch must be at least 2, got 1"):
         Config(batch=1)
-    with pytest.raises(ConfigError, match="sigma must be positive, got -1"):
+    with pytest.raises(ConfigError, match="sigma must be positive and finite, got -1"):
         Config(sigma=-1)
