@@ -78,8 +78,6 @@ class Start:
     """Go on with this run; its settings are the run's own, but --steps may raise its budget."""
     init_from: Path | None = None
     """Start from the student (and the other actors) of this run."""
-    log: Literal["tensorboard", "wandb", "trackio"] | None = None
-    """Send the metrics to this tracker too. They are always in metrics.jsonl."""
     coordinator: str | None = None
     """Share the run with other hosts: ADDRESS:PORT where host 0 can be reached, the same on all of
     them; auto under Slurm, Open MPI or on a TPU pod."""
@@ -97,6 +95,8 @@ class Resuming(Start):
 
     steps: int | None = None
     """The new budget, more than it was."""
+    log: Literal["tensorboard", "wandb", "trackio"] | None = None
+    """Send the metrics to this tracker too, if the run's settings do not say so already."""
 
 
 def train_command(arguments: list[str]) -> int:
@@ -179,7 +179,6 @@ def _train(start: Start, experiment: Experiment) -> int:
             experiment,
             path,
             init_from=start.init_from,
-            log=start.log,
             show=watch,
             say=watch.say,
         )

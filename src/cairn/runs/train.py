@@ -61,8 +61,7 @@ def train(
     """
     if isinstance(experiment.env, Environment):
         check(experiment.env)
-    if log is not None:
-        trackers.require(log)
+    experiment = _logged(experiment, log)
     experiment = _on_devices(experiment)
     _agree_on(experiment)
     run, students = RunDir(Path(directory or free_directory(experiment))), None
@@ -87,7 +86,7 @@ def train(
         if hosts.first():
             # So that a run killed before its first regular checkpoint can be resumed.
             loop.save(run, state, config_hash(config), 0)
-        return _advance(experiment, program, compiled, run, hosts.shared(state), log, show, say)
+        return _advance(experiment, program, compiled, run, hosts.shared(state), show, say)
 
 
 def resume(
@@ -108,10 +107,9 @@ def resume(
     is damaged or from another config, ConfigError for fewer steps, MissingExtraError if the
     tracker is not installed. On several hosts the first alone reads it.
     """
-    if log is not None:
-        trackers.require(log)
     run = RunDir.open(directory) if hosts.first() else RunDir(Path(directory))
     experiment = _on_devices(Experiment.from_dict(hosts.told(lambda: run.config)))
+    experiment = _logged(experiment, log)
     with _lock(run):
         if steps is not None:
             experiment = _extended(experiment, run, steps)
@@ -123,7 +121,7 @@ def resume(
         if min(loop.spent_steps(state, program)) >= experiment.run.steps:
             say("It is complete: nothing is left to do. --steps MORE goes on beyond its budget.")
             return Outcome(run, state, done=True)
-        return _advance(experiment, program, compiled, run, state, log, show, say)
+        return _advance(experiment, program, compiled, run, state, show, say)
 
 
 def free_directory(experiment: Experiment) -> Path:
@@ -140,7 +138,6 @@ def _advance(
     compiled: Compiled,
     run: RunDir,
     state: Any,
-    log: str | None,
     show: Callable[[Status], None],
     say: Callable[[str], None],
 ) -> Outcome:
@@ -160,7 +157,7 @@ def _advance(
     measured, evaluate = program.measured, None
     if measured is not None:
         evaluate = during(measured.env, lambda state: program.actors(state)[measured.role])
-    kind = log if hosts.first() else None
+    kind = experiment.run.log if hosts.first() and experiment.run.log != "none" else None
     with trackers.tracking(kind, run.path, experiment.to_dict()) as send:
 
         def shown(status: Status) -> None:
@@ -171,6 +168,15 @@ def _advance(
             compiled, program, run, schedule, state=state, evaluate=evaluate, show=shown
         )
     return Outcome(run, state, done)
+
+
+def _logged(experiment: Experiment, log: str | None) -> Experiment:
+    """With `log` in the place of its tracker, if given; refused here if it is not installed."""
+    if log is not None:
+        experiment = experiment.changed({"run.log": log})
+    if experiment.run.log != "none":
+        trackers.require(experiment.run.log)
+    return experiment
 
 
 def _on_devices(experiment: Experiment) -> Experiment:
