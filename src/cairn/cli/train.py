@@ -135,9 +135,7 @@ def train_command(arguments: list[str]) -> int:
         return _train(start, experiment)
 
 
-def _named(
-    task: str | None, start: Start, arguments: list[str], wants_help: bool
-) -> Experiment:
+def _named(task: str | None, start: Start, arguments: list[str], wants_help: bool) -> Experiment:
     """The experiment before its flags."""
     if start.config is not None:
         return files.from_toml(
@@ -203,9 +201,7 @@ def _resume(start: Resuming, task: str | None, rest: list[str]) -> int:
         return _status(resume(path, steps=start.steps))
     experiment = Experiment.from_dict(RunDir.open(path).config)
     if task not in (None, experiment.task):
-        raise ConfigError(
-            f"{path} is a run of {experiment.task}, but {task} came. Leave it out."
-        )
+        raise ConfigError(f"{path} is a run of {experiment.task}, but {task} came. Leave it out.")
     with Watch(experiment) as watch:
         outcome = resume(path, steps=start.steps, log=start.log, show=watch, say=watch.say)
     print(summary(outcome))
