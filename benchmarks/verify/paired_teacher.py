@@ -3,14 +3,15 @@
     uv run python benchmarks/verify/paired_teacher.py
 
 Small on purpose: 7×7 mazes of 12 walls, a limit of 32 steps, 600,000 steps of the ledger. It
-prints, for each seed, what the teacher's levels are like before and after, and what the students
-reach on fresh random mazes, beside domain randomisation at the same steps.
+prints, for each seed, what the teacher's levels are like, and what the students reach on fresh
+random mazes, beside domain randomisation at the same steps.
 """
 
 import argparse
 import tempfile
 from pathlib import Path
 
+import equinox as eqx
 import jax
 import numpy as np
 
@@ -42,7 +43,10 @@ def train(method: str, path: Path, steps: int, seeds: int) -> None:
 
 
 def designs(path: Path) -> dict[str, np.ndarray]:
-    """By seed: what the teacher's levels are like, before and after training."""
+    """By seed: what levels are like, by the teacher and by one that never learned.
+
+    The same trained students play both.
+    """
     run = open_run(path)
     setup = run.experiment.setup(None)
     problems = {role: problem_of(setup, role=role) for role in (*STUDENTS, "teacher")}
@@ -62,10 +66,12 @@ def designs(path: Path) -> dict[str, np.ndarray]:
 
     found: dict[str, list] = {}
     for place, seed in enumerate(run.seeds):
-        begun = run.program.init(jax.random.fold_in(jax.random.key(99), seed))
-        for when, state in (("before", begun), ("after", one_seed(run.state, place))):
+        trained = one_seed(run.state, place)
+        fresh = run.program.init(jax.random.fold_in(jax.random.key(99), seed)).learner["teacher"]
+        untaught = eqx.tree_at(lambda state: state.learner["teacher"], trained, fresh)
+        for who, state in (("untaught teacher", untaught), ("teacher", trained)):
             for name, value in look(state).items():
-                found.setdefault(f"{name}, {when}", []).append(float(value))
+                found.setdefault(f"{who}: {name}", []).append(float(value))
     return {name: np.array(values) for name, values in found.items()}
 
 
