@@ -191,6 +191,8 @@ def test_a_run_is_evaluated_and_loaded_by_role(tmp_path):
     levels.write_text('[{"rows": ["...", "..."], "agent": [0, 0], "heading": 0, "goal": [2, 1]}]')
     report = cairn.evaluate(tmp_path / "run", levels=levels, attempts=1)
     assert report["method"] == "paired" and len(report["suites"]) == 1
+    with pytest.raises(ConfigError, match=r"teacher of .* does not play Maze"):
+        cairn.evaluate(tmp_path / "run", levels=levels, attempts=1, role="teacher")
     agents = {role: cairn.load(tmp_path / "run", seed=1, role=role) for role in STUDENTS}
     usual = cairn.load(tmp_path / "run", seed=1)
     assert same(usual.state, agents["student"].state)

@@ -46,6 +46,8 @@ Which method when:
   robust-plr  learns from those only, never from unchosen ones: guards against odd levels
   accel       edits replayed levels, growing complexity from empty rooms: where random levels
               are rarely hard
+  paired      a teacher learns to design levels that one student can solve and another cannot yet:
+              where neither a generator nor edits make good ones
   parallel-…  plr or accel in one larger batch without waiting: for accelerators
   random      does not learn: the floor for comparisons
 `cairn list` describes methods, scores and presets.
