@@ -39,8 +39,8 @@ def settings(method: str, environment: str = "maze") -> dict[str, Any]:
 
 
 def flags(method: str, environment: str = "maze", **changed: Any) -> list[str]:
-    """The same as flags of `cairn train`."""
-    return words(settings(method, environment) | changed)
+    """The same as flags of `cairn train`, the method's name among them."""
+    return words({"method": method} | settings(method, environment) | changed)
 
 
 def words(chosen: dict[str, Any]) -> list[str]:
