@@ -66,7 +66,7 @@ def reference(request: dict[str, Any]) -> Experiment:
         steps=max(chosen.run.steps, request["envs"] * request["length"]),
     )
     algorithm = dataclasses.replace(chosen.algorithm, **size)
-    return dataclasses.replace(chosen, algorithm=algorithm, run=run)
+    return chosen.with_sections({**chosen.everything, "algorithm": algorithm, "run": run})
 
 
 def training(request: dict[str, Any]) -> dict[str, Any]:
