@@ -15,13 +15,15 @@ from jaxtyping import Array, Bool, Key
 from cairn.archive.replay import Replay
 from cairn.core import branches, checks
 from cairn.core.trace import Trace
-from cairn.engine.program import Events, Report
+from cairn.engine.program import Events, Report, counted, merged
 from cairn.sampler import segments
 from cairn.sampler.segments import Batch
 from cairn.score import episode_statistics
 from cairn.ued import parts
+from cairn.ued.config import CurationConfig
 from cairn.ued.method import empty_rooms, method
-from cairn.ued.parts import CurationConfig, Problem, State
+from cairn.ued.metrics import archive_metrics, rollout_metrics
+from cairn.ued.parts import Problem, State
 
 EASIEST = 4
 """How many parents `easiest` and `hardest` keep, as DCD."""
@@ -75,12 +77,12 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
 
     kept = {"children_kept": jnp.mean(born.entered.astype(jnp.float32))}
     after = parts.after(state, learner=learner, archive=archive, ledger=ledger)
-    return after, parts.report(
+    return after, merged(
         Report({"replayed": replay_now.astype(jnp.float32)}, (entered, born)),
-        parts.counted(metrics, replay_now),
-        parts.counted(kept, mutate_now),
-        parts.rollout_metrics(trace),
-        parts.archive_metrics(archive, config),
+        counted(metrics, replay_now),
+        counted(kept, mutate_now),
+        rollout_metrics(trace),
+        archive_metrics(archive, config),
     )
 
 
