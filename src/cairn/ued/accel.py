@@ -17,7 +17,7 @@ from cairn.core import branches, checks
 from cairn.core.trace import Trace
 from cairn.engine.program import Events, Report, counted, merged
 from cairn.sampler import segments
-from cairn.sampler.segments import Batch
+from cairn.sampler.segments import Segment
 from cairn.score import episode_statistics
 from cairn.ued import parts
 from cairn.ued.config import CurationConfig
@@ -86,7 +86,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     )
 
 
-def choose_parents(batch: Batch, trace: Trace, config: Config) -> Batch:
+def choose_parents(batch: Segment, trace: Trace, config: Config) -> Segment:
     """Who is edited: everyone, or a few of the batch over and over.
 
     A column without a complete episode has no return: it is neither easy nor hard, and comes last.
@@ -109,7 +109,7 @@ def evaluate_children(
     state: State,
     learner: object,
     archive: Replay,
-    children: Batch,
+    children: Segment,
     wanted: Bool[Array, ""],
 ) -> tuple[Replay, Events]:
     """Play and score the children with the updated student and offer them, if `wanted`."""

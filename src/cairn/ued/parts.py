@@ -21,7 +21,7 @@ from cairn.engine.rollout import rollout
 from cairn.envs.protocol import Environment, Level
 from cairn.learners.protocol import Actor, Learner
 from cairn.sampler import segments
-from cairn.sampler.segments import Batch
+from cairn.sampler.segments import Segment
 from cairn.score import STUDENT, Scored
 from cairn.ued.config import COUNTS, CurationConfig
 
@@ -101,7 +101,7 @@ def replay_coin(state: State, config: CurationConfig) -> Bool[Array, ""]:
 
 def curate(
     problem: Problem, config: CurationConfig, state: State, replay_now: Bool[Array, ""]
-) -> tuple[Replay, Batch]:
+) -> tuple[Replay, Segment]:
     """A batch drawn from the archive if `replay_now`, else a batch of new levels."""
     assert state.archive is not None
     archive, fresh = segments.new(
@@ -163,7 +163,7 @@ def slice_columns(trace: Trace, start: int, stop: int) -> Trace:
     return trace.columns(slice(start, stop))
 
 
-def events(batch: Batch, scored: Scored, inserted: Inserted) -> Events:
+def events(batch: Segment, scored: Scored, inserted: Inserted) -> Events:
     """What one offer of levels changed in the archive."""
     return Events(
         entered=inserted.entered,
@@ -178,7 +178,7 @@ def events(batch: Batch, scored: Scored, inserted: Inserted) -> Events:
 
 
 def record(
-    archive: Replay, batch: Batch, scored: Scored, config: CurationConfig
+    archive: Replay, batch: Segment, scored: Scored, config: CurationConfig
 ) -> tuple[Replay, Events]:
     """Write a scored batch into the archive, and say what entered."""
     archive, inserted = segments.record(archive, batch, scored, config, config.scoring)
