@@ -49,6 +49,8 @@ class Flags:
     """Episodes at each level."""
     actions: Actions = "sampled"
     """Sampled from the policy, as in training, or always its most likely ones."""
+    role: str | None = None
+    """Who is tested, where several play: student (the default), antagonist, ..."""
     seed: int = 0
     """Fixes the levels and every draw, so that a test can be repeated."""
 
@@ -70,6 +72,7 @@ def evaluate_command(arguments: list[str]) -> int:
             attempts=asked.attempts,
             actions=asked.actions,
             seed=asked.seed,
+            role=asked.role,
             advance=watch,
         )
     give_json(asked.json, report)
@@ -83,7 +86,8 @@ def show(report: dict[str, Any], console: Console) -> None:
     console.print(
         f"{report['run']}: {report['method']} on {report['environment']}, "
         f"{plural(len(report['seeds']), 'seed')}, "
-        f"{plural(report['attempts'], 'attempt')} at each level, {report['actions']} actions",
+        f"{plural(report['attempts'], 'attempt')} at each level, {report['actions']} actions"
+        f"{', by the ' + report['role'] if report['role'] else ''}",
         markup=False,
         highlight=False,
         soft_wrap=True,

@@ -49,6 +49,7 @@ def evaluate(
         **_about(run),
         "attempts": attempts,
         "actions": actions,
+        "role": role,
         "evaluation_seed": seed,
         "suites": {name: summarise(result) for name, result in found.items()},
     }
@@ -131,7 +132,7 @@ def results(
 ) -> dict[str, Results]:
     """Raw results of every seed of a run. Raises ConfigError for a role that plays another game."""
     actor = run.actor(role)
-    for suite in suites:
+    for suite in suites if role is not None else ():  # the usual one plays the usual game
         _check_plays(actor, suite.env, f"The {role} of {run.directory.path}")
     return attempt_all(
         actor.policy,
