@@ -47,6 +47,7 @@ Which method when:
   accel       edits replayed levels, growing complexity from empty rooms: where random levels
               are rarely hard
   parallel-…  plr or accel in one larger batch without waiting: for accelerators
+  bc          imitates a dataset (--data DIR, made by cairn collect): steps are updates
   random      does not learn: the floor for comparisons
 `cairn list` describes methods, scores and presets.
 
