@@ -70,19 +70,22 @@ class Dataset(NamedTuple):
         """Of every array, and of the environment they come from."""
         return self.about["digest"]
 
-    def read(self) -> Arrays:
-        """All arrays, shards joined. Raises DatasetError if a byte is not as it was written."""
-        parts = [self._shard(**shard) for shard in self.about["shards"]]
+    def read(self, *names: str) -> Arrays:
+        """The arrays called so (default: all), shards joined.
+
+        Raises DatasetError if one is missing, or a byte of any is not as it was written.
+        """
+        parts = [self._shard(names, **shard) for shard in self.about["shards"]]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def _shard(self, file: str, sha256: str) -> Arrays:
+    def _shard(self, names: tuple[str, ...], file: str, sha256: str) -> Arrays:
         path = self.path / file
         try:
             content = path.read_bytes()
             if hashlib.sha256(content).hexdigest() == sha256:
                 with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                    return dict(arrays)
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
+                    return {name: arrays[name] for name in names or arrays.files}
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise DatasetError(f"{path} cannot be read: {error}. Collect it again.") from error
         raise DatasetError(f"{path} is damaged: its sha256 does not fit. Collect it again.")
 

@@ -163,7 +163,9 @@ def _opened(config: OfflineConfig, task: str, env: Environment) -> Dataset:
 
 def _rows(dataset: Dataset, config: OfflineConfig, student: PPO) -> Rows:
     """Its transitions, ready to be drawn from."""
-    arrays = dataset.read()
+    shape = jax.eval_shape(lambda: example(student.observation))
+    names = trees.named("observation", shape)
+    arrays = dataset.read("valid", "action", *names)
     valid = arrays["valid"]
     if config.window > valid.sum():
         raise DatasetError(
@@ -171,10 +173,7 @@ def _rows(dataset: Dataset, config: OfflineConfig, student: PPO) -> Rows:
             f"Give a smaller --window, or collect more."
         )
     first = np.concatenate([[True], ~valid[:-1]])
-    parts = {name: array[valid] for name, array in arrays.items()}
-    shape = jax.eval_shape(lambda: example(student.observation))
-    names = trees.named("observation", shape)
-    leaves = [jnp.asarray(parts[name]) for name in names]
-    observation = jax.tree.unflatten(jax.tree.structure(shape), leaves)
-    action = jax.jit(student.distribution.raw)(jnp.asarray(parts["action"]))
+    parts = {name: jnp.asarray(array[valid]) for name, array in arrays.items()}
+    observation = jax.tree.unflatten(jax.tree.structure(shape), [parts[name] for name in names])
+    action = jax.jit(student.distribution.raw)(parts["action"])
     return Rows(observation, action, jnp.asarray(first[valid]))
