@@ -34,7 +34,8 @@ def provenance(*more: str) -> dict:
         digest.update((ROOT / name).read_bytes())
     packages = ("jax", "jaxlib", "equinox", "numpy")
     # Of absolute paths the name alone: where things lie here is nobody's concern.
-    words = [Path(word).name if word.startswith("/") else word for word in sys.argv[1:]]
+    name = lambda part: Path(part).name if part.startswith("/") else part  # noqa: E731
+    words = [" ".join(map(name, word.split(" "))) for word in sys.argv[1:]]
     return {
         "command": shlex.join(["benchmarks/qd.py", *words]),
         "versions": {name: importlib.metadata.version(name) for name in packages}

@@ -37,6 +37,7 @@ WINGS = {
     "lm": "lm, journal",
     "nn": "archive, score, nn",
     "offline": "offline",
+    "qd": "qd",
     "redteam": "redteam",
     "resume": "runs",
     "runs": "runs",

@@ -1,5 +1,7 @@
 """What every test runs under: checked shapes, strict dtypes, quick compilation, a budget."""
 
+from collections import Counter
+
 import pytest
 from hypothesis import settings
 
@@ -41,6 +43,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         slow = [item for item in items if item.get_closest_marker("slow")]
         items[:] = [item for item in items if item not in set(slow)]
         config.hook.pytest_deselected(items=slow)
+    # Files with most slow tests first: the last ones are short, and both cores end together.
+    slow_in = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow_in[item.path])
     if not config.option.as_users:
         skip = pytest.mark.skip(reason="compiles as users do: add --as-users")
         for item in items:

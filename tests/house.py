@@ -14,8 +14,10 @@ RUN = {"batch": 4, "steps_per_cycle": 16, "log_every": 2, "seeds": 1, "steps": 2
 """At least seven chunks, whatever the method."""
 REPLAY = {"capacity": 16, "minimum_fill": 0.25}
 SFL = {"refresh": 3, "candidates": 8, "keep": 4, "selected": 2, "scoring_steps": 32}
-SEARCH = {"dims": 6, "side": 8, "log_every": 2, "seeds": 1, "steps": 256}
+SEARCH = {"log_every": 2, "seeds": 1, "steps": 256}
 """Eight chunks of quality-diversity."""
+MAP = {"dims": 6, "side": 8}
+"""Of its own tasks."""
 SEARCHES = {
     "map-elites": {"batch": 16},
     "cma-me": {"emitters": 2, "batch": 8},
@@ -26,16 +28,19 @@ SEARCHES = {
 def settings(method: str, environment: str = "maze") -> dict[str, Any]:
     """The settings of a run of `method`."""
     if method in SEARCHES:
-        return SEARCH | SEARCHES[method]
+        return SEARCH | SEARCHES[method] | ({} if ":" in environment else MAP)
     chosen = STUDENT | RUN | (MAZE if environment == "maze" else {})
     if method in ("dr", "random"):
         return chosen | {"turns": 1}
+    if method == "paired":
+        roles = {f"{r}.{name}": v for r in ("student", "teacher") for name, v in STUDENT.items()}
+        return roles | {name: value for name, value in chosen.items() if name not in STUDENT}
     return chosen | (SFL if method == "sfl" else REPLAY)
 
 
 def flags(method: str, environment: str = "maze", **changed: Any) -> list[str]:
-    """The same as flags of `cairn train`."""
-    return words(settings(method, environment) | changed)
+    """The same as flags of `cairn train`, the method's name among them."""
+    return words({"method": method} | settings(method, environment) | changed)
 
 
 def words(chosen: dict[str, Any]) -> list[str]:

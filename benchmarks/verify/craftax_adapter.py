@@ -47,7 +47,6 @@ PPO = {
     "entropy_weight": 0.01,
     "epochs": 4,
     "minibatches": 8,
-    "bootstrap_time_limit": True,
     "batch": 32,
     "turns": 4,
     "steps_per_cycle": 256,
@@ -212,7 +211,9 @@ def described(found: dict) -> str:
     ):
         mean = bootstrap(np.asarray(values)[:, None])
         by_seed = ", ".join(f"{value:.2f}" for value in values)
-        interval = f"{mean.value:.2f} ({mean.low:.2f} to {mean.high:.2f})"
+        interval = f"{mean.value:.2f}"
+        if len(values) > 1:
+            interval += f" ({mean.low:.2f} to {mean.high:.2f})"
         lines.append(f"| {name} | {spent} | {interval} | {by_seed} |")
     lines += [
         "",

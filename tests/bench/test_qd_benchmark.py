@@ -31,6 +31,7 @@ def benchmarks(monkeypatch):
     return qd, Size(iterations=4, emitters=2, batch=4, side=4, chunk=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["line", "cvt", "cma-mae-no-path"])
 def test_results_are_written_once_and_summed_up(benchmarks, tmp_path, algorithm, capsys):
     qd, size = benchmarks
@@ -123,6 +124,7 @@ def test_a_peer_that_does_not_answer_is_told_in_one_line(speed, tmp_path, peer, 
     assert not (tmp_path / "speed.json").exists()
 
 
+@pytest.mark.slow
 def test_the_command_runs_every_search_on_both_problems(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")  # what it sets must not outlive this test
     file = tmp_path / "qd.json"

@@ -10,11 +10,11 @@ from cairn.cli import main
 MAIN = "from cairn.cli.main import main; main()"
 MISTAKES = {
     "trian": "Did you mean 'train'?",
-    "train": "Expected an environment first, got nothing",
-    "train --hidden 8 maze": "Expected an environment first",
+    "train": "Expected an environment or another task first, got nothing",
+    "train --hidden 8 maze": "Expected an environment or another task first",
     "train maxe": "Unknown environment 'maxe'. Expected one of maze",
     "train nowhere:Env": "Cannot import 'nowhere'",
-    "train json:Env": "Module 'json' has no class 'Env'",
+    "train json:Env": "Module 'json' has no 'Env' for environment",
     "train json:JSONDecoder": "cannot learn json:JSONDecoder: it is not an environment",
     "train maze --method acel": "Did you mean 'accel'?",
     "train maze --preset refrence": "Did you mean 'reference'?",
@@ -31,7 +31,7 @@ MISTAKES = {
     "train maze --log paper": "--log expects one of tensorboard, wandb, trackio",
     "train maze --seeds 0": "seeds must be at least 1, got 0",
     "train maze --seed -1": "seed must lie in",
-    "train maze --steps 5": "steps must be at least one batch",
+    "train maze --steps 5": "steps must be at least 16384, one cycle's, got 5",
     "train maze --minibatches 7": "minibatches must divide",
     "train maze --generator walls --walls 500": "expected 0 to 167 walls, got 500",
     "train maze --view 15": "larger than 13x13",

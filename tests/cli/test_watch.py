@@ -60,7 +60,7 @@ def test_a_metric_that_a_seed_has_not_is_left_out_of_the_live_line():
 
 def test_time_left_leaves_compilation_and_the_first_chunk_out(capsys):
     seen = []
-    with watch.Watch(experiment("maze", seeds=2), Path("nowhere"), None) as live:
+    with watch.Watch(experiment("maze", seeds=2)) as live:
         live.show = seen.append
         live(STATUS)  # no pace yet: both seeds share 500 steps a second, so 250 each
         live(STATUS._replace(steps=5000, seconds=19.0))  # 2500 steps in ten seconds

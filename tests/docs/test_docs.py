@@ -47,7 +47,7 @@ def small(arguments):
     command, *rest = arguments
     if trains(arguments):
         method = rest[rest.index("--method") + 1] if "--method" in rest else "dr"
-        return [*arguments, "--method", method, *house.flags(method, rest[0])]
+        return [*arguments, *house.flags(method, rest[0])]
     if command == "evaluate":
         suite = [] if "--suite" in rest else ["--suite", "random"]
         return [*arguments, "--attempts", "1", *suite]

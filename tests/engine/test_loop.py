@@ -19,6 +19,7 @@ from cairn.engine.compiled import compile_program
 from cairn.engine.devices import Layout
 from cairn.engine.loop import Schedule
 from cairn.engine.program import Program, Report
+from cairn.learners.protocol import Actor
 
 BUDGET = 60
 SCHEDULE = Schedule(steps=BUDGET, evaluate_every=2, checkpoint_every=2)
@@ -98,9 +99,7 @@ def spoilt(state: State) -> tuple[State, Report]:
 
 def test_a_figure_that_is_no_number_stops_the_run_and_the_last_good_checkpoint_stays(tmp_path):
     program = Program(begin, spoilt, ("training", "evaluation"), ("training",))
-    compiled = compile_program(
-        program, seed=0, seeds=1, cycles=3, budget=1000, layout=Layout()
-    )
+    compiled = compile_program(program, seed=0, seeds=1, cycles=3, budget=1000, layout=Layout())
     directory = RunDir.create(tmp_path / "run", {})
     with pytest.raises(RunError, match=r"loss is nan from cycle 8 on \(seed 0.*--init-from"):
         loop.run(
@@ -122,3 +121,34 @@ def test_as_many_checkpoints_stay_as_asked(tmp_path, keep, left):
     )
     assert len(list(directory.checkpoints.glob("*.safetensors"))) == left
     assert checkpoint.latest(directory.checkpoints)
+
+
+def test_what_an_actor_learned_is_looked_at_before_it_is_saved(tmp_path):
+    """Weights that broke in a chunk's last update: no figure has seen them yet."""
+
+    class Learning(eqx.Module):
+        key: jax.Array
+        cycle: jax.Array
+        ledger: Ledger
+        weight: jax.Array
+
+    def start(key: jax.Array) -> Learning:
+        return Learning(key, jnp.int32(0), Ledger.zero(("training", "evaluation")), jnp.float32(1))
+
+    def learn(state: Learning) -> tuple[Learning, Report]:
+        cycle = state.cycle + 1
+        weight = jnp.where(cycle >= 6, jnp.inf, jnp.float32(1))
+        return Learning(state.key, cycle, state.ledger.add(training=1), weight), Report({})
+
+    program = Program(
+        start, learn, ("training", "evaluation"), ("training",),
+        actors=lambda state: {"student": Actor(None, state.weight)},  # pyright: ignore
+    )  # fmt: skip
+    compiled = compile_program(program, seed=0, seeds=1, cycles=3, budget=1000, layout=Layout())
+    directory = RunDir.create(tmp_path / "run", {})
+    with pytest.raises(RunError, match="the student has learned is not finite any more after cyc"):
+        loop.run(
+            compiled, program, directory, Schedule(1000, 0, 1), state=compiled.init(),
+            evaluate=None, show=lambda status: None,
+        )  # fmt: skip
+    assert int(loop.newest(directory, jax.eval_shape(compiled.init)).cycle[0]) == 3

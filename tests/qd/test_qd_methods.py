@@ -101,6 +101,7 @@ def test_the_result_archive_dominates_the_training_archive_of_cma_mae():
     assert (state.threshold >= 0).all() and (state.threshold[held] > 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cma_me", "cma_mae"])
 def test_failed_evaluations_neither_enter_nor_derail_the_search(name):
     state, report = states(name, Broken(dims=6, side=8), calls=2)[-1]

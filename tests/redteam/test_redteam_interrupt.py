@@ -49,6 +49,7 @@ def sends(journal):
     return Counter(scope.rpartition("/")[2] for (scope,) in scopes)
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_does_not_wait_for_answers_and_leaves_a_run_to_go_on_with(slow, tmp_path):
     (tmp_path / "config.toml").write_text(toml(slow.url, trials=10))
     path = tmp_path / "run"
@@ -74,6 +75,7 @@ def test_a_second_ctrl_c_does_not_wait_for_answers_and_leaves_a_run_to_go_on_wit
     assert summary["counts"]["told"] == 10 and summary["spent"]["calls"] >= slow.requests - before
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_the_program_is_loaded_ends_it_at_once(tmp_path):
     path = tmp_path / "run"
     process = cairn("redteam", "run", "--demo", "--run", path)
@@ -86,6 +88,7 @@ def test_ctrl_c_while_the_program_is_loaded_ends_it_at_once(tmp_path):
     assert not path.exists()
 
 
+@pytest.mark.slow
 def test_a_kill_while_a_journal_follows_a_correction_loses_nothing(slow, tmp_path):
     slow.released.set()
     slow.trouble = lambda number, role: (404, {}, "no such model") if role == "wrong" else None

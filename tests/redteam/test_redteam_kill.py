@@ -39,6 +39,7 @@ def whole(config, tmp_path_factory):
     return kills.whole(config, path), path
 
 
+@pytest.mark.slow
 def test_killed_at_fault_points_and_moments_it_ends_the_same(config, whole, tmp_path):
     faults = ("journal:create-commit:1", "call:stored:100", "engine:told:20")
     path = tmp_path / "run"
@@ -47,6 +48,7 @@ def test_killed_at_fault_points_and_moments_it_ends_the_same(config, whole, tmp_
     assert found["result"] == whole[0]["result"]
 
 
+@pytest.mark.slow
 def test_the_script_knows_every_fault_point_of_a_red_teaming_run(config, whole, tmp_path):
     points = kills.fault_points()
     assert len(points) == 16 and {"journal:repair-copied", "journal:repair-moved"} <= {*points}
@@ -57,6 +59,7 @@ def test_the_script_knows_every_fault_point_of_a_red_teaming_run(config, whole, 
     assert found["kills"] == 1 and found["result"] == expected["result"]
 
 
+@pytest.mark.slow
 def test_what_was_in_flight_at_a_kill_is_listed_as_possibly_paid_twice(config, whole, tmp_path):
     path = tmp_path / "run"
     # Dies with the commit that holds the intents of calls which never came back.
@@ -77,6 +80,7 @@ def test_what_was_in_flight_at_a_kill_is_listed_as_possibly_paid_twice(config, w
     assert kills.ended(path)["result"] == whole[0]["result"]
 
 
+@pytest.mark.slow
 def test_sigterm_stops_cleanly_and_says_how_to_go_on(tmp_path, capsys):
     path, config = tmp_path / "run", tmp_path / "long.toml"
     config.write_text(kills.CONFIG.format(trials=5000))
@@ -92,6 +96,7 @@ def test_sigterm_stops_cleanly_and_says_how_to_go_on(tmp_path, capsys):
     assert json.loads((path / "summary.json").read_text())["possibly_paid_twice"] == 0
 
 
+@pytest.mark.slow
 def test_a_damaged_tail_is_cut_said_and_made_good_by_a_resume(whole, tmp_path, capsys):
     expected, finished = whole
     before = json.loads((finished / "summary.json").read_text())["spent"]
@@ -111,6 +116,7 @@ def test_a_damaged_tail_is_cut_said_and_made_good_by_a_resume(whole, tmp_path, c
     assert list(path.glob("journal.sqlite.damaged-*"))
 
 
+@pytest.mark.slow
 def test_a_journal_with_broken_pages_is_rebuilt_by_a_resume(whole, tmp_path, capsys):
     expected, finished = whole
     path = tmp_path / "run"
@@ -127,6 +133,7 @@ def test_a_journal_with_broken_pages_is_rebuilt_by_a_resume(whole, tmp_path, cap
     assert kills.ended(path)["result"] == expected["result"]
 
 
+@pytest.mark.slow
 def test_a_second_process_is_refused_and_the_first_is_named(whole):
     _, path = whole
     with directory.locked(path):

@@ -78,6 +78,7 @@ def test_a_run_says_what_it_found_and_that_it_is_simulated(finished):
     assert os.stat(path).st_mode & 0o077 == 0
 
 
+@pytest.mark.slow
 def test_a_limit_stops_the_run_and_a_higher_one_goes_on_to_the_same_end(finished, tmp_path):
     path = tmp_path / "limited"
     limited = tmp_path / "limited.toml"

@@ -58,12 +58,14 @@ def spreads(more, less):
     return (more.mean() - less.mean()) / error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["same-cell", "random", "no-archive"])
 @pytest.mark.parametrize("measure", ["working", "success"])
 def test_rainbow_beats_the_baseline_at_equal_calls(runs, method, measure):
     assert spreads(column(runs["rainbow"], measure), column(runs[method], measure)) > 3
 
 
+@pytest.mark.slow
 def test_the_filter_trades_success_for_diversity_at_equal_trials(runs):
     for measure in ("success", "self_bleu"):
         assert spreads(column(runs["open"], measure), column(runs["filtered"], measure)) > 3
@@ -74,6 +76,7 @@ def measured(runs):
     return [row["figures"] for row in runs["rainbow"]]
 
 
+@pytest.mark.slow
 def test_the_judges_position_bias_is_recovered_within_its_interval(measured):
     for figures in measured:
         bias = figures["health"]["first_bias"]
@@ -81,6 +84,7 @@ def test_the_judges_position_bias_is_recovered_within_its_interval(measured):
         assert bias["high"] - bias["low"] < 0.15
 
 
+@pytest.mark.slow
 def test_the_held_out_judges_errors_are_recovered_within_their_intervals(measured):
     for figures in measured:
         found = figures["labelled"]
@@ -94,6 +98,7 @@ def test_the_held_out_judges_errors_are_recovered_within_their_intervals(measure
             assert total > 10 and low <= 1 - error <= high
 
 
+@pytest.mark.slow
 def test_the_corrected_success_rate_covers_the_truth(measured):
     for figures in measured:
         rate, truth = figures["corrected"]["rate"], figures["recovery"]
@@ -101,10 +106,12 @@ def test_the_corrected_success_rate_covers_the_truth(measured):
         assert rate["low"] <= truth["true_success"] <= rate["high"]
 
 
+@pytest.mark.slow
 def test_cells_called_broken_can_be_broken(measured):
     assert all(figures["recovery"]["precision"]["value"] >= 0.8 for figures in measured)
 
 
+@pytest.mark.slow
 def test_fresh_responses_succeed_less_often_than_those_that_were_selected(runs, measured):
     selected = np.mean([np.mean(row["selected"]) for row in runs["rainbow"]])
     assert selected > np.mean([figures["recovery"]["in_sample"] for figures in measured])

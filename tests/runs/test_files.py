@@ -38,7 +38,7 @@ def test_what_a_file_leaves_out_is_usual_and_names_given_beside_it_win(tmp_path)
         ("[student]\nhidden = 3", r"names no task: expected \[experiment\] with task = \"maze\""),
         ('[experiment]\ntask = "mase"', "Unknown environment 'mase'.*Did you mean 'maze'"),
         ('[experiment]\ntaks = "maze"', "no field 'taks'.*Did you mean 'task'"),
-        ('[experiment]\ntask = 3', "experiment.task must be text, got 3"),
+        ("[experiment]\ntask = 3", "experiment.task must be text, got 3"),
         ('[experiment]\ntask = "maze"\n[studnet]\nhidden = 3', "'studnet'.*Did you mean 'student'"),
         ('[experiment]\ntask = "maze"\n[student]\nhiden = 3', r"Did you mean 'student.hidden'"),
         ('[experiment]\ntask = "maze"\n[student]\nhidden = "3"', "must be a whole number, got '3'"),

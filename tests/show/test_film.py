@@ -22,6 +22,7 @@ def recorded():
     return levels, keys, jax.tree.map(np.asarray, run(levels, keys))
 
 
+@pytest.mark.slow
 def test_equal_keys_give_the_attempts_of_evaluation(recorded):
     levels, keys, recording = recorded
     tested = play(ENV, LEARNER, Nothing(), levels, keys, jnp.int32(N), columns=5)
@@ -30,6 +31,7 @@ def test_equal_keys_give_the_attempts_of_evaluation(recorded):
         np.testing.assert_array_equal(getattr(recording, field), getattr(tested, field))
 
 
+@pytest.mark.slow
 def test_states_go_step_by_step_and_stand_still_after_the_end(recorded):
     levels, _, recording = recorded
     for i, length in enumerate(recording.length):
@@ -42,6 +44,7 @@ def test_states_go_step_by_step_and_stand_still_after_the_end(recorded):
         assert free[agents[:, 1], agents[:, 0]].all()
 
 
+@pytest.mark.slow
 def test_a_failure_lasts_until_the_limit(recorded):
     _, _, recording = recorded
     assert (recording.length[~recording.solved] == 30).all()

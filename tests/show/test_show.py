@@ -36,6 +36,7 @@ def contents(folder):
     return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
+@pytest.mark.slow
 def test_every_picture_is_made_and_named(shown):
     folder, report = shown
     assert {os.path.basename(file) for file in report["files"]} == PICTURES
@@ -43,6 +44,7 @@ def test_every_picture_is_made_and_named(shown):
     assert report["remarks"] == []
 
 
+@pytest.mark.slow
 def test_pictures_can_be_read_and_have_sane_sizes(shown):
     folder, _ = shown
     for name in PICTURES - {"attempt.gif"}:
@@ -53,6 +55,7 @@ def test_pictures_can_be_read_and_have_sane_sizes(shown):
         assert 10_000 < (folder / name).stat().st_size < 2_000_000
 
 
+@pytest.mark.slow
 def test_the_animation_moves_and_stays_below_two_megabytes(shown):
     file = shown[0] / "attempt.gif"
     assert file.stat().st_size < 2_000_000
@@ -63,6 +66,7 @@ def test_the_animation_moves_and_stays_below_two_megabytes(shown):
         assert (np.asarray(animation.convert("RGB")) != first).any()
 
 
+@pytest.mark.slow
 def test_the_report_holds_the_headline_numbers(shown):
     _, report = shown
     assert (report["method"], report["seeds"], report["seed_shown"]) == ("accel", 2, 1)
@@ -79,6 +83,7 @@ def test_the_report_holds_the_headline_numbers(shown):
     }
 
 
+@pytest.mark.slow
 def test_levels_that_cannot_be_drawn_are_listed(tmp_path):
     carts = experiment(
         "cartpole", method="dr", batch=4, steps_per_cycle=16, hidden=8, steps=64, minibatches=1,
@@ -107,6 +112,7 @@ def cart():
     return experiment("cartpole").env.space.sample(jax.random.key(0))
 
 
+@pytest.mark.slow
 def test_an_empty_archive_is_no_failure(accel_run):
     one = subject.read(accel_run)
     archive = eqx.tree_at(lambda a: a.count, one.state.archive, np.int32(0))
@@ -140,6 +146,7 @@ class Bare(Experiment):
         pass
 
 
+@pytest.mark.slow
 def test_a_task_without_levels_shows_its_curves_alone(accel_run, tmp_path):
     one = subject.read(accel_run)
     sphere = Bare("sphere", "cma-me", {"task": object()}, one.experiment.run)
@@ -177,11 +184,13 @@ def test_a_run_without_checkpoint_or_figures_is_refused(tmp_path):
         make.show(run.path)
 
 
+@pytest.mark.slow
 def test_a_seed_that_was_not_trained_is_refused(accel_run, tmp_path):
     with pytest.raises(ConfigError, match=r"--seed-index must lie in \[0, 2\), got 2"):
         make.show(accel_run, tmp_path, 2)
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_refused(accel_run, tmp_path):
     file = tmp_path / "file"
     file.touch()

@@ -69,6 +69,7 @@ def subject(tmp_path):
     return Subject(accel, run, state, 0, [])
 
 
+@pytest.mark.slow
 def test_the_highest_scores_come_first(subject):
     found = treasures.highest(subject, 3)
     assert [t.id for t in found] == [38, 36, 3]
@@ -76,6 +77,7 @@ def test_the_highest_scores_come_first(subject):
     assert [t.age for t in found] == [50 - 19, 50 - 18, 50 - 1]
 
 
+@pytest.mark.slow
 def test_a_line_runs_from_the_oldest_ancestor_to_the_level_in_the_archive(subject):
     first, second, third = treasures.evolved(subject, 3)
     # The best of each family first; 36 is a relative of 38 and comes only as there is no other.
@@ -87,6 +89,7 @@ def test_a_line_runs_from_the_oldest_ancestor_to_the_level_in_the_archive(subjec
     assert [int(t.level.goal[0]) for t in first] == ids  # levels and records belong together
 
 
+@pytest.mark.slow
 def test_evicted_ancestors_are_shown_as_such(subject):
     first, second, _ = treasures.evolved(subject, 3)
     assert [t.kept for t in first] == [False] * 7 + [True]
@@ -103,6 +106,7 @@ def test_thinning_keeps_order_and_both_ends():
     assert treasures.thinned(line[:8], 8) == line[:8]
 
 
+@pytest.mark.slow
 def test_useful_levels_are_sometimes_solved(subject, monkeypatch):
     rates = np.array([1.0, 0.5, 0.25, 0.0])
 

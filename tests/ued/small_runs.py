@@ -10,7 +10,7 @@ import numpy as np
 
 from cairn.engine.program import Report
 from cairn.envs.maze.env import Maze
-from cairn.envs.protocol import Environment
+from cairn.envs.protocol import Editor, Environment
 from cairn.learners.ppo import PPO, PPOConfig
 from cairn.runs import catalogue
 from cairn.runs.experiment import Experiment, RunConfig
@@ -42,6 +42,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "keep": 4,
         "selected": 2,
     },
+    "paired": CYCLE,
 }
 
 
@@ -62,7 +63,7 @@ class Counted(Environment):
 
     actions: ClassVar[int] = 7
     random_start: ClassVar[bool] = False
-    inner: Maze
+    inner: Any
     counter: Counter = eqx.field(static=True)
 
     @property
@@ -77,12 +78,30 @@ class Counted(Environment):
     def space(self):
         return self.inner.space
 
+    @property
+    def editor(self):
+        return CountedEditor(self.inner.editor, self.counter)
+
     def reset(self, key, level):
         return self.inner.reset(key, level)
 
     def step(self, key, state, action):
         jax.debug.callback(self.counter.tick, action)
         return self.inner.step(key, state, action)
+
+
+class CountedEditor(Counted, Editor):
+    """A maze's editor that does the same."""
+
+    players: ClassVar[tuple[str, ...]] = ("teacher",)
+    random_start: ClassVar[bool] = True
+
+    @property
+    def actions(self):
+        return self.inner.actions
+
+    def level(self, state):
+        return self.inner.level(state)
 
 
 class Cycle(NamedTuple):
@@ -96,8 +115,10 @@ class Cycle(NamedTuple):
 
 def experiment(method: str, env: Environment = MAZE, **changes: Any) -> Experiment:
     """The tiny run of `method`."""
-    config = catalogue.method(method).sections["algorithm"](**(CONFIGS[method] | changes))
-    sections = {"task": env, "algorithm": config, "student": STUDENT}
+    kinds = catalogue.method(method).sections
+    config = kinds["algorithm"](**(CONFIGS[method] | changes))
+    roles = {name: STUDENT for name, kind in kinds.items() if kind is None}
+    sections = {"task": env, "algorithm": config, **roles}
     return Experiment("maze", method, sections, RunConfig(steps=10_000))
 
 

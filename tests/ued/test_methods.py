@@ -39,7 +39,9 @@ def test_the_ledger_holds_the_steps_the_environments_took(method):
 @pytest.mark.parametrize("method", METHODS)
 def test_gradient_steps_are_the_optimiser_s_count(method):
     for cycle in history(method):
-        count = 0 if method == "random" else int(cycle.after.learner.moments.count)
+        learner = cycle.after.learner
+        learners = learner.values() if isinstance(learner, dict) else [learner]
+        count = 0 if method == "random" else sum(int(each.moments.count) for each in learners)
         assert cycle.after.ledger.totals()["updates"] == count
 
 

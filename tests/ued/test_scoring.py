@@ -38,6 +38,7 @@ def test_a_score_for_two_players_is_refused_where_only_the_student_plays():
         robust_plr.Config(score="regret")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", KEEP_LEVELS[1:])
 def test_metrics_of_what_did_not_happen_have_no_weight(method):
     """No update, no edit: no figure, instead of zeros in the mean of a chunk."""

@@ -25,6 +25,7 @@ def learnability(trace: Trace) -> np.ndarray:
     return np.array(scores)
 
 
+@pytest.mark.slow
 def test_sfl_keeps_the_most_learnable_of_all_candidates_and_none_that_cannot_be_judged():
     run = experiment("sfl", candidates=48, candidate_batches=2, keep=4, scoring_steps=15)
     problem = problem_of(run.setup(None))._replace(learner=RandomPolicy(MAZE.action_spec))

@@ -32,12 +32,13 @@ def parse_sections(
         fields.append((name, kind, part))
     everything = dataclasses.make_dataclass("Everything", fields, frozen=True)
     spelled = {
-        (f"{s.section}.{s.field}" if s.section in long else s.field): s.kind
-        for s in known.values()
+        (f"{s.section}.{s.field}" if s.section in long else s.field): s.kind for s in known.values()
     }
-    wanted = arguments if any(flag in arguments for flag in HELP) else [
-        _spell(word, sections, long, kinds) for word in arguments
-    ]
+    wanted = (
+        arguments
+        if any(flag in arguments for flag in HELP)
+        else [_spell(word, sections, long, kinds) for word in arguments]
+    )
     parsed: Any = parse(
         everything,
         wanted,

@@ -46,6 +46,8 @@ Which method when:
   robust-plr  learns from those only, never from unchosen ones: guards against odd levels
   accel       edits replayed levels, growing complexity from empty rooms: where random levels
               are rarely hard
+  paired      a teacher learns to design levels that one student can solve and another cannot yet:
+              where neither a generator nor edits make good ones
   parallel-…  plr or accel in one larger batch without waiting: for accelerators
   bc          imitates a dataset (--data DIR, made by cairn collect): steps are updates
   random      does not learn: the floor for comparisons
@@ -79,8 +81,6 @@ class Start:
     """Go on with this run; its settings are the run's own, but --steps may raise its budget."""
     init_from: Path | None = None
     """Start from the student (and the other actors) of this run."""
-    log: Literal["tensorboard", "wandb", "trackio"] | None = None
-    """Send the metrics to this tracker too. They are always in metrics.jsonl."""
     coordinator: str | None = None
     """Share the run with other hosts: ADDRESS:PORT where host 0 can be reached, the same on all of
     them; auto under Slurm, Open MPI or on a TPU pod."""
@@ -98,6 +98,8 @@ class Resuming(Start):
 
     steps: int | None = None
     """The new budget, more than it was."""
+    log: Literal["tensorboard", "wandb", "trackio"] | None = None
+    """Send the metrics to this tracker too, if the run's settings do not say so already."""
 
 
 def train_command(arguments: list[str]) -> int:
@@ -136,9 +138,7 @@ def train_command(arguments: list[str]) -> int:
         return _train(start, experiment)
 
 
-def _named(
-    task: str | None, start: Start, arguments: list[str], wants_help: bool
-) -> Experiment:
+def _named(task: str | None, start: Start, arguments: list[str], wants_help: bool) -> Experiment:
     """The experiment before its flags."""
     if start.config is not None:
         return files.from_toml(
@@ -172,11 +172,17 @@ def _train(start: Start, experiment: Experiment) -> int:
     if not hosts.first():
         return _status(train(experiment, start.run))
     path = start.run or free_directory(experiment)
-    with Watch(experiment, path, start.log) as watch:
+    with Watch(experiment) as watch:
         asked, rounded = experiment.run.steps, rounded_steps(experiment)
         if rounded != asked:
             watch.say(f"{asked:,} steps are rounded up to whole chunks: {rounded:,} or more.")
-        outcome = train(experiment, path, init_from=start.init_from, show=watch, say=watch.say)
+        outcome = train(
+            experiment,
+            path,
+            init_from=start.init_from,
+            show=watch,
+            say=watch.say,
+        )
     print(summary(outcome))
     return _status(outcome)
 
@@ -198,11 +204,9 @@ def _resume(start: Resuming, task: str | None, rest: list[str]) -> int:
         return _status(resume(path, steps=start.steps))
     experiment = Experiment.from_dict(RunDir.open(path).config)
     if task not in (None, experiment.task):
-        raise ConfigError(
-            f"{path} is a run of {experiment.task}, but {task} came. Leave it out."
-        )
-    with Watch(experiment, path, start.log) as watch:
-        outcome = resume(path, steps=start.steps, show=watch, say=watch.say)
+        raise ConfigError(f"{path} is a run of {experiment.task}, but {task} came. Leave it out.")
+    with Watch(experiment) as watch:
+        outcome = resume(path, steps=start.steps, log=start.log, show=watch, say=watch.say)
     print(summary(outcome))
     return _status(outcome)
 

@@ -1,15 +1,12 @@
 """What a person sees of a run while it trains, and when it ends."""
 
-import contextlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cairn.core.console import Progress, count, duration, rate
 from cairn.core.ledger import STEPS
-from cairn.core.trackers import tracking
 from cairn.engine.loop import Status
 from cairn.evaluation.measures import headline, label
 from cairn.runs.experiment import Experiment
@@ -31,31 +28,21 @@ SPENT = (*STEPS, "evaluations")
 
 
 class Watch(Progress):
-    """The live line of a run, whose figures also go to a tracker if one was asked for.
+    """The live line of a run."""
 
-    Raises MissingExtraError before anything is trained if the tracker is not installed.
-    """
-
-    def __init__(self, experiment: Experiment, path: Path, tracker: str | None):
+    def __init__(self, experiment: Experiment):
         super().__init__()
         self._seeds = experiment.run.seeds
         self._first: Status | None = None
         self._evaluation: dict[str, str] = {}
-        self._open = contextlib.ExitStack()
-        self._send = self._open.enter_context(tracking(tracker, path, experiment.to_dict()))
 
     def __enter__(self) -> "Watch":
         super().__enter__()
         return self
 
-    def __exit__(self, *error: Any) -> None:
-        super().__exit__(*error)
-        self._open.close()
-
     def __call__(self, status: Status) -> None:
         """Show one chunk."""
         self._first = self._first or status
-        self._send(status.steps, status.line)
         tests = means(status.line.get("evaluation", {}))
         self._evaluation |= {f"test {name}": f"{value:.2f}" for name, value in tests.items()}
         self.show(figures(status, self._left(status)) | self._evaluation)

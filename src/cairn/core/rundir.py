@@ -26,7 +26,7 @@ PACKAGES = ("cairn", "jax", "jaxlib", "numpy", "equinox", "optax")
 ADAPTED = ("gymnax", "craftax", "gymnasium")
 """Packages of environments, which a run may have played; those that are installed are named too."""
 LINES = ("metrics.jsonl", "timing.jsonl")
-MAY_CHANGE = ("steps", "keep_checkpoints")
+MAY_CHANGE = ("steps", "keep_checkpoints", "log")
 """Run settings that a resumed run may have otherwise: `--resume RUN --steps MORE`."""
 
 README = """\

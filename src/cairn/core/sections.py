@@ -31,9 +31,7 @@ def settings(sections: Sections) -> dict[str, Setting]:
     """All settings by their shortest name: the field's where that is unique, else the long one."""
     every = list(_fields(sections))
     fields = [setting.field for setting in every]
-    return {
-        s.field if fields.count(s.field) == 1 else f"{s.section}.{s.field}": s for s in every
-    }
+    return {s.field if fields.count(s.field) == 1 else f"{s.section}.{s.field}": s for s in every}
 
 
 def find(sections: Sections, name: str) -> Setting:

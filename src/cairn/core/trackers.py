@@ -59,23 +59,30 @@ def tracking(kind: str | None, run: Path, config: dict[str, Any]) -> Iterator[Se
 def open_tracker(kind: str, run: Path, config: dict[str, Any]) -> Tracker:
     """The tracker called `kind` for the run at `run`. Nothing is written before the first figure.
 
-    Raises ConfigError for an unknown kind, and MissingExtraError with the install line if its
-    package is not there.
+    Raises what `require` does.
+    """
+    module = require(kind)
+    if kind == "tensorboard":
+        return _TensorBoard(module, run / "tensorboard")
+    return _Remote(kind, module, run, config)
+
+
+def require(kind: str) -> ModuleType:
+    """The package of a tracker. Raises ConfigError for an unknown kind.
+
+    Raises MissingExtraError with the install line if the package is not there.
     """
     if kind not in MODULES:
         raise ConfigError(
             f"log expects one of {', '.join(get_args(Kind))}, got {kind!r}.{suggest(kind, MODULES)}"
         )
     try:
-        module = importlib.import_module(MODULES[kind])
+        return importlib.import_module(MODULES[kind])
     except ImportError as error:
         raise MissingExtraError(
             f"--log {kind} needs the package {MODULES[kind]}, which is not installed. "
             f"Install it with: uv sync --extra {kind} (or pip install 'cairn[{kind}]')."
         ) from error
-    if kind == "tensorboard":
-        return _TensorBoard(module, run / "tensorboard")
-    return _Remote(kind, module, run, config)
 
 
 def scalars(line: Mapping[str, Any]) -> dict[str, float]:

@@ -47,6 +47,14 @@ def check(env: Environment) -> None:
     solved = _traced(env, "solved", env.solved, *given)
     _same(env, "solved", "a truth value for each episode", given[1], solved)
 
+    if env.editor is not None:
+        check(env.editor)
+        draft, _ = jax.eval_shape(
+            env.editor.reset, key, jax.eval_shape(env.editor.space.sample, key)
+        )
+        made = _traced(env.editor, "level", env.editor.level, draft)
+        _same(env.editor, "level", "levels like those of the environment's space", level, made)
+
 
 def _specs(env: Environment) -> list[jax.ShapeDtypeStruct]:
     """The arrays that observations are promised to be."""

@@ -190,6 +190,11 @@ class Environment(eqx.Module):
     def space(self) -> Space:
         """Where new and mutated levels come from."""
 
+    @property
+    def editor(self) -> "Editor | None":
+        """What a teacher plays to design levels, for methods whose teacher learns to; or None."""
+        return None
+
     @abc.abstractmethod
     def reset(self, key: Key[Array, ""], level: Level) -> tuple[State, PyTree]:
         """Start `level`: the first state and observation."""
@@ -245,6 +250,32 @@ class Environment(eqx.Module):
             f"{path}: {type(self).__name__} has no file format for levels. Give it a "
             f"`suite_from` method, or use --suite."
         )
+
+
+class Noise(Space):
+    """Vectors of numbers in [0, 1): what an editor is given, so that its designs can differ."""
+
+    size: int = eqx.field(static=True)
+
+    def sample(self, key: Key[Array, ""]) -> Float[Array, " size"]:
+        """Draw them."""
+        return jax.random.uniform(key, (self.size,))
+
+    def mutate(self, key: Key[Array, ""], level: Float[Array, " size"]) -> Float[Array, " size"]:
+        """Others."""
+        return self.sample(key)
+
+
+class Editor(Environment):
+    """Designs the levels of another environment: an episode makes one, for no reward of its own.
+
+    Every episode takes exactly `max_steps` steps and then terminates. Its own levels, of its own
+    space, are what a design starts from.
+    """
+
+    @abc.abstractmethod
+    def level(self, state: State) -> Level:
+        """The level that an episode which ended in `state` has made."""
 
 
 def unknown_suite(env: Environment, name: str, full: bool) -> ConfigError:

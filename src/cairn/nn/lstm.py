@@ -108,9 +108,11 @@ def _tangent(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
     h_before = jnp.concatenate([carry.h[None], h[:-1]]) * keep
     c_before = jnp.concatenate([carry.c[None], c[:-1]]) * keep
     inputs, flat = x.shape[2], lambda leaf: leaf.reshape(-1, leaf.shape[-1])
+    # `split`, because backwards it is one concatenation, where slices would be padded and added.
+    d_input, d_recurrent = jnp.split(d_weight, [inputs])
     # All of z's tangent but what comes by way of the carry.
-    dz = flat(dx) @ weight[:inputs] + flat(x) @ d_weight[:inputs]
-    dz = dz + flat(h_before) @ d_weight[inputs:] + d_bias[None]
+    dz = flat(dx) @ weight[:inputs] + flat(x) @ d_input
+    dz = dz + flat(h_before) @ d_recurrent + d_bias[None]
     # Turned here once, so that the scan backwards has nothing to turn.
     recurrent = weight[inputs:].T
 

@@ -1,6 +1,7 @@
 """What a learner asks of a network, and the check that one fits before anything is compiled."""
 
 import abc
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -55,8 +56,15 @@ Factory = Callable[[PyTree, int, Key[Array, ""]], Network]
 def check_fit(factory: Factory, spec: PyTree, outputs: int) -> None:
     """Raises ConfigError, in one line, if the network's outputs are not what they must be.
 
-    Abstract: shapes are followed, nothing is computed.
+    Abstract: shapes are followed, nothing is computed. What has fitted once is not tried again.
     """
+    leaves, structure = jax.tree.flatten(spec, is_leaf=_is_spec)
+    _check_fit(factory, tuple(leaves), structure, outputs)
+
+
+@functools.lru_cache(maxsize=128)
+def _check_fit(factory: Factory, leaves: tuple, structure: Any, outputs: int) -> None:
+    spec = jax.tree.unflatten(structure, leaves)
     name = getattr(factory, "name", getattr(factory, "__name__", str(factory)))
     steps, batch = 3, 2
 
@@ -107,8 +115,11 @@ def example(spec: PyTree, *shape: int) -> PyTree:
         own = part.shape if isinstance(part, Image) else (part.size,)
         return jnp.zeros((*shape, *own), jnp.float32)
 
-    is_spec = lambda node: isinstance(node, Image | Vector | Category)  # noqa: E731
-    return jax.tree.map(zeros, spec, is_leaf=is_spec)
+    return jax.tree.map(zeros, spec, is_leaf=_is_spec)
+
+
+def _is_spec(node: object) -> bool:
+    return isinstance(node, Image | Vector | Category)
 
 
 def _told(tree: PyTree) -> str:

@@ -24,6 +24,7 @@ WINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
                 "accel": "cairn.ued.accel:METHOD",
                 "parallel-accel": "cairn.ued.parallel_accel:METHOD",
                 "sfl": "cairn.ued.sfl:METHOD",
+                "paired": "cairn.ued.paired:METHOD",
             }
         ),
         "quality-diversity": MappingProxyType(

@@ -40,6 +40,8 @@ class RunConfig:
     """Chunks between two checkpoints; there is always one at the end and after Ctrl-C."""
     keep_checkpoints: int | Literal["all"] = 2
     """How many checkpoints stay, the newest; or all."""
+    log: Literal["none", "tensorboard", "wandb", "trackio"] = "none"
+    """Send the metrics to this tracker too. They are always in metrics.jsonl."""
 
     def __post_init__(self) -> None:
         for name in ("steps", "seeds", "log_every", "checkpoint_every"):

@@ -30,7 +30,7 @@ def from_toml(path: Path, **names: str | None) -> Experiment:
     named = _names(path, tables.pop("experiment", {}))
     chosen = named | {name: value for name, value in names.items() if value is not None}
     if "task" not in chosen:
-        raise ConfigError(f"{path} names no task: expected [experiment] with task = \"maze\".")
+        raise ConfigError(f'{path} names no task: expected [experiment] with task = "maze".')
     begun = presets.experiment(chosen.pop("task"), **chosen)
     for table, fields in tables.items():
         if table not in begun.everything or not isinstance(fields, dict):

@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from cairn.core import checkpoint, files
+from cairn.core import checkpoint, files, trackers
 from cairn.core.console import duration
 from cairn.core.errors import ConfigError, DatasetError
 from cairn.core.rundir import RunDir, config_hash
@@ -25,6 +25,7 @@ from cairn.envs.check import check
 from cairn.envs.protocol import Environment
 from cairn.evaluation.during import during
 from cairn.runs.experiment import Experiment
+from cairn.score import STUDENT
 
 
 class Outcome(NamedTuple):
@@ -42,20 +43,25 @@ def train(
     directory: Path | str | None = None,
     *,
     init_from: Path | str | None = None,
+    log: str | None = None,
     show: Callable[[Status], None] = lambda status: None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Outcome:
     """Train in a new run directory (default: the next free one under `runs/`) until it is done.
 
-    With `init_from` every student starts from that run's: network, optimiser and its step count.
+    With `init_from` every actor starts from that run's of its role, or else from its student if
+    that fits: network, optimiser and its step count. The others start anew. `log` names a tracker
+    that gets the metrics too: `tensorboard`, `wandb` or `trackio`.
+
     Raises RunError if the directory exists or cannot be written, ConfigError if the students of
-    `init_from` have another structure.
+    `init_from` have another structure, MissingExtraError if the tracker is not installed.
 
     On several hosts (`jax.distributed.initialize` comes before) all call this with the same
     experiment, and the first alone reads and writes.
     """
     if isinstance(experiment.env, Environment):
         check(experiment.env)
+    experiment = _logged(experiment, log)
     experiment = _on_devices(experiment)
     _agree_on(experiment)
     run, students = RunDir(Path(directory or free_directory(experiment))), None
@@ -66,13 +72,18 @@ def train(
     if hosts.first():
         if init_from is not None:
             students = _students(Path(init_from), experiment)
-            config["init_from"] = {"run": str(init_from), "students": checkpoint.digest(students)}
+            given = list(students.values())
+            config["init_from"] = {"run": str(init_from), "students": checkpoint.digest(given)}
+            fresh = sorted(experiment.program.actors(experiment.state_shape()).keys() - students)
+            if fresh:
+                say(f"{init_from} has no {' and no '.join(fresh)}: they start anew.")
         run = RunDir.create(run.path, config)
         say(f"Run: {run.path}")
     with _lock(run):
         state = compiled.init()
         if students is not None:
-            state = eqx.tree_at(lambda s: _states(program, s), state, students)
+            given = list(students.values())
+            state = eqx.tree_at(lambda s: _states(program, s, students), state, given)
         if hosts.first():
             # So that a run killed before its first regular checkpoint can be resumed.
             loop.save(run, state, config_hash(config), 0)
@@ -83,6 +94,7 @@ def resume(
     directory: Path | str,
     *,
     steps: int | None = None,
+    log: str | None = None,
     show: Callable[[Status], None] = lambda status: None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Outcome:
@@ -90,12 +102,15 @@ def resume(
 
     With `steps` its budget becomes that, which must be more than it was: archive, ledger and
     learner go on, and what depends on how far the run is (a decaying learning rate) does so by
-    the new budget. Raises RunError if `directory` is no run or is being trained, CheckpointError
-    if the checkpoint is damaged or from another config, ConfigError for fewer steps. On several
-    hosts the first alone reads it.
+    the new budget. A tracker named by `log` goes on in the same remote run.
+
+    Raises RunError if `directory` is no run or is being trained, CheckpointError if the checkpoint
+    is damaged or from another config, ConfigError for fewer steps, MissingExtraError if the
+    tracker is not installed. On several hosts the first alone reads it.
     """
     run = RunDir.open(directory) if hosts.first() else RunDir(Path(directory))
     experiment = _on_devices(Experiment.from_dict(hosts.told(lambda: run.config)))
+    experiment = _logged(experiment, log)
     with _lock(run):
         _check_data(experiment, hosts.told(lambda: run.config))
         if steps is not None:
@@ -130,9 +145,7 @@ def _advance(
 ) -> Outcome:
     settings = experiment.run
     keep = None if settings.keep_checkpoints == "all" else settings.keep_checkpoints
-    schedule = Schedule(
-        settings.steps, settings.evaluate_every, settings.checkpoint_every, keep
-    )
+    schedule = Schedule(settings.steps, settings.evaluate_every, settings.checkpoint_every, keep)
     if not getattr(experiment.env, "exact_resume", True):
         say(
             f"Episodes of {experiment.task} are not in checkpoints: resuming goes on with what was "
@@ -146,10 +159,26 @@ def _advance(
     measured, evaluate = program.measured, None
     if measured is not None:
         evaluate = during(measured.env, lambda state: program.actors(state)[measured.role])
-    state, done = loop.run(
-        compiled, program, run, schedule, state=state, evaluate=evaluate, show=show
-    )
+    kind = experiment.run.log if hosts.first() and experiment.run.log != "none" else None
+    with trackers.tracking(kind, run.path, experiment.to_dict()) as send:
+
+        def shown(status: Status) -> None:
+            send(status.steps, status.line)
+            show(status)
+
+        state, done = loop.run(
+            compiled, program, run, schedule, state=state, evaluate=evaluate, show=shown
+        )
     return Outcome(run, state, done)
+
+
+def _logged(experiment: Experiment, log: str | None) -> Experiment:
+    """With `log` in the place of its tracker, if given; refused here if it is not installed."""
+    if log is not None:
+        experiment = experiment.changed({"run.log": log})
+    if experiment.run.log != "none":
+        trackers.require(experiment.run.log)
+    return experiment
 
 
 def _on_devices(experiment: Experiment) -> Experiment:
@@ -211,17 +240,16 @@ def _extended(experiment: Experiment, run: RunDir, steps: int) -> Experiment:
     return longer
 
 
-def _states(program: Program, state: Any) -> list[Any]:
-    """The states of the actors, by their roles in order."""
+def _states(program: Program, state: Any, roles: Iterable[str]) -> list[Any]:
+    """The states of the actors with these roles."""
     actors = program.actors(state)
-    return [actors[role].state for role in sorted(actors)]
+    return [actors[role].state for role in roles]
 
 
-def _students(path: Path, experiment: Experiment) -> list[Any]:
-    """States for the actors of `experiment` from those of the run at `path`, by role.
+def _students(path: Path, experiment: Experiment) -> dict[str, Any]:
+    """By role, states for actors of `experiment` from the run at `path`.
 
-    A role that the run does not have takes its student's, where that fits; a run with one actor
-    gives it to all that have its structure.
+    A role that the run does not have takes its student's where that fits, and else is left out.
     """
     source = RunDir.open(path)
     trained = Experiment.from_dict(source.config)
@@ -237,19 +265,20 @@ def _students(path: Path, experiment: Experiment) -> list[Any]:
             f"--init-from {path}: {trained.method if not theirs else experiment.method} has no "
             f"actor whose state could be handed on."
         )
-    found = []
+    found = {}
     for role in sorted(ours):
-        wanted = ours[role].state
-        given = theirs[role].state if role in theirs else theirs.get("student", ours[role]).state
-        if role in theirs or role == "student":
-            _check_fit(path, role, given, wanted)
-        elif not _fits(given, wanted):
-            raise ConfigError(
-                f"{path} has no {role}, expected {', '.join(sorted(ours))}. It has "
-                f"{', '.join(sorted(theirs))}."
-            )
+        if role in theirs:
+            _check_fit(path, role, theirs[role].state, ours[role].state)
+        elif STUDENT not in theirs or not _fits(theirs[STUDENT].state, ours[role].state):
+            continue
+        given = (theirs[role] if role in theirs else theirs[STUDENT]).state
         spread = lambda leaf: jnp.broadcast_to(leaf, (want, *leaf.shape[1:]))  # noqa: E731
-        found.append(jax.tree.map(spread, given))
+        found[role] = jax.tree.map(spread, given)
+    if not found:
+        raise ConfigError(
+            f"{path} has {' and '.join(sorted(theirs))}, which fit none of the "
+            f"{' and '.join(sorted(ours))} of {experiment.method}."
+        )
     return found
 
 

@@ -1,4 +1,4 @@
-"""A method of this wing as the room for runs sees it: bound to an environment and one student."""
+"""A method of this wing as the room for runs sees it: bound to an environment and who learns."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -16,11 +16,13 @@ from cairn.learners.protocol import Actor
 from cairn.learners.random import RandomPolicy
 from cairn.runs.method import Method, Setup
 from cairn.sampler.segments import SOURCES
-from cairn.ued.parts import BUDGET, COUNTS, CurationConfig, CycleConfig, Problem, State
+from cairn.score import STUDENT
+from cairn.ued.parts import CurationConfig, CycleConfig, Problem, State, budget
 from cairn.ued.presets import PRESETS
+from cairn.ued.roles import TEACHER
 
-Init = Callable[[Problem, Any, Key[Array, ""]], State]
-Step = Callable[[Problem, Any, State], tuple[State, Report]]
+Init = Callable[[Any, Any, Key[Array, ""]], State]
+Step = Callable[[Any, Any, State], tuple[State, Report]]
 
 
 def method(
@@ -29,6 +31,7 @@ def method(
     init: Init,
     step: Step,
     *,
+    roles: tuple[str, ...] = (STUDENT,),
     learns: bool = True,
     constant_cost: bool = True,
     adapts: Callable[[str], Mapping[str, Any]] = lambda task: {},
@@ -36,12 +39,14 @@ def method(
     """The METHOD of a file with `Config`, `init(problem, config, key)` and `step(problem, …)`.
 
     `page` is the file's docstring, whose first line describes the method. Without `learns` the
-    student acts at random. `constant_cost`: every cycle costs one rollout of `batch` columns.
+    student acts at random. `constant_cost`: every cycle costs `config.least`. With several `roles`
+    the problem is a dictionary by role, and so is `state.learner` (`cairn.ued.roles`). A teacher
+    has settings of its own; all others are students with the same.
     """
     return Method(
         about=(page or "").split("\n", 1)[0],
-        sections={"algorithm": config, "student": None},
-        program=partial(_program, init, step, learns),
+        sections={"algorithm": config, **dict.fromkeys(map(_section, roles))},
+        program=partial(_program, init, step, roles, learns),
         takes=takes_environments,
         check=_check,
         columns=_columns,
@@ -57,6 +62,11 @@ def empty_rooms(task: str) -> Mapping[str, Any]:
     return {"generator": "empty"} if task == "maze" else {}
 
 
+def crowded(task: str) -> Mapping[str, Any]:
+    """PAIRED's teacher builds 60 walls, as in minimax."""
+    return {"walls": 60} if task == "maze" else {}
+
+
 def takes_environments(kind: Any) -> str | None:
     """Refuse what is no environment."""
     # An adapter of somebody else's environments is a function that makes them.
@@ -65,8 +75,16 @@ def takes_environments(kind: Any) -> str | None:
     return "it is not an environment: expected a subclass of cairn.envs.protocol.Environment."
 
 
-def _program(init: Init, step: Step, learns: bool, setup: Setup) -> Program:
-    problem, config = problem_of(setup, learns), setup.sections["algorithm"]
+def _program(init: Init, step: Step, roles: tuple[str, ...], learns: bool, setup: Setup) -> Program:
+    config = setup.sections["algorithm"]
+    problems = {role: problem_of(setup, learns, role) for role in roles}
+    several = len(roles) > 1
+    problem = problems if several else problems[STUDENT]
+
+    def actors(state: State) -> dict[str, Actor]:
+        states = state.learner if several else {STUDENT: state.learner}
+        return {role: Actor(problems[role].learner, states[role]) for role in roles}
+
     archived = None
     if isinstance(config, CurationConfig):
         level = jax.eval_shape(setup.task.space.sample, jax.random.key(0))
@@ -74,50 +92,61 @@ def _program(init: Init, step: Step, learns: bool, setup: Setup) -> Program:
     return Program(
         init=partial(init, problem, config),
         step=partial(step, problem, config),
-        counts=COUNTS,
-        budget=BUDGET,
-        actors=lambda state: {"student": Actor(problem.learner, state.learner)},
+        counts=config.counts,
+        budget=budget(config.counts),
+        actors=actors,
         measured=Measured(setup.task),
         lineage=archived,
     )
 
 
-def problem_of(setup: Setup, learns: bool = True) -> Problem:
-    """What the phases of a cycle need to know of a run."""
-    env, student = setup.task, setup.sections["student"]
-    assert setup.learner is not None  # the student's section leaves it open
-    learner = setup.learner.of(env, student) if learns else RandomPolicy(env.action_spec)
+def problem_of(setup: Setup, learns: bool = True, role: str = STUDENT) -> Problem:
+    """What the phases of a cycle need to know of a run: what `role` plays, and how it learns."""
+    env = setup.task.editor if role == TEACHER else setup.task
+    settings = setup.sections[_section(role)]
+    assert setup.learner is not None  # the sections of the roles leave it open
+    learner = setup.learner.of(env, settings) if learns else RandomPolicy(env.action_spec)
     return Problem(
         env=env,
         learner=learner,
-        gamma=student.gamma,
-        gae_lambda=student.gae_lambda,
-        bootstrap_time_limit=student.bootstraps(env),
+        gamma=settings.gamma,
+        gae_lambda=settings.gae_lambda,
+        bootstrap_time_limit=settings.bootstraps(env),
         steps=setup.steps,
         mesh=setup.mesh,
     )
 
 
+def _section(role: str) -> str:
+    """Where the settings of a role are."""
+    return TEACHER if role == TEACHER else STUDENT
+
+
 def _check(setup: Setup) -> None:
     setup.sections["algorithm"].check(setup.task)
-    columns, minibatches = setup.sections["algorithm"].batch, _minibatches(setup)
-    if columns % minibatches:
-        raise ConfigError(
-            f"minibatches must divide the {columns} trajectories of a batch, got "
-            f"{minibatches}: minibatches are whole trajectories."
-        )
+    columns = setup.sections["algorithm"].batch
+    for section, minibatches in _minibatches(setup).items():
+        if columns % minibatches:
+            raise ConfigError(
+                f"{section}minibatches must divide the {columns} trajectories of a batch, got "
+                f"{minibatches}: minibatches are whole trajectories."
+            )
 
 
 def _columns(setup: Setup) -> int:
     """What devices must divide to share columns: every rollout, and the minibatches' lanes."""
     config = setup.sections["algorithm"]
-    return math.gcd(axes.lanes(config.batch, _minibatches(setup)), *config.widths)
+    lanes = [axes.lanes(config.batch, each) for each in _minibatches(setup).values()]
+    return math.gcd(*lanes, *config.widths)
 
 
 def _least(setup: Setup) -> int:
-    config = setup.sections["algorithm"]
-    return config.batch * config.steps_per_cycle
+    return setup.sections["algorithm"].least(setup.task)
 
 
-def _minibatches(setup: Setup) -> int:
-    return getattr(setup.sections["student"], "minibatches", 1)
+def _minibatches(setup: Setup) -> dict[str, int]:
+    """How each role's batches are cut, by what stands before the setting's name."""
+    found = {"": setup.sections[STUDENT]}
+    if TEACHER in setup.sections:
+        found = {f"{role}.": setup.sections[role] for role in (STUDENT, TEACHER)}
+    return {name: getattr(section, "minibatches", 1) for name, section in found.items()}

@@ -1,7 +1,7 @@
 """What the methods of this wing are made of: problem, state, and the phases of a cycle."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -19,7 +19,7 @@ from cairn.core.branches import when as branch
 from cairn.core.branches import zeros
 from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
-from cairn.core.ledger import Ledger
+from cairn.core.ledger import SPENT, Ledger
 from cairn.core.trace import Trace
 from cairn.engine.devices import WHOLE, over
 from cairn.engine.program import Events, Report
@@ -32,6 +32,9 @@ from cairn.sampler.segments import Batch
 from cairn.score import STUDENT, Score, Scored, episode_statistics
 from cairn.score import catalogue as scores
 
+COUNTS = ("training", "scoring", "mutation", "evaluation", "updates")
+"""What the methods with one student count."""
+
 
 @dataclass(frozen=True)
 class CycleConfig:
@@ -42,11 +45,18 @@ class CycleConfig:
     steps_per_cycle: int = 256
     """T, environment steps of each column in one rollout."""
 
+    counts: ClassVar[tuple[str, ...]] = COUNTS
+    """What the ledger counts. The budget is on those of `cairn.core.ledger.SPENT`."""
+
     def __post_init__(self) -> None:
         checks.at_least(self, 1, "batch", "steps_per_cycle")
 
     def check(self, env: Environment) -> None:
         """Raise ConfigError if the method cannot work on `env`."""
+
+    def least(self, env: Environment) -> int:
+        """Environment steps of a cycle, or of the cheapest where they differ."""
+        return self.batch * self.steps_per_cycle
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -85,15 +95,20 @@ class CurationConfig(CycleConfig, ReplayConfig):
         return scores.find(self.score)
 
     def check(self, env: Environment) -> None:
-        """Episodes must end within a cycle: what is cut off cannot be scored, so that unsolved
-        levels, whose episodes are the longest, would never be kept."""
-        if env.max_steps > self.steps_per_cycle:
-            raise ConfigError(
-                f"steps_per_cycle must be at least the time limit of {env.max_steps} steps, got "
-                f"{self.steps_per_cycle}: an episode that a cycle cuts off cannot be scored. Set "
-                f"steps_per_cycle to {env.max_steps}, or the environment's limit to "
-                f"{self.steps_per_cycle}."
-            )
+        """Episodes must end within a cycle."""
+        check_episodes_end(self, env)
+
+
+def check_episodes_end(config: CycleConfig, env: Environment) -> None:
+    """Raise ConfigError unless episodes end within a cycle: what is cut off cannot be scored, so
+    that unsolved levels, whose episodes are the longest, would never count."""
+    if env.max_steps > config.steps_per_cycle:
+        raise ConfigError(
+            f"steps_per_cycle must be at least the time limit of {env.max_steps} steps, got "
+            f"{config.steps_per_cycle}: an episode that a cycle cuts off cannot be scored. Set "
+            f"steps_per_cycle to {env.max_steps}, or the environment's limit to "
+            f"{config.steps_per_cycle}."
+        )
 
 
 class Problem(NamedTuple):
@@ -117,16 +132,11 @@ class State(eqx.Module):
     """Root of every random stream; never changes."""
     cycle: Int[Array, ""]
     learner: PyTree
+    """Of a method with several roles, a dictionary by role."""
     archive: Replay | None
     ledger: Ledger
     extra: PyTree
     """What one method keeps for itself."""
-
-
-COUNTS = ("training", "scoring", "mutation", "evaluation", "updates")
-"""What the methods with one student count."""
-BUDGET = ("training", "scoring", "mutation")
-"""What their budget is on: all environment steps but those of tests."""
 
 
 def begin(
@@ -158,7 +168,13 @@ def key_for(state: State, name: str) -> Key[Array, ""]:
 
 def progress(state: State, problem: Problem) -> Float[Array, ""]:
     """How much of the run is behind, in [0, 1], by the environment steps spent."""
-    return jnp.minimum(state.ledger.spent(BUDGET) / float(problem.steps), 1.0)
+    spent = state.ledger.spent(budget(state.ledger.counts))
+    return jnp.minimum(spent / float(problem.steps), 1.0)
+
+
+def budget(counts: Collection[str]) -> tuple[str, ...]:
+    """What the budget is on, of these counts: all environment steps but those of tests."""
+    return tuple(name for name in SPENT if name in counts)
 
 
 def replay_coin(state: State, config: CurationConfig) -> Bool[Array, ""]:
@@ -208,19 +224,31 @@ def learn(
     problem: Problem, state: State, trace: Trace, when: Bool[Array, ""] | bool = True
 ) -> tuple[Any, dict[str, Float[Array, ""]]]:
     """The learner after one update, or the very same learner if not `when`."""
+    key, behind = key_for(state, "update"), progress(state, problem)
+    return improve(problem, state.learner, trace, key, behind, when)
 
+
+def improve(
+    problem: Problem,
+    learner: Any,
+    trace: Trace,
+    key: Key[Array, ""],
+    behind: Float[Array, ""],
+    when: Bool[Array, ""] | bool = True,
+) -> tuple[Any, dict[str, Float[Array, ""]]]:
+    """See `learn`. `behind` in [0, 1] is how much of the run is."""
     axis = None if problem.mesh is None else COLUMNS
     here = lambda *arguments: problem.learner.update(*arguments, axis=axis)  # noqa: E731
     everywhere = over(problem.mesh, here, (WHOLE, TRACE, WHOLE, WHOLE), WHOLE)
 
     def update(learner: Any) -> tuple[Any, dict[str, Array]]:
-        return everywhere(learner, trace, key_for(state, "update"), progress(state, problem))
+        return everywhere(learner, trace, key, behind)
 
     if when is True:
-        return update(state.learner)
-    nothing = zeros(lambda learner: update(learner)[1], state.learner)
+        return update(learner)
+    nothing = zeros(lambda learner: update(learner)[1], learner)
     assert when is not False
-    return branch(when, update, lambda learner: (learner, nothing), state.learner)
+    return branch(when, update, lambda learner: (learner, nothing), learner)
 
 
 def spend(ledger: Ledger, problem: Problem, trace: Trace, gradient: Bool[Array, ""]) -> Ledger:

@@ -11,6 +11,7 @@ from jaxtyping import Array, Int, Key, UInt8
 
 from cairn.core.errors import ConfigError
 from cairn.envs.maze import edit, files, generate, observe, rules, structured, suites
+from cairn.envs.maze.editor import MazeEditor
 from cairn.envs.maze.level import MazeLevel
 from cairn.envs.protocol import Category, Environment, Image, Space, Step, Suite, unknown_suite
 
@@ -97,7 +98,8 @@ class Maze(Environment):
     teacher or its `reset_random`, corridors with loops (`braided`), `rooms` with doors, or
     `uniform-walls`, `braided` and `rooms` mixed 3 : 5 : 2."""
     walls: int = eqx.field(static=True, default=25)
-    """Walls drawn by `walls`; an exclusive upper bound for `uniform-walls` and `mixed`."""
+    """Walls drawn by `walls`, or built by a teacher in the editor; an exclusive upper bound for
+    `uniform-walls` and `mixed`."""
     replace_walls: bool = eqx.field(static=True, default=True)
     """Whether `walls` draws cells with replacement (JaxUED, minimax) or all distinct (DCD)."""
     variable_walls: bool = eqx.field(static=True, default=False)
@@ -150,6 +152,11 @@ class Maze(Environment):
     def space(self) -> MazeSpace:
         """The levels to train on."""
         return MazeSpace(self)
+
+    @property
+    def editor(self) -> MazeEditor:
+        """A teacher builds `walls` walls, then places goal and agent."""
+        return MazeEditor(self.width, self.height, self.walls)
 
     @property
     def border(self) -> int:

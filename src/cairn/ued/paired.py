@@ -1,0 +1,72 @@
+"""PAIRED: a teacher designs levels and is paid the regret between two students who play them.
+
+Dennis et al. 2020, arXiv:2012.02096. Regret is what the antagonist reached less what the student
+did: a level pays if it can be solved but is not yet, so an impossible one pays nothing.
+
+Differs from JaxUED: regret is clipped at 0, the teacher always gets its noise, nothing is valued
+beyond its last step. From minimax: every memory starts empty with every cycle, and the teacher's
+learning rate is its own.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import jax.numpy as jnp
+from jaxtyping import Array, Key
+
+from cairn.engine.program import Report
+from cairn.envs.protocol import Environment
+from cairn.score import STUDENT
+from cairn.score.paired import ANTAGONIST, Regret
+from cairn.ued import parts, roles
+from cairn.ued.method import crowded, method
+from cairn.ued.parts import CycleConfig, State
+from cairn.ued.roles import TEACHER, Problems
+
+STUDENTS = (STUDENT, ANTAGONIST)
+
+
+@dataclass(frozen=True)
+class Config(CycleConfig):
+    """PAIRED."""
+
+    antagonist: Literal["best", "mean"] = "best"
+    """Which of its returns on a level counts. The best of many episodes flatters it (DCD,
+    minimax's `relative_regret`); the mean does not (minimax's `mean_relative_regret`)."""
+
+    counts: ClassVar[tuple[str, ...]] = ("training", "designing", "evaluation", "updates")
+
+    def check(self, env: Environment) -> None:
+        """There must be an editor, and episodes must end within a cycle."""
+        roles.editor_of(env)
+        parts.check_episodes_end(self, env)
+
+    def least(self, env: Environment) -> int:
+        """Both students' steps and the teacher's."""
+        return self.batch * (len(STUDENTS) * self.steps_per_cycle + roles.editor_of(env).max_steps)
+
+
+def init(problems: Problems, config: Config, key: Key[Array, ""]) -> State:
+    """Two new students and a new teacher."""
+    return roles.begin(problems, key, config.counts)
+
+
+def step(problems: Problems, config: Config, state: State) -> tuple[State, Report]:
+    """The teacher designs levels; both students play them; the teacher is paid their regret."""
+    levels, design = roles.design(problems, state, config.batch)
+    traces = roles.play(problems, state, STUDENTS, levels, config.steps_per_cycle)
+    student = problems[STUDENT]
+    regret = Regret(config.antagonist)(traces, (), student.gamma, student.gae_lambda).score
+    traces[TEACHER] = roles.paid_last(design, regret)
+    learner, learned = roles.learn(problems, state, traces)
+    ledger = state.ledger.add(
+        training=sum(traces[role].reward.size for role in STUDENTS),
+        designing=design.reward.size,
+        updates=roles.updates(problems),
+    )
+    paid = Report({"regret": jnp.mean(regret)})
+    after = parts.after(state, learner=learner, ledger=ledger)
+    return after, parts.report(paid, *roles.reports(traces, learned))
+
+
+METHOD = method(__doc__, Config, init, step, roles=(*STUDENTS, TEACHER), adapts=crowded)

@@ -1,0 +1,130 @@
+"""The phases of a cycle for methods in which several learn: everything is by role.
+
+Students play levels; a teacher designs them in the environment's editor. `Problems` holds, for
+each role, what it plays and how it learns; `state.learner` its state.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from cairn.core.errors import ConfigError
+from cairn.core.keys import stream
+from cairn.core.ledger import Ledger
+from cairn.core.trace import Trace
+from cairn.engine.program import Report
+from cairn.engine.rollout import rollout
+from cairn.envs.protocol import Editor, Environment, Level
+from cairn.learners.protocol import Actor
+from cairn.score import STUDENT
+from cairn.ued import parts
+from cairn.ued.parts import Problem, State
+
+TEACHER = "teacher"
+"""The role of whoever designs levels."""
+
+Metrics = Mapping[str, Float[Array, ""]]
+Problems = Mapping[str, Problem]
+
+
+def editor_of(env: Environment) -> Editor:
+    """What a teacher designs the levels of `env` in. Raises ConfigError if there is none."""
+    if env.editor is None:
+        raise ConfigError(
+            f"This method's teacher designs levels, but {type(env).__name__} has no editor for it. "
+            f"Give it one (`Environment.editor`), or choose another method."
+        )
+    return env.editor
+
+
+def begin(problems: Problems, key: Key[Array, ""], counts: Iterable[str]) -> State:
+    """The state before the first cycle: new learners, all different."""
+    learner = {
+        role: problem.learner.init(stream(key, f"learner {role}"))
+        for role, problem in problems.items()
+    }
+    return State(
+        key=key,
+        cycle=jnp.int32(0),
+        learner=learner,
+        archive=None,
+        ledger=Ledger.zero(counts),
+        extra=None,
+    )
+
+
+def design(problems: Problems, state: State, batch: int) -> tuple[Level, Trace]:
+    """`batch` levels by the teacher, each from noise of its own, and how it made them."""
+    problem = problems[TEACHER]
+    editor, key = problem.env, parts.key_for(state, "design")
+    assert isinstance(editor, Editor)
+    noise = jax.vmap(editor.space.sample)(jax.random.split(stream(key, "noise"), batch))
+    carry, traces = rollout(
+        editor,
+        {TEACHER: Actor(problem.learner, state.learner[TEACHER])},
+        jax.tree.map(lambda leaf: leaf[None], noise),
+        key,
+        steps=editor.max_steps,
+        restart=None,
+        mesh=problem.mesh,
+    )
+    return jax.vmap(editor.level)(carry.state), traces[TEACHER]
+
+
+def play(
+    problems: Problems, state: State, roles: Iterable[str], levels: Level, steps: int
+) -> dict[str, Trace]:
+    """The same levels by each of `roles`, with memories that start empty and draws of its own."""
+    return {
+        role: parts.play(
+            problems[role],
+            state.learner[role],
+            levels,
+            parts.key_for(state, f"rollout {role}"),
+            steps,
+        )
+        for role in roles
+    }
+
+
+def paid_last(trace: Trace, reward: Float[Array, " B"]) -> Trace:
+    """The trace with `reward` at its last step and none before."""
+    nothing = jnp.zeros_like(trace.reward[:-1])
+    return trace._replace(reward=jnp.concatenate([nothing, reward[None]]))
+
+
+def learn(
+    problems: Problems, state: State, traces: Mapping[str, Trace]
+) -> tuple[dict[str, Any], dict[str, Metrics]]:
+    """The learners after an update on their own trace each, and the updates' metrics."""
+    learner, metrics = dict(state.learner), {}
+    for role, trace in traces.items():
+        problem, key = problems[role], parts.key_for(state, f"update {role}")
+        behind = parts.progress(state, problem)
+        learner[role], metrics[role] = parts.improve(problem, learner[role], trace, key, behind)
+    return learner, metrics
+
+
+def updates(problems: Problems) -> int:
+    """Optimiser updates, if each role learns once."""
+    return sum(problem.learner.gradient_steps for problem in problems.values())
+
+
+def reports(traces: Mapping[str, Trace], learned: Mapping[str, Metrics]) -> list[Report]:
+    """How each role learned and, but for the teacher, how its episodes went.
+
+    Metrics of the student have their plain names, those of others the role's in front.
+    """
+    every = []
+    for role, trace in traces.items():
+        played = Report({}) if role == TEACHER else parts.rollout_metrics(trace)
+        every.append(_called("" if role == STUDENT else f"{role}_", played, learned[role]))
+    return every
+
+
+def _called(prefix: str, played: Report, learned: Metrics) -> Report:
+    named = lambda values: {f"{prefix}{name}": each for name, each in values.items()}  # noqa: E731
+    return Report(named({**learned, **played.metrics}), (), named(played.weights))

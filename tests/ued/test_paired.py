@@ -1,0 +1,202 @@
+"""PAIRED: what the teacher is paid, when, and what it learns from it."""
+
+import dataclasses
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from small_runs import B, T, experiment, history
+
+import cairn
+import house
+from cairn.core.errors import ConfigError
+from cairn.core.returns import gae
+from cairn.envs.maze.env import Maze
+from cairn.envs.maze.level import MazeLevel
+from cairn.learners.ppo import PPO, PPOConfig
+from cairn.runs import presets
+from cairn.runs import train as training
+from cairn.runs.train import Outcome, train
+from cairn.score.paired import Regret
+from cairn.ued import paired, roles
+from cairn.ued.method import problem_of
+from cairn.ued.paired import STUDENTS
+from cairn.ued.parts import Problem
+
+TINY = experiment("paired")
+PROBLEMS = {role: problem_of(TINY.setup(None), role=role) for role in (*STUDENTS, "teacher")}
+
+MAZE_STEPS = TINY.env.editor.max_steps
+
+
+@pytest.fixture(scope="module")
+def state():
+    return jax.jit(lambda key: roles.begin(PROBLEMS, key, paired.Config.counts))(jax.random.key(2))
+
+
+@pytest.fixture(scope="module")
+def designed(state):
+    return jax.jit(lambda state: roles.design(PROBLEMS, state, B))(state)
+
+
+def same(a, b):
+    return bool(eqx.tree_equal(a, b))
+
+
+@pytest.mark.slow
+def test_a_design_is_one_episode_from_noise_of_its_own(designed):
+    levels, trace = designed
+    steps = MAZE_STEPS  # four walls, goal, agent
+    assert trace.reward.shape == (steps, B)
+    ends = np.zeros((steps, B), bool)
+    ends[-1] = True
+    np.testing.assert_array_equal(trace.terminated, ends)
+    assert not trace.truncated.any() and not trace.reward.any()
+    np.testing.assert_array_equal(trace.observation.time[:, 0], np.arange(steps))
+    noise = np.asarray(trace.observation.noise)
+    assert (noise == noise[:1]).all() and 0.4 < noise.mean() < 0.6
+    assert len({column.tobytes() for column in noise[0]}) == B
+    assert levels.walls.shape == (B, 4, 4) and (np.asarray(levels.goal) >= 0).all()
+
+
+@pytest.mark.slow
+def test_the_regret_is_paid_at_the_last_step_and_nothing_beyond_it_is_valued(designed):
+    """Â = δ summed backwards, with δ = -V, γV' - V, and at the end regret - V."""
+    trace = roles.paid_last(designed[1], jnp.array([0.5, 0.0, 1.0, 0.25]))
+    np.testing.assert_array_equal(trace.reward[-1], [0.5, 0.0, 1.0, 0.25])
+    assert not trace.reward[:-1].any()
+    beyond = trace._replace(last_value=trace.last_value + 1000.0)
+    advantage = np.asarray(gae(beyond, 0.9, 0.8))
+    value = np.asarray(trace.value)
+    expected = np.asarray(trace.reward[-1]) - value[-1]
+    np.testing.assert_allclose(advantage[-1], expected, rtol=1e-5)
+    for t in range(MAZE_STEPS - 2, -1, -1):
+        expected = 0.9 * value[t + 1] - value[t] + 0.72 * expected
+        np.testing.assert_allclose(advantage[t], expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_a_level_that_cannot_be_solved_pays_nothing(state):
+    walls = jnp.zeros((4, 4), bool).at[1].set(True)
+    level = MazeLevel(walls, jnp.array([0, 0]), jnp.int32(0), jnp.array([3, 3]))
+    levels = jax.tree.map(lambda leaf: jnp.stack([leaf] * B), level)
+    traces = jax.jit(lambda s: roles.play(PROBLEMS, s, STUDENTS, levels, T))(state)
+    for config in (paired.Config(), paired.Config(antagonist="mean")):
+        scored = Regret(config.antagonist)(traces, (), 0.995, 0.98)
+        assert scored.valid.all() and not scored.score.any()
+    # The same levels, but not the same game: each draws its own actions.
+    assert not same(traces["student"].action, traces["antagonist"].action)
+
+
+@pytest.mark.slow
+def test_all_three_learn_in_every_cycle_and_nothing_else_is_carried_on():
+    for cycle in history("paired"):
+        before, after = cycle.before.learner, cycle.after.learner
+        assert set(after) == {"student", "antagonist", "teacher"}
+        assert not any(same(before[role], after[role]) for role in after)
+        assert not same(after["student"], after["antagonist"])
+        assert after["student"].network.actor[0].weight.shape == (8, 4)
+        # No memory of a policy outlives its levels.
+        assert cycle.after.archive is None and cycle.after.extra is None
+        assert float(cycle.report.metrics["regret"]) >= 0
+
+
+@pytest.mark.slow
+def test_the_teacher_s_learning_rate_is_its_own(state, designed):
+    """minimax ignores it."""
+    sections = dict(TINY.sections)
+    sections["teacher"] = dataclasses.replace(sections["teacher"], learning_rate=0.0)
+    setup = dataclasses.replace(TINY, sections=sections).setup(None)
+    still = {role: problem_of(setup, role=role) for role in PROBLEMS}
+    assert all(same(still[role].learner, PROBLEMS[role].learner) for role in STUDENTS)
+    traces = {"teacher": roles.paid_last(designed[1], jnp.arange(B, dtype=jnp.float32))}
+    learner, metrics = jax.jit(lambda s, t: roles.learn(still, s, t))(state, traces)
+    assert same(learner["teacher"].network, state.learner["teacher"].network)
+    assert float(metrics["teacher"]["gradient_norm"]) > 0
+
+
+@pytest.mark.slow
+def test_a_teacher_learns_what_pays():
+    """Paid 1 for a goal in the left column of 4, it puts 90 % there from 25 % at random."""
+    editor = Maze(width=4, height=4, view=3, walls=1).editor
+    settings = PPOConfig(
+        memory="none", hidden=16, head=16, filters=2, learning_rate=1e-2, epochs=2, decay="none"
+    )
+    problem = Problem(editor, PPO.of(editor, settings), 0.995, 0.98, False, 10**6)
+    problems = {"teacher": problem}
+
+    def cycle(state, _):
+        levels, trace = roles.design(problems, state, 64)
+        pay = (levels.goal[:, 0] == 0).astype(jnp.float32)
+        traces = {"teacher": roles.paid_last(trace, pay)}
+        learner, _ = roles.learn(problems, state, traces)
+        after = dataclasses.replace(state, learner=learner, cycle=state.cycle + 1)
+        return after, pay.mean()
+
+    begun = roles.begin(problems, jax.random.key(0), paired.Config.counts)
+    pays = np.asarray(jax.jit(lambda s: jax.lax.scan(cycle, s, length=40))(begun)[1])
+    assert pays[:3].mean() < 0.5 and pays[-5:].mean() > 0.9
+
+
+def test_what_it_cannot_work_with_is_refused_in_one_line():
+    def refused(task="maze", **settings):
+        with pytest.raises(ConfigError) as error:
+            presets.experiment(task, method="paired", **settings)
+        assert "\n" not in str(error.value)
+        return str(error.value)
+
+    assert "CartPole has no editor" in refused("cartpole")
+    assert "steps_per_cycle must be at least" in refused(steps_per_cycle=100)
+    assert "student.hidden or teacher.hidden" in refused(hidden=8)
+    assert "teacher.minibatches must divide" in refused(teacher={"minibatches": 3})
+    least = 64 * (2 * 256 + 62)
+    assert f"steps must be at least {least}" in refused(steps=least - 1)
+    assert presets.experiment("maze", method="paired", steps=least).env.walls == 60
+
+
+def stop(experiment, program, compiled, run, state, show, say):
+    return Outcome(run, state, done=False)
+
+
+def begin(path, method, init_from=None, said=None, **changed):
+    """A run at its first checkpoint: everything but the training."""
+    chosen = cairn.experiment("maze", method=method, **(house.settings(method) | changed))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "_advance", stop)
+        say = (lambda text: None) if said is None else said.append
+        return train(chosen, path, init_from=init_from, say=say).state.learner
+
+
+@pytest.mark.slow
+def test_actors_start_from_those_of_another_run_by_role(tmp_path):
+    dr = begin(tmp_path / "dr", "dr", seed=7)
+    said = []
+    first = begin(tmp_path / "first", "paired", tmp_path / "dr", said, seed=1)
+    assert same(first["student"], dr) and same(first["antagonist"], dr)
+    assert any("has no teacher: they start anew" in text for text in said)
+    fresh = begin(tmp_path / "fresh", "paired", seed=2)
+    assert not same(fresh["student"], fresh["antagonist"])
+    second = begin(tmp_path / "second", "paired", tmp_path / "fresh", seed=3)
+    assert same(second, fresh)
+    back = begin(tmp_path / "back", "dr", tmp_path / "fresh", seed=4)
+    assert same(back, fresh["student"])
+
+
+@pytest.mark.slow
+def test_a_run_is_evaluated_and_loaded_by_role(tmp_path):
+    begin(tmp_path / "run", "paired", seeds=2)
+    levels = tmp_path / "levels.json"
+    levels.write_text('[{"rows": ["...", "..."], "agent": [0, 0], "heading": 0, "goal": [2, 1]}]')
+    report = cairn.evaluate(tmp_path / "run", levels=levels, attempts=1)
+    assert report["method"] == "paired" and len(report["suites"]) == 1
+    with pytest.raises(ConfigError, match=r"teacher of .* does not play Maze"):
+        cairn.evaluate(tmp_path / "run", levels=levels, attempts=1, role="teacher")
+    agents = {role: cairn.load(tmp_path / "run", seed=1, role=role) for role in STUDENTS}
+    usual = cairn.load(tmp_path / "run", seed=1)
+    assert same(usual.state, agents["student"].state)
+    assert not same(usual.state, agents["antagonist"].state)
+    level = usual.env.space.sample(jax.random.key(0))
+    _, observation = usual.env.reset(jax.random.key(0), level)
+    assert 0 <= usual.act(observation) < 7
