@@ -29,7 +29,13 @@ def settings(method: str, environment: str = "maze") -> dict[str, Any]:
     """The settings of a run of `method`."""
     if method in SEARCHES:
         return SEARCH | SEARCHES[method] | ({} if ":" in environment else MAP)
-    chosen = STUDENT | RUN | (MAZE if environment == "maze" else {})
+    maze = MAZE if environment == "maze" else {}
+    if method == "bc":
+        student = {name: STUDENT[name] for name in ("memory", "hidden", "head", "filters")}
+        return student | OFFLINE | maze
+    chosen = STUDENT | RUN | maze
+    if ":" in method:  # somebody's own, which may have any settings besides
+        return chosen
     if method in ("dr", "random"):
         return chosen | {"turns": 1}
     if method == "paired":

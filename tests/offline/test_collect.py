@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from signs import SIGNS, STEPS, Recall, Signs, known
+from signs import SIGNS, STEPS, Recall, known
 
 from cairn.cli import main
 from cairn.core import dataset
