@@ -14,6 +14,7 @@ RUN = {"batch": 4, "steps_per_cycle": 16, "log_every": 2, "seeds": 1, "steps": 2
 """At least seven chunks, whatever the method."""
 REPLAY = {"capacity": 16, "minimum_fill": 0.25}
 SFL = {"refresh": 3, "candidates": 8, "keep": 4, "selected": 2, "scoring_steps": 32}
+OFFLINE = {"batch": 4, "window": 8, "log_every": 2, "seeds": 1, "steps": 14}
 SEARCH = {"log_every": 2, "seeds": 1, "steps": 256}
 """Eight chunks of quality-diversity."""
 MAP = {"dims": 6, "side": 8}

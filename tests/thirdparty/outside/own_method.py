@@ -17,8 +17,11 @@ from cairn.ued.parts import CycleConfig
 class Config(CycleConfig):
     """Pick the hardest."""
 
-    score: str = "pvl"
+    score: str = "positive-value-loss"
     """How much a level teaches: a name, or your own as package.module:Name."""
+
+    def check(self, env):
+        scores.find(self.score)  # an unknown name is refused before anything begins
 
     def least(self, env):
         """A cycle plays twice as many levels as it learns from."""
