@@ -52,7 +52,7 @@ def test_a_run_of_strangers_goes_on_exactly_and_is_tested_and_loaded(tmp_path, c
         (["--method", "outside.own_method:Config"], "is not a method"),
         (["--learner", "outside.own_parts:Failures"], "is not a learner"),
         (["--method", "plr", "--score", "outside.own_parts:Perceptron"], "is not a score"),
-        (["--network", "outside.own_parts:Weights"], "Network outside.own_parts:Weights cannot take"),
+        (["--network", "outside.own_parts:Weights"], "own_parts:Weights cannot take"),
     ],
 )
 def test_what_is_not_what_it_is_named_for_is_refused_in_one_line(tmp_path, capsys, words, said):

@@ -171,9 +171,9 @@ def _episodes(who: Source, episodes: int, seed: int) -> Iterator[Arrays]:
             carry, rows = go_on(state, carry, numbers)
             pieces.append(jax.tree.map(np.asarray, rows))
         played = jax.tree.map(lambda *parts: np.concatenate(parts), *pieces)
-        ends = jax.tree.map(np.asarray, (levels, carry.moment.observation))
+        levels, last = jax.tree.map(np.asarray, (levels, carry.moment.observation))
         for column in range(min(width, episodes - first)):
-            yield _episode(played, *ends, column)
+            yield _episode(played, levels, last, column)
 
 
 def _episode(played: Any, levels: Any, last: Any, column: int) -> Arrays:
