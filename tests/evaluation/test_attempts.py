@@ -11,7 +11,7 @@ from cairn.envs.cartpole import CartPole
 from cairn.envs.maze.env import Maze
 from cairn.envs.maze.solve import action_map, best_action, optimal_actions
 from cairn.envs.protocol import Category, Discrete, Step
-from cairn.evaluation.attempts import play
+from cairn.evaluation.attempts import attempt
 from cairn.evaluation.evaluate import draw_variants, evaluate
 from cairn.learners.protocol import Acted
 from cairn.learners.random import Nothing, RandomPolicy
@@ -27,7 +27,7 @@ def attempts_of(env, columns, count=COUNT, learner=None):
     levels = jax.vmap(env.space.sample)(jax.random.split(jax.random.key(1), N))
     keys = jax.random.split(jax.random.key(2), N)
     learner = learner or RandomPolicy(env.action_spec)
-    run = jax.jit(partial(play, env, learner, Nothing(), columns=columns))
+    run = jax.jit(partial(attempt, env, learner, Nothing(), columns=columns))
     return levels, keys, run(levels, keys, jnp.int32(count))
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cairn.envs.maze.env import Maze
-from cairn.evaluation.attempts import play
+from cairn.evaluation.attempts import attempt
 from cairn.learners.random import Nothing, RandomPolicy
 from cairn.show.film import film
 from cairn.show.held_out import typical
@@ -25,7 +25,7 @@ def recorded():
 @pytest.mark.slow
 def test_equal_keys_give_the_attempts_of_evaluation(recorded):
     levels, keys, recording = recorded
-    tested = play(ENV, LEARNER, Nothing(), levels, keys, jnp.int32(N), columns=5)
+    tested = attempt(ENV, LEARNER, Nothing(), levels, keys, jnp.int32(N), columns=5)
     assert 0 < recording.solved.sum() < N
     for field in ("solved", "episode_return", "length"):
         np.testing.assert_array_equal(getattr(recording, field), getattr(tested, field))

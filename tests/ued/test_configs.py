@@ -13,6 +13,7 @@ from cairn.learners.random import RandomPolicy
 from cairn.runs import catalogue
 from cairn.runs.experiment import Experiment, RunConfig
 from cairn.ued import accel, dr, parts, robust_plr, sfl
+from cairn.ued.config import COUNTS
 from cairn.ued.parts import Problem
 
 
@@ -81,7 +82,7 @@ def test_progress_counts_training_scoring_and_mutation_and_stops_at_one():
     state = parts.begin(problem, jax.random.key(0), None)
 
     def after(**spent):
-        ledger = Ledger.zero(parts.COUNTS).add(**spent)
+        ledger = Ledger.zero(COUNTS).add(**spent)
         now = parts.State(state.key, state.cycle, state.learner, None, ledger, None)
         return float(parts.progress(now, problem))
 
@@ -96,7 +97,7 @@ def test_progress_of_runs_longer_than_an_int32():
 
     @jax.jit
     def progress(amount):
-        ledger = Ledger.zero(parts.COUNTS).add(training=2**31, scoring=amount)
+        ledger = Ledger.zero(COUNTS).add(training=2**31, scoring=amount)
         now = parts.State(state.key, state.cycle, state.learner, None, ledger, None)
         return parts.progress(now, problem)
 

@@ -9,7 +9,8 @@ from small_runs import experiment, history
 import cairn
 from cairn.core.errors import ConfigError
 from cairn.core.trace import Trace
-from cairn.ued import parts, robust_plr
+from cairn.ued import robust_plr
+from cairn.ued.metrics import rollout_metrics
 
 KEEP_LEVELS = ("plr", "robust-plr", "parallel-plr", "accel", "parallel-accel")
 LEARNED = {"policy_loss", "value_loss", "entropy"}
@@ -92,7 +93,7 @@ def test_a_rollout_without_a_finished_episode_has_no_solve_rate(ended):
         final_value=zeros,
         last_value=zeros[0],
     )
-    report = parts.rollout_metrics(trace)
+    report = rollout_metrics(trace)
     means = {"solve_rate", "return", "episode_length"}
     assert report.metrics.keys() == means | {"episodes"}
     weights = {name: float(weight) for name, weight in report.weights.items()}

@@ -9,7 +9,7 @@ from small_runs import MAZE, experiment
 from cairn.core.keys import stream
 from cairn.core.trace import Trace
 from cairn.learners.random import RandomPolicy
-from cairn.sampler.segments import Batch
+from cairn.sampler.segments import Segment
 from cairn.score import unseen
 from cairn.ued import accel, parts, sfl
 from cairn.ued.method import problem_of
@@ -94,7 +94,7 @@ def test_accel_takes_no_unfinished_column_for_the_easiest_or_hardest(finished, p
     assert chosen_parents(returns, finished, parents).ids.tolist() == wanted
 
 
-def chosen_parents(returns, finished, parents) -> Batch:
+def chosen_parents(returns, finished, parents) -> Segment:
     """Every column has one episode, complete where `finished`; its return is in `returns`."""
     returns, T, B = jnp.float32(returns), 4, len(returns)
     zeros, never = jnp.zeros((T, B)), jnp.zeros((T, B), bool)
@@ -112,7 +112,7 @@ def chosen_parents(returns, finished, parents) -> Batch:
     )
     ids = jnp.arange(B, dtype=jnp.uint32)
     none = jnp.zeros(B, jnp.int32)
-    batch = Batch(
+    batch = Segment(
         levels=returns,
         ids=ids,
         parents=ids,

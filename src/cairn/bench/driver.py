@@ -16,7 +16,7 @@ from cairn.engine.compiled import SeedForm, seed_form
 from cairn.envs.maze.env import Maze
 from cairn.envs.maze.level import MazeLevel
 from cairn.envs.maze.named import FIXED_GOAL, named
-from cairn.evaluation.attempts import play
+from cairn.evaluation.attempts import attempt
 from cairn.learners.protocol import Actor
 from cairn.runs.experiment import Experiment
 from cairn.runs.presets import experiment
@@ -66,7 +66,7 @@ def reference(request: dict[str, Any]) -> Experiment:
         steps=max(chosen.run.steps, request["envs"] * request["length"]),
     )
     algorithm = dataclasses.replace(chosen.algorithm, **size)
-    return dataclasses.replace(chosen, algorithm=algorithm, run=run)
+    return chosen.with_sections({**chosen.everything, "algorithm": algorithm, "run": run})
 
 
 def training(request: dict[str, Any]) -> dict[str, Any]:
@@ -123,7 +123,9 @@ def tester(chosen: Experiment, state: list, attempts: int) -> Callable[[], float
     @jax.jit
     def solved(learner: Any, key: Any) -> Any:
         keys, count = jax.random.split(key, number), jnp.int32(number)
-        return play(env, actor(state).policy, learner, levels, keys, count, columns=number).solved
+        return attempt(
+            env, actor(state).policy, learner, levels, keys, count, columns=number
+        ).solved
 
     def test() -> float:
         learner = jax.tree.map(lambda leaf: leaf[0], actor(state).state)

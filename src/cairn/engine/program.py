@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree, UInt32
 
 from cairn.core.ledger import Ledger
@@ -53,6 +54,20 @@ class Report(NamedTuple):
     weights: Mapping[str, Float[Array, ""]] = {}
     """How much a metric of this cycle counts in the mean of a chunk; 0: it does not exist there
     (no episode ended, nothing was learned). A metric without a weight counts as 1."""
+
+
+def merged(*reports: Report) -> Report:
+    """Several reports as one."""
+    metrics, weights = {}, {}
+    for part in reports:
+        metrics |= part.metrics
+        weights |= part.weights
+    return Report(metrics, sum((part.events for part in reports), ()), weights)
+
+
+def counted(metrics: Mapping[str, Float[Array, ""]], when: Bool[Array, ""]) -> Report:
+    """Metrics that exist only `when`: otherwise they have no weight in a mean over cycles."""
+    return Report(dict(metrics), (), dict.fromkeys(metrics, when.astype(jnp.float32)))
 
 
 class Measured(NamedTuple):

@@ -39,7 +39,7 @@ class _Carry(NamedTuple):
     result: Attempts
 
 
-def play(
+def attempt(
     env: Environment,
     policy: Policy,
     policy_state: Any,

@@ -11,7 +11,7 @@ from cairn.core.keys import stream
 from cairn.engine.compiled import over_seeds
 from cairn.envs.protocol import Environment, Suite
 from cairn.evaluation import measures
-from cairn.evaluation.attempts import Attempts, play
+from cairn.evaluation.attempts import Attempts, attempt
 from cairn.evaluation.evaluate import draw_variants
 from cairn.learners.protocol import Actor, Policy
 
@@ -76,7 +76,9 @@ def _test(
         keys = jax.random.split(stream(stream(key, "evaluation", cycle), name), number)
         # Two rounds: an untrained agent fills both, a trained one need not wait for stragglers.
         columns = -(-number // 2)
-        results[name] = play(env, learner, state, levels, keys, jnp.int32(number), columns=columns)
+        results[name] = attempt(
+            env, learner, state, levels, keys, jnp.int32(number), columns=columns
+        )
     return results
 
 

@@ -17,7 +17,7 @@ from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
 from cairn.envs.protocol import Suite
 from cairn.evaluation import measures
-from cairn.evaluation.attempts import play
+from cairn.evaluation.attempts import attempt
 from cairn.learners.greedy import greedy
 from cairn.learners.protocol import Policy
 
@@ -57,7 +57,7 @@ class Results(NamedTuple):
         return self.solved.mean(axis=2)
 
 
-_play = eqx.filter_jit(play)
+_attempt = eqx.filter_jit(attempt)
 
 
 def evaluate(
@@ -143,4 +143,4 @@ def _chunk(
     numbers = jnp.arange(start, start + CHUNK, dtype=jnp.uint32)
     keys = jax.vmap(lambda number: jax.random.fold_in(key, number))(numbers)
     count = jnp.int32(len(variant))
-    return _play(suite.env, policy, state, levels, keys, count, columns=COLUMNS)
+    return _attempt(suite.env, policy, state, levels, keys, count, columns=COLUMNS)

@@ -42,7 +42,7 @@ def evaluate(
     run = run if isinstance(run, Run) else open_run(run)
     run.actor(role)  # refused before any level is drawn, if there is nobody to test
     chosen = choose_suites(run.experiment.env, suites, levels, full=full, seed=seed)
-    results = play(
+    found = results(
         run, chosen, attempts=attempts, seed=seed, advance=advance, role=role, actions=actions
     )
     return {
@@ -50,7 +50,7 @@ def evaluate(
         "attempts": attempts,
         "actions": actions,
         "evaluation_seed": seed,
-        "suites": {name: summarise(result) for name, result in results.items()},
+        "suites": {name: summarise(result) for name, result in found.items()},
     }
 
 
@@ -82,7 +82,7 @@ def compare(
     # Levels come from the first run's environment for both: its sizes may be part of the config.
     chosen = choose_suites(runs[0].experiment.env, suites, None, full=full, seed=seed)
     played = [
-        play(run, _for(run, chosen, full, seed), attempts=attempts, seed=seed, advance=advance)
+        results(run, _for(run, chosen, full, seed), attempts=attempts, seed=seed, advance=advance)
         for run in runs
     ]
     steps = [_mean(cost(run.state.ledger.totals())) for run in runs]
@@ -119,7 +119,7 @@ def choose_suites(
     return chosen + ([env.suite_from(Path(levels))] if levels is not None else [])
 
 
-def play(
+def results(
     run: Run,
     suites: Sequence[Suite],
     *,

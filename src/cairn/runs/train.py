@@ -4,13 +4,12 @@ import contextlib
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 
 from cairn.core import checkpoint, files, trackers
@@ -24,8 +23,8 @@ from cairn.engine.program import Program
 from cairn.envs.check import check
 from cairn.envs.protocol import Environment
 from cairn.evaluation.during import during
+from cairn.runs import handover
 from cairn.runs.experiment import Experiment
-from cairn.score import STUDENT
 
 
 class Outcome(NamedTuple):
@@ -71,7 +70,7 @@ def train(
         compiled.data()  # what is damaged leaves no run behind
     if hosts.first():
         if init_from is not None:
-            students = _students(Path(init_from), experiment)
+            students = handover.students(Path(init_from), experiment)
             given = list(students.values())
             config["init_from"] = {"run": str(init_from), "students": checkpoint.digest(given)}
             fresh = sorted(experiment.program.actors(experiment.state_shape()).keys() - students)
@@ -83,7 +82,7 @@ def train(
         state = compiled.init()
         if students is not None:
             given = list(students.values())
-            state = eqx.tree_at(lambda s: _states(program, s, students), state, given)
+            state = eqx.tree_at(lambda s: handover.states(program, s, students), state, given)
         if hosts.first():
             # So that a run killed before its first regular checkpoint can be resumed.
             loop.save(run, state, config_hash(config), 0)
@@ -238,66 +237,3 @@ def _extended(experiment: Experiment, run: RunDir, steps: int) -> Experiment:
         config["extended"] = [*config.get("extended", []), before]
         run.change_config(config)
     return longer
-
-
-def _states(program: Program, state: Any, roles: Iterable[str]) -> list[Any]:
-    """The states of the actors with these roles."""
-    actors = program.actors(state)
-    return [actors[role].state for role in roles]
-
-
-def _students(path: Path, experiment: Experiment) -> dict[str, Any]:
-    """By role, states for actors of `experiment` from the run at `path`.
-
-    A role that the run does not have takes its student's where that fits, and else is left out.
-    """
-    source = RunDir.open(path)
-    trained = Experiment.from_dict(source.config)
-    have, want = trained.run.seeds, experiment.run.seeds
-    if have not in (1, want):
-        raise ConfigError(
-            f"{path} has {have} students, expected 1 or {want} (--seeds). Give --seeds {have}."
-        )
-    theirs = trained.program.actors(loop.newest(source, trained.state_shape()))
-    ours = experiment.program.actors(experiment.state_shape())
-    if not theirs or not ours:
-        raise ConfigError(
-            f"--init-from {path}: {trained.method if not theirs else experiment.method} has no "
-            f"actor whose state could be handed on."
-        )
-    found = {}
-    for role in sorted(ours):
-        if role in theirs:
-            _check_fit(path, role, theirs[role].state, ours[role].state)
-        elif STUDENT not in theirs or not _fits(theirs[STUDENT].state, ours[role].state):
-            continue
-        given = (theirs[role] if role in theirs else theirs[STUDENT]).state
-        spread = lambda leaf: jnp.broadcast_to(leaf, (want, *leaf.shape[1:]))  # noqa: E731
-        found[role] = jax.tree.map(spread, given)
-    if not found:
-        raise ConfigError(
-            f"{path} has {' and '.join(sorted(theirs))}, which fit none of the "
-            f"{' and '.join(sorted(ours))} of {experiment.method}."
-        )
-    return found
-
-
-def _fits(given: Any, wanted: Any) -> bool:
-    alike = jax.tree.structure(given) == jax.tree.structure(wanted)
-    pairs = zip(jax.tree.leaves(given), jax.tree.leaves(wanted), strict=False)
-    return alike and all(a.shape[1:] == b.shape[1:] and a.dtype == b.dtype for a, b in pairs)
-
-
-def _check_fit(path: Path, role: str, given: Any, wanted: Any) -> None:
-    if jax.tree.structure(given) != jax.tree.structure(wanted):
-        raise ConfigError(_MISFIT.format(role, path, "has other layers"))
-    for came, expected in zip(jax.tree.leaves(given), jax.tree.leaves(wanted), strict=True):
-        if came.shape[1:] != expected.shape[1:] or came.dtype != expected.dtype:
-            shapes = f"has an array {came.shape[1:]} where {expected.shape[1:]} is expected"
-            raise ConfigError(_MISFIT.format(role, path, shapes))
-
-
-_MISFIT = (
-    "The {} of {} {}. Give the same settings for it (see its config.json) and an environment with "
-    "the same observation and actions."
-)

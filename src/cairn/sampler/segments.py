@@ -1,6 +1,6 @@
 """Batches put together from segments: new levels, replayed ones, mutated ones.
 
-A segment is a `Batch`: levels with where they came from. Methods join them, play them in one
+A `Segment` is levels with where they came from. Methods join them, play them in one
 rollout, and slice off those that may not reach the learner's update.
 """
 
@@ -22,7 +22,7 @@ SOURCES = ("new", "replay", "mutated")
 """Names of the codes above, for lineage files and metrics."""
 
 
-class Batch(NamedTuple):
+class Segment(NamedTuple):
     """B levels to play, and what the archive has to know to keep them."""
 
     levels: Level
@@ -45,12 +45,12 @@ class Batch(NamedTuple):
 
 def new(
     archive: Replay, space: Space, score: Score, key: Key[Array, ""], n: int
-) -> tuple[Replay, Batch]:
+) -> tuple[Replay, Segment]:
     """`n` levels from the space's generator, with ids of their own."""
     archive, ids = replay.new_ids(archive, n)
     levels = jax.vmap(space.sample)(jax.random.split(key, n))
     none = jnp.zeros(n, jnp.int32)
-    return archive, Batch(
+    return archive, Segment(
         levels=levels,
         ids=ids,
         parents=jnp.zeros(n, jnp.uint32),
@@ -64,7 +64,7 @@ def new(
 
 def replayed(
     archive: Replay, key: Key[Array, ""], n: int, config: ReplayConfig, when: Bool[Array, ""]
-) -> tuple[Replay, Batch]:
+) -> tuple[Replay, Segment]:
     """`n` levels drawn from the archive; only `when` does the draw leave a mark on it."""
     drawn, slots = replay.sample(archive, key, n, config)
     kept = eqx.tree_at(
@@ -76,7 +76,7 @@ def replayed(
         ),
     )
     take = lambda leaves: trees.take(leaves, slots)  # noqa: E731
-    return kept, Batch(
+    return kept, Segment(
         levels=take(archive.levels),
         ids=archive.ids[slots],
         parents=archive.parents[slots],
@@ -89,12 +89,12 @@ def replayed(
 
 
 def mutated(
-    archive: Replay, space: Space, score: Score, parents: Batch, key: Key[Array, ""]
-) -> tuple[Replay, Batch]:
+    archive: Replay, space: Space, score: Score, parents: Segment, key: Key[Array, ""]
+) -> tuple[Replay, Segment]:
     """One edited child of each of `parents`."""
     n = parents.ids.shape[0]
     archive, ids = replay.new_ids(archive, n)
-    return archive, Batch(
+    return archive, Segment(
         levels=jax.vmap(space.mutate)(jax.random.split(key, n), parents.levels),
         ids=ids,
         parents=parents.ids,
@@ -106,23 +106,23 @@ def mutated(
     )
 
 
-def either(condition: Bool[Array, ""], yes: Batch, no: Batch) -> Batch:
+def either(condition: Bool[Array, ""], yes: Segment, no: Segment) -> Segment:
     """One of two batches of equal size. Cheaper than two branches that each play and learn."""
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)
 
 
-def join(*batches: Batch) -> Batch:
+def join(*batches: Segment) -> Segment:
     """Batches side by side."""
     return trees.concatenate(batches)
 
 
-def columns(batch: Batch, start: int, stop: int) -> Batch:
+def columns(batch: Segment, start: int, stop: int) -> Segment:
     """Columns [start, stop) of a batch."""
     return jax.tree.map(lambda leaf: leaf[start:stop], batch)
 
 
 def record(
-    archive: Replay, batch: Batch, scored: Scored, config: ReplayConfig, score: Score
+    archive: Replay, batch: Segment, scored: Scored, config: ReplayConfig, score: Score
 ) -> tuple[Replay, Inserted]:
     """Write back what a rollout has shown: replayed levels get their score, others are offered."""
     stored, how = batch.stored, Remembering(score.merge, score.renew)

@@ -15,13 +15,15 @@ from jaxtyping import Array, Bool, Key
 from cairn.archive.replay import Replay
 from cairn.core import branches, checks
 from cairn.core.trace import Trace
-from cairn.engine.program import Events, Report
+from cairn.engine.program import Events, Report, counted, merged
 from cairn.sampler import segments
-from cairn.sampler.segments import Batch
+from cairn.sampler.segments import Segment
 from cairn.score import episode_statistics
 from cairn.ued import parts
+from cairn.ued.config import CurationConfig
 from cairn.ued.method import empty_rooms, method
-from cairn.ued.parts import CurationConfig, Problem, State
+from cairn.ued.metrics import archive_metrics, rollout_metrics
+from cairn.ued.parts import Problem, State
 
 EASIEST = 4
 """How many parents `easiest` and `hardest` keep, as DCD."""
@@ -75,16 +77,16 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
 
     kept = {"children_kept": jnp.mean(born.entered.astype(jnp.float32))}
     after = parts.after(state, learner=learner, archive=archive, ledger=ledger)
-    return after, parts.report(
+    return after, merged(
         Report({"replayed": replay_now.astype(jnp.float32)}, (entered, born)),
-        parts.counted(metrics, replay_now),
-        parts.counted(kept, mutate_now),
-        parts.rollout_metrics(trace),
-        parts.archive_metrics(archive, config),
+        counted(metrics, replay_now),
+        counted(kept, mutate_now),
+        rollout_metrics(trace),
+        archive_metrics(archive, config),
     )
 
 
-def choose_parents(batch: Batch, trace: Trace, config: Config) -> Batch:
+def choose_parents(batch: Segment, trace: Trace, config: Config) -> Segment:
     """Who is edited: everyone, or a few of the batch over and over.
 
     A column without a complete episode has no return: it is neither easy nor hard, and comes last.
@@ -107,7 +109,7 @@ def evaluate_children(
     state: State,
     learner: object,
     archive: Replay,
-    children: Batch,
+    children: Segment,
     wanted: Bool[Array, ""],
 ) -> tuple[Replay, Events]:
     """Play and score the children with the updated student and offer them, if `wanted`."""

@@ -11,10 +11,12 @@ import jax
 from jaxtyping import Array, Key
 
 from cairn.core import checks
-from cairn.engine.program import Report
+from cairn.engine.program import Report, merged
 from cairn.ued import parts
+from cairn.ued.config import CycleConfig
 from cairn.ued.method import method
-from cairn.ued.parts import CycleConfig, Problem, State
+from cairn.ued.metrics import rollout_metrics
+from cairn.ued.parts import Problem, State
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     learner, metrics = parts.learn(problem, state, trace)
     ledger = state.ledger.add(training=trace.reward.size, updates=problem.learner.gradient_steps)
     after = parts.after(state, learner=learner, ledger=ledger)
-    return after, parts.report(Report(metrics), parts.rollout_metrics(trace))
+    return after, merged(Report(metrics), rollout_metrics(trace))
 
 
 METHOD = method(__doc__, Config, init, step)

@@ -17,7 +17,8 @@ from cairn.learners.random import RandomPolicy
 from cairn.runs.method import Method, Setup
 from cairn.sampler.segments import SOURCES
 from cairn.score import STUDENT
-from cairn.ued.parts import CurationConfig, CycleConfig, Problem, State, budget
+from cairn.ued.config import CurationConfig, CycleConfig
+from cairn.ued.parts import Problem, State, budget
 from cairn.ued.presets import PRESETS
 from cairn.ued.roles import TEACHER
 

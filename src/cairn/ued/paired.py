@@ -14,13 +14,14 @@ from typing import ClassVar, Literal
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from cairn.engine.program import Report
+from cairn.engine.program import Report, merged
 from cairn.envs.protocol import Environment
 from cairn.score import STUDENT
 from cairn.score.paired import ANTAGONIST, Regret
 from cairn.ued import parts, roles
+from cairn.ued.config import CycleConfig, check_episodes_end
 from cairn.ued.method import crowded, method
-from cairn.ued.parts import CycleConfig, State
+from cairn.ued.parts import State
 from cairn.ued.roles import TEACHER, Problems
 
 STUDENTS = (STUDENT, ANTAGONIST)
@@ -39,7 +40,7 @@ class Config(CycleConfig):
     def check(self, env: Environment) -> None:
         """There must be an editor, and episodes must end within a cycle."""
         roles.editor_of(env)
-        parts.check_episodes_end(self, env)
+        check_episodes_end(self, env)
 
     def least(self, env: Environment) -> int:
         """Both students' steps and the teacher's."""
@@ -66,7 +67,7 @@ def step(problems: Problems, config: Config, state: State) -> tuple[State, Repor
     )
     paid = Report({"regret": jnp.mean(regret)})
     after = parts.after(state, learner=learner, ledger=ledger)
-    return after, parts.report(paid, *roles.reports(traces, learned))
+    return after, merged(paid, *roles.reports(traces, learned))
 
 
 METHOD = method(__doc__, Config, init, step, roles=(*STUDENTS, TEACHER), adapts=crowded)

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from cairn.engine.program import Report
+from cairn.engine.program import Report, counted, merged
 from cairn.sampler import segments
 from cairn.ued import parts
+from cairn.ued.config import CurationConfig
 from cairn.ued.method import empty_rooms, method
-from cairn.ued.parts import CurationConfig, Problem, State
+from cairn.ued.metrics import archive_metrics, rollout_metrics
+from cairn.ued.parts import Problem, State
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,11 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     )
     metrics["children_kept"] = jnp.mean(entered.entered[2 * B :].astype(jnp.float32))
     after = parts.after(state, learner=learner, archive=archive, ledger=ledger)
-    return after, parts.report(
+    return after, merged(
         Report({"replayed": replay_now.astype(jnp.float32)}, (entered,)),
-        parts.counted(metrics, replay_now),
-        parts.rollout_metrics(third),
-        parts.archive_metrics(archive, config),
+        counted(metrics, replay_now),
+        rollout_metrics(third),
+        archive_metrics(archive, config),
     )
 
 

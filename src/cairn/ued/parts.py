@@ -1,9 +1,8 @@
 """What the methods of this wing are made of: problem, state, and the phases of a cycle."""
 
 import dataclasses
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Collection
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -12,103 +11,19 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from cairn.archive import replay
-from cairn.archive.replay import Inserted, Replay, ReplayConfig, warm
-from cairn.core import checks
-from cairn.core.axes import COLUMNS
-from cairn.core.branches import when as branch
-from cairn.core.branches import zeros
-from cairn.core.errors import ConfigError
+from cairn.archive.replay import Inserted, Replay, warm
 from cairn.core.keys import stream
 from cairn.core.ledger import SPENT, Ledger
 from cairn.core.trace import Trace
-from cairn.engine.devices import WHOLE, over
-from cairn.engine.program import Events, Report
+from cairn.engine.learning import improve
+from cairn.engine.program import Events
 from cairn.engine.rollout import rollout
-from cairn.engine.tracing import TRACE
 from cairn.envs.protocol import Environment, Level
 from cairn.learners.protocol import Actor, Learner
 from cairn.sampler import segments
-from cairn.sampler.segments import Batch
-from cairn.score import STUDENT, Score, Scored, episode_statistics
-from cairn.score import catalogue as scores
-
-COUNTS = ("training", "scoring", "mutation", "evaluation", "updates")
-"""What the methods with one student count."""
-
-
-@dataclass(frozen=True)
-class CycleConfig:
-    """What every method needs to know about a cycle."""
-
-    batch: int = 32
-    """B, levels played side by side in one segment."""
-    steps_per_cycle: int = 256
-    """T, environment steps of each column in one rollout."""
-
-    counts: ClassVar[tuple[str, ...]] = COUNTS
-    """What the ledger counts. The budget is on those of `cairn.core.ledger.SPENT`."""
-
-    def __post_init__(self) -> None:
-        checks.at_least(self, 1, "batch", "steps_per_cycle")
-
-    def check(self, env: Environment) -> None:
-        """Raise ConfigError if the method cannot work on `env`."""
-
-    def least(self, env: Environment) -> int:
-        """Environment steps of a cycle, or of the cheapest where they differ."""
-        return self.batch * self.steps_per_cycle
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        """Columns of the rollouts of this method, or divisors of them."""
-        return (self.batch,)
-
-
-@dataclass(frozen=True)
-class CurationConfig(CycleConfig, ReplayConfig):
-    """What every method with a replay archive needs to know."""
-
-    score: str = "maxmc"
-    """How much there is to learn from a level: a name (`cairn list` describes them), or your own
-    as package.module:Name."""
-    replay_probability: float = 0.8
-    """Chance of a cycle to replay, once the archive is warm. JaxUED 0.8, minimax and DCD 0.5."""
-
-    roles: ClassVar[tuple[str, ...]] = (STUDENT,)
-    """Who plays the levels that are scored."""
-
-    def __post_init__(self) -> None:
-        CycleConfig.__post_init__(self)
-        ReplayConfig.__post_init__(self)
-        checks.share(self, "replay_probability")
-        lacking = [role for role in self.scoring.roles if role not in self.roles]
-        if lacking:
-            raise ConfigError(
-                f"score {self.score!r} compares {' and '.join(self.scoring.roles)}, but here only "
-                f"the {' and '.join(self.roles)} plays. Choose another score, or a method that has "
-                f"the {' and '.join(lacking)} too."
-            )
-
-    @property
-    def scoring(self) -> Score:
-        """The score called `score`."""
-        return scores.find(self.score)
-
-    def check(self, env: Environment) -> None:
-        """Episodes must end within a cycle."""
-        check_episodes_end(self, env)
-
-
-def check_episodes_end(config: CycleConfig, env: Environment) -> None:
-    """Raise ConfigError unless episodes end within a cycle: what is cut off cannot be scored, so
-    that unsolved levels, whose episodes are the longest, would never count."""
-    if env.max_steps > config.steps_per_cycle:
-        raise ConfigError(
-            f"steps_per_cycle must be at least the time limit of {env.max_steps} steps, got "
-            f"{config.steps_per_cycle}: an episode that a cycle cuts off cannot be scored. Set "
-            f"steps_per_cycle to {env.max_steps}, or the environment's limit to "
-            f"{config.steps_per_cycle}."
-        )
+from cairn.sampler.segments import Segment
+from cairn.score import STUDENT, Scored
+from cairn.ued.config import COUNTS, CurationConfig
 
 
 class Problem(NamedTuple):
@@ -186,7 +101,7 @@ def replay_coin(state: State, config: CurationConfig) -> Bool[Array, ""]:
 
 def curate(
     problem: Problem, config: CurationConfig, state: State, replay_now: Bool[Array, ""]
-) -> tuple[Replay, Batch]:
+) -> tuple[Replay, Segment]:
     """A batch drawn from the archive if `replay_now`, else a batch of new levels."""
     assert state.archive is not None
     archive, fresh = segments.new(
@@ -225,30 +140,7 @@ def learn(
 ) -> tuple[Any, dict[str, Float[Array, ""]]]:
     """The learner after one update, or the very same learner if not `when`."""
     key, behind = key_for(state, "update"), progress(state, problem)
-    return improve(problem, state.learner, trace, key, behind, when)
-
-
-def improve(
-    problem: Problem,
-    learner: Any,
-    trace: Trace,
-    key: Key[Array, ""],
-    behind: Float[Array, ""],
-    when: Bool[Array, ""] | bool = True,
-) -> tuple[Any, dict[str, Float[Array, ""]]]:
-    """See `learn`. `behind` in [0, 1] is how much of the run is."""
-    axis = None if problem.mesh is None else COLUMNS
-    here = lambda *arguments: problem.learner.update(*arguments, axis=axis)  # noqa: E731
-    everywhere = over(problem.mesh, here, (WHOLE, TRACE, WHOLE, WHOLE), WHOLE)
-
-    def update(learner: Any) -> tuple[Any, dict[str, Array]]:
-        return everywhere(learner, trace, key, behind)
-
-    if when is True:
-        return update(learner)
-    nothing = zeros(lambda learner: update(learner)[1], learner)
-    assert when is not False
-    return branch(when, update, lambda learner: (learner, nothing), learner)
+    return improve(problem.learner, state.learner, trace, key, behind, when=when, mesh=problem.mesh)
 
 
 def spend(ledger: Ledger, problem: Problem, trace: Trace, gradient: Bool[Array, ""]) -> Ledger:
@@ -271,7 +163,7 @@ def slice_columns(trace: Trace, start: int, stop: int) -> Trace:
     return trace.columns(slice(start, stop))
 
 
-def events(batch: Batch, scored: Scored, inserted: Inserted) -> Events:
+def events(batch: Segment, scored: Scored, inserted: Inserted) -> Events:
     """What one offer of levels changed in the archive."""
     return Events(
         entered=inserted.entered,
@@ -286,52 +178,8 @@ def events(batch: Batch, scored: Scored, inserted: Inserted) -> Events:
 
 
 def record(
-    archive: Replay, batch: Batch, scored: Scored, config: CurationConfig
+    archive: Replay, batch: Segment, scored: Scored, config: CurationConfig
 ) -> tuple[Replay, Events]:
     """Write a scored batch into the archive, and say what entered."""
     archive, inserted = segments.record(archive, batch, scored, config, config.scoring)
     return archive, events(batch, scored, inserted)
-
-
-def report(*reports: Report) -> Report:
-    """Several reports as one."""
-    metrics, weights = {}, {}
-    for part in reports:
-        metrics |= part.metrics
-        weights |= part.weights
-    return Report(metrics, sum((part.events for part in reports), ()), weights)
-
-
-def counted(metrics: Mapping[str, Float[Array, ""]], when: Bool[Array, ""]) -> Report:
-    """Metrics that exist only `when`: otherwise they have no weight in a mean over cycles."""
-    return Report(dict(metrics), (), dict.fromkeys(metrics, when.astype(jnp.float32)))
-
-
-def rollout_metrics(trace: Trace) -> Report:
-    """How the episodes of a rollout went, each complete episode counting the same."""
-    facts = episode_statistics(trace)
-    finished = facts.finished.astype(jnp.float32)
-    episodes = jnp.sum(finished)
-    mean = lambda values: jnp.sum(values * finished) / jnp.maximum(episodes, 1.0)  # noqa: E731
-    means = {
-        "solve_rate": mean(facts.success_rate),
-        "return": mean(facts.mean_return),
-        "episode_length": mean(facts.mean_length),
-    }
-    return report(Report({"episodes": episodes}), counted(means, episodes > 0))
-
-
-def archive_metrics(archive: Replay, config: ReplayConfig) -> Report:
-    """What the archive holds, and what it would replay (weighted by its probabilities)."""
-    chance = replay.probabilities(archive, config)
-    held = jnp.maximum(archive.count.astype(jnp.float32), 1.0)
-    occupied = archive.occupied
-    generation = archive.generation.astype(jnp.float32)
-    means = {
-        "archive_score": jnp.sum(jnp.where(occupied, archive.scores, 0.0)) / held,
-        "replayed_score": jnp.sum(chance * archive.scores),
-        "archive_generation": jnp.sum(jnp.where(occupied, generation, 0.0)) / held,
-        "replayed_generation": jnp.sum(chance * generation),
-    }
-    filled = Report({"archive_fill": replay.fill(archive)})
-    return report(filled, counted(means, archive.count > 0))

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from cairn.engine.program import Report
+from cairn.engine.program import Report, merged
 from cairn.ued import parts
+from cairn.ued.config import CurationConfig
 from cairn.ued.method import method
-from cairn.ued.parts import CurationConfig, Problem, State
+from cairn.ued.metrics import archive_metrics, rollout_metrics
+from cairn.ued.parts import Problem, State
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,10 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     archive, entered = parts.record(archive, batch, scored, config)
     ledger = state.ledger.add(training=trace.reward.size, updates=problem.learner.gradient_steps)
     after = parts.after(state, learner=learner, archive=archive, ledger=ledger)
-    return after, parts.report(
+    return after, merged(
         Report(metrics | {"replayed": replay_now.astype(jnp.float32)}, (entered,)),
-        parts.rollout_metrics(trace),
-        parts.archive_metrics(archive, config),
+        rollout_metrics(trace),
+        archive_metrics(archive, config),
     )
 
 

@@ -15,12 +15,14 @@ from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
 from cairn.core.ledger import Ledger
 from cairn.core.trace import Trace
+from cairn.engine.learning import improve
 from cairn.engine.program import Report
 from cairn.engine.rollout import rollout
 from cairn.envs.protocol import Editor, Environment, Level
 from cairn.learners.protocol import Actor
 from cairn.score import STUDENT
 from cairn.ued import parts
+from cairn.ued.metrics import rollout_metrics
 from cairn.ued.parts import Problem, State
 
 TEACHER = "teacher"
@@ -104,7 +106,9 @@ def learn(
     for role, trace in traces.items():
         problem, key = problems[role], parts.key_for(state, f"update {role}")
         behind = parts.progress(state, problem)
-        learner[role], metrics[role] = parts.improve(problem, learner[role], trace, key, behind)
+        learner[role], metrics[role] = improve(
+            problem.learner, learner[role], trace, key, behind, mesh=problem.mesh
+        )
     return learner, metrics
 
 
@@ -120,7 +124,7 @@ def reports(traces: Mapping[str, Trace], learned: Mapping[str, Metrics]) -> list
     """
     every = []
     for role, trace in traces.items():
-        played = Report({}) if role == TEACHER else parts.rollout_metrics(trace)
+        played = Report({}) if role == TEACHER else rollout_metrics(trace)
         every.append(_called("" if role == STUDENT else f"{role}_", played, learned[role]))
     return every
 

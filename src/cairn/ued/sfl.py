@@ -20,13 +20,15 @@ from cairn.core import branches, checks, trees
 from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
 from cairn.core.trace import Trace
-from cairn.engine.program import Report
+from cairn.engine.program import Report, merged
 from cairn.envs.protocol import Level
 from cairn.score import STUDENT
 from cairn.score.learnability import LEARNABILITY, judged
 from cairn.ued import parts
+from cairn.ued.config import CycleConfig
 from cairn.ued.method import method
-from cairn.ued.parts import CycleConfig, Problem, State
+from cairn.ued.metrics import rollout_metrics
+from cairn.ued.parts import Problem, State
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
         "buffer_eligible": jnp.mean(buffer.eligible.astype(jnp.float32)),
     }
     after = parts.after(state, learner=learner, ledger=ledger, extra=buffer)
-    return after, parts.report(Report(metrics), parts.rollout_metrics(trace))
+    return after, merged(Report(metrics), rollout_metrics(trace))
 
 
 def select(problem: Problem, config: Config, state: State) -> Buffer:
