@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from cairn.engine.program import Report
+from cairn.engine.program import Report, merged
 from cairn.score import STUDENT
 from cairn.score import catalogue as scores
 from cairn.ued import parts
+from cairn.ued.config import CycleConfig
 from cairn.ued.method import method
-from cairn.ued.parts import CycleConfig
+from cairn.ued.metrics import rollout_metrics
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def step(problem, config, state):
     ledger = state.ledger.add(training=half, scoring=half, updates=updates)
     after = parts.after(state, learner=learner, ledger=ledger)
     picked = Report({"score": jnp.mean(scored.score)})
-    return after, parts.report(Report(metrics), picked, parts.rollout_metrics(trace))
+    return after, merged(Report(metrics), picked, rollout_metrics(trace))
 
 
 METHOD = method(__doc__, Config, init, step)
