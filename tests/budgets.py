@@ -45,6 +45,7 @@ WINGS = {
     "score": "archive, score, nn",
     "show": "cli, show",
     "test_": "core",
+    "thirdparty": "runs",
     "ued": "ued",
 }
 """The wing whose budget the tests of a folder (or files that begin so) draw on; longest wins."""

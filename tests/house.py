@@ -14,6 +14,7 @@ RUN = {"batch": 4, "steps_per_cycle": 16, "log_every": 2, "seeds": 1, "steps": 2
 """At least seven chunks, whatever the method."""
 REPLAY = {"capacity": 16, "minimum_fill": 0.25}
 SFL = {"refresh": 3, "candidates": 8, "keep": 4, "selected": 2, "scoring_steps": 32}
+OFFLINE = {"batch": 4, "window": 8, "log_every": 2, "seeds": 1, "steps": 14}
 SEARCH = {"log_every": 2, "seeds": 1, "steps": 256}
 """Eight chunks of quality-diversity."""
 MAP = {"dims": 6, "side": 8}
@@ -29,7 +30,13 @@ def settings(method: str, environment: str = "maze") -> dict[str, Any]:
     """The settings of a run of `method`."""
     if method in SEARCHES:
         return SEARCH | SEARCHES[method] | ({} if ":" in environment else MAP)
-    chosen = STUDENT | RUN | (MAZE if environment == "maze" else {})
+    maze = MAZE if environment == "maze" else {}
+    if method == "bc":
+        student = {name: STUDENT[name] for name in ("memory", "hidden", "head", "filters")}
+        return student | OFFLINE | maze
+    chosen = STUDENT | RUN | maze
+    if ":" in method:  # somebody's own, which may have any settings besides
+        return chosen
     if method in ("dr", "random"):
         return chosen | {"turns": 1}
     if method == "paired":

@@ -13,6 +13,7 @@ _LAZY = {
     "load": "cairn.runs.agent",
     "evaluate": "cairn.runs.evaluate",
     "compare": "cairn.runs.evaluate",
+    "collect": "cairn.runs.collect",
 }
 """What is imported on first use, so that importing cairn stays light."""
 

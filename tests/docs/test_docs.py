@@ -47,7 +47,12 @@ def small(arguments):
     command, *rest = arguments
     if trains(arguments):
         method = rest[rest.index("--method") + 1] if "--method" in rest else "dr"
-        return [*arguments, *house.flags(method, rest[0])]
+        chosen = house.settings(method, rest[0])
+        if "--learner" in rest:  # whose settings are its own
+            chosen = {name: value for name, value in chosen.items() if name not in house.STUDENT}
+        return [*arguments, *house.words({"method": method} | chosen)]
+    if command == "collect":
+        return [*arguments, "--episodes", "8"]
     if command == "evaluate":
         suite = [] if "--suite" in rest else ["--suite", "random"]
         return [*arguments, "--attempts", "1", *suite]

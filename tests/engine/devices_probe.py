@@ -1,6 +1,5 @@
 """Run by test_devices.py in a process that sees eight devices: prints what the devices agree on."""
 
-import dataclasses
 import json
 
 import jax
@@ -8,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 from test_rollout_carry import ALONE, EVERYTHING, KEY, LENGTHS, Drift, play
 
-from cairn.core.sections import change
 from cairn.engine import devices as layouts
 from cairn.runs import presets
 
@@ -18,10 +16,8 @@ TINY |= {"capacity": 16, "minimum_fill": 0.5, "steps": 100_000}
 
 
 def experiment(devices, seeds):
-    made = change(presets.experiment("maze", method="parallel-plr"), **TINY)
-    return dataclasses.replace(
-        made, run=dataclasses.replace(made.run, devices=devices, seeds=seeds)
-    )
+    chosen = TINY | {"devices": devices, "seeds": seeds}
+    return presets.experiment("maze", method="parallel-plr", **chosen)
 
 
 def advanced(devices, seeds, state):

@@ -49,6 +49,7 @@ Which method when:
   paired      a teacher learns to design levels that one student can solve and another cannot yet:
               where neither a generator nor edits make good ones
   parallel-…  plr or accel in one larger batch without waiting: for accelerators
+  bc          imitates a dataset (--data DIR, made by cairn collect): steps are updates
   random      does not learn: the floor for comparisons
 `cairn list` describes methods, scores and presets.
 

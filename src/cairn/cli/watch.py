@@ -58,7 +58,7 @@ class Watch(Progress):
 def figures(status: Status, left_s: float) -> dict[str, str]:
     """The live line: means over seeds, formatted."""
     metrics, ledger = status.line["metrics"], status.line["ledger"]
-    spent = {name: float(np.mean(ledger[name])) for name in SPENT if name in ledger}
+    spent = {name: float(np.mean(ledger[name])) for name in (*SPENT, "rows") if name in ledger}
     return {
         "steps": f"{count(status.steps)}/{count(status.total)}",
         "speed": rate(status.steps_per_second),

@@ -20,6 +20,10 @@ class CheckpointError(RunError):
     """A checkpoint that is cut short, altered, or from another config."""
 
 
+class DatasetError(CairnError):
+    """A dataset that is missing, damaged, taken, or of another environment."""
+
+
 class LevelError(CairnError):
     """A level, or a file of levels, that breaks the environment's rules."""
 

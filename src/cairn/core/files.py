@@ -69,18 +69,19 @@ def truncate(path: Path, size: int) -> None:
 
 def to_json(value: Any, **style: Any) -> str:
     """JSON of nested dicts, lists and numbers. A number that is not finite becomes null."""
-    return json.dumps(_plain(value), allow_nan=False, **style)
+    return json.dumps(plain(value), allow_nan=False, **style)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Nested dicts, lists and numbers as JSON would give them back."""
     if isinstance(value, dict):
-        return {str(name): _plain(item) for name, item in value.items()}
+        return {str(name): plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, Path):
         return str(value)
     if hasattr(value, "tolist"):  # arrays and scalars of NumPy and JAX
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, float) and not np.isfinite(value):
         return None
     return value

@@ -205,7 +205,7 @@ def config_hash(config: dict[str, Any]) -> str:
 def _fill(folder: Path, config: dict[str, Any]) -> None:
     (folder / "README.txt").write_text(README)
     (folder / "config.json").write_text(files.to_json(config, indent=2) + "\n")
-    (folder / "versions.json").write_text(files.to_json(_versions(), indent=2) + "\n")
+    (folder / "versions.json").write_text(files.to_json(versions(), indent=2) + "\n")
     (folder / "checkpoints").mkdir()
     for name in LINES:
         (folder / name).touch()
@@ -213,7 +213,8 @@ def _fill(folder: Path, config: dict[str, Any]) -> None:
         files.sync(file)
 
 
-def _versions() -> dict[str, Any]:
+def versions() -> dict[str, Any]:
+    """What made this: packages, devices, commit."""
     devices = jax.devices()
     return {
         "format": FORMAT,

@@ -1,6 +1,6 @@
 """Small functions on pytrees of arrays that several floors need."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -38,6 +38,15 @@ def equal_rows(a: PyTree, b: PyTree) -> Bool[Array, " rows"]:
         return jnp.all((x == y).reshape(x.shape[0], -1), axis=1)
 
     return jnp.all(jnp.stack(jax.tree.leaves(jax.tree.map(rows, a, b))), axis=0)
+
+
+def named(
+    name: str, tree: PyTree, is_leaf: Callable[[Any], bool] | None = None
+) -> dict[str, Any]:
+    """The leaves by their path: `observation.image`; `name` alone for a tree of one leaf."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree, is_leaf)
+    told = lambda path: jax.tree_util.keystr(path, simple=True, separator=".")  # noqa: E731
+    return {f"{name}.{told(path)}" if path else name: leaf for path, leaf in leaves}
 
 
 class Sealed(eqx.Module):

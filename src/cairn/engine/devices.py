@@ -39,6 +39,12 @@ class Layout(NamedTuple):
             return hosts.lay(state, jax.NamedSharding(self.columns, WHOLE))
         return state
 
+    def share(self, arrays: PyTree) -> PyTree:
+        """Lay arrays that every device reads whole."""
+        mesh = self.columns if self.seeds is None else self.seeds
+        arrays = jax.tree.map(jax.numpy.asarray, arrays)
+        return arrays if mesh is None else hosts.lay(arrays, jax.NamedSharding(mesh, WHOLE))
+
 
 def use_cores() -> None:
     """Let JAX count every core this process may use as a device. Call before JAX computes."""

@@ -86,14 +86,27 @@ class Archived(NamedTuple):
     """Where tasks come from; an event's `source` is a place in this tuple."""
 
 
+class Data(NamedTuple):
+    """What every step reads besides its state: arrays that never change and are in no checkpoint.
+
+    They are an argument of the compiled program: as constants in it they would cost compilation
+    and memory in proportion.
+    """
+
+    digest: Callable[[], str]
+    """Of what `load` gives; saved with a run, so that it goes on with the same only."""
+    load: Callable[[], PyTree]
+    """The arrays. Called by who trains, not by who only reads a run."""
+
+
 @dataclass(frozen=True)
 class Program:
     """A method bound to its task and settings."""
 
     init: Callable[[Key[Array, ""]], Any]
     """key -> the state before the first cycle."""
-    step: Callable[[Any], tuple[Any, Report]]
-    """state -> the state after a cycle, and what it has to tell."""
+    step: Callable[..., tuple[Any, Report]]
+    """state -> the state after a cycle, and what it has to tell. With `data`: (state, arrays)."""
     counts: tuple[str, ...]
     """Names of the ledger's counts."""
     budget: tuple[str, ...]
@@ -105,3 +118,5 @@ class Program:
     """What a test of the state measures. None: nothing."""
     lineage: Archived | None = None
     """The archive whose insertions are written down, if there is one."""
+    data: Data | None = None
+    """What `step` reads besides its state, if anything."""

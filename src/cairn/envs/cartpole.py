@@ -90,6 +90,7 @@ class CartPole(Environment):
 
     actions: ClassVar[int] = 2
     random_start: ClassVar[bool] = True
+    level_settings: ClassVar[tuple[str, ...]] = ("spread", "mutation")
     # Balancing at the limit is success, and the agent cannot see the limit coming.
     bootstrap_time_limit: ClassVar[bool] = True
 

@@ -85,6 +85,7 @@ class Pendulum(Environment):
     """Swing up a pendulum whose mass, length and gravity are the level, by a continuous torque."""
 
     random_start: ClassVar[bool] = True
+    level_settings: ClassVar[tuple[str, ...]] = ("spread", "mutation")
     # Upright can be held for ever, and the agent cannot see the limit coming.
     bootstrap_time_limit: ClassVar[bool] = True
 

@@ -159,6 +159,10 @@ class Environment(eqx.Module):
     exact_resume: ClassVar[bool] = True
     """Whether a run goes on bit for bit. Not where part of the state is out of JAX's reach."""
 
+    level_settings: ClassVar[tuple[str, ...]] = ()
+    """Settings that only say which levels there are, and neither how a level is played nor how it
+    looks: episodes collected with others are still episodes of this environment."""
+
     measure: ClassVar[str] = "solve_rate"
     """What a test's headline is: `solve_rate`, `win_rate`, `return` or `length`."""
 

@@ -20,6 +20,10 @@ HALF_STEP = 2.0**-24
 """Uniform float32 numbers are multiples of 2⁻²³; in the middle between two, none is 0 or 1."""
 
 
+EDGE = 1.0 - 2.0**-20
+"""How near to a bound, in (-1, 1), an action may come whose number before squashing is sought."""
+
+
 class Drawn(NamedTuple):
     """Actions, and what their probability is computed from again."""
 
@@ -62,6 +66,10 @@ class Categorical:
         log_probs = jax.nn.log_softmax(logits)
         action = jnp.argmax(log_probs, axis=1).astype(jnp.int32)
         return Drawn(action, jnp.max(log_probs, axis=1), None)
+
+    def raw(self, action: Int[Array, "*batch"]) -> Int[Array, "*batch"]:
+        """What `judge` takes for an action: itself."""
+        return action
 
     def judge(
         self, logits: Float[Array, "T B size"], action: Int[Array, "T B"]
@@ -111,6 +119,16 @@ class Squashed:
         """The most likely numbers before squashing, squashed."""
         middle = jnp.full((parts.shape[0], self.outputs), 0.5 - HALF_STEP, jnp.float32)
         return self.draw(parts, middle)
+
+    def raw(self, action: Float[Array, "*batch size"]) -> Float[Array, "*batch size"]:
+        """What `judge` takes for an action: it before squashing, within (-7.3, 7.3).
+
+        Exact to rounding; a bound itself would be infinite, so it counts as just inside.
+        """
+        ends = (np.asarray(b, np.float32) for b in (self.low, self.high))
+        low, high = (jnp.broadcast_to(end, action.shape) for end in ends)
+        shares = (action - low) / (high - low)
+        return jnp.arctanh(jnp.clip(2.0 * shares - 1.0, -EDGE, EDGE))
 
     def judge(
         self, parts: Float[Array, "T B both"], raw: Float[Array, "T B size"]

@@ -34,6 +34,7 @@ WINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
                 "cma-mae": "cairn.qd.cma_mae:METHOD",
             }
         ),
+        "learning from data": MappingProxyType({"bc": "cairn.offline.bc:METHOD"}),
     }
 )
 METHODS: Mapping[str, str] = MappingProxyType(

@@ -117,7 +117,7 @@ class Experiment:
         open_roles = None in self.how.sections.values()
         learner = catalogue.learner(self.learner) if open_roles else None
         mesh = None if layout is None else layout.columns
-        return Setup(self.env, self.sections, self.run.steps, learner, mesh)
+        return Setup(self.env, self.sections, self.run.steps, learner, mesh, self.task)
 
     @property
     def layout(self) -> devices.Layout:

@@ -35,6 +35,8 @@ class Setup(NamedTuple):
     """Of the roles, if the method lets the user choose."""
     mesh: Mesh | None = None
     """Devices that share the columns of each batch, if any do."""
+    name: str = ""
+    """Of the task."""
 
 
 @dataclass(frozen=True)

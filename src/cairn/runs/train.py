@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from cairn.core import checkpoint, files, trackers
 from cairn.core.console import duration
-from cairn.core.errors import ConfigError
+from cairn.core.errors import ConfigError, DatasetError
 from cairn.core.rundir import RunDir, config_hash
 from cairn.engine import devices, hosts, loop
 from cairn.engine.compiled import Compiled
@@ -64,7 +64,10 @@ def train(
     experiment = _on_devices(experiment)
     _agree_on(experiment)
     run, students = RunDir(Path(directory or free_directory(experiment))), None
-    config = experiment.to_dict()
+    config, program, compiled = experiment.to_dict(), experiment.program, experiment.compiled()
+    if program.data is not None:
+        config["dataset"] = {"digest": program.data.digest()}
+        compiled.data()  # what is damaged leaves no run behind
     if hosts.first():
         if init_from is not None:
             students = handover.students(Path(init_from), experiment)
@@ -76,9 +79,7 @@ def train(
         run = RunDir.create(run.path, config)
         say(f"Run: {run.path}")
     with _lock(run):
-        compiled = experiment.compiled()
         state = compiled.init()
-        program = experiment.program
         if students is not None:
             given = list(students.values())
             state = eqx.tree_at(lambda s: handover.states(program, s, students), state, given)
@@ -110,6 +111,7 @@ def resume(
     experiment = _on_devices(Experiment.from_dict(hosts.told(lambda: run.config)))
     experiment = _logged(experiment, log)
     with _lock(run):
+        _check_data(experiment, hosts.told(lambda: run.config))
         if steps is not None:
             experiment = _extended(experiment, run, steps)
         compiled = experiment.compiled()
@@ -198,6 +200,17 @@ def _agree_on(experiment: Experiment) -> None:
             raise ConfigError(
                 f"{name} is {here} on this host and {there} on host 0. Give all the same flags."
             )
+
+
+def _check_data(experiment: Experiment, config: dict[str, Any]) -> None:
+    """Raise DatasetError if what the run reads is not what it began with."""
+    data = experiment.program.data
+    began = config.get("dataset", {}).get("digest")
+    if data is not None and data.digest() != began:
+        raise DatasetError(
+            f"The dataset is not the one this run began with: expected digest {began}, got "
+            f"{data.digest()}. Put the old one back, or start a new run with --init-from."
+        )
 
 
 def _flat(config: dict[str, Any]) -> dict[str, Any]:

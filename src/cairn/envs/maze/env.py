@@ -85,6 +85,9 @@ class Maze(Environment):
 
     actions: ClassVar[int] = 7
     random_start: ClassVar[bool] = False
+    level_settings: ClassVar[tuple[str, ...]] = (
+        "generator", "walls", "replace_walls", "variable_walls", "braid", "mutation", "edits",
+    )  # fmt: skip
 
     width: int = eqx.field(static=True, default=13)
     """Cells from west to east, without the border."""

@@ -1,0 +1,1 @@
+"""Learning to act from data: no environment is stepped but in tests."""

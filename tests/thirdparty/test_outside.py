@@ -1,0 +1,71 @@
+"""Everything from outside the package: through `cairn train`, killed, resumed, tested, loaded."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import cairn
+from cairn.cli import main
+from cairn.core.rundir import RunDir
+
+HERE = Path(__file__).parent
+PAGE = HERE.parents[1] / "docs" / "own-method.md"
+OWN = [
+    "outside.own_world:Lamps", "--method", "outside.own_method:METHOD",
+    "--score", "outside.own_parts:Failures",
+]  # fmt: skip
+LEARNERS = {
+    "network": ["--network", "outside.own_parts:Perceptron", "--hidden", "8", "--decay", "none"],
+    "learner": ["--learner", "outside.own_parts:Reinforce", "--rate", "2"],
+}
+TINY = ["--batch", "4", "--steps-per-cycle", "8", "--log-every", "5", "--evaluate-every", "0"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("who", LEARNERS)
+def test_a_run_of_strangers_goes_on_exactly_and_is_tested_and_loaded(tmp_path, capsys, who):
+    words = ["train", *OWN, *LEARNERS[who], *TINY]
+    whole, stopped = str(tmp_path / "whole"), str(tmp_path / "stopped")
+    assert main.run([*words, "--steps", "1600", "--run", whole]) == 0
+    assert main.run([*words, "--steps", "640", "--run", stopped]) == 0
+    assert main.run(["train", "--resume", stopped, "--steps", "1600"]) == 0
+    lines = [RunDir.open(path).metrics() for path in (whole, stopped)]
+    assert [line["metrics"] for line in lines[0]] == [line["metrics"] for line in lines[1]]
+    ledger = lines[1][-1]["ledger"]
+    assert ledger["training"] == ledger["scoring"] == [800]
+    report = ["evaluate", stopped, "--suite", "random", "--attempts", "1", "--json", "-"]
+    capsys.readouterr()
+    assert main.run(report) == 0
+    solved = json.loads(capsys.readouterr().out)["suites"]["random"]["solve_rate"]
+    assert solved > (0.9 if who == "learner" else 0.2), "chance is 0.44"
+    agent = cairn.load(stopped)
+    _, observation = agent.env.reset(None, 2)
+    assert 0 <= agent.act(observation) < 4
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--method", "outside.own_method:METHDO"], "Did you mean 'METHOD'?"),
+        (["--method", "outside.own_method:Config"], "is not a method"),
+        (["--learner", "outside.own_parts:Failures"], "is not a learner"),
+        (["--method", "plr", "--score", "outside.own_parts:Perceptron"], "is not a score"),
+        (["--network", "outside.own_parts:Weights"], "own_parts:Weights cannot take"),
+    ],
+)
+def test_what_is_not_what_it_is_named_for_is_refused_in_one_line(tmp_path, capsys, words, said):
+    own = ["train", "outside.own_world:Lamps", "--method", "outside.own_method:METHOD"]
+    assert main.run([*own, *words, "--run", str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err
+    assert said in error and len(error.splitlines()) == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_page_shows_the_code_that_is_tested_and_its_method_takes_forty_lines():
+    blocks = dict(re.findall(r"^```python file=(\S+)\n(.*?)^```$", PAGE.read_text(), re.M | re.S))
+    assert blocks["own_method.py"] == (HERE / "outside" / "own_method.py").read_text()
+    assert blocks["own_parts.py"] == (HERE / "outside" / "own_parts.py").read_text()
+    code = [line for line in blocks["own_method.py"].splitlines() if line.strip()]
+    assert len(code) <= 42
