@@ -27,7 +27,7 @@ SFL = {"refresh": 3, "candidates": 8, "keep": 4, "selected": 2, "scoring_steps":
 # The published network and batch; a small archive, so that replay starts within the run.
 REFERENCE: dict[str, Any] = {"log_every": 6, "steps": 8_192_000, "devices": 1}
 REFERENCE_REPLAY = {"capacity": 64, "minimum_fill": 0.5}
-REFERENCE_SFL = {"refresh": 4, "candidates": 64, "keep": 16, "selected": 8, "scoring_steps": 256}
+REFERENCE_SFL = {"refresh": 4, "candidates": 64, "keep": 16, "selected": 8, "scoring_steps": 512}
 
 
 def settings(method: str, size: str) -> dict[str, Any]:

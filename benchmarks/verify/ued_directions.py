@@ -189,7 +189,7 @@ class Runner:
     def __init__(self, arm: str, size: Size):
         self.size = size
         self.arm = experiment(arm, size)
-        self.problem = problem_of(self.arm.setup(None))
+        self.problem = problem_of(self.arm.setup(None), learns=self.arm.method != "random")
         self._advance = self._compiled(0).advance
         self._figures = jax.jit(self._measure)
         self._select = jax.jit(self._selected)

@@ -50,7 +50,7 @@ def test_an_environment_of_ones_own_trains_from_its_folder(tmp_path, monkeypatch
     command = ["train", "own_environment:Corridor", *house.flags("dr", "corridor")]
     assert main.run([*command, "--run", str(tmp_path / "run")]) == 0
     config = RunDir.open(tmp_path / "run").config
-    assert config["env"] == {"length": 8}
+    assert config["task"] == {"length": 8}
     assert "Done." in capsys.readouterr().out
 
 

@@ -132,9 +132,13 @@ def test_settings_beside_resume_are_refused(run, capsys):
 
 def test_a_budget_is_only_ever_raised(run, capsys):
     before = (run / "config.json").read_bytes()
-    said = refused(capsys, "train", "--resume", run, "--steps", house.RUN["steps"])
-    assert f"expected more than its {house.RUN['steps']}" in said
+    said = refused(capsys, "train", "--resume", run, "--steps", house.RUN["steps"] - 1)
+    assert f"expected at least its {house.RUN['steps']}" in said
     assert "expects a whole number" in refused(capsys, "train", "--resume", run, "--steps", "x")
+    # What cannot go on keeps the budget it had.
+    newest = checkpoint.latest(run / "checkpoints")
+    newest.write_bytes(newest.read_bytes()[:-100])
+    assert "cut short" in refused(capsys, "train", "--resume", run, "--steps", 10**6)
     assert (run / "config.json").read_bytes() == before
 
 

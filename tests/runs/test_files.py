@@ -5,6 +5,7 @@ import pytest
 import house
 from cairn.cli import main
 from cairn.core.errors import ConfigError
+from cairn.runs import train as training
 from cairn.runs.files import from_toml, to_toml
 from cairn.runs.presets import experiment
 
@@ -61,3 +62,9 @@ def test_the_command_prints_a_file_and_takes_it_with_flags_that_win(tmp_path, ca
     assert main.run(again) == 0
     printed = written(tmp_path, capsys.readouterr().out)
     assert from_toml(printed) == experiment("maze", method="plr", width=9, hidden=6)
+
+
+def test_hosts_compare_every_setting_of_every_section():
+    """PAIRED's student and teacher have settings of one name."""
+    flat = training._flat({"student": {"hidden": 1}, "teacher": {"hidden": 2}, "kept": 3})
+    assert flat == {"student.hidden": 1, "teacher.hidden": 2, "kept.": 3}

@@ -1,11 +1,14 @@
 """What SFL selects, and whom ACCEL edits, against plain NumPy."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from small_runs import MAZE, experiment
 
+from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
 from cairn.core.trace import Trace
 from cairn.learners.random import RandomPolicy
@@ -27,9 +30,9 @@ def learnability(trace: Trace) -> np.ndarray:
 
 @pytest.mark.slow
 def test_sfl_keeps_the_most_learnable_of_all_candidates_and_none_that_cannot_be_judged():
-    run = experiment("sfl", candidates=48, candidate_batches=2, keep=4, scoring_steps=15)
+    run = experiment("sfl", candidates=48, candidate_batches=2, keep=4)
     problem = problem_of(run.setup(None))._replace(learner=RandomPolicy(MAZE.action_spec))
-    config = run.algorithm
+    config = dataclasses.replace(run.algorithm, scoring_steps=15)
     state = sfl.init(problem, config, jax.random.key(5))
     buffer = jax.jit(lambda state: sfl.select(problem, config, state))(state)
 
@@ -48,9 +51,11 @@ def test_sfl_keeps_the_most_learnable_of_all_candidates_and_none_that_cannot_be_
 
 
 def test_sfl_falls_back_on_new_levels_when_too_few_can_be_judged():
-    run = experiment("sfl", scoring_steps=4)
+    with pytest.raises(ConfigError, match="must hold two episodes of 8 steps, got 4"):
+        experiment("sfl", scoring_steps=4)
+    run = experiment("sfl")
     problem = problem_of(run.setup(None))._replace(learner=RandomPolicy(MAZE.action_spec))
-    config = run.algorithm
+    config = dataclasses.replace(run.algorithm, scoring_steps=4)
     state = sfl.init(problem, config, jax.random.key(5))
     buffer = jax.jit(lambda state: sfl.select(problem, config, state))(state)
     assert not buffer.eligible.all()

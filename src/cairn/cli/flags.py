@@ -25,7 +25,8 @@ def parse_sections(
     `kinds`: the annotations of `start`. Raises ConfigError that says in one line what is wrong.
     """
     known = settings(sections)
-    long = {s.section for name, s in known.items() if "." in name}
+    # A section with a name that another has, or that the command itself takes, goes by long ones.
+    long = {s.section for name, s in known.items() if "." in name or s.field in kinds}
     fields: list[Any] = [("start", Annotated[type(start), tyro.conf.OmitArgPrefixes], start)]
     for name, part in sections.items():
         kind = type(part) if name in long else Annotated[type(part), tyro.conf.OmitArgPrefixes]

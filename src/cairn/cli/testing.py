@@ -1,5 +1,6 @@
 """What `cairn evaluate` and `cairn compare` share: arguments, progress, JSON."""
 
+import json
 import sys
 import time
 from collections.abc import Sequence
@@ -41,11 +42,24 @@ def check_json(path: Path | None, runs: Sequence[Run]) -> None:
         return
     if not path.parent.is_dir() or path.is_dir():
         raise ConfigError(f"--json expects a file in an existing directory, got {path}.")
+    if path.is_file() and not _is_json(path):
+        raise ConfigError(
+            f"{path} exists and is no JSON: --json only replaces a result of before. Choose "
+            f"another name."
+        )
     for run in runs:
         if path.resolve().is_relative_to(run.directory.path.resolve()):
             raise ConfigError(
                 f"--json must not write into the run it reads, got {path}. Put it beside the run."
             )
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_text() or "{}")
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def give_json(path: Path | None, report: dict) -> None:

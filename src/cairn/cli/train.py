@@ -69,8 +69,8 @@ class Start:
     """How it learns (see above and `cairn list`), or package.module:Name. Default: the task's."""
     preset: str | None = None
     """Settings to start from; every other flag changes one of them. Default: the method's first."""
-    learner: str = "ppo"
-    """Who learns, or package.module:Name, where the method leaves that open."""
+    learner: str | None = None
+    """Who learns (default: ppo), or package.module:Name, where the method leaves that open."""
     config: Path | None = None
     """A TOML file of settings; flags beside it win."""
     print_config: bool = False
@@ -98,8 +98,8 @@ class Resuming(Start):
 
     steps: int | None = None
     """The new budget, more than it was."""
-    log: Literal["tensorboard", "wandb", "trackio"] | None = None
-    """Send the metrics to this tracker too, if the run's settings do not say so already."""
+    log: Literal["none", "tensorboard", "wandb", "trackio"] | None = None
+    """Send the metrics to this tracker too, or to none, if the run's settings say otherwise."""
 
 
 def train_command(arguments: list[str]) -> int:
@@ -146,7 +146,7 @@ def _named(task: str | None, start: Start, arguments: list[str], wants_help: boo
             task=task,
             method=start.method,
             preset=start.preset,
-            learner=None if start.learner == "ppo" else start.learner,
+            learner=start.learner,
         )
     if task is None and not wants_help:
         raise ConfigError(
@@ -154,7 +154,7 @@ def _named(task: str | None, start: Start, arguments: list[str], wants_help: boo
             f"{' '.join(arguments) or 'nothing'}. Try cairn train maze, or cairn train --help."
         )
     return presets.experiment(
-        task or "maze", method=start.method, preset=start.preset, learner=start.learner
+        task or "maze", method=start.method, preset=start.preset, learner=start.learner or "ppo"
     )
 
 

@@ -104,7 +104,8 @@ def unit(names: Iterable[str]) -> str:
 def _held_equal(names: Iterable[str]) -> tuple[str, tuple[str, ...]]:
     choices = {"environment steps": SPENT, "evaluations": ("evaluations",), "updates": ("updates",)}
     kept = set(names)
-    return next(pair for pair in choices.items() if kept & set(pair[1]))
+    found = [pair for pair in choices.items() if kept & set(pair[1])]
+    return found[0] if found else (min(kept).replace("_", " "), (min(kept),))
 
 
 def total(totals: Mapping[str, list[int]], names: Iterable[str]) -> list[int]:

@@ -27,7 +27,7 @@ def resolve(name: str, table: Mapping[str, str], what: str) -> Any:
         sys.path.insert(0, "")  # an installed command does not look in the current folder
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
+    except (ImportError, SyntaxError, TypeError, ValueError) as error:
         raise ConfigError(
             f"Cannot import {module_name!r} for {what} {name!r}: {error}. Run the command "
             f"where `python -c 'import {module_name}'` works."

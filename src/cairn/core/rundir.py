@@ -39,7 +39,7 @@ metrics.jsonl    one JSON object a line: what was learned, and the ledger it cos
 timing.jsonl     clock times and steps per second, beside the same ledger
 lineage.bin      every level that ever entered the archive: first line JSON that describes the
                  records after it (NumPy dtype), then fixed-size records with id, parent and score
-checkpoints/     the two newest states (safetensors, arrays only), verified when they are read
+checkpoints/     the newest states (safetensors, arrays only), verified when they are read
 trackers.json    what a tracker calls this run, and how far it was sent (only with --log)
 lock             held by the process that is training
 

@@ -6,6 +6,7 @@ has one of that name. Every wing's commands and Python functions use this.
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -14,7 +15,10 @@ from cairn.core.errors import ConfigError, suggest
 Sections = Mapping[str, Any]
 """Section name to a dataclass instance."""
 
-_NUMBERS = {int: "a whole number", float: "a number", bool: "true or false"}
+_WORDS = {
+    int: "a whole number", float: "a number", bool: "true or false", Path: "a file or folder",
+    str: "a name",
+}  # fmt: skip
 
 
 class Setting(NamedTuple):
@@ -70,6 +74,7 @@ def change(sections: Sections, values: Mapping[str, Any]) -> dict[str, Any]:
     changed: dict[str, dict[str, Any]] = {name: {} for name in sections}
     for name, value in _flat(sections, values):
         setting = find(sections, name)
+        value = tuple(value) if isinstance(value, list) else value
         if not fits(value, setting.kind):
             raise ConfigError(f"{name} must be {expectation(setting.kind)}, got {value!r}.")
         changed[setting.section][setting.field] = value
@@ -101,7 +106,7 @@ def expectation(kind: Any) -> str:
         return "one of " + ", ".join(choices) if len(choices) > 1 else choices[0]
     if get_origin(kind) in (Union, UnionType):
         return " or ".join(expectation(one) for one in get_args(kind) if one is not NoneType)
-    return _NUMBERS.get(kind) or getattr(kind, "__name__", str(kind))
+    return _WORDS.get(kind) or getattr(kind, "__name__", str(kind))
 
 
 def values(part: Any) -> dict[str, Any]:

@@ -40,9 +40,7 @@ def equal_rows(a: PyTree, b: PyTree) -> Bool[Array, " rows"]:
     return jnp.all(jnp.stack(jax.tree.leaves(jax.tree.map(rows, a, b))), axis=0)
 
 
-def named(
-    name: str, tree: PyTree, is_leaf: Callable[[Any], bool] | None = None
-) -> dict[str, Any]:
+def named(name: str, tree: PyTree, is_leaf: Callable[[Any], bool] | None = None) -> dict[str, Any]:
     """The leaves by their path: `observation.image`; `name` alone for a tree of one leaf."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree, is_leaf)
     told = lambda path: jax.tree_util.keystr(path, simple=True, separator=".")  # noqa: E731

@@ -90,8 +90,10 @@ def check_finite(program: Program, state: Any, report: Report, directory: RunDir
         began = int(np.asarray(state.cycle)[seed]) - np.asarray(report.metrics[name]).shape[1]
         what = f"{name} is {value} from cycle {began + cycle + 1} on (seed {seed} of the run)"
         raise RunError(f"{what}{_GONE_WRONG.format(directory.path)}")
+    if doubt := program.doubt(report):
+        raise RunError(doubt)
     for role, actor in program.actors(state).items():
-        if not all(_finite(leaf) for leaf in jax.tree.leaves(actor.state)):
+        if not bool(_finite(actor.state)):
             cycle = int(np.max(np.asarray(state.cycle)))
             what = f"What the {role} has learned is not finite any more after cycle {cycle}"
             raise RunError(f"{what}{_GONE_WRONG.format(directory.path)}")
@@ -103,7 +105,7 @@ _GONE_WRONG = (
 )
 
 
-def _finite(leaf: Any) -> bool:
-    if not jnp.issubdtype(leaf.dtype, jnp.floating):
-        return True
-    return bool(np.isfinite(np.asarray(leaf)).all())
+@jax.jit
+def _finite(tree: Any) -> Any:
+    numbers = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.floating)]
+    return jnp.stack([jnp.isfinite(x).all() for x in numbers]).all() if numbers else True

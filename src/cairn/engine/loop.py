@@ -89,8 +89,11 @@ def run(
             line = lines.describe(state, report)
             ran = np.less(before, schedule.steps)
             due = ran & np.greater_equal(spent, schedule.steps)
-            if schedule.evaluate_every and chunk % schedule.evaluate_every == 0:
-                due = ran
+            if schedule.evaluate_every:
+                # By each seed's own count: seeds that stood still for a while stay in step alone.
+                cycles = jax.tree.leaves(report)[0].shape[1]
+                behind = np.asarray(state.cycle) // cycles
+                due |= ran & (behind % schedule.evaluate_every == 0)
             if evaluate is not None and due.any():
                 line["evaluation"], taken = evaluate(state)
                 state = _enter_evaluation(state, np.where(due, taken, 0))
@@ -120,8 +123,8 @@ def save(
 ) -> None:
     """Write a checkpoint that knows how long the growing files are."""
     meta = {"sizes": directory.sizes(), "chunk": chunk}
-    cycle = int(np.max(np.asarray(state.cycle)))
-    checkpoint.save(directory.checkpoints, cycle, state, meta, config_hash=hashed, keep=keep)
+    # By chunk: of seeds that stand still the cycle says nothing.
+    checkpoint.save(directory.checkpoints, chunk, state, meta, config_hash=hashed, keep=keep)
 
 
 def restore(directory: RunDir, like: Any) -> Any:

@@ -114,6 +114,8 @@ class Program:
     actors: Callable[[Any], Mapping[str, Actor]] = field(default=lambda state: {})
     """By role (`student`, `antagonist`, `teacher`, `player-1` …) a policy and its state: parts of
     the state, so that `eqx.tree_at` can put others in their place."""
+    doubt: Callable[[Report], str | None] = field(default=lambda report: None)
+    """The report of a chunk (seeds, cycles) -> why it cannot be believed, if it cannot."""
     measured: Measured | None = None
     """What a test of the state measures. None: nothing."""
     lineage: Archived | None = None

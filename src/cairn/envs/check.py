@@ -8,10 +8,22 @@ import jax.numpy as jnp
 from jaxtyping import PyTree
 
 from cairn.core.errors import ConfigError
-from cairn.envs.protocol import Category, Continuous, Discrete, Environment, Image, Step, Vector
+from cairn.envs.protocol import (
+    MEASURES,
+    Category,
+    Continuous,
+    Discrete,
+    Environment,
+    Image,
+    Step,
+    Vector,
+)
 
 ADVICE = "See docs/own-environment.md."
-MISTAKES = (TypeError, ValueError, AttributeError, IndexError, KeyError)
+MISTAKES = (
+    TypeError, ValueError, AttributeError, IndexError, KeyError, NotImplementedError,
+    AssertionError, ZeroDivisionError,
+)  # fmt: skip
 """What JAX and Python raise where somebody's code cannot be traced."""
 
 
@@ -21,6 +33,7 @@ def check(env: Environment) -> None:
     Whether it ever ends an episode cannot be seen so: that takes steps.
     """
     specs, actions = _specs(env), _actions(env)
+    _tested(env)
     if not _is_count(env.max_steps):
         raise _broken(env, "max_steps", "a whole number of steps, at least 1", env.max_steps)
     key = jax.eval_shape(lambda: jax.random.key(0))
@@ -54,6 +67,18 @@ def check(env: Environment) -> None:
         )
         made = _traced(env.editor, "level", env.editor.level, draft)
         _same(env.editor, "level", "levels like those of the environment's space", level, made)
+
+
+def _tested(env: Environment) -> None:
+    if env.measure not in MEASURES:
+        raise _broken(env, "measure", f"one of {', '.join(MEASURES)}", repr(env.measure))
+    strange = [name for name in env.quick_suites() if name not in env.suites()]
+    if strange:
+        raise _broken(env, "quick_suites", f"some of {', '.join(env.suites())}", strange[0])
+
+
+def _is_spec(node: object) -> bool:
+    return isinstance(node, Image | Vector | Category)
 
 
 def _specs(env: Environment) -> list[jax.ShapeDtypeStruct]:
@@ -104,6 +129,10 @@ def _observed(env: Environment, method: str, specs: list, observation: PyTree) -
     if len(came) != len(specs):
         expected = f"an observation of {len(specs)} arrays (observation_spec)"
         raise _broken(env, method, expected, f"{len(came)} arrays")
+    promised = jax.tree.structure(env.observation_spec, is_leaf=_is_spec)
+    if promised != jax.tree.structure(observation):
+        shown = _short(jax.tree.structure(observation))
+        raise _broken(env, method, f"an observation like observation_spec, {promised}", shown)
     names = [jax.tree_util.keystr(path) for path, _ in jax.tree.leaves_with_path(observation)]
     for name, spec, leaf in zip(names, specs, came, strict=True):
         _alike(env, method, f"the observation{name} (observation_spec)", spec, leaf)

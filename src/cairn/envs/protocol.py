@@ -75,6 +75,10 @@ class Continuous:
         return len(self.low)
 
 
+MEASURES = ("solve_rate", "win_rate", "return", "length")
+"""What an environment's tests may be about."""
+
+
 class Step(NamedTuple):
     """What one step returns. `terminated` ends the task; `truncated` is only a time limit."""
 

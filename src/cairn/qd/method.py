@@ -52,7 +52,7 @@ def method(
 
 def takes_tasks(kind: Any) -> str | None:
     """Refuse what is no black box of solutions."""
-    if not isinstance(kind, type) or issubclass(kind, Task):
+    if isinstance(kind, type) and issubclass(kind, Task):
         return None
     return "it is not a task of quality-diversity: expected a subclass of cairn.qd.tasks.Task."
 

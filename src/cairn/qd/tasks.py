@@ -67,7 +67,14 @@ def descriptor(task: Task) -> Float[Array, " measures"]:
 def check(task: Task) -> None:
     """Raise ConfigError if what the task evaluates to cannot be kept in its cells."""
     batch = jax.ShapeDtypeStruct((2, *task.start.shape), task.start.dtype)
-    fitness, descriptors = jax.eval_shape(task.evaluate, batch)
+    try:
+        fitness, descriptors = jax.eval_shape(task.evaluate, batch)
+    except Exception as error:  # of the user's own code: whatever it is, it is named
+        why = str(error).split("\n", 1)[0]
+        raise ConfigError(
+            f"{type(task).__name__}.evaluate cannot be compiled, or does not return (fitness, "
+            f"descriptors): {type(error).__name__}: {why}"
+        ) from error
     wanted = {"fitness": (2,), "descriptors": (2, *descriptor(task).shape)}
     for (what, shape), came in zip(wanted.items(), (fitness, descriptors), strict=True):
         if (came.dtype, came.shape) != (jnp.float32, shape):

@@ -82,8 +82,16 @@ def task(name: str) -> Any:
 def learner(name: str) -> Any:
     """The learner called `name`, or the one at `package.module:Name`. Raises ConfigError."""
     found = resolve(name, LEARNERS, "learner")
-    if not hasattr(found, "Config"):
-        raise ConfigError(f"{name} is not a learner: it has no class `Config` for its settings.")
+    lacking = [part for part in ("Config", "of") if not hasattr(found, part)]
+    if not lacking:
+        fields = ("gamma", "gae_lambda", "bootstraps")
+        lacking = [f"Config.{part}" for part in fields if not hasattr(found.Config, part)]
+    if lacking:
+        raise ConfigError(
+            f"{name} is not a learner: it has no {' and no '.join(lacking)}. Expected a class with "
+            f"`Config` (settings, among them gamma, gae_lambda and bootstraps(env)) and "
+            f"`of(env, config)`; see docs/own-method.md."
+        )
     return found
 
 

@@ -47,6 +47,8 @@ class RunConfig:
         for name in ("steps", "seeds", "log_every", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        if self.steps >= 2**63:
+            raise ConfigError(f"steps must stay below 2^63, got {self.steps}.")
         if self.evaluate_every < 0:
             raise ConfigError(f"evaluate_every must not be negative, got {self.evaluate_every}.")
         if self.keep_checkpoints != "all" and self.keep_checkpoints < 1:
@@ -172,8 +174,8 @@ class Experiment:
             names = config["experiment"]
             how = catalogue.method(names["method"])
             kinds = section_classes(how, names["learner"])
-            parts = {name: kind(**config[name]) for name, kind in kinds.items()}
-            task = catalogue.task(names["task"])(**config["task"])
+            parts = {name: kind(**_plain(config[name])) for name, kind in kinds.items()}
+            task = catalogue.task(names["task"])(**_plain(config["task"]))
             run = RunConfig(**config["run"])
             return cls(run=run, sections={"task": task, **parts}, **names)
         except (KeyError, TypeError) as error:
@@ -181,6 +183,11 @@ class Experiment:
                 f"The run's config.json does not fit this release of cairn: {error}. "
                 f"Use the release named in its versions.json."
             ) from error
+
+
+def _plain(table: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON knows no tuples, and a setting that is a list would not be one value."""
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in table.items()}
 
 
 def section_classes(how: Method, learner: str) -> dict[str, type]:

@@ -17,7 +17,11 @@ NAMES = ("task", "method", "learner", "preset")
 
 def to_toml(experiment: Experiment) -> str:
     """All settings of an experiment, section by section."""
-    return tomli_w.dumps(experiment.to_dict())
+    known = {
+        name: {field: value for field, value in table.items() if value is not None}
+        for name, table in experiment.to_dict().items()
+    }
+    return tomli_w.dumps(known)  # what is left out is None, as it was
 
 
 def from_toml(path: Path, **names: str | None) -> Experiment:

@@ -31,10 +31,20 @@ def experiment(
     how = catalogue.method(name)
     if refusal := how.takes(kind):
         raise ConfigError(f"{name} cannot learn {task}: {refusal}")
+    if learner != "ppo" and None not in how.sections.values():
+        raise ConfigError(f"{name} leaves nobody to be chosen as its learner, got {learner!r}.")
     chosen = find(how, preset, name)
     kinds = section_classes(how, learner)
+    given = {**chosen.tasks.get(task, {}), **how.adapts(task)}
+    try:
+        made = kind(**given)
+    except TypeError as error:
+        raise ConfigError(
+            f"{task} cannot be made: {error}. It must have every method of its base class, and a "
+            f"default for every field."
+        ) from error
     sections = {
-        "task": kind(**{**chosen.tasks.get(task, {}), **how.adapts(task)}),
+        "task": made,
         **{section: cls(**_known(cls, chosen, section)) for section, cls in kinds.items()},
         "run": RunConfig(**_known(RunConfig, chosen, "run")),
     }

@@ -101,7 +101,8 @@ def resume(
 
     With `steps` its budget becomes that, which must be more than it was: archive, ledger and
     learner go on, and what depends on how far the run is (a decaying learning rate) does so by
-    the new budget. A tracker named by `log` goes on in the same remote run.
+    the new budget. The budget it has already changes nothing, so that a command may be repeated.
+    A tracker named by `log` goes on in the same remote run.
 
     Raises RunError if `directory` is no run or is being trained, CheckpointError if the checkpoint
     is damaged or from another config, ConfigError for fewer steps, MissingExtraError if the
@@ -110,13 +111,23 @@ def resume(
     run = RunDir.open(directory) if hosts.first() else RunDir(Path(directory))
     experiment = _on_devices(Experiment.from_dict(hosts.told(lambda: run.config)))
     experiment = _logged(experiment, log)
+    before = experiment.run.steps
+    if steps is not None:
+        experiment = _extended(experiment, run, steps)
+    _agree_on(experiment)
     with _lock(run):
         _check_data(experiment, hosts.told(lambda: run.config))
-        if steps is not None:
-            experiment = _extended(experiment, run, steps)
         compiled = experiment.compiled()
         shape = experiment.state_shape()
         state = hosts.shared(loop.restore(run, shape) if hosts.first() else compiled.init())
+        if steps is not None and min(loop.spent_steps(state, experiment.program)) >= steps > before:
+            raise ConfigError(
+                f"{run.path} has spent {min(loop.spent_steps(state, experiment.program)):,} "
+                f"already: --steps must be more to go on, got {steps:,}."
+            )
+        if hosts.first() and experiment.run.steps != before:
+            # Last of all: a run that cannot go on keeps the budget it had.
+            _note_budget(run, experiment.run.steps)
         say(f"Run: {run.path}, resumed at cycle {int(jnp.max(state.cycle))}")
         program = experiment.program
         if min(loop.spent_steps(state, program)) >= experiment.run.steps:
@@ -175,7 +186,7 @@ def _logged(experiment: Experiment, log: str | None) -> Experiment:
     """With `log` in the place of its tracker, if given; refused here if it is not installed."""
     if log is not None:
         experiment = experiment.changed({"run.log": log})
-    if experiment.run.log != "none":
+    if experiment.run.log != "none" and hosts.first():
         trackers.require(experiment.run.log)
     return experiment
 
@@ -214,8 +225,11 @@ def _check_data(experiment: Experiment, config: dict[str, Any]) -> None:
 
 
 def _flat(config: dict[str, Any]) -> dict[str, Any]:
-    sections = [part if isinstance(part, dict) else {name: part} for name, part in config.items()]
-    return {name: value for section in sections for name, value in section.items()}
+    return {
+        f"{section}.{name}": value
+        for section, part in config.items()
+        for name, value in (part if isinstance(part, dict) else {"": part}).items()
+    }
 
 
 def _lock(run: RunDir) -> contextlib.AbstractContextManager[None]:
@@ -223,17 +237,19 @@ def _lock(run: RunDir) -> contextlib.AbstractContextManager[None]:
 
 
 def _extended(experiment: Experiment, run: RunDir, steps: int) -> Experiment:
-    """With another budget, which the run's config then says too, and where it was before."""
+    """With another budget."""
     before = experiment.run.steps
-    if steps <= before:
+    if steps < before:
         raise ConfigError(
-            f"--steps beside --resume goes on beyond the budget of {run.path}: expected more than "
+            f"--steps beside --resume goes on beyond the budget of {run.path}: expected at least "
             f"its {before}, got {steps}."
         )
-    longer = replace(experiment, run=replace(experiment.run, steps=steps))
-    if hosts.first():
-        config = run.config
-        config["run"]["steps"] = steps
-        config["extended"] = [*config.get("extended", []), before]
-        run.change_config(config)
-    return longer
+    return replace(experiment, run=replace(experiment.run, steps=steps))
+
+
+def _note_budget(run: RunDir, steps: int) -> None:
+    """Let the run's config say its new budget, and what it was before."""
+    config = run.config
+    config["extended"] = [*config.get("extended", []), config["run"]["steps"]]
+    config["run"]["steps"] = steps
+    run.change_config(config)

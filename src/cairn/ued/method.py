@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import jax
+import numpy as np
 from jaxtyping import Array, Key
 
 from cairn.core import axes
@@ -70,8 +71,7 @@ def crowded(task: str) -> Mapping[str, Any]:
 
 def takes_environments(kind: Any) -> str | None:
     """Refuse what is no environment."""
-    # An adapter of somebody else's environments is a function that makes them.
-    if not isinstance(kind, type) or issubclass(kind, Environment):
+    if isinstance(kind, type) and issubclass(kind, Environment):
         return None
     return "it is not an environment: expected a subclass of cairn.envs.protocol.Environment."
 
@@ -82,7 +82,7 @@ def _program(init: Init, step: Step, roles: tuple[str, ...], learns: bool, setup
     several = len(roles) > 1
     problem = problems if several else problems[STUDENT]
 
-    def actors(state: State) -> dict[str, Actor]:
+    def actors(state: Any) -> dict[str, Actor]:
         states = state.learner if several else {STUDENT: state.learner}
         return {role: Actor(problems[role].learner, states[role]) for role in roles}
 
@@ -96,8 +96,24 @@ def _program(init: Init, step: Step, roles: tuple[str, ...], learns: bool, setup
         counts=config.counts,
         budget=budget(config.counts),
         actors=actors,
+        doubt=partial(_never_ends, setup.task, config),
         measured=Measured(setup.task),
         lineage=archived,
+    )
+
+
+def _never_ends(env: Environment, config: CycleConfig, report: Report) -> str | None:
+    """An environment that does not keep to its own time limit: no shape tells, but steps do."""
+    episodes = report.metrics.get("episodes")
+    fair = config.steps_per_cycle >= env.max_steps
+    if episodes is None or not fair or np.asarray(episodes).any():
+        return None
+    if not any(np.asarray(report.weights["episodes"]).ravel()):
+        return None  # every seed stands still
+    return (
+        f"{type(env).__name__} says that episodes end after max_steps={env.max_steps} steps, but "
+        f"none did in a whole chunk of cycles of {config.steps_per_cycle}: `step` must set "
+        f"`truncated` at the limit. See docs/own-environment.md."
     )
 
 
@@ -124,6 +140,11 @@ def _section(role: str) -> str:
 
 
 def _check(setup: Setup) -> None:
+    if len(setup.task.players) > 1:
+        raise ConfigError(
+            f"{type(setup.task).__name__} has the players {', '.join(setup.task.players)}, but "
+            f"methods of environment design train one. Choose an environment for one player."
+        )
     setup.sections["algorithm"].check(setup.task)
     columns = setup.sections["algorithm"].batch
     for section, minibatches in _minibatches(setup).items():

@@ -21,7 +21,7 @@ from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
 from cairn.core.trace import Trace
 from cairn.engine.program import Report, merged
-from cairn.envs.protocol import Level
+from cairn.envs.protocol import Environment, Level
 from cairn.score import STUDENT
 from cairn.score.learnability import LEARNABILITY, judged
 from cairn.ued import parts
@@ -61,6 +61,16 @@ class Config(CycleConfig):
             )
         if not 0 <= self.selected <= self.batch:
             raise ConfigError(f"selected must lie in [0, batch={self.batch}], got {self.selected}.")
+
+    def check(self, env: Environment) -> None:
+        """Raise ConfigError if a level that is never solved could not be told from the others."""
+        if self.scoring_steps < 2 * env.max_steps:
+            raise ConfigError(
+                f"scoring_steps must hold two episodes of {env.max_steps} steps, got "
+                f"{self.scoring_steps}: levels that are not solved would never be judged. Set "
+                f"scoring_steps to {2 * env.max_steps}, or the environment's limit to "
+                f"{self.scoring_steps // 2}."
+            )
 
     @property
     def widths(self) -> tuple[int, ...]:
