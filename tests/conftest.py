@@ -1,6 +1,7 @@
 """What every test runs under: checked shapes, strict dtypes, quick compilation, a budget."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -30,11 +31,19 @@ def pytest_configure(config: pytest.Config) -> None:
     jax.config.update("jax_numpy_rank_promotion", "raise")
     # Every annotated function of cairn checks its arguments and results while tests run.
     jaxtyping.install_import_hook("cairn", "typecheck.check")
-    # What is named runs, slow or not. Workers, to which everything is named, inherit the option.
-    named = config.args_source == pytest.Config.ArgsSource.ARGS
-    if named and not hasattr(config, "workerinput"):
+    # What is named runs, slow or not. To workers everything is named: they are told.
+    told = getattr(config, "workerinput", None)
+    if told is not None:
+        config.option.slow = told["slow"]
+    elif config.args_source == pytest.Config.ArgsSource.ARGS:
         config.option.slow = True
     config.pluginmanager.register(Budgets(config), "budgets")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Of xdist: before a worker starts."""
+    node.workerinput["slow"] = node.config.option.slow
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
