@@ -23,8 +23,8 @@ from pathlib import Path
 # What the compiler says would fill the log, which a limit on files is a limit on too.
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
-from cairn.cli import main  # noqa: E402
-from cairn.core.rundir import RunDir  # noqa: E402
+from cairn.cli import main
+from cairn.core.rundir import RunDir
 
 sys.path.append(str(Path(__file__).parents[1]))
 for name in ("counting", "cairn.cli.train", "cairn.cli.digest"):
