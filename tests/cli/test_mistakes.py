@@ -38,6 +38,7 @@ MISTAKES = {
     "train maze --method plr --replay-probability 95": "replay_probability must lie in [0, 1]",
     "train maze --init-from nowhere": "nowhere does not exist",
     "train --resume nowhere": "nowhere does not exist",
+    "train maze --score maxmc": "dr has no --score: it is a setting of plr, robust-plr",
     "train maze --learner json:loads": "is not a learner: it has no Config and no of",
     "train arm --learner mine": "leaves nobody to be chosen as its learner",
     "train math:pi": "cannot learn math:pi: it is not an environment",

@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_type_hints
@@ -11,7 +13,7 @@ from cairn.cli.watch import Watch, summary
 from cairn.core.errors import ConfigError
 from cairn.core.rundir import RunDir
 from cairn.engine import hosts
-from cairn.runs import files, presets
+from cairn.runs import catalogue, files, presets
 from cairn.runs.experiment import Experiment, rounded_steps
 from cairn.runs.train import Outcome, free_directory, resume, train
 
@@ -123,13 +125,14 @@ def train_command(arguments: list[str]) -> int:
             ),
             flush=True,
         )
-    started, sections = flags.parse_sections(
-        experiment.everything,
-        start,
-        given,
-        get_type_hints(Start),
-        prog=f"cairn train {experiment.task}",
-    )
+    with _owned(experiment):
+        started, sections = flags.parse_sections(
+            experiment.everything,
+            start,
+            given,
+            get_type_hints(Start),
+            prog=f"cairn train {experiment.task}",
+        )
     experiment = experiment.with_sections(sections)
     if started.print_config:
         print(files.to_toml(experiment), end="")
@@ -156,6 +159,21 @@ def _named(task: str | None, start: Start, arguments: list[str], wants_help: boo
     return presets.experiment(
         task or "maze", method=start.method, preset=start.preset, learner=start.learner or "ppo"
     )
+
+
+@contextlib.contextmanager
+def _owned(experiment: Experiment) -> Iterator[None]:
+    """Say of a flag that this method lacks which methods have it."""
+    try:
+        yield
+    except ConfigError as error:
+        flag = re.match(r"Unknown flag --([\w-]+)\.", str(error))
+        owners = catalogue.owners(flag[1].replace("-", "_")) if flag else []
+        if flag is None or not owners:
+            raise
+        raise ConfigError(
+            f"{experiment.method} has no --{flag[1]}: it is a setting of {', '.join(owners)}."
+        ) from None
 
 
 def _together(start: Start) -> contextlib.AbstractContextManager[None]:

@@ -95,6 +95,16 @@ def learner(name: str) -> Any:
     return found
 
 
+def owners(field: str) -> list[str]:
+    """The methods that have a setting called so in a section of their own."""
+    kinds = {name: method(name).sections.values() for name in METHODS}
+    fields = "__dataclass_fields__"
+    return [
+        name for name, parts in kinds.items()
+        if any(field in getattr(part, fields, {}) for part in parts if part is not None)
+    ]  # fmt: skip
+
+
 def default_method(kind: Any) -> str:
     """The method for a kind of task, if none is named."""
     names = [name for name in DEFAULTS if method(name).takes(kind) is None]
