@@ -143,8 +143,7 @@ class Obedient(RandomPolicy):
 
     def act(self, state, observation, memory, reset, uniform):
         return Acted(observation, jnp.zeros_like(uniform), jnp.zeros_like(uniform), None)
-
-
+@pytest.mark.slow
 def test_the_shortest_way_solves_all_ten_mazes_and_is_paid_for_its_length():
     suite = Maze().suite("named", jax.random.key(0))
     guide = Guided(**{f.name: getattr(suite.env, f.name) for f in dataclasses.fields(suite.env)})

@@ -24,9 +24,11 @@ def test_an_episode_that_a_cycle_cuts_off_is_refused_where_levels_are_kept(metho
     cairn.experiment("maze", method=method, limit=300, steps_per_cycle=300)
 
 
-@pytest.mark.parametrize("method", ["dr", "sfl"])
-def test_methods_without_an_archive_may_cut_episodes(method):
-    cairn.experiment("maze", method=method, limit=300)
+def test_methods_without_an_archive_may_cut_episodes_but_sfl_judges_whole_ones():
+    cairn.experiment("maze", method="dr", limit=300)
+    with pytest.raises(ConfigError, match="scoring_steps must hold two episodes of 300 steps"):
+        cairn.experiment("maze", method="sfl", limit=300)
+    cairn.experiment("maze", method="sfl", limit=300, scoring_steps=600)
 
 
 def test_an_unknown_score_is_refused_with_the_nearest():
