@@ -143,6 +143,8 @@ class Obedient(RandomPolicy):
 
     def act(self, state, observation, memory, reset, uniform):
         return Acted(observation, jnp.zeros_like(uniform), jnp.zeros_like(uniform), None)
+
+
 @pytest.mark.slow
 def test_the_shortest_way_solves_all_ten_mazes_and_is_paid_for_its_length():
     suite = Maze().suite("named", jax.random.key(0))

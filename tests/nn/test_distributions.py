@@ -67,6 +67,8 @@ def test_log_probabilities_and_their_gradients_are_finite_far_beyond_saturation(
     scale = np.log(2.0) + np.log(5.0)
     expected = (stats.norm.logpdf(far, 0, np.e) - np.log(4) + 2 * np.abs(far)).sum() - scale
     np.testing.assert_allclose(BOUNDED.judge(parts_of(mean, log_std), raw)[0][0, 0], expected, 1e-5)
+
+
 @pytest.mark.slow
 def test_draws_have_the_normal_s_quantiles_and_never_leave_the_bounds():
     n = 1000
