@@ -80,7 +80,8 @@ def joined(meeting: Meeting) -> Iterator[None]:
         _join(meeting)
         yield
     except BaseException as error:
-        _last_words.acquire(blocking=False)
+        if not _last_words.acquire(blocking=False):
+            time.sleep(10)  # the runtime's abort has said why, and is about to end the process
         status = {CairnError: 2, KeyboardInterrupt: 130}
         kind = next((kind for kind in status if isinstance(error, kind)), None)
         lost = isinstance(error, ValueError | RuntimeError) and _LOST.search(str(error))
