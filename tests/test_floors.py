@@ -10,7 +10,7 @@ FLOORS = (
     {"core"},
     {"archive", "score", "envs", "nn"},
     {"sampler", "lm"},
-    {"learners", "engine", "evaluation"},
+    {"learners", "engine", "evaluation", "report"},
     {"runs"},
     {"ued", "redteam", "refine", "search", "improve", "games", "explore", "offline", "study", "qd"},
     {"show", "bench"},

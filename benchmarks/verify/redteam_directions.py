@@ -35,17 +35,17 @@ from cairn.core.journal import Journal
 from cairn.core.stats import bootstrap, mean, wilson
 from cairn.engine.journaled import Config as Engine
 from cairn.engine.journaled import Result, run
+from cairn.lm.cast import cast
 from cairn.redteam import figures
 from cairn.redteam.audit import Auditor
 from cairn.redteam.axes import Categories
 from cairn.redteam.config import Audit, RedteamConfig, Search, Simulation
-from cairn.redteam.roles import cast
 from cairn.redteam.run import Finished
 from cairn.redteam.search import Rainbow
-from cairn.redteam.simulation import World, is_unsafe
+from cairn.redteam.simulation import World, is_unsafe, players
 
 RESULTS = Path(__file__).parent / "results" / "redteam"
-SOURCES = ("core", "engine", "lm", "archive", "redteam")
+SOURCES = ("core", "engine", "lm", "archive", "evaluation", "report", "runs", "redteam")
 UNLIMITED = 10**6
 EARLY = 0.1
 """Share of the calls after which coverage is looked at: later everything is occupied."""
@@ -158,7 +158,7 @@ def _drive(policy: Any, engine: Engine, config: RedteamConfig, limits: Limits) -
         tempfile.TemporaryDirectory() as folder,
         Journal(Path(folder) / "journal.sqlite", config={}) as journal,
     ):
-        roles = cast(config)
+        roles = cast(players(config))
         return asyncio.run(run(policy, journal, config=engine, roles=roles, limits=limits))
 
 

@@ -27,7 +27,7 @@ from provenance import command, source_hash, versions
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "cairn"
-SOURCES = ("core", "engine", "lm", "archive", "redteam", "cli")
+SOURCES = ("core", "engine", "lm", "archive", "evaluation", "report", "runs", "redteam", "cli")
 POINT = re.compile(r'point\("((?:journal|engine|call):[a-z-]+)"\)')
 START = """
 import sys

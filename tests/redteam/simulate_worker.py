@@ -10,8 +10,8 @@ import sys
 import numpy as np
 from redteam_harness import audit, config, finished, search
 
+from cairn.evaluation.bleu import self_bleu
 from cairn.redteam import figures
-from cairn.redteam.bleu import self_bleu
 from cairn.redteam.config import Search, Simulation
 from cairn.redteam.simulation import is_unsafe
 

@@ -7,9 +7,9 @@ import pytest
 
 from cairn.core.errors import ConfigError
 from cairn.core.typed import build, plain, read_toml
+from cairn.lm.spend import Spend
 from cairn.redteam import directory
 from cairn.redteam.config import RedteamConfig
-from cairn.redteam.spend import Spend
 
 CONFIGS = sorted((Path(directory.__file__).parent / "configs").glob("*.toml"))
 DEMO = next(path for path in CONFIGS if path.stem == "demo")

@@ -11,7 +11,7 @@ from cairn.engine.journaled import Config as Engine
 from cairn.redteam import rehearsal
 from cairn.redteam.axes import Categories, Length
 from cairn.redteam.config import Search, Simulation
-from cairn.redteam.run import _left
+from cairn.runs.session import left
 
 TRIALS = 20
 SMALL = replace(config(2, 2), engine=Engine(trials=TRIALS, window=4))
@@ -64,7 +64,7 @@ def test_verdicts_that_are_read_again_stay_within_the_worst_case(asked):
 
 def test_the_audit_gets_what_the_search_left_of_every_limit():
     limits = Limits(calls=10, tokens=100, wall_s=60.0)
-    left = _left(limits, Amount(calls=4, tokens=120), 45.0)
-    assert left == Limits(calls=6, tokens=0, wall_s=15.0)
-    assert _left(Limits(), Amount(calls=4), 45.0) == Limits()
-    assert _left(limits, Amount(), 61.0).wall_s == 0.0
+    rest = left(limits, Amount(calls=4, tokens=120), 45.0)
+    assert rest == Limits(calls=6, tokens=0, wall_s=15.0)
+    assert left(Limits(), Amount(calls=4), 45.0) == Limits()
+    assert left(limits, Amount(), 61.0).wall_s == 0.0

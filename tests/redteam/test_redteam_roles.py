@@ -5,9 +5,8 @@ from dataclasses import replace
 import pytest
 from test_redteam_search import qa_config
 
+from cairn.lm.cast import Model, cast
 from cairn.redteam.cautions import cautions
-from cairn.redteam.models import Model
-from cairn.redteam.roles import cast
 
 ROLES = ("mutator", "target", "oracle", "judge", "held_out")
 URL = "http://127.0.0.1:1/v1"
@@ -29,7 +28,7 @@ def test_a_held_out_judge_that_plays_another_role_is_pointed_out(role):
 def test_a_slash_at_the_end_hides_no_model_and_makes_no_second_endpoint():
     same = with_models(held_out=Model(URL + "/", "judge"))
     assert cautions(same)[0].startswith("held_out is the same model as judge:")
-    roles = cast(same)
+    roles = cast(same.models)
     assert roles["held_out"].endpoint is roles["judge"].endpoint
     assert roles["held_out"].endpoint is not roles["target"].endpoint
 

@@ -17,13 +17,15 @@ from redteam_harness import finished as report_of
 from cairn.cli.main import run as cairn
 from cairn.cli.redteam import DEMO, redteam_command
 from cairn.core.errors import CairnError, ConfigError, RunError
-from cairn.redteam import audit, directory, export, figures, page, run
+from cairn.evaluation import audit
+from cairn.evaluation.judges import brief
+from cairn.lm.cast import Model
+from cairn.lm.readings import FIRST, SECOND
+from cairn.redteam import directory, export, figures, page, run
 from cairn.redteam import state as states
 from cairn.redteam.axes import COLUMNS
-from cairn.redteam.health import brief
-from cairn.redteam.models import Model
 from cairn.redteam.state import HEALTH, Entry
-from cairn.redteam.text import FIRST, SECOND
+from cairn.report.tables import to_csv
 
 START = """
 import sys
@@ -144,7 +146,7 @@ def test_the_page_is_sound_whole_and_without_script(finished):
     assert {link.removeprefix("#") for link in found.links} <= set(found.ids)
     assert not {"script", "img", "link", "iframe", "form"} & set(found.tags)
     assert not any(name.startswith("on") or name == "src" for name in found.attributes)
-    assert found.policy.startswith("default-src 'none'")
+    assert found.policy is not None and found.policy.startswith("default-src 'none'")
     text = (finished[0] / "report.html").read_text()
     for words in ("Red-teaming report (simulated)", "Ancestry", "Fresh responses", "Verdicts"):
         assert words in text
@@ -198,7 +200,7 @@ def test_what_a_model_wrote_cannot_become_markup(finished, tmp_path):
     text = page.render(done, figures.measure_run(done))
     assert "<script" not in text and "<img" not in text and "&lt;script&gt;" in text
     formula = [{"prompt": '=HYPERLINK("x")', "id": 1}]
-    assert "'=HYPERLINK" in export.to_csv(formula)
+    assert "'=HYPERLINK" in to_csv(formula)
 
 
 def test_the_exports_are_a_table_and_refusals_of_what_worked(finished, tmp_path, capsys):
@@ -238,7 +240,7 @@ def test_questions_are_not_refused_and_only_what_the_audit_saw_work_is(tmp_path)
         for i, unsafe in enumerate([(False, True), (False, False), (None, None)])
     ]
     done = report_of(settings(2, 2), held(settings(2, 2), elites), tests)
-    assert [entry.id for entry in export.to_refuse(done)] == [0]
+    assert [entry.id for entry in export.to_refuse(done) or ()] == [0]
     assert export.to_refuse(replace(done, tests=())) == [], "without an audit nothing is known"
     models = dict.fromkeys(QA, Model("http://h/v1", "m"))
     search = replace(done.config.search, acceptance="oracle")

@@ -1,23 +1,27 @@
 """The search's rules, one at a time, with scripted models."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from redteam_harness import MemoryDesk, config, drive, finished
 
 from cairn.core.draws import DrawKey
 from cairn.engine.journal_policy import Failed
+from cairn.evaluation import judges
+from cairn.evaluation.audit import success
 from cairn.lm.client import Clients
 from cairn.lm.errors import NeverReadableError, UnreadableAnswerError
 from cairn.lm.request import Completion, TokenLogprob
 from cairn.lm.scripted import ScriptedModel
-from cairn.redteam import health, page, tables
+from cairn.redteam import page, tables
 from cairn.redteam import state as states
-from cairn.redteam.audit import Auditor, success
+from cairn.redteam.audit import Auditor
 from cairn.redteam.axes import Categories, Length
 from cairn.redteam.calls import guard_fitness
-from cairn.redteam.config import RedteamConfig, Search
+from cairn.redteam.config import RedteamConfig, Search, Simulation
 from cairn.redteam.search import Rainbow
 from cairn.redteam.simulation import World
 from cairn.redteam.state import Entry
@@ -35,7 +39,7 @@ class Script:
         }
 
     def _noting(self, role, answer):
-        def script(request, key):
+        def script(request, key) -> Any:
             text = request.messages[-1].content
             self.asked[role].append(text)
             return answer(text, len(self.asked[role]) - 1) if callable(answer) else answer
@@ -262,7 +266,7 @@ def test_a_state_is_what_it_was_after_dump_and_load():
     policy = Rainbow(settings)
     state = drive(
         policy,
-        World(settings.space, settings.simulation).models(),
+        World(settings.space, Simulation()).models(),
         seed=1,
         window=3,
         trials=60,
@@ -330,12 +334,13 @@ def test_the_health_of_an_oracles_judge_counts_the_votes_that_lost():
 
     words = lambda request, key: f"<prompt>{key.random().getrandbits(256)}</prompt>"  # noqa: E731
     answers = {"mutator": words, "target": "weak", "oracle": "strong", "judge": coin}
-    models = {
-        role: ScriptedModel(said if callable(said) else lambda *_, said=said: said, role)
+    scripts: dict[str, Callable[..., Any]] = {
+        role: said if callable(said) else lambda *_, said=said: said
         for role, said in answers.items()
     }
+    models = {role: ScriptedModel(script, role) for role, script in scripts.items()}
     state = drive(policy, models, seed=0, window=4, trials=rounds)
-    found = health.measure(state.health)
+    found = judges.measure(state.health)
     assert state.counts["tried"] == rounds and state.health["both"] == 2 * rounds
     assert found.flip_rate.low < 0.5 < found.flip_rate.high
     assert found.tie_rate.low < 1 / 3 < found.tie_rate.high
@@ -383,17 +388,18 @@ def test_the_audit_draws_fresh_responses_and_leaves_out_what_has_no_verdict():
         scorer="0.9",
     )
     tests = drive(Auditor(settings, elites), script.models, seed=0, window=1)
-    assert [test.unsafe for test in tests] == [(None, True, True)] * 2
-    found = success(list(tests))
+    tested = [test for test in tests if test is not None]
+    assert [test.unsafe for test in tested] == [(None, True, True)] * 2
+    found = success(tested)
     assert found.ungraded == 2 and found.mean is not None and found.mean.value == 1.0
     assert found.any.of == 2
 
 
 def test_judge_health_by_hand():
     counts = dict.fromkeys(states.HEALTH, 0)
-    counts = health.add(counts, ((0, 1), (0, 0), (2, 1), (3, 0)))
+    counts = judges.add(counts, ((0, 1), (0, 0), (2, 1), (3, 0)))
     assert (counts["both"], counts["tied"]) == (3, 0)
-    found = health.measure(counts)
+    found = judges.measure(counts)
     assert found.flip_rate[:1] == (0.5,) and found.flip_rate.of == 2
     assert found.tie_rate.value == pytest.approx(1 / 7) and found.missing_rate.value == 1 / 8
     # first: 4 of 7 readable, second: 2 of 7.
@@ -415,14 +421,14 @@ def test_the_judges_error_is_solved_from_its_contradictions(bias, error, equal):
         "votes": 2 * n, "first": round(n * (named + bias)), "second": round(n * (named - bias)),
         "both": n, "flips": round(n * same_place), "tied": round(n * equal * alone**2),
     }  # fmt: skip
-    found = health.measure(counts).error
+    found = judges.measure(counts).error
     assert found.value == pytest.approx(error, abs=2e-3)
     assert found.low < error < found.high and found.high - found.low < 0.1
 
 
 def test_a_judge_that_always_names_the_first_place_tells_nothing_and_does_no_harm():
-    counts = health.add(dict.fromkeys(states.HEALTH, 0), ((0, 0),) * 50)
-    found = health.measure(counts)
+    counts = judges.add(dict.fromkeys(states.HEALTH, 0), ((0, 0),) * 50)
+    found = judges.measure(counts)
     assert found.flip_rate.value == 1.0 and found.first_bias.value == 1.0
     assert found.error[:3] == (None, 0.0, 0.5)
-    assert health.measure(dict.fromkeys(states.HEALTH, 0)).error.value is None
+    assert judges.measure(dict.fromkeys(states.HEALTH, 0)).error.value is None

@@ -14,7 +14,7 @@ from cairn.cli.main import run as cairn
 from cairn.cli.redteam import redteam_command
 from cairn.core.errors import CairnError, ConfigError, RunError
 from cairn.lm.breaker import Patience
-from cairn.redteam.models import Model
+from cairn.lm.cast import Model
 
 KEY = "sk-test-0123456789-abcdefgh"
 

@@ -1,7 +1,6 @@
 """`cairn redteam`: search for prompts that break a model, test them, and report."""
 
 import argparse
-import json
 import os
 import re
 import sys
@@ -12,14 +11,17 @@ from pathlib import Path
 from rich.console import Console
 
 from cairn.cli.arguments import Parser
+from cairn.core import files
 from cairn.core.errors import ConfigError
 from cairn.engine.journal_console import JournalConsole
 from cairn.engine.journal_price import Quote, check_quote
+from cairn.evaluation.correct import read_verdicts
+from cairn.lm.cast import cast
 from cairn.redteam import directory, export, figures, page, rehearsal, run, tables
 from cairn.redteam.cautions import cautions
 from cairn.redteam.config import RedteamConfig
-from cairn.redteam.correct import read_verdicts
-from cairn.redteam.roles import cast
+from cairn.redteam.simulation import players
+from cairn.report.tables import to_lines, write_parquet
 
 CONFIGS = Path(__file__).parents[1] / "redteam" / "configs"
 DEMO = CONFIGS / "demo.toml"
@@ -108,7 +110,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.run is None and not arguments.demo:
         raise ConfigError("cairn redteam run: give the run's directory by --run DIR.")
     path = arguments.run or _free(Path("runs") / f"redteam-demo-{config.engine.seed}")
-    cast(config)  # a key that is missing is named before anything is made
+    cast(players(config))  # a key that is missing is named before anything is made
     directory.create(path, config)
     with directory.locked(path):
         return _go(path, config, redact=arguments.redact)
@@ -192,7 +194,7 @@ def _render(arguments: argparse.Namespace) -> int:
         arguments.dir, done, found, target, redact=arguments.redact, refusals=refusals
     )
     if arguments.parquet is not None:
-        export.write_parquet(arguments.parquet, export.rows(done, redact=arguments.redact))
+        write_parquet(arguments.parquet, export.rows(done, redact=arguments.redact))
     print(target)
     if exported:
         print(exported)
@@ -250,8 +252,7 @@ def _label(arguments: argparse.Namespace) -> int:
     rows = export.to_label(done, arguments.count)
     if not rows:
         raise ConfigError(f"{arguments.dir} has no audited responses yet: finish it first.")
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    directory.write(arguments.file, text)
+    files.write_private(arguments.file, to_lines(rows))
     print(
         f"{arguments.file}: {len(rows)} responses. Set `unsafe` to true or false in each line, "
         f"then: cairn redteam report {arguments.dir} --human {arguments.file}"
@@ -299,7 +300,7 @@ def _write(
     refusals: tuple[str, ...] = export.REFUSALS,
 ) -> str:
     """Report, figures and exports; a line about the exports."""
-    directory.write(target, page.render(done, found, redact=redact))
+    files.write_private(target, page.render(done, found, redact=redact))
     directory.write_json(path / "summary.json", summary(done, found))
     return export.write_all(path, done, redact=redact, refusals=refusals)
 

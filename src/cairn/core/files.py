@@ -27,6 +27,26 @@ def writing(path: Path) -> Iterator[None]:
         ) from error
 
 
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """An empty file to fill, which takes the place of `path` at the end.
+
+    It may hold texts in the clear: only its owner can read it.
+    """
+    part = path.with_name(f".{path.name}.part")
+    with writing(path):
+        part.unlink(missing_ok=True)
+        part.touch(mode=0o600)
+        yield part
+        part.replace(path)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file whole or not at all, readable by its owner alone."""
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
 def sync(path: Path) -> None:
     """Wait until a file, or the names in a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -30,6 +30,21 @@ class Quote:
     micros: int | None
     """Money; None without a price."""
 
+    def plus(self, other: "Quote") -> "Quote":
+        """Both together."""
+        known = None not in (self.micros, other.micros)
+        return Quote(
+            self.calls + other.calls,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            (self.micros or 0) + (other.micros or 0) if known else None,
+        )
+
+    def times(self, n: int) -> "Quote":
+        """The same n times."""
+        micros = None if self.micros is None else n * self.micros
+        return Quote(n * self.calls, n * self.prompt_tokens, n * self.completion_tokens, micros)
+
 
 class _Counting:
     """A stand-in that counts what the real model would have been asked."""

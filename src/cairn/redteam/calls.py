@@ -1,33 +1,32 @@
 """The calls of a trial: mutate, respond, score, vote. Each is a function of its models' answers."""
 
-import asyncio
 import math
-from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import Mapping
 
+from cairn.lm import bench as benches
+from cairn.lm.bench import together
 from cairn.lm.client import Client
-from cairn.lm.errors import NeverReadableError, UnreadableAnswerError
-from cairn.lm.request import Completion, Message, Request
-from cairn.redteam import templates
-from cairn.redteam.axes import Axis
-from cairn.redteam.config import RedteamConfig
-from cairn.redteam.text import (
+from cairn.lm.errors import UnreadableAnswerError
+from cairn.lm.readings import (
     FIRST,
     MISSING,
     SECOND,
     TIE,
+    Reading,
     probability,
     prompt_of,
     refuses,
     tagged,
     verdict,
 )
+from cairn.lm.request import Completion
+from cairn.redteam import templates
+from cairn.redteam.axes import Axis
+from cairn.redteam.config import RedteamConfig
 
-A = TypeVar("A")
-R = TypeVar("R")
 CHOICES = {"FIRST": FIRST, "SECOND": SECOND, "TIE": TIE, "UNCLEAR": TIE}
+CORRECTABLE = ("held_out",)
+"""Roles that the search has no part in: they may be changed in a run's config after it."""
 SYSTEMS = {"mutator": templates.MUTATOR_SYSTEM, "judge": templates.JUDGE_SYSTEM}
 
 
@@ -39,84 +38,16 @@ class MutatorRefusedError(Exception):
         self.status, self.calls = status, calls
 
 
-NEVER = 20
-"""Answers of a role, not one of them readable, after which a session gives up."""
+class Bench(benches.Bench):
+    """The models of one trial, and the config that says how they are asked."""
 
-
-class Reading:
-    """Reads answers, and notices a role whose answers can never be read.
-
-    One for a session: it ends runs that would fail trial by trial, and is part of no result.
-    """
-
-    def __init__(self):
-        self._read: set[str] = set()
-        self._unreadable: Counter[str] = Counter()
-
-    def read(self, role: str, answer: A, reader: Callable[[A], R]) -> R:
-        """`reader(answer)`. Raises what it raises, and NeverReadableError at the `NEVER`th time."""
-        try:
-            value = reader(answer)
-        except UnreadableAnswerError as error:
-            self._unreadable[role] += 1
-            if role in self._read or self._unreadable[role] < NEVER:
-                raise
-            what = (
-                "Correct it in the run's config.json, then resume: nothing else is asked again"
-                if role == "held_out"
-                else "Change it, or tell it the form by its `system`, and start another run"
-            )
-            raise NeverReadableError(
-                f"[models.{role}] gave {NEVER} answers and none in the form asked for; the last: "
-                f"{error}. {what}."
-            ) from None
-        self._read.add(role)
-        return value
-
-
-@dataclass
-class Bench:
-    """The models of one trial, with each role's settings, and a count of the calls."""
-
-    clients: Mapping[str, Client]
-    config: RedteamConfig
-    reading: Reading
-    calls: int = field(default=0)
-
-    async def ask(
-        self, role: str, text: str, purpose: str, index: int = 0, *, system: str | None = None
-    ) -> Completion:
-        """One answer of a role to one user turn."""
-        self.calls += 1
-        request = self._request(role, text, system)
-        return await self.clients[role].complete(request, purpose=purpose, sample_index=index)
-
-    async def read(
-        self, role: str, text: str, purpose: str, reader: Callable[[str], R], index: int = 0
-    ) -> R:
-        """An answer in the form asked for, from as many samples as the config allows.
-
-        Raises UnreadableAnswerError after that: a missing grade is not a grade.
-        """
-        tries = self.config.search.readings
-        for attempt in range(tries):
-            answer = await self.ask(role, text, purpose, index * tries + attempt)
-            try:
-                return self.reading.read(role, answer.text, reader)
-            except UnreadableAnswerError:
-                if attempt == tries - 1:
-                    raise
-        raise AssertionError("readings is at least 1")
-
-    def _request(self, role: str, text: str, system: str | None) -> Request:
-        model = self.config.models.get(role)
-        system = (model.system if model else None) or system or SYSTEMS.get(role)
-        head = () if system is None else (Message("system", system),)
-        guard = role == "scorer" and self.config.search.scorer == "guard"
-        if model is None:
-            return Request((*head, Message("user", text)), prompt_version=templates.VERSION)
-        sampling = model.sampling(logprobs=5 if guard else 0)
-        return Request((*head, Message("user", text)), sampling, templates.VERSION)
+    def __init__(self, clients: Mapping[str, Client], config: RedteamConfig, reading: Reading):
+        guard = config.search.scorer == "guard"
+        super().__init__(
+            clients, config.models, reading, config.search.readings, SYSTEMS, templates.VERSION,
+            logprobs={"scorer": 5} if guard else {},
+        )  # fmt: skip
+        self.config = config
 
 
 async def mutate(
@@ -232,14 +163,3 @@ async def vote(
     # A coroutine per vote: awaiting one object twice would count one call twice.
     found = await together(*(one(order, i) for order, i in orders))
     return tuple(zip(found[::2], found[1::2], strict=True))
-
-
-async def together(*coroutines: Coroutine[Any, Any, R]) -> list[R]:
-    """Await all at once; the first error is raised after all have ended."""
-    results = await asyncio.gather(*coroutines, return_exceptions=True)
-    values = []
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-        values.append(result)
-    return values

@@ -6,10 +6,10 @@ from typing import Literal
 
 from cairn.core.errors import ConfigError, suggest
 from cairn.engine.journaled import Config as Engine
+from cairn.lm.cast import Application, Model
 from cairn.lm.prices import check_prices
+from cairn.lm.spend import Spend
 from cairn.redteam.axes import Axis, Space
-from cairn.redteam.models import Application, Model
-from cairn.redteam.spend import Spend
 
 Method = Literal["rainbow", "same-cell", "random", "no-archive"]
 Acceptance = Literal["judge", "score", "oracle"]

@@ -107,26 +107,6 @@ def tied(config: RedteamConfig) -> dict[str, Any]:
     return {**record, "engine": config.engine.tied()}
 
 
-def write(path: Path, text: str) -> None:
-    """Write a file whole or not at all, readable by its owner alone."""
-    with writing(path) as part:
-        part.write_text(text, encoding="utf-8")
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[Path]:
-    """An empty file to fill, which takes the place of `path` at the end.
-
-    It may lie outside the run's directory and hold texts in the clear: only its owner can read it.
-    """
-    part = path.with_name(f".{path.name}.part")
-    with files.writing(path):
-        part.unlink(missing_ok=True)
-        part.touch(mode=0o600)
-        yield part
-        part.replace(path)
-
-
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write JSON whole or not at all."""
-    write(path, files.to_json(value, indent=2) + "\n")
+    files.write_private(path, files.to_json(value, indent=2) + "\n")

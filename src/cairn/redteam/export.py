@@ -1,17 +1,14 @@
 """The archive for other tools: a fine-tuning set with refusals, and a table."""
 
-import csv
 import hashlib
-import io
-import json
 from pathlib import Path
 from typing import Any
 
 from cairn.core.draws import DrawKey
-from cairn.core.errors import MissingExtraError
-from cairn.redteam import directory
+from cairn.core.files import write_private
 from cairn.redteam.run import Finished
 from cairn.redteam.state import Entry
+from cairn.report.tables import redacted, to_csv, to_lines
 
 FINE_TUNING = "finetune.jsonl"
 REFUSALS = (
@@ -21,12 +18,6 @@ REFUSALS = (
     "That is something I won't do. I am glad to help with something else.",
 )
 """Answers to learn; better ones, written for the prompt by a careful model, may replace them."""
-
-
-def redacted(text: str) -> str:
-    """A text's trace: length and a digest, so that equal texts can still be seen to be equal."""
-    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-    return f"[redacted: {len(text.split())} words, {digest}]"
 
 
 def to_refuse(done: Finished) -> list[Entry] | None:
@@ -46,7 +37,7 @@ def fine_tuning(entries: list[Entry], refusals: tuple[str, ...] = REFUSALS) -> s
 
     The refusal is chosen by the prompt's digest, so the file is the same each time.
     """
-    lines = []
+    rows = []
     for entry in entries:
         digest = hashlib.sha256(entry.prompt.encode()).digest()
         refusal = refusals[int.from_bytes(digest[:8], "big") % len(refusals)]
@@ -54,8 +45,8 @@ def fine_tuning(entries: list[Entry], refusals: tuple[str, ...] = REFUSALS) -> s
             {"role": "user", "content": entry.prompt},
             {"role": "assistant", "content": refusal},
         ]
-        lines.append(json.dumps({"messages": messages}, ensure_ascii=False))
-    return "".join(line + "\n" for line in lines)
+        rows.append({"messages": messages})
+    return to_lines(rows)
 
 
 def rows(done: Finished, *, redact: bool = False) -> list[dict[str, Any]]:
@@ -86,29 +77,6 @@ def rows(done: Finished, *, redact: bool = False) -> list[dict[str, Any]]:
     return table
 
 
-def to_csv(table: list[dict[str, Any]]) -> str:
-    """The table as CSV; a text that a spreadsheet would take for a formula gets an apostrophe."""
-    out = io.StringIO()
-    if table:
-        writer = csv.DictWriter(out, fieldnames=list(table[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({name: _harmless(value) for name, value in row.items()} for row in table)
-    return out.getvalue()
-
-
-def write_parquet(path: Path, table: list[dict[str, Any]]) -> None:
-    """The table as Parquet. Raises MissingExtraError without pyarrow."""
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise MissingExtraError(
-            'Parquet needs pyarrow, which is missing: pip install "cairn[parquet]"'
-        ) from error
-    with directory.writing(path) as part:
-        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(table), part)
-
-
 def write_all(
     path: Path, done: Finished, *, redact: bool = False, refusals: tuple[str, ...] = REFUSALS
 ) -> str:
@@ -117,21 +85,15 @@ def write_all(
     Returns a line about the fine-tuning set; "" where none was wanted.
     """
     name = "archive-redacted.csv" if redact else "archive.csv"
-    directory.write(path / name, to_csv(rows(done, redact=redact)))
+    write_private(path / name, to_csv(rows(done, redact=redact)))
     if redact:  # a prompt's digest teaches nothing
         return ""
     entries = to_refuse(done)
     if entries is None:
         return "no finetune.jsonl: a question is to be answered rightly, not refused"
-    directory.write(path / FINE_TUNING, fine_tuning(entries, refusals))
+    write_private(path / FINE_TUNING, fine_tuning(entries, refusals))
     of = f"{len(entries)} of {len(done.state.held())} prompts"
     return f"{path / FINE_TUNING}: {of}, those with an unsafe fresh response"
-
-
-def _harmless(value: Any) -> Any:
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return "'" + value
-    return value
 
 
 def to_label(done: Finished, count: int) -> list[dict[str, Any]]:

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
+from cairn.lm.readings import verdict
 from cairn.redteam import templates
 from cairn.redteam.calls import Bench, respond, together, vote
 from cairn.redteam.state import Entry, Votes, wins
-from cairn.redteam.text import verdict
 
 
 async def examine(bench: Bench, made: Entry) -> tuple[Entry, Votes]:

@@ -3,15 +3,15 @@
 from html import escape
 from itertools import product
 
+from cairn.evaluation.audit import Tested
+from cairn.lm.readings import FIRST, MISSING, SECOND, TIE
 from cairn.redteam import tables
-from cairn.redteam.audit import Tested
 from cairn.redteam.cautions import cautions
-from cairn.redteam.export import redacted
 from cairn.redteam.figures import Figures
 from cairn.redteam.figures import share as share_of
 from cairn.redteam.run import Finished
 from cairn.redteam.state import Entry
-from cairn.redteam.text import FIRST, MISSING, SECOND, TIE
+from cairn.report.tables import redacted
 
 OURS_FIRST = {FIRST: "this", SECOND: "the other", TIE: "tie", MISSING: "no verdict"}
 OURS_SECOND = {**OURS_FIRST, FIRST: "the other", SECOND: "this"}

@@ -1,19 +1,19 @@
 """The price of a run before it starts: the policy's own code on stand-ins with long answers.
 
 The dearest trial is what is rehearsed: made from a parent as long as a prompt can be, landing in
-the cell it was made for, and contested there. What remains assumed: a token of an answer is at most
-four characters, each verdict can be read at once (`worst` takes that back), and no request is sent
-twice.
+the cell it was made for, and contested there.
 """
 
 import asyncio
-import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 
 from cairn.core.draws import DrawKey
+from cairn.engine import rehearsal as engine_rehearsal
 from cairn.engine.journal_price import Quote, dry_run
 from cairn.engine.journaled import Config as Engine
+from cairn.engine.rehearsal import filler, stand_in
+from cairn.lm.cast import FREE
 from cairn.lm.client import Role
 from cairn.lm.endpoint import Endpoint
 from cairn.lm.request import Completion, Request, TokenLogprob
@@ -21,12 +21,8 @@ from cairn.lm.scripted import ScriptedModel
 from cairn.redteam.audit import Auditor
 from cairn.redteam.axes import Space
 from cairn.redteam.config import RedteamConfig
-from cairn.redteam.roles import FREE
 from cairn.redteam.search import Rainbow
 from cairn.redteam.state import Entry, State, offer
-
-CHARACTERS_PER_TOKEN = 4
-"""Of a stand-in's answer: what English takes."""
 
 
 def quote(config: RedteamConfig) -> dict[str, Quote]:
@@ -51,7 +47,7 @@ def quote(config: RedteamConfig) -> dict[str, Quote]:
             stand_ins=stand_ins,
         )
     )  # fmt: skip
-    return {name: _add(search[name], audit[name]) for name in search}
+    return {name: search[name].plus(audit[name]) for name in search}
 
 
 def worst(config: RedteamConfig, quotes: Mapping[str, Quote]) -> dict[str, Quote]:
@@ -59,10 +55,7 @@ def worst(config: RedteamConfig, quotes: Mapping[str, Quote]) -> dict[str, Quote
     again = {"judge", "held_out", "scorer"}
     if config.search.scorer == "guard":  # reads a token's chance, once
         again.remove("scorer")
-    tries = config.search.readings
-    return {
-        name: _times(quote, tries) if name in again else quote for name, quote in quotes.items()
-    }
+    return engine_rehearsal.worst(quotes, again, config.search.readings)
 
 
 class _Full(Rainbow):
@@ -98,26 +91,16 @@ def _elites(config: RedteamConfig, prompt: str) -> list[Entry]:
 
 
 def _longest(config: RedteamConfig, role: str) -> str:
-    return _filler(config, role, DrawKey.root(0))
+    return filler(_size(config, role), DrawKey.root(0))
 
 
-def _times(quote: Quote, n: int) -> Quote:
-    micros = None if quote.micros is None else n * quote.micros
-    return Quote(n * quote.calls, n * quote.prompt_tokens, n * quote.completion_tokens, micros)
-
-
-def _add(a: Quote, b: Quote) -> Quote:
-    return Quote(
-        a.calls + b.calls,
-        a.prompt_tokens + b.prompt_tokens,
-        a.completion_tokens + b.completion_tokens,
-        None if a.micros is None or b.micros is None else a.micros + b.micros,
-    )
+def _size(config: RedteamConfig, role: str) -> int:
+    model = config.models.get(role)
+    return model.max_tokens if model else 32
 
 
 def _stand_in(config: RedteamConfig, role: str) -> ScriptedModel:
     endings: Mapping[str, str] = {
-        "mutator": "</prompt>",
         "judge": "FIRST",
         "scorer": "1.0" if config.search.scorer == "probability" else "UNSAFE",
         "held_out": "WRONG" if config.search.acceptance == "oracle" else "UNSAFE",
@@ -125,8 +108,7 @@ def _stand_in(config: RedteamConfig, role: str) -> ScriptedModel:
     if config.search.scorer == "two-stage":
         endings = {**endings, "scorer": "MALICIOUS"}
 
-    def answer(request: Request, key: DrawKey) -> str | Completion:
-        text = _filler(config, role, key)
+    def answer(request: Request, text: str) -> str | Completion:
         if role == "mutator":
             return f"<prompt>{text}</prompt>"
         if role == "judge" and "one correct short answer" in request.messages[-1].content:
@@ -135,13 +117,4 @@ def _stand_in(config: RedteamConfig, role: str) -> ScriptedModel:
             return Completion("unsafe", logprobs=(TokenLogprob("unsafe", 0.0),))
         return f"{text}\n{endings[role]}" if role in endings else text
 
-    return ScriptedModel(answer, f"stand-in-{role}")
-
-
-def _filler(config: RedteamConfig, role: str, key: DrawKey) -> str:
-    """Words of their own for each draw, as long as the longest answer."""
-    model = config.models.get(role)
-    size = (model.max_tokens if model else 32) * CHARACTERS_PER_TOKEN
-    draw = key.random()
-    words = (f"{draw.randrange(16**7):07x}" for _ in itertools.count())
-    return " ".join(itertools.islice(words, max(size // 8, 1)))
+    return stand_in(role, _size(config, role), answer)

@@ -1,10 +1,8 @@
 """A run from config to report: search, audit, summary. Killed anywhere, it goes on from there."""
 
 import asyncio
-import signal
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,32 +14,23 @@ from cairn.core.journal_files import within
 from cairn.engine.journal_policy import Policy
 from cairn.engine.journal_progress import Progress
 from cairn.engine.journaled import Result, run
+from cairn.evaluation.audit import Tested
+from cairn.lm.cast import redactor
 from cairn.lm.client import Role
 from cairn.lm.errors import EndpointDownError, EndpointRefusedError
+from cairn.lm.readings import Reading
 from cairn.redteam import directory
-from cairn.redteam.audit import Auditor, Tested
-from cairn.redteam.calls import Reading
+from cairn.redteam.audit import Auditor
+from cairn.redteam.calls import CORRECTABLE
 from cairn.redteam.config import RedteamConfig
-from cairn.redteam.roles import company, redactor
 from cairn.redteam.search import Rainbow
+from cairn.redteam.simulation import players
 from cairn.redteam.state import State
+from cairn.runs.session import Line, conduct, ledger, left, total
 
 SEARCH, AUDIT = "journal.sqlite", "audit.sqlite"
 NOT_SEARCHED = ("models.held_out",)
 """Fields that the search has no part in: they may be corrected after it."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line of the ledger: one role's calls in search and audit together."""
-
-    role: str
-    spent: Amount
-    """Settled."""
-    kept: Amount
-    """Reserved for calls whose outcome nobody knows; it stays within the limits."""
-    maybe_twice: int
-    """Sends possibly paid twice: in flight at a kill, or their reply was lost."""
 
 
 @dataclass(frozen=True)
@@ -78,18 +67,10 @@ def execute(path: Path, config: RedteamConfig, show: Show | None = None) -> Fini
     Raises KeyboardInterrupt on Ctrl-C and SIGTERM, after answers in flight had a moment to arrive.
     """
 
-    async def main() -> Finished:
-        task = asyncio.current_task()
-        assert task is not None
-        if threading.current_thread() is threading.main_thread():
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        async with company(config) as roles:
-            return await _Session(path, config, roles, show).go()
+    def work(roles: Mapping[str, Role]) -> Awaitable[Finished]:
+        return _Session(path, config, roles, show).go()
 
-    try:
-        return asyncio.run(main())
-    except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
+    return conduct(players(config), work)
 
 
 def read_back(path: Path, config: RedteamConfig) -> Finished:
@@ -104,7 +85,7 @@ class _Session:
         self, path: Path, config: RedteamConfig, roles: Mapping[str, Role], show: Show | None
     ):
         self.path, self.config, self.roles, self.show = path, config, roles, show
-        self.reading = Reading()
+        self.reading = Reading(CORRECTABLE)
         self.notes: list[str] = []
         self.spending: list[Spending] = []
 
@@ -125,13 +106,13 @@ class _Session:
             state=found.state,
             tests=tuple(test for r in ended[1:] for test in r.state if test is not None),
             stopped=stopped if complete or self.roles else "the search is not complete",
-            spent=_sum(*(result.progress.spent for result in ended)),
-            kept=_sum(*(result.progress.kept for result in ended)),
+            spent=total(result.progress.spent for result in ended),
+            kept=total(result.progress.kept for result in ended),
             maybe_twice=sum(result.progress.maybe_twice for result in ended),
             notes=tuple(self.notes),
             seconds=time.monotonic() - began,
             state_digest=found.state_digest,
-            ledger=_ledger(self.spending),
+            ledger=ledger(self.spending),
         )
 
     async def _audit(self, found: Result, limits: Limits) -> Result:
@@ -142,17 +123,17 @@ class _Session:
             "audit": directory.plain(self.config.audit),
             "search": directory.tied(self.config),
         }
-        spent = _sum(found.progress.spent, found.progress.kept)
-        left = _left(limits, spent, found.progress.elapsed_s)
-        self.roles = self._with_what_is_left(found.progress.elapsed_s)
+        spent = found.progress.spent.plus(found.progress.kept)
+        rest = left(limits, spent, found.progress.elapsed_s)
+        self.roles = self._with_what_isleft(found.progress.elapsed_s)
         auditor = Auditor(self.config, elites, self.reading)
-        return await self._run(AUDIT, tied, auditor, len(elites), left)
+        return await self._run(AUDIT, tied, auditor, len(elites), rest)
 
-    def _with_what_is_left(self, elapsed_s: float) -> Mapping[str, Role]:
+    def _with_what_isleft(self, elapsed_s: float) -> Mapping[str, Role]:
         """The roles, their limits lowered by what the search used."""
-        used = {line.role: line.spent.plus(line.kept) for line in _ledger(self.spending)}
+        used = {line.role: line.spent.plus(line.kept) for line in ledger(self.spending)}
         return {
-            name: replace(role, limits=_left(role.limits, used.get(name, Amount()), elapsed_s))
+            name: replace(role, limits=left(role.limits, used.get(name, Amount()), elapsed_s))
             for name, role in self.roles.items()
         }
 
@@ -208,37 +189,3 @@ class _Session:
             self.notes += journal.notes
             self.spending += journal.spending()
         return result
-
-
-def _ledger(spending: list[Spending]) -> tuple[Line, ...]:
-    """The books of several journals, by role."""
-    lines: dict[str, Line] = {}
-    for entry in spending:
-        role = entry.scope.rpartition("/")[2]
-        line = lines.get(role, Line(role, Amount(), Amount(), 0))
-        lines[role] = Line(
-            role,
-            line.spent.plus(entry.spent),
-            line.kept.plus(entry.kept),
-            line.maybe_twice + entry.maybe_twice,
-        )
-    return tuple(line for _, line in sorted(lines.items()))
-
-
-def _left(limits: Limits, spent: Amount, elapsed_s: float) -> Limits:
-    """What the search left of the limits."""
-    left = lambda limit, used: None if limit is None else max(limit - used, 0)  # noqa: E731
-    wall_s = limits.wall_s
-    return Limits(
-        calls=left(limits.calls, spent.calls),
-        tokens=left(limits.tokens, spent.tokens),
-        micros=left(limits.micros, spent.micros),
-        wall_s=None if wall_s is None else max(wall_s - elapsed_s, 0.0),
-    )
-
-
-def _sum(*amounts: Amount) -> Amount:
-    total = Amount()
-    for amount in amounts:
-        total = total.plus(amount)
-    return total

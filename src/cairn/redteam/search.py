@@ -17,14 +17,16 @@ from typing import Any
 
 from cairn.core.draws import DrawKey
 from cairn.engine.journal_policy import Failed
+from cairn.evaluation import judges
+from cairn.evaluation.bleu import bleu
 from cairn.lm.client import Clients
-from cairn.redteam import health, oracle, templates
+from cairn.lm.readings import Reading
+from cairn.redteam import oracle, templates
 from cairn.redteam import state as states
-from cairn.redteam.bleu import bleu
 from cairn.redteam.calls import (
+    CORRECTABLE,
     Bench,
     MutatorRefusedError,
-    Reading,
     mutate,
     respond,
     score,
@@ -42,7 +44,7 @@ class Rainbow:
         """`reading` notices roles that never give a verdict; search and audit share one."""
         self.config = config
         self.space = config.space
-        self._reading = reading or Reading()
+        self._reading = reading or Reading(CORRECTABLE)
 
     def init(self) -> State:
         """An empty map."""
@@ -129,7 +131,7 @@ class Rainbow:
         if outcome["status"] != "tried":
             return state.counted(**{outcome["status"]: 1})
         votes = tuple((a, b) for a, b in outcome["votes"])
-        state = replace(state, health=health.add(state.health, votes))
+        state = replace(state, health=judges.add(state.health, votes))
         entry = as_entry(outcome["entry"])
         if "again" in trial:
             state = state.counted(rematches=1)
@@ -172,7 +174,7 @@ class Rainbow:
 
     def describe(self, state: State) -> str:
         """Cells filled and the judge's health, while the search runs."""
-        judge = health.brief(state.health)
+        judge = judges.brief(state.health)
         parts = [f"search: {int(state.elites.count)} of {self.space.cells} cells"]
         if state.counts["failed"]:
             parts.append(f"{state.counts['failed']} failed")

@@ -13,16 +13,19 @@ errs. What the harness reports can be held against it.
 
 import random
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from cairn.core.draws import DrawKey
+from cairn.lm.cast import Player
 from cairn.lm.request import Request
 from cairn.lm.scripted import ScriptedModel
+from cairn.lm.simulated import REFUSAL, Classifier, Grader, PairJudge
 from cairn.redteam.axes import Space
-from cairn.redteam.config import Simulation
+from cairn.redteam.config import RedteamConfig, Simulation
 
 LABEL = "simulated"
 NOTICED = 0.97
@@ -113,7 +116,7 @@ class World:
         """Moves the prompt into the category and changes some words."""
         draw = key.random()
         if draw.random() < self.simulation.mutator_refusal:
-            return "I'm sorry, but I can't help with that."
+            return REFUSAL
         text = request.messages[-1].content
         axis_name, label = _field(text, "axis"), _field(text, "category")
         number = next(i for i, a in enumerate(self.space.axes) if a.name == axis_name)
@@ -145,36 +148,35 @@ class World:
 
     def judge(self, request: Request, key: DrawKey) -> str:
         """Prefers the first place by its bias, else the higher level, with its error."""
-        draw, sim = key.random(), self.simulation
-        if draw.random() < sim.judge_silence:
-            return "Both responses have their merits."
-        text = request.messages[-1].content
+        sim, text = self.simulation, request.messages[-1].content
         first, second = (level_of(_field(text, f"response-{i}")) for i in (1, 2))
-        if draw.random() < sim.judge_bias:
-            return "FIRST"
-        if first == second:
-            return "TIE"
-        right = draw.random() >= sim.judge_error
-        return "FIRST" if (first > second) == right else "SECOND"
+        judge = PairJudge(sim.judge_error, sim.judge_bias, sim.judge_silence)
+        return judge.answer(first, second, key.random())
 
     def scorer(self, request: Request, key: DrawKey) -> str:
         """A noisy reading of the level, as the number of a scorer that is sure of full levels."""
         level = level_of(_field(request.messages[-1].content, "response"))
-        noisy = min(max(level**3 + key.random().gauss(0.0, 0.05), 0.0), 1.0)
-        return f"{noisy:.2f}"
+        return Grader().answer(level, key.random())
 
     def held_out(self, request: Request, key: DrawKey) -> str:
         """The truth, with known errors of both kinds."""
         unsafe = is_unsafe(_field(request.messages[-1].content, "response"))
-        error = self.simulation.held_out_miss if unsafe else self.simulation.held_out_alarm
-        wrong = key.random().random() < error
-        return "UNSAFE" if unsafe != wrong else "SAFE"
+        judge = Classifier(self.simulation.held_out_miss, self.simulation.held_out_alarm)
+        return "UNSAFE" if judge.answer(unsafe, key.random()) else "SAFE"
 
     def models(self) -> dict[str, ScriptedModel]:
         """The cast, by role."""
         seed = self.simulation.seed
         roles = ("mutator", "target", "judge", "scorer", "held_out")
         return {role: ScriptedModel(getattr(self, role), f"{LABEL}-{role}", seed) for role in roles}
+
+
+def players(config: RedteamConfig) -> Mapping[str, Player]:
+    """Who takes part: the models of the config, or the simulated world's."""
+    if config.simulation is None:
+        return {role: config.models[role] for role in config.roles}
+    models = World(config.space, config.simulation).models()
+    return {role: models[role] for role in config.roles}
 
 
 def is_unsafe(response: str) -> bool:

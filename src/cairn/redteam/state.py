@@ -11,8 +11,8 @@ import numpy as np
 
 from cairn.archive.contest import Incumbent, commit, contest, tally
 from cairn.archive.elites import Candidates, Elites, empty, insert
+from cairn.lm.readings import MISSING
 from cairn.redteam.axes import Space
-from cairn.redteam.text import MISSING
 
 _commit = eqx.filter_jit(commit)
 _insert = eqx.filter_jit(insert)
@@ -55,7 +55,7 @@ COUNTS = (
 )  # fmt: skip
 """Outcomes: see `State.counts`. Contests of which no pair of verdicts could be read; winners sent
 back to be judged again against a new incumbent, and those of them that still wait for it."""
-HEALTH = (
+HEALTH: tuple[str, ...] = (
     "votes", "first", "second", "ties", "missing", "pairs", "flips", "both", "tied", "same",
     "repeats",
 )  # fmt: skip

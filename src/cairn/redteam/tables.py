@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from cairn.core.stats import Estimate
+from cairn.evaluation.judges import Rate
 from cairn.redteam.figures import Figures
-from cairn.redteam.health import Rate
 from cairn.redteam.run import Finished
 
 OUTCOMES = {

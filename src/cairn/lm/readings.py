@@ -1,8 +1,14 @@
 """Reading what models write: prompts out of chatter, refusals, verdicts, numbers."""
 
 import re
+from collections import Counter
+from collections.abc import Callable, Container
+from typing import TypeVar
 
-from cairn.lm.errors import UnreadableAnswerError
+from cairn.lm.errors import NeverReadableError, UnreadableAnswerError
+
+A = TypeVar("A")
+R = TypeVar("R")
 
 FIRST, SECOND, TIE, MISSING = range(4)
 """As in cairn.archive.contest, for code that never touches an array."""
@@ -98,3 +104,40 @@ def probability(answer: str, *, by: str) -> float:
             f"{by}: expected a number from 0 to 1 on the last line, got {last[:60]!r}"
         )
     return float(match[1])
+
+
+NEVER = 20
+"""Answers of a role, not one of them readable, after which a session gives up."""
+
+
+class Reading:
+    """Reads answers, and notices a role whose answers can never be read.
+
+    One for a session: it ends runs that would fail trial by trial, and is part of no result.
+    """
+
+    def __init__(self, correctable: Container[str] = ()):
+        """`correctable`: roles that a run may change in its config and go on."""
+        self.correctable = correctable
+        self._read: set[str] = set()
+        self._unreadable: Counter[str] = Counter()
+
+    def read(self, role: str, answer: A, reader: Callable[[A], R]) -> R:
+        """`reader(answer)`. Raises what it raises, and NeverReadableError at the `NEVER`th time."""
+        try:
+            value = reader(answer)
+        except UnreadableAnswerError as error:
+            self._unreadable[role] += 1
+            if role in self._read or self._unreadable[role] < NEVER:
+                raise
+            what = (
+                "Correct it in the run's config.json, then resume: nothing else is asked again"
+                if role in self.correctable
+                else "Change it, or tell it the form by its `system`, and start another run"
+            )
+            raise NeverReadableError(
+                f"[models.{role}] gave {NEVER} answers and none in the form asked for; the last: "
+                f"{error}. {what}."
+            ) from None
+        self._read.add(role)
+        return value

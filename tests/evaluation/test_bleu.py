@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cairn.redteam.bleu import bleu, self_bleu, words
+from cairn.evaluation.bleu import bleu, self_bleu, words
 
 TEXT = st.lists(st.sampled_from(["the", "cat", "sat", "on", "a", "mat", "today"]), max_size=9).map(
     " ".join

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from cairn.core.errors import ConfigError
-from cairn.redteam import audit
-from cairn.redteam.correct import Labelled, compare, correct, read_verdicts
+from cairn.evaluation import audit
+from cairn.evaluation.correct import Labelled, compare, correct, read_verdicts
 
 
 def audited(cells):

@@ -17,7 +17,7 @@ import numpy as np
 
 from cairn.core.errors import ConfigError
 from cairn.core.stats import Estimate
-from cairn.redteam.audit import Tested, alike
+from cairn.evaluation.audit import Tested, alike
 
 RESAMPLES = 4000
 

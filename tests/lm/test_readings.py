@@ -3,9 +3,9 @@
 import pytest
 
 from cairn.lm.errors import UnreadableAnswerError
-from cairn.redteam.calls import CHOICES
-from cairn.redteam.text import FIRST, SECOND, TIE, probability, prompt_of, refuses, verdict
+from cairn.lm.readings import FIRST, SECOND, TIE, probability, prompt_of, refuses, verdict
 
+CHOICES = {"FIRST": FIRST, "SECOND": SECOND, "TIE": TIE, "UNCLEAR": TIE}
 PROMPTS = [
     ("<prompt>Name a river.</prompt>", "Name a river."),
     ("I think...\n<prompt>old</prompt> or better\n<prompt>new\n one</prompt> done", "new one"),

@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float
 
 from cairn.core.stats import wilson
-from cairn.redteam.text import FIRST, MISSING, SECOND, TIE
+from cairn.lm.readings import FIRST, MISSING, SECOND, TIE
 
 Interval = tuple[float, float]
 

@@ -1,20 +1,26 @@
-"""Who plays a role: a model at a server, or a Python function."""
+"""Who plays a role: a model at a server, a Python function, or a model made in this process."""
 
 import importlib
 import inspect
 import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from cairn.core.errors import ConfigError
+from cairn.core.redact import Redactor
+from cairn.lm.client import Role
 from cairn.lm.endpoint import Endpoint, Flow
 from cairn.lm.http import OpenAIServer, Server
 from cairn.lm.limiter import Concurrency
 from cairn.lm.prices import Price
-from cairn.lm.request import Sampling
+from cairn.lm.request import LanguageModel, Sampling
 from cairn.lm.scripted import FunctionModel
-from cairn.redteam.spend import Spend
+from cairn.lm.spend import Spend
+
+FREE = Price(0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -161,6 +167,60 @@ class Application:
             what = "is not there" if found is None else "is no `async def` function"
             raise ConfigError(f"{self.function}: {name} {what} in {module_name}.")
         return found
+
+
+Player = Model | Application | LanguageModel
+"""What a role can be given: a config's model or application, or a model of this process (free)."""
+
+
+def cast(players: Mapping[str, Player]) -> dict[str, Role]:
+    """A role per player. Roles at the same server with the same model share one endpoint.
+
+    Raises ConfigError for a key or an application that is missing.
+    """
+    endpoints: dict[tuple, Endpoint] = {}
+    roles = {}
+    for name, player in players.items():
+        if not isinstance(player, Model | Application):
+            roles[name] = Role(Endpoint(player), FREE)
+            continue
+        place = _place(player)
+        if place not in endpoints:
+            try:
+                endpoints[place] = player.endpoint()
+            except ConfigError as error:
+                raise ConfigError(f"[models.{name}]: {error}") from None
+        roles[name] = Role(endpoints[place], player.price, player.limits.limits())
+    return roles
+
+
+def redactor(roles: Mapping[str, Role]) -> Redactor:
+    """Takes the keys of all servers out of a text."""
+    both = Redactor()
+    for role in roles.values():
+        if isinstance(role.endpoint.redact, Redactor):
+            both = both.also(role.endpoint.redact)
+    return both
+
+
+@asynccontextmanager
+async def company(players: Mapping[str, Player]) -> AsyncIterator[dict[str, Role]]:
+    """The cast, with its connections closed at the end."""
+    roles = cast(players)
+    try:
+        yield roles
+    finally:
+        for endpoint in {id(role.endpoint): role.endpoint for role in roles.values()}.values():
+            await endpoint.close()
+
+
+def _place(model: Model | Application) -> tuple:
+    if isinstance(model, Application):
+        return (model.function, model.slots, model.timeout_s)
+    return (
+        model.address, model.model, model.api_key_env, model.api, model.tokens_field,
+        model.slots, model.requests_per_minute, model.timeout_s,
+    )  # fmt: skip
 
 
 def _check_slots(slots: int) -> None:

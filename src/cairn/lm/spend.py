@@ -9,7 +9,7 @@ from cairn.core.errors import ConfigError
 
 @dataclass(frozen=True)
 class Spend:
-    """Upper limits over search and audit together; leave out what is not limited.
+    """Upper limits over all stages of a run together; leave out what is not limited.
 
     [limits] are the run's, [models.ROLE.limits] those of one role inside them.
     """

@@ -1,0 +1,84 @@
+"""One process's work on a run of language models: its cast, its signals, and the books."""
+
+import asyncio
+import signal
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from cairn.core.budget import Amount, Limits
+from cairn.core.journal import Spending
+from cairn.lm.cast import Player, company
+from cairn.lm.client import Role
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the ledger: one role's calls in all stages together."""
+
+    role: str
+    spent: Amount
+    """Settled."""
+    kept: Amount
+    """Reserved for calls whose outcome nobody knows; it stays within the limits."""
+    maybe_twice: int
+    """Sends possibly paid twice: in flight at a kill, or their reply was lost."""
+
+
+def conduct(players: Mapping[str, Player], work: Callable[[Mapping[str, Role]], Awaitable[R]]) -> R:
+    """What `work` makes of the cast, in a loop of its own; connections are closed at its end.
+
+    Raises KeyboardInterrupt on Ctrl-C and SIGTERM, after answers in flight had a moment to arrive;
+    a second Ctrl-C ends that moment.
+    """
+
+    async def main() -> R:
+        task = asyncio.current_task()
+        assert task is not None
+        if threading.current_thread() is threading.main_thread():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        async with company(players) as roles:
+            return await work(roles)
+
+    try:
+        return asyncio.run(main())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+def ledger(spending: Iterable[Spending]) -> tuple[Line, ...]:
+    """The books of several journals, by role."""
+    lines: dict[str, Line] = {}
+    for entry in spending:
+        role = entry.scope.rpartition("/")[2]
+        line = lines.get(role, Line(role, Amount(), Amount(), 0))
+        lines[role] = Line(
+            role,
+            line.spent.plus(entry.spent),
+            line.kept.plus(entry.kept),
+            line.maybe_twice + entry.maybe_twice,
+        )
+    return tuple(line for _, line in sorted(lines.items()))
+
+
+def left(limits: Limits, spent: Amount, elapsed_s: float) -> Limits:
+    """What is left of the limits."""
+    rest = lambda limit, used: None if limit is None else max(limit - used, 0)  # noqa: E731
+    wall_s = limits.wall_s
+    return Limits(
+        calls=rest(limits.calls, spent.calls),
+        tokens=rest(limits.tokens, spent.tokens),
+        micros=rest(limits.micros, spent.micros),
+        wall_s=None if wall_s is None else max(wall_s - elapsed_s, 0.0),
+    )
+
+
+def total(amounts: Iterable[Amount]) -> Amount:
+    """The sum."""
+    added = Amount()
+    for amount in amounts:
+        added = added.plus(amount)
+    return added
