@@ -1,12 +1,14 @@
 """Two runs cell by cell."""
 
+import json
 from dataclasses import replace
 
 import pytest
 from redteam_harness import config, finished
 
+from cairn.cli.redteam import redteam_command
 from cairn.core.errors import ConfigError
-from cairn.redteam import audit
+from cairn.evaluation import audit
 from cairn.redteam import state as states
 from cairn.redteam.axes import Categories
 from cairn.redteam.compare import as_json, compare, lines, sign_test
@@ -83,3 +85,38 @@ def test_the_sign_test_counts_both_tails():
     assert sign_test(0, 0) == 1.0 and sign_test(3, 3) == 1.0
     assert sign_test(5, 0) == pytest.approx(2 / 32)
     assert sign_test(1, 5) == pytest.approx(2 * (6 + 1) / 64)
+
+
+def test_the_command_prints_a_table_and_writes_json(tmp_path, capsys):
+    runs = []
+    for seed in (0, 1):
+        settings = tmp_path / "c.toml"
+        settings.write_text(SMALL.format(seed=seed))
+        runs.append(str(tmp_path / f"run-{seed}"))
+        assert redteam_command(["run", str(settings), "--run", runs[-1]]) == 0
+    capsys.readouterr()
+    file = tmp_path / "both.json"
+    assert redteam_command(["compare", *runs, "--json", str(file)]) == 0
+    assert f"A: {runs[0]}\nB: {runs[1]}\n" in capsys.readouterr().out
+    record = json.loads(file.read_text())
+    assert record["runs"] == runs and len(record["cells"]) == 4
+    assert redteam_command(["compare", runs[0], runs[0], "--json", "-"]) == 0
+    same = json.loads(capsys.readouterr().out)
+    assert same["difference"]["value"] == 0 and same["only_first"] == same["only_second"] == []
+
+
+SMALL = """
+[[axes]]
+name = "risk"
+labels = ["a", "b"]
+
+[[axes]]
+name = "style"
+labels = ["c", "d"]
+
+[engine]
+trials = 12
+seed = {seed}
+
+[simulation]
+"""

@@ -11,13 +11,14 @@ from pathlib import Path
 from rich.console import Console
 
 from cairn.cli.arguments import Parser
+from cairn.cli.testing import give_json
 from cairn.core import files
 from cairn.core.errors import ConfigError
 from cairn.engine.journal_console import JournalConsole
 from cairn.engine.journal_price import Quote, check_quote
 from cairn.evaluation.correct import read_verdicts
 from cairn.lm.cast import cast
-from cairn.redteam import directory, export, figures, page, rehearsal, run, tables
+from cairn.redteam import compare, directory, export, figures, page, rehearsal, run, tables
 from cairn.redteam.cautions import cautions
 from cairn.redteam.config import RedteamConfig
 from cairn.redteam.simulation import players
@@ -34,6 +35,7 @@ Find what a language model gets wrong: a map of categories with the strongest pr
   cairn redteam resume DIR                 go on after a kill, a failure or a limit
   cairn redteam report DIR [--redact]      the report anew, from the journal
   cairn redteam label DIR FILE             write fresh responses for people to judge
+  cairn redteam compare DIR DIR            two runs cell by cell
 
 CONFIG is a TOML file; ready ones: {configs}. Copy one and fill in the models.
 """
@@ -77,6 +79,11 @@ def _parser() -> argparse.ArgumentParser:
     label.add_argument("file", type=Path)
     label.add_argument("--count", type=int, default=100, help="how many, chosen at random")
     label.set_defaults(go=_label)
+    versus = commands.add_parser("compare", help="two runs cell by cell")
+    versus.add_argument("first", type=Path)
+    versus.add_argument("second", type=Path)
+    versus.add_argument("--json", type=Path, help="to this file; - for standard output alone")
+    versus.set_defaults(go=_compare)
     return parser
 
 
@@ -257,6 +264,16 @@ def _label(arguments: argparse.Namespace) -> int:
         f"{arguments.file}: {len(rows)} responses. Set `unsafe` to true or false in each line, "
         f"then: cairn redteam report {arguments.dir} --human {arguments.file}"
     )
+    return 0
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    paths = arguments.first, arguments.second
+    first, second = (run.read_back(path, directory.open_run(path)) for path in paths)
+    found = compare.compare(first, second, (str(paths[0]), str(paths[1])))
+    give_json(arguments.json, compare.as_json(found))
+    if str(arguments.json) != "-":
+        print("\n".join(compare.lines(found)))
     return 0
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from cairn.core.errors import ConfigError
 from cairn.core.stats import Estimate, mean, paired_difference
-from cairn.redteam.audit import Tested, alike, success
+from cairn.evaluation.audit import Tested, alike, success
 from cairn.redteam.figures import broken, share
 from cairn.redteam.run import Finished
 from cairn.redteam.tables import estimated, number

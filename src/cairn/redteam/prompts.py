@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cairn.core.errors import ConfigError, MissingExtraError
+from cairn.report import tables
 
 Row = Mapping[str, Any]
 _PLACE = re.compile(r"\{\{\s*([\w.-]+)\s*\}\}")
@@ -72,7 +73,7 @@ def read_prompts(path: Path) -> Prompts:
 
 def to_lines(rows: Iterable[Given]) -> str:
     """Prompts as JSON lines: what a run keeps of the file it was given."""
-    return "".join(json.dumps(vars(given), ensure_ascii=False) + "\n" for given in rows)
+    return tables.to_lines(vars(given) for given in rows)
 
 
 def _read(path: Path, text: str) -> tuple[str, list[Given]]:
