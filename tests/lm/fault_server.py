@@ -26,6 +26,9 @@ STATUS = {
     "403-moderation": (403, {}, "your input was flagged"),
     "404": (404, {}, "no such model"),
     "301": (301, {"Location": "/elsewhere"}, "moved"),
+    "429-hour": (429, {"Retry-After": "3600"}, "see you in an hour"),
+    "escape": (400, {}, "too long: \x1b]0;owned\x07\x1b[31m red\nforged line"),
+    "400-key": (400, {}, "Incorrect API key provided"),
 }
 CODES = {"429-quota": "insufficient_quota", "404": "model_not_found"}
 
@@ -45,6 +48,8 @@ class State:
         self.paid: Counter[str] = Counter()
         self.modes: Counter[str] = Counter()
         self.bodies: list[dict] = []
+        self.refuses: list[str] = []
+        self.seen: dict = {}
 
 
 def answer_to(prompt: str) -> str:
@@ -54,7 +59,7 @@ def answer_to(prompt: str) -> str:
 def completion(prompt: str, path: str, authorization: str) -> dict:
     text = authorization if "repeat-my-key" in prompt else answer_to(prompt)
     choice: dict = {"index": 0, "finish_reason": "stop"}
-    if path.endswith("/chat/completions"):
+    if "/chat/completions" in path:
         choice["message"] = {"role": "assistant", "content": text}
         top = [{"token": text, "logprob": -0.5}]
         choice["logprobs"] = {"content": [{"token": text, "logprob": -0.5, "top_logprobs": top}]}
@@ -64,8 +69,42 @@ def completion(prompt: str, path: str, authorization: str) -> dict:
     return {"id": "x", "choices": [choice], "usage": usage}
 
 
+def pieces(reply: dict, mode: str) -> bytes:
+    """The reply as server-sent events, in pieces of three characters."""
+    choice = reply["choices"][0]
+    text = choice["message"]["content"]
+    deltas = [{"role": "assistant", "content": ""}, {"reasoning_content": "hm"}]
+    deltas += [{"content": text[i : i + 3]} for i in range(0, len(text), 3)]
+    events: list[dict] = [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
+    events.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    events.append({"choices": [], "usage": reply["usage"]})
+    if mode == "stream-cut":
+        del events[-3:]
+    if mode == "stream-error":
+        events[-3:] = [{"error": {"message": "out of memory \x1b[2J"}}]
+    lines = [": a comment", *(f"data: {json.dumps(event)}" for event in events)]
+    lines += [] if mode == "stream-cut" else ["data: [DONE]"]
+    return "".join(f"{line}\n\n" for line in lines).encode()
+
+
+def refused_field(state: "State", body: dict) -> bytes | None:
+    """A 400 in the words of a server that takes no such parameter."""
+    field = next((field for field in state.refuses if field in body), None)
+    if field is None:
+        return None
+    message = f"Unsupported parameter: '{field}' is not supported with this model."
+    error = {"message": message, "type": "invalid_request_error", "param": field}
+    return json.dumps({"error": error | {"code": "unsupported_parameter"}}).encode()
+
+
 def broken(mode: str, reply: dict) -> bytes:
     """A body of status 200 that is no completion."""
+    if mode == "cut":
+        reply["choices"][0] |= {"finish_reason": "length", "message": {"content": None}}
+    if mode == "call":
+        call = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": "{}"}}
+        message = {"content": None, "tool_calls": [call]}
+        reply["choices"][0] |= {"finish_reason": "tool_calls", "message": message}
     if mode == "malformed":
         return json.dumps(reply).encode()[:-7]
     if mode == "wrong-type":
@@ -86,9 +125,11 @@ def broken(mode: str, reply: dict) -> bytes:
     return raw[mode] if mode in raw else json.dumps(reply).encode()
 
 
-def frame(status: int, headers: dict[str, str], body: bytes) -> bytes:
+def frame(
+    status: int, headers: dict[str, str], body: bytes, kind: str = "application/json"
+) -> bytes:
     lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}"]
-    lines += ["Content-Type: application/json", *(f"{k}: {v}" for k, v in headers.items())]
+    lines += [f"Content-Type: {kind}", *(f"{k}: {v}" for k, v in headers.items())]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
@@ -118,6 +159,7 @@ class Connection:
             return self.control_reply({})
         self.state.in_flight += 1
         self.state.most_in_flight = max(self.state.most_in_flight, self.state.in_flight)
+        self.state.seen = {"path": path, "headers": headers}
         try:
             return await self.answer(path, headers.get("authorization", ""), json.loads(body))
         finally:
@@ -134,6 +176,7 @@ class Connection:
             "over": state.over,
             "modes": state.modes,
             "last_body": state.bodies[-1] if state.bodies else None,
+            **state.seen,
         }
 
     def control_reply(self, value: dict) -> bool:
@@ -172,10 +215,17 @@ class Connection:
             error = {"error": {"message": text, "code": CODES.get(mode)}}
             self.writer.write(frame(status, headers, json.dumps(error).encode()))
             return True
+        refusal = refused_field(state, body)
+        if refusal is not None:
+            self.writer.write(frame(400, {}, refusal))
+            return True
         if state.latency_s:
             await asyncio.sleep(state.latency_s)
         state.paid[prompt] += 1
         reply = completion(prompt, path, authorization)
+        if body.get("stream"):
+            self.writer.write(frame(200, {}, pieces(reply, mode), "text/event-stream"))
+            return True
         return await self.send(mode, frame(200, state.headers, broken(mode, reply)))
 
     async def send(self, mode: str, raw: bytes) -> bool:

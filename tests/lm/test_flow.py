@@ -11,7 +11,7 @@ from cairn.core.journal import Journal
 from cairn.lm.breaker import Breaker, Patience
 from cairn.lm.client import Desk, Role
 from cairn.lm.endpoint import Endpoint, Flow
-from cairn.lm.errors import AttemptFailedError, CallFailedError, EndpointDownError, LMError
+from cairn.lm.errors import AttemptFailedError, EndpointDownError, LMError
 from cairn.lm.limiter import Concurrency, Limiter
 from cairn.lm.pace import LONGEST_S, Pacer, retry_after_s, seconds
 from cairn.lm.request import Completion, Request
@@ -26,9 +26,8 @@ def test_a_round_of_answers_doubles_the_slots_until_the_first_cut_and_then_adds_
         for _ in range(4):
             limiter.answered()
         assert limiter.slots == 8
-        for _ in range(4):
-            episode = await limiter.acquire()
-        limiter.congested(episode)
+        episodes = [await limiter.acquire() for _ in range(4)]
+        limiter.congested(episodes[-1])
         assert limiter.limit == pytest.approx(8 * 0.7)
         for _ in range(6):
             limiter.answered()
@@ -103,9 +102,10 @@ def test_a_slot_that_came_together_with_a_cancellation_is_given_back():
         ("6m0s", 360.0),
         ("20ms", 0.02),
         ("58m3.5s", 3483.5),
-        ("2h", LONGEST_S),
+        ("2h", 7200.0),
         ("-5", 0.0),
         ("1e9", LONGEST_S),
+        ("1e99", LONGEST_S),
         ("Thu, 01 Jan 1970 00:01:40 GMT", 90.0),
         ("soon", None),
         ("5 apples", None),
@@ -267,16 +267,11 @@ def test_a_closed_desk_sends_nothing_more_not_even_what_was_waiting_for_a_slot(t
     assert sum(isinstance(outcome, LMError) for outcome in outcomes) == 19
 
 
-def test_refusals_for_the_rate_do_not_use_up_attempts_but_the_deadline_bounds_them():
+def test_refusals_for_the_rate_do_not_use_up_attempts():
     async def main():
         model = Flaky(*[AttemptFailedError("rate", "slow down", retry_after_s=0.001)] * 20)
         flow = Flow(max_attempts=2, backoff_s=0.001)
         assert (await Endpoint(model, flow).complete(Request.of("a"))).text == "fine"
-        model = Flaky(*[AttemptFailedError("rate", "slow down", retry_after_s=0.02)] * 200)
-        flow = Flow(max_attempts=2, backoff_s=0.001, deadline_s=0.1)
-        with pytest.raises(CallFailedError, match=r"no answer within 0\.1 s"):
-            await Endpoint(model, flow).complete(Request.of("a"))
-        assert model.attempts < 12
 
     asyncio.run(main())
 

@@ -15,7 +15,8 @@ from cairn.lm.client import Desk, Role
 from cairn.lm.endpoint import Endpoint, Flow
 from cairn.lm.errors import AttemptFailedError, CallFailedError
 from cairn.lm.http import OpenAIServer, Server
-from cairn.lm.openai import failure, read_reply
+from cairn.lm.refusal import failure
+from cairn.lm.reply import Reader
 from cairn.lm.request import Request
 from cairn.lm.scripted import FunctionModel
 
@@ -92,9 +93,7 @@ def test_half_a_key_does_not_escape_where_an_error_is_cut_short():
         body = json.dumps({"error": {"message": "x" * before + KEY}}).encode()
         assert "sk-te" not in str(failure(400, {}, body, name="m", redact=redact))
         with pytest.raises(AttemptFailedError) as caught:
-            read_reply(
-                200, {}, b"x" * (before - 230) + KEY.encode(), api="chat", name="m", redact=redact
-            )
+            Reader("chat", "m", redact).read(200, {}, b"x" * (before - 230) + KEY.encode())
         assert "sk-te" not in str(caught.value)
 
 

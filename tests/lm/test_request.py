@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from fractions import Fraction
 from math import ceil
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,26 +14,27 @@ from hypothesis import strategies as st
 from cairn.core.budget import Limits
 from cairn.core.draws import DrawKey
 from cairn.core.errors import ConfigError
-from cairn.lm.endpoint import Endpoint, Flow
-from cairn.lm.errors import AttemptFailedError, CallFailedError, RejectedError
-from cairn.lm.http import Server
-from cairn.lm.openai import payload, read_completion, transcript
-from cairn.lm.prices import Price, check_prices, most_usage, reservation
-from cairn.lm.request import (
+from cairn.lm.completion import (
     Completion,
-    Message,
-    Request,
-    Sampling,
     TokenLogprob,
     Usage,
-    cache_key,
     pack,
     pack_rejection,
     unpack,
 )
+from cairn.lm.endpoint import Endpoint, Flow
+from cairn.lm.errors import AttemptFailedError, CallFailedError, ModeratedError, RejectedError
+from cairn.lm.http import OpenAIServer, Server
+from cairn.lm.openai import payload, transcript
+from cairn.lm.prices import Price, check_prices, most_usage, reservation
+from cairn.lm.reply import read_completion
+from cairn.lm.request import Message, Request, Sampling, cache_key
 from cairn.lm.scripted import FunctionModel, ScriptedModel
+from cairn.lm.tools import Schema, Tool, ToolCall
 
 BASE = Request.of("hello", system="be brief")
+ADD = Tool("add", parameters={"type": "object", "properties": {"a": {"type": "integer"}}})
+CALL = ToolCall("c1", "add", '{"a": 1}')
 OTHERS = [
     replace(BASE, messages=(Message("user", "be brief"), Message("user", "hello"))),
     replace(BASE, messages=(Message("system", "be briefhello"),)),
@@ -43,6 +45,24 @@ OTHERS = [
     replace(BASE, sampling=Sampling(seed=0)),
     replace(BASE, sampling=Sampling(logprobs=1)),
     replace(BASE, prompt_version="2"),
+    replace(BASE, sampling=Sampling(temperature=None)),
+    replace(BASE, sampling=Sampling(reasoning_effort="low")),
+    replace(BASE, sampling=Sampling(token_ids=True)),
+    replace(BASE, tools=(ADD,)),
+    replace(BASE, tools=(replace(ADD, description="adds"),)),
+    replace(BASE, tools=(replace(ADD, strict=True),)),
+    replace(BASE, tools=(replace(ADD, parameters={"type": "object"}),)),
+    replace(BASE, tools=(ADD,), tool_choice="required"),
+    replace(BASE, schema=Schema({"type": "object"})),
+    replace(BASE, schema=Schema({"type": "string"})),
+    replace(BASE, schema=Schema({"type": "object"}, strict=False)),
+    replace(BASE, schema=Schema({"type": "object"}, name="other")),
+    # The order of properties is the order in which they are written.
+    replace(BASE, schema=Schema({"properties": {"a": {}, "b": {}}})),
+    replace(BASE, schema=Schema({"properties": {"b": {}, "a": {}}})),
+    replace(BASE, extra={"top_k": 40}),
+    replace(BASE, messages=(*BASE.messages[:1], Message("user", "hello", (), "c1"))),
+    replace(BASE, messages=(*BASE.messages[:1], Message("user", "hello", (CALL,)))),
 ]
 
 
@@ -54,6 +74,12 @@ def test_everything_that_shapes_an_answer_is_in_its_key():
     # 1 and 1.0 are the same temperature.
     ints = replace(BASE, sampling=Sampling(temperature=1, top_p=1))
     assert cache_key("m", ints, "0") == keys[0]
+
+
+def test_the_key_of_a_plain_request_is_that_of_earlier_releases():
+    # Simulated models draw by it: records of runs that were made with them must not move.
+    expected = "c8d3a7680481430b18ce074f75d52a7e355208413be526d599bfb97f8903bb9a"
+    assert cache_key("m", BASE, "0").hex() == expected
 
 
 @given(
@@ -75,11 +101,16 @@ def test_the_journal_gives_back_the_completion_it_was_given(text, finish, usage,
     )
     assert unpack(pack(completion), cache_hit=False) == completion
     assert unpack(pack(completion), cache_hit=True) == replace(completion, cache_hit=True)
+    rare = replace(completion, tool_calls=(CALL,), reasoning="hm", token_ids=(1, 2))
+    assert unpack(pack(rare), cache_hit=False) == rare
 
 
 def test_a_rejection_is_remembered_as_a_rejection():
-    with pytest.raises(RejectedError, match="too long"):
+    with pytest.raises(RejectedError, match="too long") as plain:
         unpack(pack_rejection(RejectedError("too long")), cache_hit=True)
+    assert type(plain.value) is RejectedError
+    with pytest.raises(ModeratedError, match="flagged"):
+        unpack(pack_rejection(ModeratedError("flagged")), cache_hit=True)
 
 
 def test_n_samples_with_one_seed_get_n_seeds():
@@ -99,6 +130,59 @@ def test_n_samples_with_one_seed_get_n_seeds():
 def test_no_stop_sequence_is_sent_that_was_not_asked_for():
     body = payload(BASE, model="m", api="chat", sample="0", tokens_field="max_completion_tokens")
     assert set(body) == {"model", "messages", "temperature", "max_completion_tokens"}
+
+
+def test_what_is_none_or_omitted_is_not_sent_and_what_is_extra_is():
+    sampling = Sampling(temperature=None, reasoning_effort="low", token_ids=True)
+    request = replace(BASE, sampling=sampling, extra={"top_k": 3})
+    server = Server("http://x/v1", "m", extra={"top_k": 9, "min_p": 0.1}, omit=("max_tokens",))
+    body = OpenAIServer(server).body(request, "0")
+    assert body == {
+        "model": "m",
+        "messages": [
+            {"role": "system", "content": "be brief"},
+            {"role": "user", "content": "hello"},
+        ],
+        "reasoning_effort": "low",
+        "return_token_ids": True,
+        "top_k": 3,
+        "min_p": 0.1,
+    }
+
+
+def test_several_user_turns_and_results_of_tools_are_sent_as_the_protocol_says():
+    asked = replace(BASE, tools=(ADD,), tool_choice="add")
+    said = Completion("", "tool_calls", tool_calls=(CALL, CALL._replace(id="c2")))
+    after = asked.with_results(said, ["2", "3"]).then("five", "sure?", "really?")
+    body = payload(after, model="m", api="chat", sample="0", tokens_field="max_tokens")
+    assert body["tool_choice"] == {"type": "function", "function": {"name": "add"}}
+    assert body["tools"][0]["function"] == {"name": "add", "parameters": dict(ADD.parameters)}
+    call, first, second, *rest = body["messages"][2:]
+    assert call["content"] is None and call["tool_calls"][0] == {
+        "id": "c1",
+        "type": "function",
+        "function": {"name": "add", "arguments": '{"a": 1}'},
+    }
+    assert first == {"role": "tool", "content": "2", "tool_call_id": "c1"}
+    assert second["tool_call_id"] == "c2"
+    assert [turn["role"] for turn in rest] == ["assistant", "user", "user"]
+    assert most_usage(after).prompt > most_usage(asked).prompt > most_usage(BASE).prompt
+    with pytest.raises(ConfigError, match="2 calls, and 1 results came"):
+        asked.with_results(said, ["2"])
+    with pytest.raises(ConfigError, match='api = "completions" has no tools'):
+        payload(asked, model="m", api="completions", sample="0", tokens_field="max_tokens")
+
+
+def test_the_form_of_an_answer_is_sent_as_the_server_takes_it():
+    request = replace(BASE, schema=Schema({"type": "object"}, name="grade"))
+
+    def sent(form):
+        server = Server("http://x/v1", "m", schema_format=form)
+        return OpenAIServer(server).body(request, "0").get("response_format")
+
+    schema = {"name": "grade", "schema": {"type": "object"}, "strict": True}
+    assert sent("json_schema") == {"type": "json_schema", "json_schema": schema}
+    assert sent("json_object") == {"type": "json_object"} and sent("none") is None
 
 
 def test_a_conversation_becomes_a_transcript_for_a_plain_completion():
@@ -179,7 +263,7 @@ def test_an_async_function_can_be_the_target_and_its_errors_are_attempts():
 
 
 def test_a_function_that_returns_no_text_fails():
-    async def application(request):
+    async def application(request) -> Any:
         return 42 if "wrong" in request.messages[-1].content else "ok"
 
     async def main():
@@ -209,6 +293,12 @@ def test_bad_fields_are_named():
         Sampling(temperature=-1)
     with pytest.raises(ConfigError, match=r"Sampling\.top_p must lie in \(0, 1\], got 0"):
         Sampling(top_p=0)
+    with pytest.raises(ConfigError, match=r"Tool\.name must be 1 to 64 letters"):
+        Tool("add two")
+    with pytest.raises(ConfigError, match="different names, got add, add"):
+        replace(BASE, tools=(ADD, ADD))
+    with pytest.raises(ConfigError, match="one of auto, none, required, add, got 'sub'"):
+        replace(BASE, tools=(ADD,), tool_choice="sub")
     with pytest.raises(ConfigError, match="at least one message"):
         Request(())
     for url in ("localhost:8000", "ftp://x", "http://", "http://x:port/v1"):

@@ -75,6 +75,26 @@ def encodable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+_CONTROLS = {code: 0x2400 + code for code in range(32)} | {0x7F: 0x2421}
+"""C0 and DEL to the pictures that Unicode has of them: ESC becomes \u241b."""
+_HEX = [*range(0x80, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+"""C1, which some terminals obey as they do ESC, line separators, and what reorders a line."""
+_VISIBLE: dict[int, int | str] = {
+    **_CONTROLS,
+    **{code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in _HEX},
+}
+
+
+def printable(text: str, *, keep: str = "\n\t") -> str:
+    """`text` as any terminal, page or table can show it, whoever wrote it.
+
+    Control characters are made visible, so that none moves a cursor, recolours a line or reorders
+    one; those in `keep` stay. A carriage return before a line feed is dropped.
+    """
+    table = {code: shown for code, shown in _VISIBLE.items() if chr(code) not in keep}
+    return encodable(text).replace("\r\n", "\n").translate(table)
+
+
 class Redactor:
     """Takes secrets out of text: `redactor(text)`.
 

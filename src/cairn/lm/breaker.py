@@ -35,11 +35,16 @@ class Patience:
 class Breaker:
     """The breaker of one endpoint."""
 
-    def __init__(self, config: Patience, name: str):
+    def __init__(self, config: Patience, name: str, hint: str = ""):
+        """`hint` says what to check if there has never been an answer."""
         self.config = config
         self.name = name
+        self.hint = f" {hint}" if hint else ""
         self.ever_answered = False
         self.is_open = False
+        self.last = ""
+        """The last failure, in words."""
+        self._opened_at = self._open_s = 0.0
         self._in_a_row = 0
         self._failed_probes = 0
         self._probing = False
@@ -65,6 +70,14 @@ class Breaker:
                 return self._give_back
             await self._wait(wait_s if not self._probing else None)
 
+    def down_s(self) -> float:
+        """How long it has been open by now; 0 if it is not."""
+        return asyncio.get_running_loop().time() - self._opened_at if self.is_open else 0.0
+
+    def open_s(self) -> float:
+        """How long it has been open in all, up to now: time that is nobody's deadline."""
+        return self._open_s + self.down_s()
+
     def answered(self) -> None:
         """The server works."""
         self.ever_answered = True
@@ -74,23 +87,27 @@ class Breaker:
         """The server is there, even if it said no."""
         self._in_a_row = self._failed_probes = 0
         if self.is_open:
+            self._open_s = self.open_s()
             self.is_open = self._probing = False
             self._notify()
 
     def failed(self, message: str, *, probe: bool) -> None:
         """A request failed in a way that says something about the server."""
         self._in_a_row += 1
+        self.last = message
         if probe:
             self._probing = False
             self._failed_probes += 1
         allowed = self.config.probes if self.ever_answered else self.config.first_probes
         if self._failed_probes >= allowed:
-            hint = "" if self.ever_answered else " It has never answered: is base_url right?"
+            hint = "" if self.ever_answered else f" It has never answered.{self.hint}"
             self._dead = (
                 f"{self.name} does not work: {self._in_a_row} failures in a row, the last: "
                 f"{message}.{hint} Nothing is lost; resume when it is back."
             )
         if probe or (not self.is_open and self._in_a_row >= self.config.failures):
+            if not self.is_open:
+                self._opened_at = asyncio.get_running_loop().time()
             self.is_open = True
             pause = self.config.cooldown_s * 2.0**self._failed_probes
             pause = min(pause, self.config.cooldown_max_s)

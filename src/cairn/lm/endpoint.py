@@ -8,13 +8,14 @@ The slot is given back before backing off, so calls that wait never hold up call
 import asyncio
 import math
 import random
+import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
-from cairn.core.errors import ConfigError
-from cairn.lm.breaker import Breaker, Patience
+from cairn.core.redact import printable
+from cairn.lm.breaker import Breaker
+from cairn.lm.completion import Completion
 from cairn.lm.errors import (
     AttemptFailedError,
     CallFailedError,
@@ -23,78 +24,18 @@ from cairn.lm.errors import (
     LMError,
     RejectedError,
 )
-from cairn.lm.limiter import Concurrency, Limiter
+from cairn.lm.flow import Flow, Meter, NoMeter
+from cairn.lm.limiter import Limiter
 from cairn.lm.pace import Pacer
-from cairn.lm.request import Completion, LanguageModel, Request
+from cairn.lm.request import LanguageModel, Request
+
+__all__ = ["Endpoint", "Flow", "Meter", "NoMeter"]
 
 REJECTED_FROM_THE_START = 20
 """So many rejections and never an answer: it is not the requests, it is the config."""
 
 
-@dataclass(frozen=True)
-class Flow:
-    """How an endpoint is treated."""
-
-    concurrency: Concurrency = field(default_factory=Concurrency)
-    """Requests in flight."""
-    patience: Patience = field(default_factory=Patience)
-    """When to stop knocking."""
-    requests_per_minute: float | None = None
-    """Pace from the first request on; None: as fast as the server takes them."""
-    timeout_s: float = 120.0
-    """Longest wait for one reply."""
-    deadline_s: float = 1800.0
-    """Longest time from a call's first attempt to its answer, pauses included."""
-    max_attempts: int = 6
-    """Attempts per call. Refusals for the rate (429) do not count: the deadline bounds them."""
-    backoff_s: float = 0.5
-    """First pause; doubled each time, with jitter of half its length."""
-    backoff_max_s: float = 60.0
-    """Longest pause, unless the server asks for more."""
-
-    def __post_init__(self):
-        for name in ("timeout_s", "deadline_s", "backoff_s", "backoff_max_s", "max_attempts"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"Flow.{name} must be above 0, got {getattr(self, name)}")
-        pace = self.requests_per_minute
-        if pace is not None and not (pace > 0 and math.isfinite(pace)):
-            raise ConfigError(
-                f"Flow.requests_per_minute must be above 0 and finite, got {pace}. "
-                f"Leave it out for no pace of ours."
-            )
-
-
-@runtime_checkable
-class Meter(Protocol):
-    """The books of one call; `cairn.lm.client` keeps them in the journal and the budget."""
-
-    async def reserve(self) -> None:
-        """Make room for one more attempt."""
-
-    async def intend(self) -> None:
-        """Note that it leaves now."""
-
-    def settle(self, outcome: Completion | LMError) -> None:
-        """Note how it ended."""
-
-    def abandon(self) -> None:
-        """Note that nobody waits for it any more."""
-
-
-class NoMeter:
-    """Keeps no books."""
-
-    async def reserve(self) -> None:
-        """Nothing to reserve."""
-
-    async def intend(self) -> None:
-        """Nothing to note."""
-
-    def settle(self, outcome: Completion | LMError) -> None:
-        """Nothing to note."""
-
-    def abandon(self) -> None:
-        """Nothing to note."""
+LATER = "Nothing is lost; resume when it works."
 
 
 class Endpoint:
@@ -107,9 +48,12 @@ class Endpoint:
         self.redact: Callable[[str], str] = getattr(model, "redact", str)
         self.limiter = Limiter(self.flow.concurrency)
         self.pacer = Pacer(self.flow.requests_per_minute)
-        self.breaker = Breaker(self.flow.patience, self.name)
+        self.breaker = Breaker(self.flow.patience, self.name, getattr(model, "hint", ""))
         self.counts: Counter[str] = Counter()
         """Attempts, answers, and failures by reason."""
+        self._answered_at = -math.inf
+        self._refused_since: float | None = None
+        self._asked_to_wait = ""
         self._random = random.Random()  # for jitter: moves moments, never results
         if hasattr(model, "on_headers"):
             model.on_headers = self.pacer.heed  # type: ignore[attr-defined]
@@ -125,6 +69,19 @@ class Endpoint:
         if close is not None:
             await close()
 
+    def status(self) -> str:
+        """Why nothing is sent, in a few words; nothing in good times. For a live line."""
+        if not _in_a_loop():
+            return ""
+        if self.breaker.is_open:
+            down_s = self.breaker.down_s()
+            return _words(f"{self.name} is down for {down_s:.0f} s: {self.breaker.last}")
+        left_s = self.pacer.left_s()
+        if left_s < 1:
+            return ""
+        until = time.strftime("%H:%M:%S", time.localtime(time.time() + left_s))
+        return _words(f"{self.name} asks to wait until {until}: {self._asked_to_wait}")
+
     async def complete(
         self, request: Request, sample: str = "0", meter: Meter | None = None
     ) -> Completion:
@@ -134,13 +91,11 @@ class Endpoint:
         the meter raises.
         """
         meter = meter or NoMeter()
-        clock = asyncio.get_running_loop().time
-        began: float | None = None
-        counted = refused = 0
+        call = _Call(self)
         while True:
             await meter.reserve()
             try:
-                outcome, began = await self._attempt(request, sample, meter, began)
+                outcome = await self._attempt(request, sample, meter, call)
             except BaseException:
                 meter.abandon()
                 raise
@@ -151,27 +106,25 @@ class Endpoint:
                 self._check_rejections(outcome)
             if not isinstance(outcome, AttemptFailedError):
                 raise outcome
-            counted += outcome.reason != "rate"
-            refused += outcome.reason == "rate"
-            pause_s = self._pause_s(outcome, counted, refused)
-            self._give_up(outcome, counted, clock() + pause_s - began)
+            call.failed(outcome)
+            pause_s = self._pause_s(outcome, call)
+            self._give_up(outcome, call, pause_s)
             await asyncio.sleep(pause_s)
 
     async def _attempt(
-        self, request: Request, sample: str, meter: Meter, began: float | None
-    ) -> tuple[Completion | LMError, float]:
-        """Wait for a turn and send once; (answer or error, when the call's first send was)."""
+        self, request: Request, sample: str, meter: Meter, call: "_Call"
+    ) -> Completion | LMError:
+        """Wait for a turn and send once: the answer or error."""
         episode, give_back = await self._admit()
-        clock = asyncio.get_running_loop().time
         try:
-            began = clock() if began is None else began
-            left_s = began + self.flow.deadline_s - clock()
+            call.begin()
+            left_s = self.flow.deadline_s - call.age_s()
             if left_s <= 0:
-                raise CallFailedError(f"{self.name}: no answer within {self.flow.deadline_s:g} s")
+                raise self._too_late(call)
             await meter.intend()
             outcome = await self._send(request, sample, min(self.flow.timeout_s, left_s))
             self._learn(outcome, episode, probe=give_back is not None)
-            return outcome, began
+            return outcome
         finally:
             self.limiter.release()
             if give_back is not None:
@@ -182,6 +135,8 @@ class Endpoint:
         while True:
             give_back = await self.breaker.turn()
             try:
+                if self.pacer.left_s() > self.flow.longest_wait_s:
+                    raise self._waits_too_long(self.pacer.left_s())
                 await self.pacer.turn()
                 episode = await self.limiter.acquire()
             except BaseException:
@@ -213,6 +168,8 @@ class Endpoint:
         """Let limiter, pacer and breaker know how an attempt ended."""
         if isinstance(outcome, Completion):
             self.counts["answers"] += 1
+            self._answered_at = asyncio.get_running_loop().time()
+            self._refused_since = None
             self.breaker.answered()
             self.limiter.answered()
         elif isinstance(outcome, AttemptFailedError):
@@ -220,6 +177,7 @@ class Endpoint:
             if outcome.reason in ("rate", "overload", "timeout"):
                 self.limiter.congested(episode)
             if outcome.retry_after_s is not None:
+                self._asked_to_wait = outcome.message
                 self.pacer.hold(outcome.retry_after_s)
             if outcome.reason == "rate":
                 self.breaker.alive()
@@ -227,29 +185,52 @@ class Endpoint:
                 self.breaker.failed(outcome.message, probe=probe)
         elif isinstance(outcome, RejectedError):
             self.counts["rejected"] += 1
+            self._refused_since = None
             self.breaker.alive()
 
-    def _pause_s(self, failure: AttemptFailedError, counted: int, refused: int) -> float:
+    def _pause_s(self, failure: AttemptFailedError, call: "_Call") -> float:
         if failure.retry_after_s is not None:
             # The pacer holds everyone that long; the jitter keeps them from leaving together.
             return failure.retry_after_s + self._random.uniform(0, self.flow.backoff_s)
-        doublings = min(max(counted, refused) - 1, 30)
+        if self.breaker.is_open:
+            return 0.0  # it has pauses of its own, and somebody has to knock
+        doublings = min(max(call.failures, call.refused) - 1, 30)
         longest = min(self.flow.backoff_max_s, self.flow.backoff_s * 2.0**doublings)
         return longest * self._random.uniform(0.5, 1.0)
 
-    def _give_up(self, failure: AttemptFailedError, counted: int, age_s: float) -> None:
+    def _give_up(self, failure: AttemptFailedError, call: "_Call", pause_s: float) -> None:
         """Raise if there is to be no further attempt."""
-        if counted >= self.flow.max_attempts:
-            if not self.breaker.ever_answered:
-                raise EndpointDownError(
-                    f"{self.name} has never answered, and {counted} attempts failed, the last: "
-                    f"{failure}. Is base_url right? Nothing is lost; resume when it works."
-                )
-            raise CallFailedError(f"{counted} attempts failed, the last: {failure}") from failure
-        if age_s >= self.flow.deadline_s:
-            raise CallFailedError(
-                f"no answer within {self.flow.deadline_s:g} s, the last failure: {failure}"
-            ) from failure
+        flow = self.flow
+        if not self.breaker.ever_answered and call.failures >= flow.max_attempts:
+            raise EndpointDownError(
+                f"{self.name} has never answered, and {call.failures} attempts failed, the last: "
+                f"{failure}.{self.breaker.hint} Nothing is lost; resume when it works."
+            )
+        if call.counted >= flow.max_attempts:
+            raise CallFailedError(f"{call.counted} attempts failed, the last: {failure}")
+        if failure.reason == "rate" or failure.retry_after_s is not None:
+            now = asyncio.get_running_loop().time()
+            self._refused_since = now if self._refused_since is None else self._refused_since
+            waited_s = now - self._refused_since + (failure.retry_after_s or 0.0)
+            if waited_s > flow.longest_wait_s:
+                raise self._waits_too_long(waited_s)
+        if call.age_s() + (0.0 if failure.retry_after_s else pause_s) >= flow.deadline_s:
+            raise self._too_late(call)
+
+    def _too_late(self, call: "_Call") -> LMError:
+        message = f"no answer within {self.flow.deadline_s:g} s, the last failure: {call.last}"
+        away = call.last is not None and call.last.reason in ("rate", "overload")
+        if away and self._answered_at < call.began:
+            # Nobody was answered in all that time: it is not this call.
+            return EndpointDownError(f"{self.name}: {message}. {LATER}")
+        return CallFailedError(message)
+
+    def _waits_too_long(self, wait_s: float) -> EndpointDownError:
+        return EndpointDownError(
+            f"{self.name} asks to wait for {wait_s:.0f} s without an answer, which is longer than "
+            f"longest_wait_s ({self.flow.longest_wait_s:g} s)"
+            f"{': ' if self._asked_to_wait else ''}{self._asked_to_wait}. {LATER}"
+        )
 
     def _check_rejections(self, error: RejectedError) -> None:
         """Raise EndpointRefusedError if everything was rejected since the start."""
@@ -259,3 +240,56 @@ class Endpoint:
                 f"{self.name} rejected all of the first {rejected} requests, the last: "
                 f"{error}. Check model and sampling."
             ) from error
+
+
+class _Call:
+    """What one call has behind it."""
+
+    def __init__(self, endpoint: Endpoint):
+        self.endpoint = endpoint
+        self.began = math.inf
+        self.counted = 0
+        """Failures that may be this request's own fault."""
+        self.failures = 0
+        """All failures but refusals for the rate."""
+        self.refused = 0
+        """Refusals for the rate."""
+        self.last: AttemptFailedError | None = None
+
+    def begin(self) -> None:
+        """The first attempt leaves; nothing happens at later ones."""
+        if self.began == math.inf:
+            self.began = asyncio.get_running_loop().time()
+            self._open_s = self.endpoint.breaker.open_s()
+            self._held_s = self.endpoint.pacer.held_s()
+
+    def age_s(self) -> float:
+        """Time since then, without what was the endpoint's and no fault of this call."""
+        endpoint = self.endpoint
+        held_s = endpoint.pacer.held_s() - self._held_s
+        # A request that alone is refused again and again (too large for the allowance) must end.
+        paused_s = min(held_s, endpoint.flow.longest_wait_s)
+        paused_s += endpoint.breaker.open_s() - self._open_s
+        return asyncio.get_running_loop().time() - self.began - paused_s
+
+    def failed(self, failure: AttemptFailedError) -> None:
+        """Count a failed attempt."""
+        self.last = failure
+        rate = failure.reason == "rate"
+        self.refused += rate
+        self.failures += not rate
+        never_sent = failure.reason == "connection" and not failure.maybe_paid
+        elsewhere = never_sent or failure.reason == "overload" or self.endpoint.breaker.is_open
+        self.counted += not (rate or elsewhere)
+
+
+def _in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _words(text: str) -> str:
+    return printable(text, keep="")[:200]

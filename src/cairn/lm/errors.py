@@ -3,9 +3,11 @@
 LMError
   AttemptFailedError    one attempt failed; says whether to try again and whether it may be paid
   RejectedError         the server will never answer this request (400): stored like an answer
+    ModeratedError      because of what it says: a filter or moderation stopped it
   CallFailedError       attempts or time are used up: the trial fails, the run goes on
   UnreadableAnswerError an answer came, but not in the form asked for: the trial fails
-  EndpointRefusedError  wrong key, unknown model, no credit: the run stops
+    CutAnswerError      an answer that was cut short, filtered away, or says nothing
+  EndpointRefusedError  wrong key, model or parameter, no credit: the run stops
   EndpointDownError     nothing but failures for too long: the run stops, resume later
   NeverReadableError    a model has yet to give one answer in the form asked for: the run stops
 """
@@ -31,6 +33,10 @@ class RejectedError(TrialFailedError):
     """The server will never answer this request: it is too long, filtered, or malformed."""
 
 
+class ModeratedError(RejectedError):
+    """This request is not answered because of what it says: its response is missing, no more."""
+
+
 class CallFailedError(TrialFailedError):
     """Attempts or time are used up."""
 
@@ -39,8 +45,13 @@ class UnreadableAnswerError(TrialFailedError):
     """An answer that does not hold what was asked for: a missing grade is not a grade."""
 
 
+class CutAnswerError(UnreadableAnswerError):
+    """An answer that was cut, filtered or empty, and so is none: never judge it as one."""
+
+
 class EndpointRefusedError(LMError):
-    """The server refuses every call of ours: wrong key, unknown model, no credit left."""
+    """The server refuses every call of ours: wrong key, unknown model, no credit left, or a
+    parameter that it does not take."""
 
 
 class EndpointDownError(LMError):

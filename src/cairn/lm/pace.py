@@ -15,8 +15,8 @@ from collections.abc import Mapping
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-LONGEST_S = 3600.0
-"""No header can hold an endpoint for longer than this; a server's clock may be wrong."""
+LONGEST_S = 30 * 86400.0
+"""No header is believed beyond this; a server's clock may be wrong."""
 
 
 def seconds(text: str | None, *, now: float | None = None) -> float | None:
@@ -35,6 +35,8 @@ def seconds(text: str | None, *, now: float | None = None) -> float | None:
             value = _from_date(text, time.time() if now is None else now)
     if value is None or not math.isfinite(value):
         return None
+    if 1e9 < value < 1e11:  # the moment itself, as seconds since 1970
+        value -= time.time() if now is None else now
     return min(max(value, 0.0), LONGEST_S)
 
 
@@ -48,7 +50,7 @@ def _from_units(text: str) -> float | None:
 def _from_date(text: str, now: float) -> float | None:
     try:
         return email.utils.parsedate_to_datetime(text).timestamp() - now
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
@@ -57,7 +59,9 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     millis = seconds(headers.get("retry-after-ms"))
     if millis is not None:
         return millis / 1000
-    return seconds(headers.get("retry-after"))
+    # A date is one of the server's clock, and so is the date it was sent at.
+    sent = _from_date(headers.get("date", ""), 0.0)
+    return seconds(headers.get("retry-after"), now=sent)
 
 
 class Pacer:
@@ -68,6 +72,7 @@ class Pacer:
         self._interval_s = self._least_interval_s
         self._interval_until = 0.0
         self._next = 0.0
+        self._held_from = self._held_until = self._held_s = 0.0
         self._lock = asyncio.Lock()
 
     async def turn(self) -> None:
@@ -88,7 +93,20 @@ class Pacer:
 
     def hold(self, wait_s: float) -> None:
         """Let nothing leave for a while."""
-        self._next = max(self._next, _now() + min(wait_s, LONGEST_S))
+        now = _now()
+        if now >= self._held_until:
+            self._held_s += self._held_until - self._held_from
+            self._held_from = self._held_until = now
+        self._held_until = max(self._held_until, now + wait_s)
+        self._next = max(self._next, self._held_until)
+
+    def held_s(self) -> float:
+        """How long it has been held in all, the present hold up to now included."""
+        return self._held_s + max(min(_now(), self._held_until) - self._held_from, 0.0)
+
+    def left_s(self) -> float:
+        """How long the present hold will last."""
+        return max(self._held_until - _now(), 0.0)
 
     def heed(self, headers: Mapping[str, str]) -> None:
         """Spread what the server still allows over the time until it allows more."""

@@ -1,12 +1,14 @@
 """What calls cost: integer micro-units of a currency, rounded up, never down."""
 
+import json
 import math
 from dataclasses import dataclass
 from fractions import Fraction
 
 from cairn.core.budget import Amount, Limits
 from cairn.core.errors import ConfigError
-from cairn.lm.request import Request, Usage
+from cairn.lm.completion import Usage
+from cairn.lm.request import Request
 
 TOKENS_PER_MESSAGE = 16
 """Allowance for what a chat template adds around each message, and to the whole."""
@@ -58,8 +60,19 @@ def most_usage(request: Request) -> Usage:
     bounds the prompt; in English it is about four times too high until the call is settled.
     """
     text = sum(len(message.content.encode()) for message in request.messages)
-    frame = TOKENS_PER_MESSAGE * (len(request.messages) + 1)
-    return Usage(prompt=text + frame, completion=request.sampling.max_tokens)
+    frames = len(request.messages) + 1
+    for message in request.messages:
+        text += sum(len(call.arguments.encode()) + len(call.name) for call in message.tool_calls)
+        frames += len(message.tool_calls)
+    forms = [(tool.name, tool.description, tool.parameters) for tool in request.tools]
+    if request.schema is not None:
+        forms.append((request.schema.name, "", request.schema.body))
+    for name, description, body in forms:
+        # A template may write a schema out with spaces and line breaks of its own.
+        text += len((name + description).encode()) + 2 * len(json.dumps(dict(body)).encode())
+        frames += 1
+    prompt = text + TOKENS_PER_MESSAGE * frames
+    return Usage(prompt=prompt, completion=request.sampling.max_tokens)
 
 
 def reservation(request: Request, price: Price | None) -> Amount:

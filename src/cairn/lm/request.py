@@ -1,15 +1,35 @@
-"""What is asked of a language model, and what comes back."""
+"""What is asked of a language model."""
 
 import hashlib
 import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from cairn.core.errors import ConfigError
-from cairn.lm.errors import RejectedError
+from cairn.lm.completion import Completion, TokenLogprob, Usage, pack, pack_rejection, unpack
+from cairn.lm.tools import Schema, Tool, ToolCall
 
-Speaker = Literal["system", "user", "assistant"]
+__all__ = [
+    "Completion",
+    "LanguageModel",
+    "Message",
+    "Request",
+    "Sampling",
+    "Schema",
+    "Speaker",
+    "TokenLogprob",
+    "Tool",
+    "ToolCall",
+    "Usage",
+    "cache_key",
+    "pack",
+    "pack_rejection",
+    "unpack",
+]
+
+Speaker = Literal["system", "user", "assistant", "tool", "developer"]
 
 
 class Message(NamedTuple):
@@ -17,28 +37,37 @@ class Message(NamedTuple):
 
     role: Speaker
     content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    """Of an assistant's turn: the calls it asked for."""
+    call_id: str | None = None
+    """Of a tool's turn: which call this is the result of."""
 
 
 @dataclass(frozen=True)
 class Sampling:
     """How an answer is drawn. Every field is part of the cache key."""
 
-    temperature: float = 1.0
-    """0 takes the likeliest token each time."""
+    temperature: float | None = 1.0
+    """0 takes the likeliest token each time. None sends none: some models refuse any."""
     top_p: float = 1.0
-    """Share of probability mass to draw from."""
+    """Share of probability mass to draw from; 1 is not sent."""
     max_tokens: int = 256
-    """Longest answer, in tokens; also what a budget reserves for it."""
+    """Longest answer, in tokens, reasoning included; also what a budget reserves for it."""
     stop: tuple[str, ...] = ()
     """Strings that end the answer. Empty: the server's own default is not overridden."""
     seed: int | None = None
     """For servers that take one; each sample of a request gets a seed of its own from it."""
     logprobs: int = 0
     """Alternatives per token to report; 0 for no log-probabilities."""
+    reasoning_effort: str | None = None
+    """How long to think, in the server's words (`low`, `high` ...); None says nothing about it."""
+    token_ids: bool = False
+    """Ask for the answer's token ids, of servers that give them (vLLM)."""
 
     def __post_init__(self):
-        if not (self.temperature >= 0 and math.isfinite(self.temperature)):
-            raise ConfigError(f"Sampling.temperature must be at least 0, got {self.temperature}")
+        temperature = self.temperature
+        if temperature is not None and not (temperature >= 0 and math.isfinite(temperature)):
+            raise ConfigError(f"Sampling.temperature must be at least 0, got {temperature}")
         if not 0 < self.top_p <= 1:
             raise ConfigError(f"Sampling.top_p must lie in (0, 1], got {self.top_p}")
         if self.max_tokens < 1:
@@ -55,10 +84,26 @@ class Request:
     sampling: Sampling = field(default_factory=Sampling)
     prompt_version: str = ""
     """Part of the cache key: change it when a template changes its meaning but not its text."""
+    tools: tuple[Tool, ...] = ()
+    """Tools that the model may call."""
+    tool_choice: str | None = None
+    """`auto`, `none`, `required`, or the name of the tool to call; None says nothing about it."""
+    schema: Schema | None = None
+    """The form of the answer; `cairn.lm.answers.structured` reads it."""
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """Further JSON fields of the body, e.g. `{"top_k": 40}`; they win over those of the server."""
 
     def __post_init__(self):
         if not self.messages:
             raise ConfigError("a Request needs at least one message")
+        names = [tool.name for tool in self.tools]
+        if len(set(names)) < len(names):
+            raise ConfigError(f"tools must have different names, got {', '.join(sorted(names))}")
+        if self.tool_choice not in (None, "auto", "none", "required", *names):
+            known = ", ".join(["auto", "none", "required", *names])
+            raise ConfigError(
+                f"Request.tool_choice must be one of {known}, got {self.tool_choice!r}"
+            )
 
     @staticmethod
     def of(text: str, *, system: str | None = None, sampling: Sampling | None = None) -> "Request":
@@ -66,42 +111,33 @@ class Request:
         head = () if system is None else (Message("system", system),)
         return Request((*head, Message("user", text)), sampling or Sampling())
 
-    def then(self, answer: str, text: str) -> "Request":
-        """The conversation after `answer`, with a further user turn."""
-        turns = (Message("assistant", answer), Message("user", text))
+    def then(self, answer: str | Completion, *texts: str) -> "Request":
+        """The conversation after `answer`, with one or more further user turns."""
+        said = answer if isinstance(answer, str) else answer.text
+        turns = (Message("assistant", said), *(Message("user", text) for text in texts))
         return replace(self, messages=self.messages + turns)
 
+    def with_results(self, answer: Completion, results: Sequence[str]) -> "Request":
+        """The conversation after the tools that `answer` calls have run.
 
-class Usage(NamedTuple):
-    """Tokens of one call."""
-
-    prompt: int
-    completion: int
-    cached: int = 0
-    """Part of the prompt that the server had in its own cache."""
-
-
-class TokenLogprob(NamedTuple):
-    """A token of the answer, its log-probability, and the likeliest alternatives."""
-
-    token: str
-    logprob: float
-    top: tuple[tuple[str, float], ...] = ()
-
-
-@dataclass(frozen=True)
-class Completion:
-    """An answer."""
-
-    text: str
-    finish_reason: str = "stop"
-    """stop, length, content_filter, or what else the server says. A filter's stop is data."""
-    usage: Usage | None = None
-    """None if the server did not say."""
-    cost_micros: int | None = None
-    """Millionths of the currency unit; None without a price or without usage."""
-    cache_hit: bool = False
-    logprobs: tuple[TokenLogprob, ...] | None = None
+        Args:
+            answer: with at least one tool call.
+            results: one text for each of `answer.tool_calls`, in their order.
+        """
+        calls = answer.tool_calls
+        if not calls or len(results) != len(calls):
+            raise ConfigError(
+                f"with_results needs one result for each tool call: the answer has {len(calls)} "
+                f"calls, and {len(results)} results came."
+            )
+        turns = (
+            Message("assistant", answer.text, calls),
+            *(
+                Message("tool", result, call_id=call.id)
+                for call, result in zip(calls, results, strict=True)
+            ),
+        )
+        return replace(self, messages=self.messages + turns)
 
 
 @runtime_checkable
@@ -122,11 +158,12 @@ class LanguageModel(Protocol):
 def cache_key(identity: str, request: Request, sample: str) -> bytes:
     """32 bytes over everything that shapes the answer, the sample included."""
     sampling = request.sampling
+    temperature = sampling.temperature
     parts = [
         identity,
-        request.messages,
+        [message[:2] for message in request.messages],
         [
-            float(sampling.temperature),
+            None if temperature is None else float(temperature),
             float(sampling.top_p),
             sampling.max_tokens,
             sampling.stop,
@@ -136,43 +173,29 @@ def cache_key(identity: str, request: Request, sample: str) -> bytes:
         request.prompt_version,
         sample,
     ]
+    # What few requests have is added only where it is there, so that no other key changes.
+    rare = _rare(request)
+    if rare:
+        parts.append(rare)
     # JSON keeps the boundaries between parts, so no two requests share a text.
     return hashlib.sha256(json.dumps(parts).encode()).digest()
 
 
-def pack(completion: Completion) -> str:
-    """A completion as the JSON text the journal keeps."""
-    record: dict = {"text": completion.text, "finish": completion.finish_reason}
-    if completion.usage is not None:
-        record["usage"] = completion.usage
-    if completion.cost_micros is not None:
-        record["micros"] = completion.cost_micros
-    if completion.logprobs is not None:
-        record["logprobs"] = completion.logprobs
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":"))
-
-
-def pack_rejection(error: RejectedError) -> str:
-    """A rejection as the journal keeps it: it is an answer too, and not asked for again."""
-    return json.dumps({"rejected": str(error)}, ensure_ascii=False)
-
-
-def unpack(body: str, *, cache_hit: bool) -> Completion:
-    """The completion in a journal's text; raises RejectedError where the answer was a rejection."""
-    record = json.loads(body)
-    if "rejected" in record:
-        raise RejectedError(record["rejected"])
-    logprobs = record.get("logprobs")
-    return Completion(
-        text=record["text"],
-        finish_reason=record["finish"],
-        usage=Usage(*record["usage"]) if "usage" in record else None,
-        cost_micros=record.get("micros"),
-        cache_hit=cache_hit,
-        logprobs=None if logprobs is None else tuple(_token(entry) for entry in logprobs),
-    )
-
-
-def _token(entry: list) -> TokenLogprob:
-    token, logprob, top = entry
-    return TokenLogprob(token, logprob, tuple((text, value) for text, value in top))
+def _rare(request: Request) -> dict[str, Any]:
+    sampling, schema = request.sampling, request.schema
+    turns = {i: m[2:] for i, m in enumerate(request.messages) if m.tool_calls or m.call_id}
+    asked = request.tools or request.tool_choice or schema or request.extra
+    if not (turns or asked or sampling.reasoning_effort or sampling.token_ids):
+        return {}
+    # The order of a schema's properties is the order in which they are decoded: it is kept.
+    tools = [(t.name, t.description, dict(t.parameters), t.strict) for t in request.tools]
+    found: dict[str, Any] = {
+        "turns": turns,
+        "effort": sampling.reasoning_effort,
+        "ids": sampling.token_ids,
+        "tools": tools,
+        "choice": request.tool_choice,
+        "schema": schema and (schema.name, dict(schema.body), schema.strict),
+        "extra": sorted(request.extra.items()),
+    }
+    return {name: value for name, value in found.items() if value}
