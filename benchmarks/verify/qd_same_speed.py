@@ -1,6 +1,6 @@
 """Are the quality-diversity searches of a checkout as fast as another's? Both in alternation.
 
-    python benchmarks/verify/qd_same_speed.py OLD [NEW] [--rounds 5] [--searches map-elites line ...]
+    python benchmarks/verify/qd_same_speed.py OLD [NEW] [--rounds 5] [--searches line ...]
 
 OLD and NEW are checkouts (NEW: this one). The sphere in 100 dimensions, each measurement in a
 process of its own with this interpreter. Seconds are those of the chunks after the first, which
@@ -17,14 +17,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from cairn.bench.qd_search import Algorithm, Size
+
 RESULT = Path(__file__).parents[1] / "results" / "qd_same_speed.json"
-ITERATIONS = {"map-elites": 3_000, "line": 3_000, "cma-me": 600, "cma-mae": 600}
+ITERATIONS: dict[Algorithm, int] = {
+    "map-elites": 3_000,
+    "line": 3_000,
+    "cma-me": 600,
+    "cma-mae": 600,
+}
 
 
-def measure(search: str) -> dict[str, float]:
+def measure(search: Algorithm) -> dict[str, float]:
     """Seconds of the chunks once compiled, and what the search came to."""
     from cairn.bench import qd
-    from cairn.bench.qd_search import Size
 
     count = ITERATIONS[search]
     record = qd.search("sphere", search, 0, Size(iterations=count, chunk=count // 3))
