@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from cairn.lm.answers import whole_text
 from cairn.lm.cast import Application, Model, Player
 from cairn.lm.client import Client
 from cairn.lm.errors import UnreadableAnswerError
@@ -45,12 +46,17 @@ class Bench:
     ) -> R:
         """An answer in the form asked for, from `readings` samples at most.
 
-        Raises UnreadableAnswerError after that: a missing grade is not a grade.
+        Raises UnreadableAnswerError after that: a missing grade is not a grade, and an answer that
+        was cut short or says nothing is none.
         """
+
+        def whole(answer: Completion) -> R:
+            return reader(whole_text(answer, by=role))
+
         for attempt in range(self.readings):
             answer = await self.ask(role, text, purpose, index * self.readings + attempt)
             try:
-                return self.reading.read(role, answer.text, reader)
+                return self.reading.read(role, answer, whole)
             except UnreadableAnswerError:
                 if attempt == self.readings - 1:
                     raise

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from cairn.core.errors import ConfigError
 from cairn.core.redact import Redactor
@@ -15,12 +15,18 @@ from cairn.lm.client import Role
 from cairn.lm.endpoint import Endpoint, Flow
 from cairn.lm.http import OpenAIServer, Server
 from cairn.lm.limiter import Concurrency
+from cairn.lm.openai import SchemaFormat, TokensField
 from cairn.lm.prices import Price
 from cairn.lm.request import LanguageModel, Sampling
-from cairn.lm.scripted import FunctionModel
+from cairn.lm.scripted import FunctionModel, source_digest
 from cairn.lm.spend import Spend
 
 FREE = Price(0.0, 0.0)
+SHAPES_NO_ANSWER = (
+    "price", "slots", "requests_per_minute", "timeout_s", "longest_wait_s", "limits",
+    "api_key_env", "key_header", "tokens_field", "stream",
+)  # fmt: skip
+"""Fields of a model or an application that move no result: they may be changed in a run."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +42,29 @@ class Model:
     """The *name* of the environment variable with the key. Keys are read from nowhere else."""
     api: Literal["chat", "completions"] = "chat"
     """Which of the two protocols the server speaks."""
-    tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    tokens_field: TokensField = "max_tokens"
     """What the server calls the longest answer."""
+    omit: tuple[str, ...] = ()
+    """Fields that are never sent, e.g. `["temperature"]` for a model that refuses it."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Further fields of every request, e.g. `{top_k = 40}`."""
+    key_header: str = "Authorization"
+    """Header of the key: `Authorization: Bearer KEY`, or `api-key` for `api-key: KEY`."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Further headers; `${NAME}` in a value is an environment variable, and a secret."""
+    query: Mapping[str, str] = field(default_factory=dict)
+    """Fields of the address after the `?`; as `headers`."""
+    revision: str = ""
+    """Which edition of the model this is, where its name does not say: another one does not get
+    the answers of this one."""
+    stream: bool = False
+    """Ask for answers in pieces, of a server that answers in no other way."""
+    schema_format: SchemaFormat = "json_schema"
+    """How the server takes the form of an answer: the schema itself, "some JSON", or not at all."""
+    reasoning_tag: str = ""
+    """`think` if the answer's text holds its reasoning as `<think>...</think>`."""
+    reasoning_effort: str | None = None
+    """How long to think, in the server's words (`low`, `high` ...); None says nothing about it."""
     system: str | None = None
     """System prompt; None takes the role's own (the target's default is none)."""
     temperature: float = 0.7
@@ -45,7 +72,11 @@ class Model:
     top_p: float = 0.95
     """Of the paper."""
     max_tokens: int = 256
-    """Longest answer, tokens."""
+    """Longest answer, tokens, reasoning included."""
+    stop: tuple[str, ...] = ()
+    """Strings that end an answer; none: the server's own default."""
+    seed: int | None = None
+    """For servers that take one; each sample gets a seed of its own from it."""
     price: Price | None = None
     """Per million tokens; needed where money is limited."""
     slots: int = 64
@@ -54,6 +85,9 @@ class Model:
     """Pace from the first request on; None: as fast as the server takes them."""
     timeout_s: float = 120.0
     """Longest wait for one reply, seconds."""
+    longest_wait_s: float = 3600.0
+    """Longest pause that the server may ask everyone for; beyond it the run stops, to be
+    resumed."""
     limits: Spend = field(default_factory=Spend)
     """Of this role alone, inside those of the run."""
 
@@ -66,7 +100,8 @@ class Model:
     @property
     def who(self) -> str:
         """Names the model: two roles with the same name have the same model."""
-        return f"{self.model} at {self.address}"
+        edition = f", revision {self.revision}" if self.revision else ""
+        return f"{self.model} at {self.address}{edition}"
 
     @property
     def address(self) -> str:
@@ -81,11 +116,28 @@ class Model:
             api_key_env=self.api_key_env,
             api=self.api,
             tokens_field=self.tokens_field,
+            extra=self.extra,
+            omit=self.omit,
+            key_header=self.key_header,
+            headers=self.headers,
+            query=self.query,
+            revision=self.revision,
+            stream=self.stream,
+            schema_format=self.schema_format,
+            reasoning_tag=self.reasoning_tag,
         )
 
     def sampling(self, logprobs: int = 0) -> Sampling:
         """How its answers are drawn."""
-        return Sampling(self.temperature, self.top_p, self.max_tokens, logprobs=logprobs)
+        return Sampling(
+            self.temperature,
+            self.top_p,
+            self.max_tokens,
+            self.stop,
+            self.seed,
+            logprobs,
+            self.reasoning_effort,
+        )
 
     def flow(self) -> Flow:
         """How its server is treated."""
@@ -93,6 +145,7 @@ class Model:
             Concurrency(start=min(8, self.slots), most=self.slots),
             requests_per_minute=self.requests_per_minute,
             timeout_s=self.timeout_s,
+            longest_wait_s=self.longest_wait_s,
         )
 
     def endpoint(self) -> Endpoint:
@@ -111,6 +164,9 @@ class Application:
     function: str
     """`package.module:name`; found in the working directory too."""
     kind: Literal["function"] = "function"
+    revision: str = ""
+    """Which edition of the application this is; another one does not get the answers of this one.
+    Empty: a digest of the file that the function is in."""
     system: str | None = None
     """System prompt put before the messages; None puts none."""
     max_tokens: int = 1024
@@ -152,7 +208,9 @@ class Application:
 
     def endpoint(self) -> Endpoint:
         """The function as a model. Raises ConfigError if it is not there or not async."""
-        return Endpoint(FunctionModel(self._imported(), self.function), self.flow())
+        function = self._imported()
+        revision = self.revision or source_digest(function)
+        return Endpoint(FunctionModel(function, self.function, revision), self.flow())
 
     def _imported(self):
         module_name, _, name = self.function.partition(":")
@@ -216,10 +274,11 @@ async def company(players: Mapping[str, Player]) -> AsyncIterator[dict[str, Role
 
 def _place(model: Model | Application) -> tuple:
     if isinstance(model, Application):
-        return (model.function, model.slots, model.timeout_s)
+        return (model.function, model.revision, model.slots, model.timeout_s)
+    # A server's settings hold names of variables, never what is in them.
     return (
-        model.address, model.model, model.api_key_env, model.api, model.tokens_field,
-        model.slots, model.requests_per_minute, model.timeout_s,
+        repr(model.server()), model.slots, model.requests_per_minute, model.timeout_s,
+        model.longest_wait_s,
     )  # fmt: skip
 
 

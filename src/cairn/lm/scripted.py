@@ -111,7 +111,7 @@ def source_digest(function: Callable[..., Any]) -> str:
     """A revision for a function: 12 hex digits over the file it is written in, or over the
     function's name where there is no such file."""
     try:
-        source = Path(inspect.getfile(function)).read_bytes()
+        source = Path(inspect.getfile(inspect.unwrap(function))).read_bytes()
     except (TypeError, OSError):
         source = getattr(function, "__qualname__", "").encode()
     return hashlib.sha256(source).hexdigest()[:12]

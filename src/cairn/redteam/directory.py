@@ -13,6 +13,7 @@ from typing import Any
 from cairn.core import files, journal_files
 from cairn.core.errors import ConfigError, RunError
 from cairn.core.typed import build, plain, read_toml
+from cairn.lm.cast import SHAPES_NO_ANSWER
 from cairn.redteam.config import RedteamConfig
 
 README = """\
@@ -102,7 +103,7 @@ def tied(config: RedteamConfig) -> dict[str, Any]:
     for name in ("audit", "limits", "engine"):
         record.pop(name, None)
     for model in record["models"].values():
-        for name in ("price", "slots", "requests_per_minute", "timeout_s", "api_key_env", "limits"):
+        for name in SHAPES_NO_ANSWER:
             model.pop(name, None)
     return {**record, "engine": config.engine.tied()}
 
