@@ -39,6 +39,7 @@ WINGS = {
     "offline": "offline",
     "qd": "qd",
     "redteam": "redteam",
+    "report": "evaluation, learners",
     "resume": "runs",
     "runs": "runs",
     "sampler": "qd",
@@ -77,7 +78,7 @@ def by_wing(seconds: dict[str, float]) -> Counter[str]:
     """The sum of each wing."""
     total: Counter[str] = Counter()
     for test, spent in seconds.items():
-        total[test if test == STARTING else wing(test)] += spent
+        total[test if test == STARTING else wing(test)] += spent  # pyright: ignore[reportArgumentType]
     return total
 
 

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cairn.core import files
+from cairn.core import files, journal_files
+from cairn.core.directory import RunDirectory
 from cairn.core.errors import RunError
 from cairn.core.rundir import FORMAT, RunDir, config_hash
 
@@ -90,7 +91,7 @@ def test_a_second_process_is_refused_while_the_first_trains(run):
     command = [sys.executable, "-c", script, str(run.path / "lock")]
     with run.lock():
         other = subprocess.run(command, capture_output=True, text=True)
-        with pytest.raises(RunError, match="is being trained by another process"):
+        with pytest.raises(RunError, match=r"is in use by process \d+"):
             RunDir(run.path).lock().__enter__()
     assert "BlockingIOError" in other.stderr
     with RunDir(run.path).lock():
@@ -134,3 +135,54 @@ def test_the_config_hash_ignores_order_only():
         {"b": {"d": 3, "c": 2}, "a": 1}
     )
     assert config_hash({"a": 1}) != config_hash({"a": 2})
+
+
+class Texts(RunDirectory):
+    """A run of another kind, as a wing makes it."""
+
+    FORMAT, PRIVATE = 3, True
+    COMMAND, RESUME, README = "cairn wing run", "cairn wing resume {path}", "config.json\n"
+
+    @classmethod
+    def _versions(cls):
+        return {"format": cls.FORMAT, "command": cls.COMMAND, "cairn": "1"}
+
+    @classmethod
+    def _unstamped(cls):
+        return True
+
+
+def test_a_private_run_is_its_owners_alone_from_the_first_moment(tmp_path):
+    run = Texts.create(tmp_path / "run", {"a": 1})
+    run.change_config({"a": 2})
+    assert run.path.stat().st_mode & 0o777 == 0o700
+    assert (run.path / "config.json").stat().st_mode & 0o777 == 0o600
+    assert Texts.open(run.path).config == {"a": 2}
+
+
+def test_a_run_of_another_kind_is_refused_and_its_maker_named(run, tmp_path):
+    with pytest.raises(RunError, match="was made by cairn train; expected a run of cairn wing run"):
+        Texts.open(run.path)
+    other = Texts.create(tmp_path / "other", {})
+    with pytest.raises(RunError, match="was made by cairn wing run; expected a run of cairn train"):
+        RunDir.open(other.path)
+
+
+def test_an_unstamped_run_of_release_0_1_is_refused_in_one_line(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(RunError, match=r"written by cairn 0\.1, .* Install the .*cairn==0\.1\.0"):
+        Texts.open(tmp_path)
+
+
+def test_a_run_is_locked_for_readers_too_but_not_where_nothing_can_be_written(run, monkeypatch):
+    with run.lock(), pytest.raises(RunError, match="is in use by process"):
+        RunDir(run.path).reading().__enter__()
+
+    def refused(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(journal_files, "lock", refused)
+    with run.reading():
+        pass
+    with pytest.raises(RunError, match=r"Cannot write .*lock: Permission denied\."):
+        run.lock().__enter__()

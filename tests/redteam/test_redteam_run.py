@@ -140,15 +140,20 @@ def parsed(path):
     return found
 
 
-def test_the_page_is_sound_whole_and_without_script(finished):
+def test_the_page_is_sound_whole_and_runs_no_script_but_its_own(finished):
     found = parsed(finished[0] / "report.html")
     assert len(found.ids) == len(set(found.ids)) == 10  # the map, and a cell each
     assert {link.removeprefix("#") for link in found.links} <= set(found.ids)
-    assert not {"script", "img", "link", "iframe", "form"} & set(found.tags)
+    assert not {"img", "link", "iframe", "form"} & set(found.tags)
+    assert found.tags.count("script") == 1 and "unsafe-inline" not in (found.policy or "")
     assert not any(name.startswith("on") or name == "src" for name in found.attributes)
     assert found.policy is not None and found.policy.startswith("default-src 'none'")
     text = (finished[0] / "report.html").read_text()
     for words in ("Red-teaming report (simulated)", "Ancestry", "Fresh responses", "Verdicts"):
+        assert words in text
+    # Who was tested, when, with what and how.
+    made = json.loads((finished[0] / "versions.json").read_text())
+    for words in ("a simulated model", made["created"], f"cairn {made['cairn']}", "[[axes]]"):
         assert words in text
     assert "://" not in text
 
@@ -198,7 +203,7 @@ def test_what_a_model_wrote_cannot_become_markup(finished, tmp_path):
     entries = {n: replace(e, prompt=evil, response=evil) for n, e in done.state.entries.items()}
     done = replace(done, state=replace(done.state, entries=entries))
     text = page.render(done, figures.measure_run(done))
-    assert "<script" not in text and "<img" not in text and "&lt;script&gt;" in text
+    assert text.count("<script") == 1 and "<img" not in text and "&lt;script&gt;" in text
     formula = [{"prompt": '=HYPERLINK("x")', "id": 1}]
     assert "'=HYPERLINK" in to_csv(formula)
 
@@ -380,8 +385,8 @@ def test_a_cell_holds_prompt_response_verdicts_and_ancestry(finished):
         (["run", "missing.toml", "--run", "x"], ConfigError, "there is no file missing.toml"),
         (["run", "--demo", "--trials", "0"], ConfigError, "trials must be at least 1, got 0"),
         (["report", "nowhere"], RunError, "does not exist"),
-        (["report", "folder"], RunError, "folder has no config.json"),
-        (["resume", "folder"], RunError, "folder has no config.json"),
+        (["report", "folder"], RunError, "folder is not a run .* no config.json"),
+        (["resume", "folder"], RunError, "folder is not a run .* no config.json"),
         (["label", "folder", "file", "--count", "0"], ConfigError, "at least 1, got 0"),
         (["resume", "nowhere"], RunError, "does not exist"),
         (["rnu"], ConfigError, "invalid choice"),

@@ -374,6 +374,9 @@ def test_why_trials_failed_is_told(server, tmp_path, capsys):
     found = summary(path)
     failed = found["counts"]["failed"]
     assert found["failures"] == {"UnreadableAnswerError": failed} and failed > 10
+    page = (path / "report.html").read_text()
+    assert f"{failed} without a result" in page, "each failed trial has a row"
+    assert page.count('<td dir="auto">UnreadableAnswerError</td>') == failed
     says = f"{failed} failed with UnreadableAnswerError"
     assert f"{says}, the last: scorer: expected a number" in capsys.readouterr().out
     assert f"{says}, the last: scorer:" in (path / "report.html").read_text()

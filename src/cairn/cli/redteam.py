@@ -13,6 +13,7 @@ from rich.console import Console
 from cairn.cli.arguments import Parser
 from cairn.cli.testing import give_json
 from cairn.core import files
+from cairn.core.directory import free
 from cairn.core.errors import ConfigError
 from cairn.engine.journal_console import JournalConsole
 from cairn.engine.journal_price import Quote, check_quote
@@ -116,17 +117,11 @@ def _run(arguments: argparse.Namespace) -> int:
         return _price(config)
     if arguments.run is None and not arguments.demo:
         raise ConfigError("cairn redteam run: give the run's directory by --run DIR.")
-    path = arguments.run or _free(Path("runs") / f"redteam-demo-{config.engine.seed}")
+    path = arguments.run or free(Path("runs") / f"redteam-demo-{config.engine.seed}")
     cast(players(config))  # a key that is missing is named before anything is made
     directory.create(path, config)
     with directory.locked(path):
         return _go(path, config, redact=arguments.redact)
-
-
-def _free(path: Path) -> Path:
-    """The path itself, or with the first number that makes it new."""
-    names = (path if i == 1 else path.with_name(f"{path.name}-{i}") for i in range(1, 10**6))
-    return next(name for name in names if not name.exists())
 
 
 def _resume(arguments: argparse.Namespace) -> int:
@@ -142,7 +137,7 @@ def _raised(arguments: argparse.Namespace) -> RedteamConfig:
     raised = {name: value for name, value in given.items() if value is not None}
     if raised:
         config = replace(config, limits=replace(config.limits, **raised))
-        directory.write_json(arguments.dir / directory.CONFIG, directory.plain(config))
+        directory.RedteamRun(arguments.dir).change_config(directory.plain(config))
     return config
 
 
@@ -186,7 +181,7 @@ def _how_to_go_on(path: Path, config: RedteamConfig, stopped: str) -> str:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    with directory.locked(arguments.dir):
+    with directory.RedteamRun.open(arguments.dir).reading():
         return _render(arguments)
 
 
@@ -317,7 +312,8 @@ def _write(
     refusals: tuple[str, ...] = export.REFUSALS,
 ) -> str:
     """Report, figures and exports; a line about the exports."""
-    files.write_private(target, page.render(done, found, redact=redact))
+    versions = directory.RedteamRun(path).versions
+    files.write_private(target, page.render(done, found, versions, redact=redact))
     directory.write_json(path / "summary.json", summary(done, found))
     return export.write_all(path, done, redact=redact, refusals=refusals)
 

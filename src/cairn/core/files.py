@@ -28,15 +28,15 @@ def writing(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, private: bool = True) -> Iterator[Path]:
     """An empty file to fill, which takes the place of `path` at the end.
 
-    It may hold texts in the clear: only its owner can read it.
+    Private, only its owner can read it: it may hold texts in the clear.
     """
     part = path.with_name(f".{path.name}.part")
     with writing(path):
         part.unlink(missing_ok=True)
-        part.touch(mode=0o600)
+        part.touch(mode=0o600 if private else 0o666)
         yield part
         part.replace(path)
 

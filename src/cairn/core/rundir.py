@@ -1,24 +1,14 @@
-"""The directory of a run: what it holds, who may write to it, and how it goes on after a kill."""
+"""The directory of a training run: what it holds, and how it goes on after a kill."""
 
-import contextlib
-import fcntl
 import hashlib
 import json
-import os
-import platform
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterator
-from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import jax
 
 from cairn.core import files
-from cairn.core.errors import RunError
+from cairn.core.directory import RunDirectory, software
 
 FORMAT = 2
 """Raised when a release can no longer read what an older one wrote."""
@@ -50,105 +40,29 @@ Fingerprint it:  cairn digest DIR
 """
 
 
-class RunDir:
-    """A run on disk. Use `create` for a new one and `open` for one that exists."""
+class RunDir(RunDirectory):
+    """A training run on disk: growing files beside the checkpoints that know their lengths."""
+
+    FORMAT = FORMAT
+    COMMAND = "cairn train"
+    RESUME = "--resume {path}"
+    README = README
 
     def __init__(self, path: Path):
-        self.path = path
+        super().__init__(path)
         self.checkpoints = path / "checkpoints"
         self.lineage = path / "lineage.bin"
 
     @classmethod
-    def create(cls, path: Path | str, config: dict[str, Any]) -> "RunDir":
-        """Make a new run directory, complete or not at all.
-
-        Raises RunError if anything exists at `path`, or if it cannot be written.
-        """
-        path = Path(path)
-        blocked = next((p for p in path.parents if p.exists() and not p.is_dir()), None)
-        if blocked is not None:
-            raise RunError(
-                f"{blocked} is a file where a folder is needed for {path}. Choose another --run."
-            )
-        if path.is_file():
-            raise RunError(
-                f"{path} is a file, and a run is a directory of its own. Choose another --run."
-            )
-        if os.path.lexists(path):
-            raise RunError(
-                f"{path} already exists, and a new run never writes into an existing directory. "
-                f"Choose another --run, or go on with this one by --resume {path}."
-            )
-        with files.writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            building = Path(tempfile.mkdtemp(prefix=f".{path.name}.new-", dir=path.parent))
-            try:
-                os.chmod(building, 0o755)  # mkdtemp makes it private
-                _fill(building, config)
-                building.rename(path)
-                files.sync(path.parent)
-            except OSError:
-                shutil.rmtree(building, ignore_errors=True)
-                raise
-        return cls(path)
+    def _versions(cls) -> dict[str, Any]:
+        return versions()
 
     @classmethod
-    def open(cls, path: Path | str) -> "RunDir":
-        """An existing run. Raises RunError if it is none, or of a format not readable here."""
-        path = Path(path)
-        if not path.is_dir():
-            what = "is a file" if path.exists() else "does not exist"
-            raise RunError(f"{path} {what}; expected the directory of a run (cairn train --run).")
-        run = cls(path)
-        if not (path / "versions.json").is_file() or not (path / "config.json").is_file():
-            raise RunError(
-                f"{path} is not a run of cairn: it has no config.json and versions.json. "
-                f"Give the directory that cairn train printed."
-            )
-        found = run.versions.get("format")
-        if found != FORMAT:
-            age = "an older" if isinstance(found, int) and found < FORMAT else "a newer"
-            raise RunError(
-                f"{path} was written by {age} cairn ({run.versions.get('cairn')}): its format is "
-                f"{found}, this release reads {FORMAT}. Install the release that wrote it."
-            )
-        return run
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """The settings of the run, as nested dicts."""
-        return _read(self.path / "config.json")
-
-    def change_config(self, config: dict[str, Any]) -> None:
-        """Put another config in the place of the run's, complete or not at all."""
-        path = self.path / "config.json"
-        temporary = self.path / ".config.json"
-        with files.writing(path):
-            temporary.write_text(files.to_json(config, indent=2) + "\n")
-            files.sync(temporary)
-            temporary.replace(path)
-
-    @property
-    def versions(self) -> dict[str, Any]:
-        """Format, package versions and devices the run was made with."""
-        return _read(self.path / "versions.json")
-
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the run while training. Raises RunError if another process does.
-
-        The operating system drops the lock when the process ends, however it ends.
-        """
-        with files.writing(self.path / "lock"):
-            file = (self.path / "lock").open("a")
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise RunError(
-                    f"{self.path} is being trained by another process. Wait for it, or stop it."
-                ) from None
-            yield
+    def _fill(cls, folder: Path, config: dict[str, Any]) -> None:
+        super()._fill(folder, config)
+        (folder / "checkpoints").mkdir()
+        for name in LINES:
+            (folder / name).touch()
 
     def append(self, metrics: dict[str, Any], timing: dict[str, Any]) -> None:
         """Add a line to metrics.jsonl and one to timing.jsonl.
@@ -202,62 +116,13 @@ def config_hash(config: dict[str, Any]) -> str:
     return hashlib.sha256(files.to_json(tied, sort_keys=True).encode()).hexdigest()
 
 
-def _fill(folder: Path, config: dict[str, Any]) -> None:
-    (folder / "README.txt").write_text(README)
-    (folder / "config.json").write_text(files.to_json(config, indent=2) + "\n")
-    (folder / "versions.json").write_text(files.to_json(versions(), indent=2) + "\n")
-    (folder / "checkpoints").mkdir()
-    for name in LINES:
-        (folder / name).touch()
-    for file in folder.iterdir():
-        files.sync(file)
-
-
 def versions() -> dict[str, Any]:
     """What made this: packages, devices, commit."""
-    devices = jax.devices()
-    return {
-        "format": FORMAT,
-        **{name: metadata.version(name) for name in PACKAGES},
-        **{name: metadata.version(name) for name in ADAPTED if find_spec(name)},
-        "python": platform.python_version(),
-        "platform": f"{platform.system()} {platform.machine()}",
-        "devices": [f"{device.platform}: {device.device_kind}" for device in devices],
-        "commit": _commit(),
-    }
-
-
-def _commit() -> str | None:
-    """The commit of cairn's own checkout, with "+" if files changed since; None if installed."""
-    git = ["git", "-C", str(Path(__file__).parent)]
-    try:
-        # Tracked, or cairn lies installed inside somebody else's repository.
-        subprocess.run(
-            [*git, "ls-files", "--error-unmatch", Path(__file__).name],
-            capture_output=True,
-            check=True,
-            timeout=10,
-        )
-        described = subprocess.run(
-            [*git, "describe", "--always", "--dirty=+", "--abbrev=40", "--exclude=*"],
-            capture_output=True,
-            check=True,
-            text=True,
-            timeout=10,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return described.stdout.strip()
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read: {error}. Is it the directory of a run?") from error
-    if not isinstance(content, dict):
-        raise RunError(f"{path} holds {type(content).__name__}, expected a JSON object.")
-    return content
+    # find_spec tells of an optional package without importing it.
+    found = software((*PACKAGES, *ADAPTED))
+    devices = [f"{device.platform}: {device.device_kind}" for device in jax.devices()]
+    commit = found.pop("commit")
+    return {"format": FORMAT, **found, "devices": devices, "commit": commit}
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

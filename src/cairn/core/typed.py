@@ -121,13 +121,13 @@ def _plain(hint: Any, value: Any, where: str) -> Any:
 def _union(parts: tuple, value: Any, where: str) -> Any:
     kinds = [part for part in parts if dataclasses.is_dataclass(part)]
     if len(kinds) > 1:
-        return build(_by_kind(kinds, value, where), value, where)
+        return build(by_kind(kinds, value, where), value, where)
     if value is None and type(None) in parts:
         return None
     return convert(next(part for part in parts if part is not type(None)), value, where)
 
 
-def _by_kind(kinds: list, value: Any, where: str) -> Any:
+def by_kind(kinds: list, value: Any, where: str) -> Any:
     """The member of a union of dataclasses that the field `kind` names; the first by default."""
     table = _expect(value, Mapping, "a table", where)
     named = {get_args(get_type_hints(kind)["kind"])[0]: kind for kind in kinds}

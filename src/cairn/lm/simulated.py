@@ -1,9 +1,11 @@
 """Judges with known errors, for scripted models: what measures them must find these."""
 
 import random
+import re
 from dataclasses import dataclass
 
 from cairn.core.errors import ConfigError
+from cairn.lm.fences import RULE
 
 REFUSAL = "I'm sorry, but I can't help with that."
 
@@ -69,3 +71,13 @@ def _check(judge: PairJudge | Classifier) -> None:
     for name, value in vars(judge).items():
         if not 0 <= value <= 1:
             raise ConfigError(f"{type(judge).__name__}.{name} must lie in [0, 1], got {value}.")
+
+
+_MARKED = re.compile(r"(</?[a-z][a-z0-9-]*?)-[0-9a-f]{8}>")
+_RULE = re.compile(re.escape(RULE).replace(re.escape("{mark}"), "[0-9a-f]{8}") + r"\s*")
+
+
+def unfenced(text: str) -> str:
+    """A request as it was before its tags were marked, so that a script's draws, which go by the
+    text, are the same with marks and without."""
+    return _MARKED.sub(r"\1>", _RULE.sub("", text))

@@ -1,37 +1,43 @@
 """A red-teaming run on disk."""
 
-import json
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cairn.core import files, journal_files
+from cairn.core import files
 from cairn.core.errors import ConfigError, RunError
 from cairn.core.typed import build, plain, read_toml
 from cairn.lm.cast import SHAPES_NO_ANSWER
 from cairn.redteam.config import RedteamConfig
+from cairn.runs.directory import LanguageRun
 
-README = """\
+CONFIG = "config.json"
+
+
+class RedteamRun(LanguageRun):
+    """A red-teaming run on disk."""
+
+    COMMAND = "cairn redteam run"
+    RESUME = "cairn redteam resume {path}"
+    README = """\
 One red-teaming run of cairn. It holds prompts that made a model fail and what it answered: treat
 the whole directory as sensitive. It may be moved; no key is stored in it.
 
 config.json      every setting of the run
+versions.json    format of this directory, when the run was begun, and with which versions
 journal.sqlite   all events and answers of the search: state is a fold over them
 audit.sqlite     the same for the test of the elites
 summary.json     the figures of the report
 report.html      the map, to be read in a browser
 archive.csv      the elites as a table
 finetune.jsonl   prompts that worked in the audit, with refusals, in chat format
+lock             held by the process that works on the run
 
 Go on with it:   cairn redteam resume DIR
 Report anew:     cairn redteam report DIR [--redact] [--human FILE]
 """
-CONFIG = "config.json"
 
 
 def read_config(path: Path) -> RedteamConfig:
@@ -52,48 +58,23 @@ def read_config(path: Path) -> RedteamConfig:
 
 def create(path: Path, config: RedteamConfig) -> Path:
     """Make the directory of a new run, complete or not at all."""
-    if os.path.lexists(path):
-        raise RunError(
-            f"{path} already exists. Choose another --run, or go on with this one: "
-            f"cairn redteam resume {path}"
-        )
-    with files.writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=f".{path.name}.new-", dir=path.parent))
-        try:
-            os.chmod(building, 0o700)  # readable by its owner alone
-            (building / "README.txt").write_text(README)
-            (building / CONFIG).write_text(files.to_json(plain(config), indent=2) + "\n")
-            building.rename(path)
-        except OSError:
-            shutil.rmtree(building, ignore_errors=True)
-            raise
-    return path
+    return RedteamRun.create(path, plain(config)).path
 
 
 def open_run(path: Path) -> RedteamConfig:
     """The config of an existing run. Raises RunError if it is none."""
-    _check_there(path)
-    file = path / CONFIG
+    run = RedteamRun.open(path)
     try:
-        return build(RedteamConfig, json.loads(file.read_text()))
-    except ValueError as error:
-        raise RunError(f"{file} cannot be read: {error}.") from None
+        return build(RedteamConfig, run.config)
     except ConfigError as error:
+        file = path / CONFIG
         raise RunError(f"{file} is not the config of a cairn redteam run: {error}") from None
-
-
-def _check_there(path: Path) -> None:
-    if not (path / CONFIG).is_file():
-        what = "has no config.json" if path.is_dir() else "does not exist"
-        raise RunError(f"{path} {what}; expected the directory of a cairn redteam run.")
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Have a run to oneself. Raises RunError if another process has it, or there is none."""
-    _check_there(path)  # first: a lock would be left in a directory that is no run
-    with journal_files.lock(path / "run.lock"):
+    with RedteamRun.open(path).lock():  # opened first: no lock is left where no run is
         yield
 
 

@@ -11,6 +11,7 @@ from cairn.core.budget import Amount, Limits
 from cairn.core.errors import RunError
 from cairn.core.journal import Journal, Spending
 from cairn.core.journal_files import within
+from cairn.engine.journal_failures import FailedTrial, failed_trials
 from cairn.engine.journal_policy import Policy
 from cairn.engine.journal_progress import Progress
 from cairn.engine.journaled import Result, run
@@ -56,6 +57,8 @@ class Finished:
     """Names the archive and all that led to it: equal for equal searches."""
     ledger: tuple[Line, ...] = ()
     """What the calls used, by role."""
+    failed: tuple[FailedTrial, ...] = ()
+    """Trials of the search without an outcome."""
 
 
 Show = Callable[[Progress], None]
@@ -88,6 +91,7 @@ class _Session:
         self.reading = Reading(CORRECTABLE)
         self.notes: list[str] = []
         self.spending: list[Spending] = []
+        self.failed: tuple[FailedTrial, ...] = ()
 
     async def go(self) -> Finished:
         """Search, then audit if the search is complete."""
@@ -113,6 +117,7 @@ class _Session:
             seconds=time.monotonic() - began,
             state_digest=found.state_digest,
             ledger=ledger(self.spending),
+            failed=self.failed,
         )
 
     async def _audit(self, found: Result, limits: Limits) -> Result:
@@ -188,4 +193,6 @@ class _Session:
                 ) from error
             self.notes += journal.notes
             self.spending += journal.spending()
+            if name == SEARCH and result.state.counts["failed"]:
+                self.failed = tuple(failed_trials(journal.events()))
         return result
