@@ -10,6 +10,7 @@ from typing import Any
 
 from cairn.core.errors import MissingExtraError
 from cairn.core.files import replacing
+from cairn.core.redact import printable
 
 Row = Mapping[str, Any]
 """Column name to a plain value."""
@@ -22,7 +23,8 @@ def redacted(text: str) -> str:
 
 
 def to_csv(rows: Sequence[Row]) -> str:
-    """Rows as CSV; a text that a spreadsheet would take for a formula gets an apostrophe."""
+    """Rows as CSV, control characters made visible; a text that a spreadsheet would take for a
+    formula gets an apostrophe."""
     out = io.StringIO()
     if rows:
         writer = csv.DictWriter(out, fieldnames=list(rows[0]), lineterminator="\n")
@@ -50,6 +52,7 @@ def write_parquet(path: Path, rows: Sequence[Row]) -> None:
 
 
 def _harmless(value: Any) -> Any:
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return "'" + value
-    return value
+    if not isinstance(value, str):
+        return value
+    shown = printable(value)
+    return "'" + shown if value[:1] in ("=", "+", "-", "@", "\t", "\r") else shown
