@@ -134,6 +134,7 @@ def sends(path: Path) -> int:
         try:
             with closing(sqlite3.connect(f"file:{path / name}?mode=ro", uri=True)) as db:
                 total += db.execute("SELECT COUNT(*) FROM sends").fetchone()[0]
+                total += db.execute("SELECT COALESCE(SUM(sends), 0) FROM spent").fetchone()[0]
         except sqlite3.OperationalError:
             pass  # not there yet
     return total

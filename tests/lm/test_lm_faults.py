@@ -236,7 +236,7 @@ def test_of_ten_thousand_requests_none_is_lost_and_repeats_are_within_the_books(
     assert 0 < counts["repeats"] <= desk.maybe_twice
     assert desk.maybe_twice <= sum(counts["modes"].values()) - counts["modes"]["ok"]
     budget = desk.budget
-    assert budget.held == (0, 0, 0)
+    assert budget.held == Amount()
     # Every request the server saw is in the books, once. On a busy machine a few are given up
     # before the server sees them: those are in the books too, as perhaps paid for.
     unseen = budget.spent.calls + budget.kept.calls - counts["requests"]

@@ -45,8 +45,8 @@ def cairn(*arguments, fault=""):
 def sends(journal):
     """How often each role answered."""
     with closing(sqlite3.connect(journal)) as db:
-        scopes = db.execute("SELECT scope FROM sends WHERE outcome = 'answered'").fetchall()
-    return Counter(scope.rpartition("/")[2] for (scope,) in scopes)
+        query = "SELECT role, sends FROM spent WHERE outcome = 'answered'"
+        return Counter(dict(db.execute(query).fetchall()))
 
 
 @pytest.mark.slow

@@ -135,8 +135,7 @@ def corrected(path, old, new):
 def kept(path, name):
     """How often each role was answered, from a journal's books."""
     db = sqlite3.connect(path / name)
-    rows = db.execute("SELECT scope, COUNT(*) FROM sends WHERE outcome = 'answered' GROUP BY 1")
-    found = {scope.rpartition("/")[2]: count for scope, count in rows}
+    found = dict(db.execute("SELECT role, sends FROM spent WHERE outcome = 'answered'").fetchall())
     db.close()
     return found
 

@@ -9,6 +9,7 @@ as a reservation is an upper bound. Integers throughout; money in micro-units of
 """
 
 import asyncio
+import operator
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,20 +26,29 @@ class Amount(NamedTuple):
     """What calls use: never negative, except as a difference."""
 
     calls: int = 0
+    """Requests sent."""
     tokens: int = 0
+    """Prompt and answer tokens together."""
     micros: int = 0
+    """Money, in millionths of the currency unit."""
+    cpu_ms: int = 0
+    """Processor time of programs."""
+    wall_ms: int = 0
+    """Time that programs ran, summed over them."""
+    memory_mb: int = 0
+    """Memory of programs: held while they run, and given back."""
 
     def plus(self, other: "Amount") -> "Amount":
         """Sum, part by part."""
-        return Amount(
-            self.calls + other.calls, self.tokens + other.tokens, self.micros + other.micros
-        )
+        return Amount._make(map(operator.add, self, other))
 
     def minus(self, other: "Amount") -> "Amount":
         """Difference, part by part."""
-        return Amount(
-            self.calls - other.calls, self.tokens - other.tokens, self.micros - other.micros
-        )
+        return Amount._make(map(operator.sub, self, other))
+
+    def lasting(self) -> "Amount":
+        """Without what is given back in the end, whatever the outcome: the memory."""
+        return self._replace(memory_mb=0)
 
 
 @dataclass(frozen=True)
@@ -51,11 +61,17 @@ class Limits:
     """Prompt and answer tokens together."""
     micros: int | None = None
     """Money, in millionths of the price table's currency unit."""
+    cpu_ms: int | None = None
+    """Processor time of programs."""
+    wall_ms: int | None = None
+    """Time that programs run, summed over them."""
+    memory_mb: int | None = None
+    """Memory of the programs that run at a time."""
     wall_s: float | None = None
     """Seconds of running time, summed over resumes."""
 
     def __post_init__(self):
-        for name in ("calls", "tokens", "micros", "wall_s"):
+        for name in (*Amount._fields, "wall_s"):
             value = getattr(self, name)
             if value is not None and not value >= 0:
                 raise ConfigError(f"Limits.{name} must be at least 0 or None, got {value}")
@@ -131,9 +147,9 @@ class Budget:
         for node in self._chain():
             node.held = node.held.minus(reserved)
             if actual is None:
-                node.kept = node.kept.plus(reserved)
+                node.kept = node.kept.plus(reserved.lasting())
             else:
-                node.spent = node.spent.plus(actual)
+                node.spent = node.spent.plus(actual.lasting())
         root = self._chain()[-1]
         if root._changed is not None:
             root._changed.set()

@@ -1,80 +1,60 @@
 """An append-only journal of a run in one SQLite file: events, answers, intents, snapshots.
 
-- **events** are numbered from 1; each carries a digest chained to the one before it, so that a
-  damaged tail is noticed and the last digest names the whole history.
-- **answers** are the replies of models, by request key: what is in here is never asked again.
-- **sends** are intents, written before a request leaves and settled after it: the books.
+- **events** are numbered from 1 and belong to a stage of the run (`Journal.stage`); each carries
+  the chain of its stage and a digest chained to the event before it, so that a damaged tail is
+  noticed and the last digest names the whole history.
+- **answers** are what was paid for, by request key: what is in here is never bought again. They
+  belong to a scope ("stage" or "stage/name"), which can be forgotten as a whole.
+- **sends** are intents, written before a request leaves and dropped when it is settled. What it
+  used is added to the **spent** row of its stage, role and outcome: the books.
 - **arrived** holds outcomes of trials that wait for their turn to become events.
-- **snapshots** are states after some event; the two newest are kept.
+- **snapshots** are states of a stage after some event; the two newest are kept.
 
-Writes gather in one transaction until `commit()`, or `await saved()`, which shares a commit among
-all coroutines of the same turn of the loop. What one turn writes is saved whole or not at all.
+Writes gather in memory until `commit()`, or `await saved()`, which shares a commit among all
+coroutines of the same turn of the loop. What one turn writes is saved whole or not at all.
 """
 
 import asyncio
-import hashlib
 import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import IO, Literal
 
+from cairn.core import journal_check as check
 from cairn.core import journal_files as files
 from cairn.core.budget import Amount
 from cairn.core.errors import RunError
 from cairn.core.faults import point
+from cairn.core.journal_pending import Books, Pending
+from cairn.core.journal_read import open_to_read
+from cairn.core.journal_rows import (
+    FORMAT,
+    SCHEMA,
+    START,
+    Event,
+    Outcome,
+    Spending,
+    canonical,
+    chained,
+    digest_of,
+)
+from cairn.core.journal_stage import Stage
 from cairn.core.redact import encodable
 
-FORMAT = "1"
-SCHEMA = """
-CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE events(seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, trial INTEGER NOT NULL,
-    body TEXT NOT NULL, digest BLOB NOT NULL);
-CREATE TABLE snapshots(seq INTEGER PRIMARY KEY, body BLOB NOT NULL, chain BLOB NOT NULL,
-    digest BLOB NOT NULL);
-CREATE TABLE answers(key BLOB PRIMARY KEY, label TEXT NOT NULL, body TEXT NOT NULL,
-    digest BLOB NOT NULL);
-CREATE TABLE arrived(trial INTEGER PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL,
-    digest BLOB NOT NULL);
-CREATE TABLE sends(id INTEGER PRIMARY KEY, key BLOB NOT NULL, scope TEXT NOT NULL,
-    outcome TEXT, calls INTEGER NOT NULL, tokens INTEGER NOT NULL, micros INTEGER NOT NULL);
-CREATE TABLE sessions(id INTEGER PRIMARY KEY, started REAL NOT NULL, seconds REAL NOT NULL);
-"""
-START = bytes(16)
-
-Outcome = Literal["answered", "refused", "lost", "killed"]
-"""Of a send: a reply came; surely not charged; reply lost; in flight when the process died."""
-
-
-class Event(NamedTuple):
-    """One thing that happened."""
-
-    seq: int
-    kind: str
-    trial: int
-    body: str
-    digest: bytes
-
-
-class Spending(NamedTuple):
-    """What the sends of one budget path add up to."""
-
-    scope: str
-    spent: Amount
-    kept: Amount
-    maybe_twice: int
-
-
-def digest_of(*parts: object) -> bytes:
-    """16 bytes over the parts' representations."""
-    return hashlib.blake2b(repr(parts).encode(), digest_size=16).digest()
-
-
-def chained(before: bytes, seq: int, kind: str, trial: int, body: str) -> bytes:
-    """The digest of an event whose predecessor has digest `before`."""
-    head = f"{seq}|{kind}|{trial}|".encode()
-    return hashlib.blake2b(head + body.encode(), key=before, digest_size=16).digest()
+__all__ = [
+    "START",
+    "Amount",
+    "Event",
+    "Journal",
+    "Outcome",
+    "Spending",
+    "Stage",
+    "canonical",
+    "chained",
+    "digest_of",
+]
 
 
 class Journal:
@@ -99,14 +79,10 @@ class Journal:
             durable: what a commit survives: the death of the process, or a power cut as well
                 (an fsync per commit, some milliseconds).
 
-        Raises RunError for a journal of another config, in use, or damaged beyond recovery.
+        Raises RunError for a journal of another format or config, in use, or damaged beyond
+        recovery.
         """
-        self.path = Path(path)
-        self.redact = redact
-        self.durable = durable
-        self.notes: list[str] = []
-        """What recovery did, one line each; empty after a clean start."""
-        self._broken: RunError | None = None
+        self._prepare(path, redact, durable)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = files.lock(self.path.with_name(self.path.name + ".lock"))
         try:
@@ -114,6 +90,57 @@ class Journal:
         except BaseException:
             self._lock.close()
             raise
+
+    @classmethod
+    def read(
+        cls,
+        path: Path | str,
+        *,
+        config: Mapping | None = None,
+        free: tuple[str, ...] = (),
+        redact: Callable[[str], str] = str,
+    ) -> "Journal":
+        """A journal to look at, also in a read-only folder and while a run goes on.
+
+        Nothing is locked, repaired or written, and every method that would write raises RunError.
+        `config` None: whatever the journal was started with. Raises RunError for a journal that
+        is missing, damaged, or of another format or config.
+        """
+        journal = cls.__new__(cls)
+        journal._prepare(path, redact, "process")
+        journal._db, journal._clean_up = open_to_read(journal.path)
+        try:
+            journal._look(config, free)
+        except BaseException:
+            journal.close()
+            raise
+        return journal
+
+    def _prepare(
+        self, path: Path | str, redact: Callable[[str], str], durable: Literal["process", "power"]
+    ) -> None:
+        self.path = Path(path)
+        self.redact = redact
+        self.durable: Literal["process", "power"] = durable
+        self.notes: list[str] = []
+        """What recovery did, one line each; empty after a clean start."""
+        self._broken: RunError | None = None
+        self._lock: IO[str] | None = None
+        self._clean_up: Callable[[], None] = lambda: None
+        self._stages: dict[str, Stage] = {}
+        self._waiters: list[asyncio.Future[None]] = []
+        self._soon = False
+        self._opened = time.monotonic()
+
+    def _look(self, config: Mapping | None, free: tuple[str, ...]) -> None:
+        if not files.has_tables(self._db, self.path):
+            raise RunError(f"{self.path} is empty: there is nothing to read yet.")
+        if config is not None:
+            plain = json.loads(self.redact(canonical(config)))
+            files.check_config(self._db, self.path, plain, free)
+        files.check_whole(self._db, self.path)
+        self._load()
+        self._broken = RunError(f"{self.path} was opened to be read: nothing can be written to it.")
 
     def _open(self, config: Mapping, free: tuple[str, ...]) -> None:
         files.finish_repair(self.path)
@@ -124,17 +151,10 @@ class Journal:
         files.check_config(self._db, self.path, plain, free)
         files.mend(self)
         self._head = files.Head(self.path)
-        self._last = self.last_good()
-        self.notes += self._head.lost(self._last.seq)
-        self._waiter: asyncio.Future[None] | None = None
-        self._begin()
-        # Whatever was in flight when an earlier process died may have been paid.
-        self._db.execute("UPDATE sends SET outcome = 'killed' WHERE outcome IS NULL")
-        row = self._db.execute("SELECT COALESCE(SUM(seconds), 0) FROM sessions").fetchone()
-        self.earlier_s: float = row[0]
-        self._opened = time.monotonic()
+        self._load()
+        self.notes += self._head.lost(self.seq)
         new = "INSERT INTO sessions(started, seconds) VALUES (?, 0)"
-        self._session_id = self._db.execute(new, (time.time(),)).lastrowid
+        self._session_id = self.write(new, (time.time(),)).lastrowid
         self.commit()
 
     def _create(self, config: Mapping) -> None:
@@ -147,86 +167,97 @@ class Journal:
         point("journal:create-commit")
         self._db.execute("COMMIT")
 
-    # --- events
+    def _load(self) -> None:
+        """Where the stages stand, and the books."""
+        tail = check.last_good(self._db)
+        self._seq, self._chain, self._marks = tail.seq, tail.digest, tail.stages
+        row = self._db.execute("SELECT COALESCE(SUM(seconds), 0) FROM sessions").fetchone()
+        self.earlier_s: float = row[0]
+        """Running time of earlier sessions."""
+        self._books: Books = {}
+        for stage, role, outcome, *sums in self._db.execute("SELECT * FROM spent"):
+            self._books[stage, role, outcome] = sums
+        self._pending = Pending(self._books)
+        self._open_sends: dict[int, tuple[str, str, Amount]] = {}
+        # Whatever was in flight when an earlier process died may have been paid.
+        for send, _, stage, role, *used in self._db.execute("SELECT * FROM sends").fetchall():
+            self._book(stage, role, "lost", Amount(*used))
+            self._pending.settle(send)
+        self._last_send = 0
+
+    # --- events, by stage
+
+    def stage(self, name: str) -> Stage:
+        """The part of the journal that belongs to a stage of the run."""
+        if name not in self._stages:
+            self._stages[name] = Stage(self, name, self._marks.get(name, check.Mark()))
+        return self._stages[name]
 
     @property
     def seq(self) -> int:
-        """The number of events so far."""
-        return self._last.seq
+        """The number of events so far, over all stages."""
+        return self._seq
 
     @property
     def chain(self) -> bytes:
         """The digest of the last event: it names the whole history."""
-        return self._last.digest
+        return self._chain
+
+    def chain_at(self, seq: int) -> bytes:
+        """The digest of the history up to event `seq`."""
+        if seq == self._seq:
+            return self._chain
+        self._flush()
+        row = self._db.execute("SELECT digest FROM events WHERE seq = ?", (seq,)).fetchone()
+        return START if row is None else row[0]
 
     def append(self, kind: str, trial: int, body: str) -> str:
-        """Add an event; returns the body as written (redacted)."""
-        body = self._clean(body)
-        seq = self._last.seq + 1
-        digest = chained(self._last.digest, seq, kind, trial, body)
-        event = Event(seq, kind, trial, body, digest)
-        self._write("INSERT INTO events VALUES (?, ?, ?, ?, ?)", event)
-        self._last = event
-        return body
+        """Add an event of a run without stages; returns the body as written (redacted)."""
+        return self.stage("").append(kind, trial, body)
 
-    def events(self, after: int = 0) -> Iterator[Event]:
+    def add(self, event: Event) -> None:
+        """Take in an event that a stage made."""
+        self._check()
+        self._pending.events.append(event)
+        self._seq, self._chain = event.seq, event.digest
+        if self._pending.many:
+            self._flush()
+
+    def events(self, after: int = 0, stage: str | None = None) -> Iterator[Event]:
         """Events with `seq > after`, in order, a bounded number of them in memory."""
-        query = "SELECT * FROM events WHERE seq > ? ORDER BY seq LIMIT 1000"
+        self._flush()
+        among = "" if stage is None else "stage = :stage AND "
+        query = f"SELECT * FROM events WHERE {among}seq > :after ORDER BY seq LIMIT 1000"
         while True:
-            rows, damage = files.read_until_damage(self._db, query, (after,))
+            values = {"after": after, "stage": stage}
+            rows, damage = files.read_until_damage(self._db, query, values)
             yield from map(Event._make, rows)
             if damage is not None:
-                raise damage
+                raise files.unreadable(self.path, damage) from damage
             if not rows:
                 return
             after = rows[-1][0]
 
-    def last_good(self) -> Event:
-        """The last event up to which the chain of digests holds, from the newest snapshot on."""
-        shot = self.snapshot()
-        last = Event(shot[0], "", 0, "", shot[1]) if shot else Event(0, "", 0, "", START)
-        try:
-            for event in self.events(after=last.seq):
-                expected = chained(last.digest, last.seq + 1, event.kind, event.trial, event.body)
-                if event.seq != last.seq + 1 or event.digest != expected:
-                    break
-                last = event
-        except (sqlite3.DatabaseError, TypeError, AttributeError):
-            pass  # an unreadable page, or a value of the wrong type in one: the chain ends here
-        return last
-
-    # --- snapshots
-
     def save_snapshot(self, body: bytes) -> None:
-        """Keep `body` as the state after the last event, and drop all but the two newest."""
-        point("journal:snapshot")
-        digest = digest_of(self.seq, body, self.chain)
-        self._write(
-            "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)",
-            (self.seq, body, self.chain, digest),
-        )
-        self._write(
-            "DELETE FROM snapshots WHERE seq NOT IN "
-            "(SELECT seq FROM snapshots ORDER BY seq DESC LIMIT 2)",
-            (),
-        )
-        point("journal:snapshot-commit")
+        """`Stage.save_snapshot` of a run without stages."""
+        self.stage("").save_snapshot(body)
 
     def snapshot(self) -> tuple[int, bytes, bytes] | None:
-        """The newest sound snapshot: (events before it, chain digest there, body)."""
-        try:
-            rows = self._db.execute("SELECT * FROM snapshots ORDER BY seq DESC").fetchall()
-        except sqlite3.DatabaseError:
-            return None
-        for seq, body, chain, digest in rows:
-            if digest == digest_of(seq, body, chain):
-                return seq, chain, body
-        return None
+        """`Stage.snapshot` of a run without stages."""
+        return self.stage("").snapshot()
+
+    def shots(self, stage: str) -> Iterator[check.Shot]:
+        """The sound snapshots of a stage, newest first."""
+        self._flush()
+        return check.shots(self._db, stage)
 
     # --- answers, and the books
 
     def answer(self, key: bytes) -> str | None:
         """The stored answer to the request with this key, if there is one."""
+        waiting = self._pending.answers.get(key)
+        if waiting is not None:
+            return waiting[3]
         query = "SELECT body, digest FROM answers WHERE key = ?"
         try:
             row = self._db.execute(query, (key,)).fetchone()
@@ -236,78 +267,101 @@ class Journal:
             return None
         return row[0]
 
-    def store_answer(self, key: bytes, label: str, body: str) -> str:
-        """Keep an answer for good; returns it as written (redacted)."""
-        body = self._clean(body)
-        self._write(
-            "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)",
-            (key, label, body, digest_of(key, body)),
-        )
+    def store_answer(self, key: bytes, label: str, body: str, scope: str = "") -> str:
+        """Keep an answer until its scope is forgotten; returns it as written (redacted)."""
+        self._check()
+        body = self.clean(body)
+        self._pending.answers[key] = (key, scope, label, body, digest_of(key, body))
+        if self._pending.many:
+            self._flush()
         return body
 
-    def intend(self, key: bytes, scope: str, reserved: Amount) -> int:
+    def forget(self, scope: str) -> int:
+        """Drop all answers of a scope and of the scopes inside it; returns how many.
+
+        Do it in the turn in which the event is written that makes them superfluous: both are
+        saved together or not at all.
+        """
+        self._flush()
+        query = "DELETE FROM answers WHERE scope = ? OR (scope > ? AND scope < ?)"
+        # "0" is the character after "/": everything that begins with the scope and a slash.
+        return self.write(query, (scope, f"{scope}/", f"{scope}0")).rowcount
+
+    def intend(self, key: bytes, stage: str, role: str, reserved: Amount) -> int:
         """Note that a request is about to leave; returns the number of the send."""
-        cursor = self._write(
-            "INSERT INTO sends(key, scope, calls, tokens, micros) VALUES (?, ?, ?, ?, ?)",
-            (key, scope, *reserved),
-        )
-        assert cursor.lastrowid is not None
-        return cursor.lastrowid
+        self._check()
+        self._last_send = send = self._last_send + 1
+        self._open_sends[send] = (stage, role, reserved)
+        self._pending.sends[send] = (send, key, stage, role, *reserved[:5])
+        return send
 
     def settle(self, send: int, outcome: Outcome, actual: Amount | None) -> None:
         """Note how a send ended; `actual` None keeps what was reserved."""
-        self._write("UPDATE sends SET outcome = ? WHERE id = ?", (outcome, send))
-        if actual is not None:
-            self._write(
-                "UPDATE sends SET calls = ?, tokens = ?, micros = ? WHERE id = ?", (*actual, send)
-            )
+        self._check()
+        stage, role, reserved = self._open_sends.pop(send)
+        self._book(stage, role, outcome, reserved if actual is None else actual)
+        self._pending.settle(send)
+
+    def _book(self, stage: str, role: str, outcome: Outcome, used: Amount) -> None:
+        key = (stage, role, outcome)
+        sums = self._books.setdefault(key, [0] * 6)
+        for place, part in enumerate((1, *used[:5])):
+            sums[place] += part
+        self._pending.spent.add(key)
 
     def spending(self) -> list[Spending]:
-        """The books, by budget path: one pass over all sends."""
-        query = (
-            "SELECT scope, COALESCE(outcome, 'lost') IN ('lost', 'killed'), COUNT(*), "
-            "SUM(calls), SUM(tokens), SUM(micros) FROM sends GROUP BY 1, 2 ORDER BY 1, 2"
-        )
-        rows = []
-        for scope, unknown, count, calls, tokens, micros in self._db.execute(query):
-            used = Amount(calls, tokens, micros)
-            spent, kept = (Amount(), used) if unknown else (used, Amount())
-            rows.append(Spending(scope, spent, kept, count if unknown else 0))
-        return rows
+        """The books: a line per stage and role. Sends that are still open count as kept."""
+        lines: dict[tuple[str, str], list[Amount]] = {}
+        unknown: dict[tuple[str, str], int] = {}
+
+        def add(stage: str, role: str, outcome: Outcome, count: int, used: Amount) -> None:
+            line = lines.setdefault((stage, role), [Amount(), Amount()])
+            kept = outcome == "lost"
+            line[kept] = line[kept].plus(used)
+            unknown[stage, role] = unknown.get((stage, role), 0) + count * kept
+
+        for (stage, role, outcome), (count, *sums) in self._books.items():
+            add(stage, role, outcome, count, Amount(*sums))  # type: ignore[arg-type]
+        for stage, role, reserved in self._open_sends.values():
+            add(stage, role, "lost", 1, reserved.lasting())
+        return [
+            Spending(*key, spent, kept, unknown[key])
+            for key, (spent, kept) in sorted(lines.items())
+        ]
 
     # --- outcomes that wait for their turn
 
-    def arrive(self, trial: int, kind: str, body: str) -> str:
+    def arrive(self, trial: int, kind: str, body: str, stage: str = "") -> str:
         """Keep the outcome of a trial until it is told; returns the body as written."""
-        body = self._clean(body)
-        self._write(
-            "INSERT OR REPLACE INTO arrived VALUES (?, ?, ?, ?)",
-            (trial, kind, body, digest_of(trial, kind, body)),
-        )
+        self._check()
+        body = self.clean(body)
+        row = (stage, trial, kind, body, digest_of(trial, kind, body))
+        self._pending.arrived[stage, trial] = row
         return body
 
-    def arrived(self) -> dict[int, tuple[str, str]]:
-        """Outcomes that wait: trial id to (kind, body). At most as many as the window is wide."""
-        rows = self._db.execute("SELECT * FROM arrived").fetchall()
+    def arrived(self, stage: str = "") -> dict[int, tuple[str, str]]:
+        """Outcomes that wait: trial id to (kind, body). At most as many as run ahead."""
+        self._flush()
+        rows = self._db.execute("SELECT * FROM arrived WHERE stage = ?", (stage,)).fetchall()
         return {
             trial: (kind, body)
-            for trial, kind, body, digest in rows
+            for _, trial, kind, body, digest in rows
             if digest == digest_of(trial, kind, body)
         }
 
-    def depart(self, trial: int) -> None:
+    def depart(self, trial: int, stage: str = "") -> None:
         """Drop a waiting outcome: it is an event now."""
-        self._write("DELETE FROM arrived WHERE trial = ?", (trial,))
+        self._check()
+        self._pending.depart(stage, trial)
 
     # --- transactions
 
     def commit(self) -> None:
         """Save everything written since the last commit."""
-        if self._broken is not None:
-            raise self._broken
+        self._flush()
         if not self._db.in_transaction:
             return
-        self._db.execute(
+        self.write(
             "UPDATE sessions SET seconds = ? WHERE id = ?",
             (time.monotonic() - self._opened, self._session_id),
         )
@@ -321,40 +375,64 @@ class Journal:
 
     def saved(self) -> asyncio.Future[None]:
         """Await this to know that everything written so far is saved (a shared commit)."""
-        # Shielded: one waiter that is cancelled must not cancel the commit of the others.
-        return asyncio.shield(self.save_soon())
+        # One future each: a waiter that is cancelled must not cancel the commit of the others.
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        self.save_soon()
+        return waiter
 
-    def save_soon(self) -> asyncio.Future[None]:
-        """Commit at the end of this turn of the loop, without waiting for it."""
-        if self._waiter is None:
-            loop = asyncio.get_running_loop()
-            self._waiter = loop.create_future()
-            loop.call_soon(self._commit_for_waiters)
-        return self._waiter
+    def save_soon(self) -> None:
+        """Commit at the end of this turn of the loop; a failure shows at the next write."""
+        if not self._soon:
+            self._soon = True
+            asyncio.get_running_loop().call_soon(self._commit_for_waiters)
 
     def _commit_for_waiters(self) -> None:
-        waiter, self._waiter = self._waiter, None
-        assert waiter is not None
+        waiters, self._waiters, self._soon = self._waiters, [], False
+        failure: Exception | None = None
         try:
             self.commit()
         except Exception as error:
-            waiter.set_exception(error)
-        else:
-            waiter.set_result(None)
+            failure = error
+        for waiter in waiters:
+            if waiter.done():
+                continue
+            if failure is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(failure)
 
-    def _begin(self) -> None:
-        if not self._db.in_transaction:
-            self._db.execute("BEGIN IMMEDIATE")
-
-    def _write(self, statement: str, values: tuple) -> sqlite3.Cursor:
-        """One statement of the transaction that the next commit saves."""
+    def _check(self) -> None:
         if self._broken is not None:
             raise self._broken
+
+    def _flush(self) -> None:
+        """Hand what waits to the transaction that the next commit saves."""
+        if self._broken is not None:
+            if self._lock is None:
+                return  # only read: nothing ever waits
+            raise self._broken
+        if not self._pending:
+            return
+        try:
+            self._begin()
+            self._pending.write(self._db)
+        except sqlite3.OperationalError as error:
+            raise self._unwritable(error) from error
+
+    def write(self, statement: str, values: tuple) -> sqlite3.Cursor:
+        """One statement of the transaction that the next commit saves."""
+        self._check()
+        self._flush()
         try:
             self._begin()
             return self._db.execute(statement, values)
         except sqlite3.OperationalError as error:
             raise self._unwritable(error) from error
+
+    def _begin(self) -> None:
+        if not self._db.in_transaction:
+            self._db.execute("BEGIN IMMEDIATE")
 
     def _unwritable(self, error: sqlite3.OperationalError) -> RunError:
         # SQLite may have rolled back: whatever came after would leave a gap in the events.
@@ -364,11 +442,16 @@ class Journal:
         )
         return self._broken
 
-    def _clean(self, text: str) -> str:
+    def clean(self, text: str) -> str:
+        """`text` as it is written: without secrets, and encodable."""
         return encodable(self.redact(text))
 
     def close(self) -> None:
         """Save, and let other processes have the journal."""
+        if self._lock is None:
+            self._db.close()
+            self._clean_up()
+            return
         if self._lock.closed:
             return
         try:
@@ -384,10 +467,3 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def canonical(value: object) -> str:
-    """The one JSON text of a value: sorted keys, no spaces, no NaN."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False
-    )

@@ -6,17 +6,17 @@ import os
 import sqlite3
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from cairn.core import journal_check as check
 from cairn.core.errors import RunError
 from cairn.core.faults import point
+from cairn.core.journal_rows import FORMAT, TABLES
 
 if TYPE_CHECKING:
     from cairn.core.journal import Journal
-
-TABLES = ("meta", "events", "snapshots", "answers", "arrived", "sends", "sessions")
 
 
 def lock(path: Path) -> IO[str]:
@@ -60,10 +60,28 @@ def connect(path: Path, durable: str) -> sqlite3.Connection:
 def has_tables(db: sqlite3.Connection, path: Path) -> bool:
     """Whether the file is a journal already; False for a new or still empty file."""
     found = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if {"meta", "events", "sends"} <= found:
+        _check_format(db, path)
     if found and not found.issuperset(TABLES):
         db.close()
         raise RunError(f"{path} is a database, but not a journal of cairn: choose another path.")
     return bool(found)
+
+
+def _check_format(db: sqlite3.Connection, path: Path) -> None:
+    row = db.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()
+    if row == (FORMAT,):
+        return
+    db.close()
+    if row == ("1",):
+        raise RunError(
+            f"{path} is a journal of cairn 0.1.0 (format 1); this cairn writes format {FORMAT} and "
+            f"cannot go on with it. Finish the run with cairn 0.1.0, or start a new one."
+        )
+    raise RunError(
+        f"{path} has journal format {row and row[0]!r}; this cairn reads {FORMAT!r}. Open it with "
+        f"the version of cairn that wrote it, or start a new run."
+    )
 
 
 def check_config(
@@ -73,9 +91,8 @@ def check_config(
 
     Fields in `free`, and fields inside them, may differ.
     """
+    _check_format(db, path)
     stored = dict(db.execute("SELECT name, value FROM meta"))
-    if stored.get("format") != "1":
-        raise RunError(f"{path} has journal format {stored.get('format')!r}; this cairn reads '1'.")
     changed = [name for name in differing(db, config) if not within(name, free)]
     if changed:
         before, now = _flat(json.loads(stored["config"])), _flat(config)
@@ -88,6 +105,18 @@ def check_config(
             f"{path} was started with another config: {shown}{more}. "
             f"Resume with the old config, or choose another run directory."
         )
+
+
+def check_whole(db: sqlite3.Connection, path: Path) -> None:
+    """Raise RunError if a run that opens the journal for writing would have to repair it."""
+    good, last = check.last_good(db).seq, _last_seq(db)
+    mark = Head.read(path)
+    if last is not None and max(mark, last) <= good and not _beside(path, "mend").exists():
+        return
+    raise RunError(
+        f"the journal {path} is damaged after event {good} of {max(mark, last or 0)}. Nothing was "
+        f"changed. Go on with the run, which recovers what can be read, and then read it again."
+    )
 
 
 def differing(db: sqlite3.Connection, config: dict) -> list[str]:
@@ -128,10 +157,15 @@ class Head:
 
     def __init__(self, path: Path):
         self._fd = os.open(_beside(path, "head"), os.O_RDWR | os.O_CREAT, 0o644)
-        raw = os.pread(self._fd, 12, 0)
-        self._seq = 0
-        if len(raw) == 12 and zlib.crc32(raw[:8]) == struct.unpack("<I", raw[8:])[0]:
-            self._seq = struct.unpack("<Q", raw[:8])[0]
+        self._seq = _number(os.pread(self._fd, 12, 0))
+
+    @staticmethod
+    def read(path: Path) -> int:
+        """The number beside the journal at `path`; 0 without one."""
+        try:
+            return _number(_beside(path, "head").read_bytes())
+        except OSError:
+            return 0
 
     def lost(self, seq: int) -> list[str]:
         """A note, if events were committed that the journal no longer has."""
@@ -155,13 +189,19 @@ class Head:
         os.close(self._fd)
 
 
+def _number(raw: bytes) -> int:
+    if len(raw) == 12 and zlib.crc32(raw[:8]) == struct.unpack("<I", raw[8:])[0]:
+        return struct.unpack("<Q", raw[:8])[0]
+    return 0
+
+
 def _beside(path: Path, ending: str) -> Path:
     return path.with_name(f"{path.name}.{ending}")
 
 
 def mend(journal: "Journal") -> None:
     """Rebuild the journal from what can be read, if its tail or a page of it is damaged."""
-    good = journal.last_good().seq
+    good = check.last_good(journal._db).seq
     marker = _beside(journal.path, "mend")
     last = _last_seq(journal._db)
     if last is not None and last <= good and not marker.exists():
@@ -209,7 +249,7 @@ def _copy(old: sqlite3.Connection, fresh: Path, good: int) -> None:
     """Copy meta, the good events and snapshots, and every readable row of the other tables."""
     new = sqlite3.connect(fresh, isolation_level=None)
     new.execute("BEGIN")
-    for (statement,) in old.execute("SELECT sql FROM sqlite_master WHERE type = 'table'"):
+    for (statement,) in old.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"):
         new.execute(statement)
     below: Callable[[tuple], bool] = lambda row: row[0] <= good  # noqa: E731
     for table in TABLES:
@@ -223,7 +263,7 @@ def _copy(old: sqlite3.Connection, fresh: Path, good: int) -> None:
 
 
 def read_until_damage(
-    db: sqlite3.Connection, query: str, arguments: tuple
+    db: sqlite3.Connection, query: str, arguments: Mapping[str, object]
 ) -> tuple[list[tuple], sqlite3.DatabaseError | None]:
     """The rows before the first unreadable page, and the error met there, if any."""
     rows: list[tuple] = []

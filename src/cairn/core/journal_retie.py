@@ -11,7 +11,7 @@ from cairn.core.faults import point
 from cairn.core.journal import canonical
 
 MADE = ("events", "arrived", "snapshots")
-"""Tables that a run makes anew from answers; `answers`, `sends` and `sessions` are the books."""
+"""Tables that a run makes anew from answers; the others hold the answers and the books."""
 
 
 class Changes(NamedTuple):
@@ -40,8 +40,8 @@ def changes(path: Path, config: Mapping, *, redact: Callable[[str], str] = str) 
             fields = tuple(files.differing(db, json.loads(redact(canonical(config)))))
             if not fields:
                 return none  # without a look at the books, which can be long
-            scopes = db.execute("SELECT DISTINCT scope FROM sends WHERE outcome = 'answered'")
-            return Changes(fields, frozenset(scope.rpartition("/")[2] for (scope,) in scopes))
+            roles = db.execute("SELECT DISTINCT role FROM spent WHERE outcome = 'answered'")
+            return Changes(fields, frozenset(role for (role,) in roles))
         except sqlite3.DatabaseError:
             return none
         finally:

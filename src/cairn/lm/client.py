@@ -85,9 +85,8 @@ class Desk:
         return replace(answer, text=text, logprobs=None)
 
     def _restore(self) -> None:
-        by_path = {budget.path: budget for budget in self.budgets.values()}
         for line in self.journal.spending():
-            by_path.get(line.scope, self.budget).restore(line.spent, line.kept)
+            self.budgets.get(line.role, self.budget).restore(line.spent, line.kept)
             self.maybe_twice += line.maybe_twice
         for budget in (self.budget, *self.budgets.values()):
             budget.restore_clock(self.journal.earlier_s)
@@ -248,7 +247,7 @@ class _JournalMeter:
         """Write the intent down, for good, before the request leaves."""
         # The turn may have been long in coming: the run may be stopping by now.
         self.desk.check_open()
-        self.send = self.desk.journal.intend(self.key, self.budget.path, self.amount)
+        self.send = self.desk.journal.intend(self.key, "", self.budget.name, self.amount)
         await self.desk.journal.saved()
         point("call:intended")
 

@@ -1,0 +1,71 @@
+"""Rows that wait for the next commit, which writes them table by table."""
+
+import sqlite3
+
+from cairn.core.journal_rows import Event
+
+Books = dict[tuple[str, str, str], list[int]]
+"""(stage, role, outcome) to the number of sends, then calls, tokens, micros, cpu_ms, wall_ms."""
+
+MANY = 20_000
+"""So many rows are written without waiting for the commit, to bound the memory."""
+
+
+class Pending:
+    """What was written since the last commit and is not in the database yet."""
+
+    def __init__(self, books: Books):
+        self.books = books
+        self.events: list[Event] = []
+        self.answers: dict[bytes, tuple[bytes, str, str, str, bytes]] = {}
+        self.arrived: dict[tuple[str, int], tuple[str, int, str, str, bytes]] = {}
+        self.departed: set[tuple[str, int]] = set()
+        self.sends: dict[int, tuple] = {}
+        self.settled: list[tuple[int]] = []
+        self.spent: set[tuple[str, str, str]] = set()
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.events or self.answers or self.sends or self.settled
+            or self.arrived or self.departed or self.spent
+        )  # fmt: skip
+
+    @property
+    def many(self) -> bool:
+        """Whether it is time to write them."""
+        return len(self.events) + len(self.answers) + len(self.sends) > MANY
+
+    def settle(self, send: int) -> None:
+        """Drop an open send."""
+        if self.sends.pop(send, None) is None:
+            self.settled.append((send,))
+
+    def depart(self, stage: str, trial: int) -> None:
+        """Drop a waiting outcome."""
+        self.arrived.pop((stage, trial), None)
+        self.departed.add((stage, trial))
+
+    def write(self, db: sqlite3.Connection) -> None:
+        """Hand everything to the open transaction."""
+        for statement, rows in (
+            ("DELETE FROM arrived WHERE stage = ? AND trial = ?", self.departed),
+            ("DELETE FROM sends WHERE id = ?", self.settled),
+            ("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self.events),
+            ("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", self.answers.values()),
+            ("INSERT OR REPLACE INTO arrived VALUES (?, ?, ?, ?, ?)", self.arrived.values()),
+            ("INSERT INTO sends VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", self.sends.values()),
+        ):
+            if rows:
+                db.executemany(statement, rows)
+        if self.spent:
+            rows = [(*key, *self.books[key]) for key in self.spent]
+            db.executemany("INSERT OR REPLACE INTO spent VALUES (?,?,?,?,?,?,?,?,?)", rows)
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything: it is written."""
+        for rows in (
+            self.events, self.answers, self.arrived, self.departed,
+            self.sends, self.settled, self.spent,
+        ):  # fmt: skip
+            rows.clear()
