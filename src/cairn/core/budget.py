@@ -92,6 +92,8 @@ class Budget:
         self.limits = limits or Limits()
         self.parent = parent
         self.path: str = name if parent is None else f"{parent.path}/{name}"
+        self._nodes: tuple[Budget, ...] = (self,) if parent is None else (self, *parent._nodes)
+        """This budget and all of its parents, from the inside out."""
         self.spent, self.kept, self.held = Amount(), Amount(), Amount()
         self._clock = clock
         self._started = clock()
@@ -107,8 +109,12 @@ class Budget:
 
     def restore(self, spent: Amount, kept: Amount) -> None:
         """Take over what earlier sessions of the run spent, here and in all parents."""
-        for node in self._chain():
-            node.spent, node.kept = node.spent.plus(spent), node.kept.plus(kept)
+        for node in self._nodes:
+            node.restore_here(spent, kept)
+
+    def restore_here(self, spent: Amount, kept: Amount) -> None:
+        """The same here alone, where the parents know already."""
+        self.spent, self.kept = self.spent.plus(spent), self.kept.plus(kept)
 
     def restore_clock(self, earlier_s: float) -> None:
         """Take over the running time of earlier sessions, here alone."""
@@ -122,7 +128,7 @@ class Budget:
         """Seconds until the first wall-time limit here or above; None without one."""
         left = [
             node.limits.wall_s - node.elapsed_s()
-            for node in self._chain()
+            for node in self._nodes
             if node.limits.wall_s is not None
         ]
         return min(left) if left else None
@@ -136,35 +142,53 @@ class Budget:
         while (verdict := self._fits(amount)) != "yes":
             if isinstance(verdict, BudgetExceededError):
                 raise verdict
-            root = self._chain()[-1]
+            root = self._nodes[-1]
             root._changed = root._changed or asyncio.Event()
             await root._changed.wait()
-        for node in self._chain():
+        for node in self._nodes:
             node.held = node.held.plus(amount)
 
     def settle(self, reserved: Amount, actual: Amount | None) -> None:
         """Replace a reservation by what was used; None (nobody knows) keeps all of it."""
-        for node in self._chain():
+        for node in self._nodes:
             node.held = node.held.minus(reserved)
             if actual is None:
                 node.kept = node.kept.plus(reserved.lasting())
             else:
                 node.spent = node.spent.plus(actual.lasting())
-        root = self._chain()[-1]
+        self._wake()
+
+    def _wake(self) -> None:
+        """Let those look again who wait for room."""
+        root = self._nodes[-1]
         if root._changed is not None:
             root._changed.set()
             root._changed = None
 
-    def _chain(self) -> list["Budget"]:
-        node, chain = self, []
-        while node is not None:
-            chain.append(node)
-            node = node.parent
-        return chain
+    def left(self) -> Limits:
+        """What is neither spent, kept nor held, here and in all parents; None without a limit."""
+        left: dict[str, int] = {}
+        for node in self._nodes:
+            used = node.spent.plus(node.kept).plus(node.held)
+            for part in Amount._fields:
+                limit = getattr(node.limits, part)
+                if limit is not None:
+                    room = max(limit - getattr(used, part), 0)
+                    left[part] = min(left.get(part, room), room)
+        wall_s = self.remaining_s()
+        return Limits(**left, wall_s=None if wall_s is None else max(wall_s, 0.0))
+
+    async def lease(self, amount: Amount) -> "Lease":
+        """Hold `amount` for another process, which spends it on its own (`Lease.limits`).
+
+        Waits and raises as `reserve` does.
+        """
+        await self.reserve(amount)
+        return Lease(self, amount)
 
     def _fits(self, amount: Amount) -> Literal["yes", "wait"] | BudgetExceededError:
         answer: Literal["yes", "wait"] = "yes"
-        for node in self._chain():
+        for node in self._nodes:
             wall_s = node.limits.wall_s
             if wall_s is not None and node.elapsed_s() >= wall_s:
                 return BudgetExceededError(
@@ -185,3 +209,29 @@ class Budget:
                 if getattr(settled.plus(node.held), part) > limit:
                     answer = "wait"
         return answer
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A part of a budget that another process spends, until it is given back."""
+
+    budget: Budget
+    amount: Amount
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of the other process's own budget: of what is limited here, the lease."""
+        left = self.budget.left()
+        parts = {
+            part: getattr(self.amount, part)
+            for part in Amount._fields
+            if getattr(left, part) is not None
+        }
+        return Limits(**parts, wall_s=left.wall_s)
+
+    def give_back(self, spent: Amount, kept: Amount) -> None:
+        """End the lease with what was used of it; call it once."""
+        for node in self.budget._nodes:
+            node.held = node.held.minus(self.amount)
+            node.restore_here(spent.lasting(), kept.lasting())
+        self.budget._wake()

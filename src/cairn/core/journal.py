@@ -24,6 +24,7 @@ from typing import IO, Literal
 
 from cairn.core import journal_check as check
 from cairn.core import journal_files as files
+from cairn.core import shards
 from cairn.core.budget import Amount
 from cairn.core.errors import RunError
 from cairn.core.faults import point
@@ -130,6 +131,7 @@ class Journal:
         self._stages: dict[str, Stage] = {}
         self._waiters: list[asyncio.Future[None]] = []
         self._soon = False
+        self._has_chores = False
         self._opened = time.monotonic()
 
     def _look(self, config: Mapping | None, free: tuple[str, ...]) -> None:
@@ -153,6 +155,7 @@ class Journal:
         self._head = files.Head(self.path)
         self._load()
         self.notes += self._head.lost(self.seq)
+        self._has_chores = True
         new = "INSERT INTO sessions(started, seconds) VALUES (?, 0)"
         self._session_id = self.write(new, (time.time(),)).lastrowid
         self.commit()
@@ -302,10 +305,10 @@ class Journal:
         self._book(stage, role, outcome, reserved if actual is None else actual)
         self._pending.settle(send)
 
-    def _book(self, stage: str, role: str, outcome: Outcome, used: Amount) -> None:
+    def _book(self, stage: str, role: str, outcome: str, used: Amount, sends: int = 1) -> None:
         key = (stage, role, outcome)
         sums = self._books.setdefault(key, [0] * 6)
-        for place, part in enumerate((1, *used[:5])):
+        for place, part in enumerate((sends, *used[:5])):
             sums[place] += part
         self._pending.spent.add(key)
 
@@ -314,20 +317,66 @@ class Journal:
         lines: dict[tuple[str, str], list[Amount]] = {}
         unknown: dict[tuple[str, str], int] = {}
 
-        def add(stage: str, role: str, outcome: Outcome, count: int, used: Amount) -> None:
+        def add(stage: str, role: str, outcome: str, count: int, used: Amount) -> None:
             line = lines.setdefault((stage, role), [Amount(), Amount()])
             kept = outcome == "lost"
             line[kept] = line[kept].plus(used)
             unknown[stage, role] = unknown.get((stage, role), 0) + count * kept
 
         for (stage, role, outcome), (count, *sums) in self._books.items():
-            add(stage, role, outcome, count, Amount(*sums))  # type: ignore[arg-type]
+            add(stage, role, outcome, count, Amount(*sums))
         for stage, role, reserved in self._open_sends.values():
             add(stage, role, "lost", 1, reserved.lasting())
         return [
             Spending(*key, spent, kept, unknown[key])
             for key, (spent, kept) in sorted(lines.items())
         ]
+
+    # --- shards: journals of workers in other processes
+
+    def shard(self, stage: str, number: int) -> Path:
+        """Where a worker keeps the journal of a shard: it opens it as a journal of its own."""
+        return shards.path(self.path, stage, number)
+
+    def left_shards(self, stage: str) -> dict[int, list[Spending]]:
+        """Shards that were begun and not taken over, with their books (of lost workers, mostly).
+
+        What was in flight there counts as kept. Raises RunError if one cannot be read.
+        """
+        books = {}
+        for number, path in shards.left(self.path, stage).items():
+            with Journal.read(path) as shard:
+                books[number] = shard.spending()
+        return books
+
+    def take(self, stage: str, number: int) -> list[Spending]:
+        """Take what a finished shard spent into the books, and delete its journal once that is
+        saved. Do it in the turn in which the shard's event is written; returns what it spent.
+        """
+        path = self.shard(stage, number)
+        with Journal.read(path) as shard:
+            for (_, role, outcome), (count, *sums) in shard._books.items():
+                self._book(stage, role, outcome, Amount(*sums), count)
+            spending = shard.spending()
+        self.chore(shards.CHORE, path.name)
+        return spending
+
+    # --- what is to be done after a commit, and by the next session if this one dies before
+
+    def chore(self, kind: str, what: str) -> None:
+        """Note something that must be done once the transaction is saved."""
+        self.write("INSERT OR REPLACE INTO chores VALUES (?, ?)", (kind, what))
+        self._has_chores = True
+
+    def chores(self, kind: str) -> list[str]:
+        """What is to be done."""
+        self._flush()
+        query = "SELECT what FROM chores WHERE kind = ? ORDER BY what"
+        return [row[0] for row in self._db.execute(query, (kind,))]
+
+    def chore_done(self, kind: str, what: str) -> None:
+        """Strike it off the list, with the next commit."""
+        self.write("DELETE FROM chores WHERE kind = ? AND what = ?", (kind, what))
 
     # --- outcomes that wait for their turn
 
@@ -372,6 +421,9 @@ class Journal:
             raise self._unwritable(error) from error
         point("journal:committed")
         self._head.raise_to(self.seq)
+        if self._has_chores:
+            self._has_chores = False
+            shards.do_chores(self)
 
     def saved(self) -> asyncio.Future[None]:
         """Await this to know that everything written so far is saved (a shared commit)."""

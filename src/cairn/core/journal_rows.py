@@ -27,9 +27,20 @@ CREATE TABLE spent(stage TEXT NOT NULL, role TEXT NOT NULL, outcome TEXT NOT NUL
     sends INTEGER NOT NULL, calls INTEGER NOT NULL, tokens INTEGER NOT NULL,
     micros INTEGER NOT NULL, cpu_ms INTEGER NOT NULL, wall_ms INTEGER NOT NULL,
     PRIMARY KEY(stage, role, outcome));
+CREATE TABLE chores(kind TEXT NOT NULL, what TEXT NOT NULL, PRIMARY KEY(kind, what));
 CREATE TABLE sessions(id INTEGER PRIMARY KEY, started REAL NOT NULL, seconds REAL NOT NULL);
 """
-TABLES = ("meta", "events", "snapshots", "answers", "arrived", "sends", "spent", "sessions")
+TABLES = (
+    "meta",
+    "events",
+    "snapshots",
+    "answers",
+    "arrived",
+    "sends",
+    "spent",
+    "chores",
+    "sessions",
+)
 START = bytes(16)
 """What the first event is chained to."""
 
