@@ -9,7 +9,7 @@ import pytest
 from cairn.core import shards
 from cairn.core.budget import Amount
 from cairn.core.errors import RunError
-from cairn.core.journal import Journal
+from cairn.core.journal import Journal, Spending
 
 WORKER = """
 import os, sys
@@ -49,11 +49,11 @@ def test_a_lost_workers_answers_are_found_again_and_what_was_in_flight_is_kept(t
     with Journal(tmp_path / "j.sqlite", config={}) as journal:
         path = journal.shard("refine", 3)
         assert run(WORKER, path, 6) == -9
-        killed = [("refine", "m", Amount(6, 120, 12), Amount(1, 100, 9), 1)]
+        killed = [Spending("refine", "m", Amount(6, 120, 12), Amount(1, 100, 9), 1)]
         assert journal.left_shards("refine") == {3: killed}
         assert journal.left_shards("refin") == {} and journal.spending() == []
         assert run(WORKER, path, -1) == 0
-        whole = [("refine", "m", Amount(10, 200, 20), Amount(1, 100, 9), 1)]
+        whole = [Spending("refine", "m", Amount(10, 200, 20), Amount(1, 100, 9), 1)]
         assert journal.left_shards("refine")[3] == whole, "four more answers, the lost one again"
         growth = shards.grown(killed, whole)
         assert growth == {"m": (Amount(4, 80, 8), Amount())}
