@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cairn.core.budget import Limits
+from cairn.core.budget import Amount, Limits
 from cairn.core.draws import DrawKey
 from cairn.core.errors import ConfigError
 from cairn.lm.completion import (
@@ -227,7 +227,7 @@ def test_prices_are_exact_in_decimal_digits_and_rounded_up(prompt, completion, c
 def test_a_reservation_is_at_least_a_token_per_byte(system, text):
     request = Request.of(text, system=system, sampling=Sampling(max_tokens=7))
     assert most_usage(request).prompt >= len((system + text).encode())
-    assert reservation(request, None) == (1, most_usage(request).prompt + 7, 0)
+    assert reservation(request, None) == Amount(1, most_usage(request).prompt + 7)
 
 
 def test_a_money_limit_without_a_price_is_refused():

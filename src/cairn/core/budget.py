@@ -61,14 +61,14 @@ class Limits:
     """Prompt and answer tokens together."""
     micros: int | None = None
     """Money, in millionths of the price table's currency unit."""
+    wall_s: float | None = None
+    """Seconds of running time, summed over resumes."""
     cpu_ms: int | None = None
     """Processor time of programs."""
     wall_ms: int | None = None
     """Time that programs run, summed over them."""
     memory_mb: int | None = None
     """Memory of the programs that run at a time."""
-    wall_s: float | None = None
-    """Seconds of running time, summed over resumes."""
 
     def __post_init__(self):
         for name in (*Amount._fields, "wall_s"):

@@ -53,7 +53,7 @@ def ledger(spending: Iterable[Spending]) -> tuple[Line, ...]:
     """The books of several journals, by role."""
     lines: dict[str, Line] = {}
     for entry in spending:
-        role = entry.scope.rpartition("/")[2]
+        role = entry.role
         line = lines.get(role, Line(role, Amount(), Amount(), 0))
         lines[role] = Line(
             role,
