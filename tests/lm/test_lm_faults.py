@@ -1,5 +1,8 @@
 """Calls against a real server process that misbehaves."""
 
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
+# pyright: reportOptionalSubscript=false
+
 import asyncio
 import contextlib
 import socket
