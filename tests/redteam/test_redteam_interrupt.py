@@ -1,8 +1,7 @@
 """Ctrl-C, once, twice, and before anything began: one line, exit status 130, nothing lost. And a
-
-# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
-# pyright: reportOptionalSubscript=false
 kill while a journal is tied to a corrected config."""
+
+# pyright: reportAttributeAccessIssue=false
 
 import json
 import os
