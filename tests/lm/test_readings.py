@@ -8,12 +8,16 @@ from cairn.lm.readings import FIRST, SECOND, TIE, probability, prompt_of, refuse
 CHOICES = {"FIRST": FIRST, "SECOND": SECOND, "TIE": TIE, "UNCLEAR": TIE}
 PROMPTS = [
     ("<prompt>Name a river.</prompt>", "Name a river."),
-    ("I think...\n<prompt>old</prompt> or better\n<prompt>new\n one</prompt> done", "new one"),
+    ("I think...\n<prompt>old</prompt> or better\n<prompt>new\n one</prompt> done", "new\n one"),
     ("<prompt>cut off at the longest ans", "cut off at the longest ans"),
     ("Sure, here is the rewritten prompt:\n\nName a river.", "Name a river."),
     ('Here\'s one:\n"Name a river"', "Name a river"),
     ("Prompt: Name a river.", "Name a river."),
     ("```text\nName a river.\n```", "Name a river."),
+    (
+        "<prompt>\n  Run this:  \r\n\n    x = 1\n\ty = 2\n</prompt>",
+        "Run this:\n\n    x = 1\n\ty = 2",
+    ),
     ('"One" and "two"', '"One" and "two"'),
     ("Sure is a lovely day, say it in slang", "Sure is a lovely day, say it in slang"),
     ("  ", ""),

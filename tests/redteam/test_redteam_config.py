@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from cairn.cli.redteam import redteam_command
 from cairn.core.errors import ConfigError
 from cairn.core.typed import build, plain, read_toml
+from cairn.lm.cast import Model
 from cairn.lm.spend import Spend
 from cairn.redteam import directory
 from cairn.redteam.config import RedteamConfig
@@ -123,3 +125,94 @@ def test_limits_are_no_part_of_what_a_journal_is_tied_to_and_the_axes_are():
     assert directory.tied(one) == directory.tied(two)
     three = build(RedteamConfig, plain(one) | {"goal": "another"})
     assert directory.tied(one) != directory.tied(three)
+
+
+DEFAULTS = """
+[[axes]]
+name = "risk"
+labels = ["a", "b"]
+
+[models.default]
+base_url = "http://h/v1"
+model = "m"
+temperature = 0.2
+api_key_env = "SOME_KEY"
+
+[models.target]
+model = "t"
+"""
+
+
+def test_all_roles_share_the_default_and_flags_change_both(tmp_path):
+    path = tmp_path / "c.toml"
+    path.write_text(DEFAULTS)
+    config = directory.read_config(path)
+    assert set(config.models) == set(config.roles)
+    assert config.models["target"] == Model(
+        "http://h/v1", "t", temperature=0.2, api_key_env="SOME_KEY"
+    )
+    assert config.models["judge"] == Model(
+        "http://h/v1", "m", temperature=0.2, api_key_env="SOME_KEY"
+    )
+    changes = {
+        "models.default.model": "n",
+        "search.acceptance": "oracle",
+        "models.judge.slots": "3",
+    }
+    other = directory.read_config(path, changes)
+    assert set(other.models) == set(other.roles) and "oracle" in other.roles
+    assert other.models["oracle"].who == "n at http://h/v1"
+    assert other.models["target"].who == "t at http://h/v1"
+    assert other.models["judge"].slots == 3
+
+
+def test_the_printed_config_is_the_config(tmp_path, capsys):
+    path = tmp_path / "c.toml"
+    path.write_text(DEFAULTS)
+    flags = [
+        "--search.temperature",
+        "0.3",
+        "--limits.calls",
+        "7",
+        "--engine.seed=4",
+        "--trials",
+        "9",
+    ]
+    assert redteam_command(["run", str(path), *flags, "--print-config"]) == 0
+    printed = tmp_path / "printed.toml"
+    printed.write_text(capsys.readouterr().out)
+    config = directory.read_config(printed)
+    assert (config.search.temperature, config.limits.calls) == (0.3, 7)
+    assert (config.engine.seed, config.engine.trials) == (4, 9)
+    assert config.models == directory.read_config(path).models
+
+
+@pytest.mark.parametrize(
+    "flags, message",
+    [
+        (
+            ["--search.temprature", "1"],
+            r"flag --search.temprature. Did you mean '--search.t",
+        ),
+        (["--temperature", "1"], r"Did you mean --search.temperature or --models"),
+        (["--models.tarket.model", "x"], r"Did you mean '--models.target.model'"),
+        (["--models.target.api-key", "sk-123"], r"Did you mean '--models.target.api-key-env'"),
+        (["--search.votes", "0"], r"\[search\]: search.votes must be at least 1, got 0"),
+        (["--limits.calls", "many"], r"--limits.calls expects a whole number, got 'many'"),
+        (["--sede", "1"], r"Unknown flag --sede. Did you mean '--seed'"),
+    ],
+)
+def test_a_flag_that_cannot_be_is_named_with_the_nearest(tmp_path, flags, message):
+    path = tmp_path / "c.toml"
+    path.write_text(DEFAULTS)
+    with pytest.raises(ConfigError, match=message) as raised:
+        redteam_command(["run", str(path), *flags, "--print-config"])
+    assert "sk-123" not in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_help_names_the_settings(capsys):
+    with pytest.raises(SystemExit):
+        redteam_command(["run", "--help"])
+    text = capsys.readouterr().out
+    for flag in ("--search.temperature", "--models.ROLE.temperature", "--limits.calls"):
+        assert flag in text

@@ -390,7 +390,7 @@ def test_a_cell_holds_prompt_response_verdicts_and_ancestry(finished):
         (["label", "folder", "file", "--count", "0"], ConfigError, "at least 1, got 0"),
         (["resume", "nowhere"], RunError, "does not exist"),
         (["rnu"], ConfigError, "invalid choice"),
-        (["run", "--demo", "--sede", "1"], ConfigError, "unrecognized arguments"),
+        (["run", "--demo", "--sede", "1"], ConfigError, "Unknown flag --sede"),
     ],
 )
 def test_a_mistake_is_one_line(arguments, error, message, tmp_path, monkeypatch):

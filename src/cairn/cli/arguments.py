@@ -12,6 +12,11 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **settings: object):
         super().__init__(allow_abbrev=False, **settings)  # type: ignore[arg-type]
 
+    @property
+    def flags(self) -> set[str]:
+        """Every flag it knows."""
+        return set(self._option_string_actions)
+
     def error(self, message: str) -> NoReturn:
         """Refuse in one line."""
         raise ConfigError(f"{self.prog}: {message}. See {self.prog} --help.")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import tomli_w
 from rich.console import Console
 
 from cairn.cli.arguments import Parser
@@ -15,13 +16,17 @@ from cairn.cli.testing import give_json
 from cairn.core import files
 from cairn.core.directory import free
 from cairn.core.errors import ConfigError
+from cairn.core.overrides import change, described, split
+from cairn.core.typed import build
 from cairn.engine.journal_console import JournalConsole
 from cairn.engine.journal_price import Quote, check_quote
 from cairn.evaluation.correct import read_verdicts
 from cairn.lm.cast import cast
+from cairn.lm.shared import DEFAULT
 from cairn.redteam import compare, directory, export, figures, page, rehearsal, run, tables
 from cairn.redteam.cautions import cautions
 from cairn.redteam.config import RedteamConfig
+from cairn.redteam.directory import ROLES
 from cairn.redteam.simulation import players
 from cairn.report.tables import to_lines, write_parquet
 
@@ -41,17 +46,30 @@ Find what a language model gets wrong: a map of categories with the strongest pr
 CONFIG is a TOML file; ready ones: {configs}. Copy one and fill in the models.
 """
 REDACT = "write reports without prompts and responses (the journal keeps them)"
+KEYS = {"models": (*ROLES, DEFAULT)}
+SETTINGS = """\
+Every setting of CONFIG is a flag too; ROLE is one of mutator, target, judge, scorer, held-out,
+analyst, oracle, or default, whose fields all roles share:
+
+"""
 LIMITS = {"calls": int, "tokens": int, "money": float, "wall_s": float}
 """Limits that a resume may raise, with their types."""
 
 
 def redteam_command(argv: Sequence[str]) -> int:
     """Run one of the subcommands; its exit status. Raises CairnError for a foreseen mistake."""
-    arguments = _parser().parse_args(list(argv))
+    parser, configured = _parser()
+    command, *words = list(argv) or [""]
+    changes: dict[str, str] = {}
+    if command in configured:
+        changes, words = split(words, RedteamConfig, KEYS, configured[command].flags)
+    arguments = parser.parse_args([command, *words] if argv else [])
+    arguments.changes = changes
     return arguments.go(arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[argparse.ArgumentParser, dict[str, Parser]]:
+    """The parser, and those of its commands that take the config's settings as flags."""
     names = ", ".join(sorted(str(path) for path in CONFIGS.glob("*.toml")))
     parser = Parser(
         prog="cairn redteam",
@@ -59,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
-    _run_parser(commands)
+    run = _run_parser(commands)
     resume = commands.add_parser("resume", help="go on with a run")
     resume.add_argument("dir", type=Path)
     for name, kind in LIMITS.items():
@@ -85,11 +103,16 @@ def _parser() -> argparse.ArgumentParser:
     versus.add_argument("second", type=Path)
     versus.add_argument("--json", type=Path, help="to this file; - for standard output alone")
     versus.set_defaults(go=_compare)
-    return parser
+    return parser, {"run": run, "resume": resume}
 
 
-def _run_parser(commands) -> None:
-    parser = commands.add_parser("run", help="search, test and report")
+def _run_parser(commands) -> Parser:
+    parser = commands.add_parser(
+        "run",
+        help="search, test and report",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=SETTINGS + described(RedteamConfig, {"models": ("ROLE",)}),
+    )
     parser.add_argument("config", type=Path, nargs="?")
     parser.add_argument("--run", type=Path, help="directory of the run; must not exist")
     parser.add_argument("--demo", action="store_true", help="simulated models, no account")
@@ -101,18 +124,24 @@ def _run_parser(commands) -> None:
         help="arrival tells answers as they come: faster, but another run may differ",
     )  # fmt: skip
     parser.add_argument("--redact", action="store_true", help=REDACT)
+    parser.add_argument("--print-config", action="store_true", help="print it as TOML and stop")
     parser.set_defaults(go=_run)
+    return parser
 
 
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.demo == (arguments.config is not None):
         raise ConfigError("cairn redteam run: give a CONFIG, or --demo, and not both.")
-    config = directory.read_config(DEMO if arguments.demo else arguments.config)
+    source = DEMO if arguments.demo else arguments.config
+    config = directory.read_config(source, arguments.changes)
     given = {name: getattr(arguments, name) for name in ("seed", "trials", "order")}
     changed = {name: value for name, value in given.items() if value is not None}
     config = replace(config, engine=replace(config.engine, **changed))
     if config.engine.trials < 1:
         raise ConfigError(f"engine.trials must be at least 1, got {config.engine.trials}.")
+    if arguments.print_config:
+        print(tomli_w.dumps(directory.plain(config)), end="")
+        return 0
     if arguments.dry_run:
         return _price(config)
     if arguments.run is None and not arguments.demo:
@@ -131,11 +160,13 @@ def _resume(arguments: argparse.Namespace) -> int:
 
 
 def _raised(arguments: argparse.Namespace) -> RedteamConfig:
-    """The run's config, with the limits that the flags raise."""
+    """The run's config, with what the flags change; the journal says what may be changed."""
     config = directory.open_run(arguments.dir)
     given = {name: getattr(arguments, name) for name in LIMITS}
     raised = {name: value for name, value in given.items() if value is not None}
-    if raised:
+    if raised or arguments.changes:
+        changed = change(RedteamConfig, directory.plain(config), arguments.changes)
+        config = build(RedteamConfig, changed)
         config = replace(config, limits=replace(config.limits, **raised))
         directory.RedteamRun(arguments.dir).change_config(directory.plain(config))
     return config

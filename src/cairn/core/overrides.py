@@ -13,8 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from cairn.core.errors import ConfigError, suggest
-from cairn.core.typed import by_kind, convert, expectation
+from cairn.core.typed import by_kind, convert, expectation, plain
 
+MAPPINGS = (dict, Mapping)
 NONE = "none"
 """The word that leaves a setting out."""
 Keys = Mapping[str, Sequence[str]]
@@ -29,7 +30,7 @@ def split(
     `own`: flags of the command itself, which go before settings of the same name. A flag that
     is neither raises ConfigError with the nearest.
     """
-    own, known = set(own), dict(names(kind, keys))
+    own = set(own)
     changes: dict[str, str] = {}
     rest: list[str] = []
     words = list(arguments)
@@ -39,8 +40,8 @@ def split(
         if not word.startswith("--") or word == "--" or flag in own:
             rest.append(word)
             continue
-        name = flag.removeprefix("--").replace("-", "_")
-        hint = _find(kind, keys, name.split("."), flag, known)
+        name = flag.removeprefix("--")
+        hint = _find(kind, keys, name, own)
         if not given:
             value = words.pop(0) if words and not words[0].startswith("--") else ""
             if not value:
@@ -69,7 +70,7 @@ def names(kind: type, keys: Keys, prefix: str = "") -> Iterator[tuple[str, Any]]
         name = prefix + field
         for inner in _tables(hint):
             yield from names(inner, keys, f"{name}.")
-        if get_origin(_inner(hint)) is dict:
+        if get_origin(_inner(hint)) in MAPPINGS:
             entries = _tables(get_args(_inner(hint))[1])
             for key in keys.get(name, ()) if entries else ():
                 for inner in entries:
@@ -78,36 +79,46 @@ def names(kind: type, keys: Keys, prefix: str = "") -> Iterator[tuple[str, Any]]
             yield name, hint
 
 
-def _find(kind: type, keys: Keys, path: list[str], flag: str, known: Mapping[str, Any]) -> Any:
-    """The annotation of the setting at `path`; raises ConfigError with the nearest name."""
-    name = ".".join(path)
-    if name in known:
-        return known[name]
+def _find(kind: type, keys: Keys, name: str, own: set[str]) -> Any:
+    """The annotation of a setting; raises ConfigError with the nearest name."""
+    path = name.split(".")
     hints: list[Any] = [kind]
     for place, part in enumerate(path):
-        table = ".".join(path[:place])
+        table = _field(".".join(path[:place]))
         hints = [inner for hint in hints for inner in _step(hint, part, keys.get(table))]
     if hints:
         return hints[0]
-    raise ConfigError(f"Unknown flag {flag}.{_nearest(name, known)} --help lists all of them.")
+    flags = [_flag(each) for each in dict(names(kind, keys))]
+    last = f".{_flag(path[-1]).removeprefix('--')}"
+    # A field by its bare name is worth more than a similar spelling.
+    same = [] if len(path) > 1 else [flag for flag in flags if flag.endswith(last)]
+    near = (
+        f" Did you mean {' or '.join(same[:3])}?" if same else suggest(_flag(name), (*own, *flags))
+    )
+    raise ConfigError(f"Unknown flag {_flag(name)}.{near} --help lists all of them.")
 
 
-def _nearest(name: str, known: Mapping[str, Any]) -> str:
-    flags = [f"--{each.replace('_', '-')}" for each in known]
-    near = suggest(f"--{name.replace('_', '-')}", flags)
-    last = name.rpartition(".")[2]
-    same = [f"--{n.replace('_', '-')}" for n in known if n.rpartition(".")[2] == last]
-    # A bare field is worth more than a similar spelling.
-    return f" Did you mean {' or '.join(same[:3])}?" if same else near
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _field(part: str) -> str:
+    return part.replace("-", "_")
+
+
+def _free(hint: Any) -> bool:
+    """A table whose keys are a person's own, headers say, and stand as they are written."""
+    hint = _inner(hint)
+    return get_origin(hint) in MAPPINGS and not _tables(get_args(hint)[1])
 
 
 def _step(hint: Any, part: str, keys: Sequence[str] | None) -> list[Any]:
     """What may stand at `part` inside of `hint`."""
-    hint = _inner(hint)
+    hint, field = _inner(hint), _field(part)
     kinds = _tables(hint)
     if kinds:
-        return [_fields(kind)[part] for kind in kinds if part in _fields(kind)]
-    if get_origin(hint) is dict and (keys is None or part in keys):
+        return [_fields(kind)[field] for kind in kinds if field in _fields(kind)]
+    if get_origin(hint) in MAPPINGS and (keys is None or field in keys):
         return [get_args(hint)[1]]
     if get_origin(hint) is tuple and part.isdecimal():
         return [get_args(hint)[0]]
@@ -117,23 +128,27 @@ def _step(hint: Any, part: str, keys: Sequence[str] | None) -> list[Any]:
 def _set(hint: Any, table: Any, path: list[str], text: str, name: str) -> None:
     part, rest = path[0], path[1:]
     kinds = _tables(hint)
+    if not _free(hint):
+        part = _field(part)
     if len(kinds) > 1:
-        kinds = [by_kind(kinds, table, name)] if part != "kind" else kinds
+        if part == "kind":
+            table[part] = text
+        kinds = [by_kind(kinds, table, _flag(name).removesuffix(".kind"))]
     (inner, *_) = _step(kinds[0] if kinds else hint, part, None) or [None]
     if inner is None:
         raise ConfigError(
-            f"--{name.replace('_', '-')}: a {table.get('kind', 'server')} has no field {part!r}."
+            f"{_flag(name)}: a {table.get('kind', 'server')} has no field {part!r}."
             f"{suggest(part, _fields(kinds[0]) if kinds else ())}"
         )
     if isinstance(table, list):
         place = int(part)
         if place >= len(table):
-            raise ConfigError(f"--{name}: the list has {len(table)} items, counted from 0.")
+            raise ConfigError(f"{_flag(name)}: the list has {len(table)} items, counted from 0.")
         _set(inner, table[place], rest, text, name)
     elif rest:
-        below = table.setdefault(part, {})
+        below = table.setdefault(part, _default(kinds[0], part) if kinds else {})
         if not isinstance(below, dict | list):
-            raise ConfigError(f"--{name}: {part} is no table in the config.")
+            raise ConfigError(f"{_flag(name)}: {part} is no table in the config.")
         _set(inner, below, rest, text, name)
     elif _optional(inner) and text.lower() == NONE:
         table.pop(part, None)
@@ -141,21 +156,40 @@ def _set(hint: Any, table: Any, path: list[str], text: str, name: str) -> None:
         table[part] = _read(inner, text, name)
 
 
+def _default(kind: Any, name: str) -> Any:
+    """The table that stands for a section which a config leaves out."""
+    (field,) = (field for field in dataclasses.fields(kind) if field.name == name)
+    made = (
+        field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+    )
+    return plain(made) if made not in (None, dataclasses.MISSING) else {}
+
+
 def _read(hint: Any, text: str, name: str) -> Any:
     """The text of a flag as the value that TOML would give."""
-    kind, flag = _inner(hint), f"--{name.replace('_', '-')}"
+    kind, flag = _inner(hint), _flag(name)
     value: Any = text
     try:
         if kind is bool:
             value = {"true": True, "false": False}[text.lower()]
         elif kind in (int, float):
             value = kind(text)
-        elif get_origin(kind) in (tuple, dict):
+        elif kind is Any:
+            value = _any(text)
+        elif get_origin(kind) in (tuple, *MAPPINGS):
             value = tomllib.loads(f"x = {text}")["x"]
     except (ValueError, KeyError):  # a TOMLDecodeError is a ValueError
         like = ' such as ["one", "two"]' if get_origin(kind) is tuple else ""
         raise ConfigError(f"{flag} expects {expectation(hint)}{like}, got {text!r}.") from None
     return convert(hint, value, flag)
+
+
+def _any(text: str) -> Any:
+    """A number, a list, true; else the text itself."""
+    try:
+        return tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        return text
 
 
 def _inner(hint: Any) -> Any:
@@ -189,5 +223,5 @@ def described(kind: type, keys: Keys) -> str:
     for name, hint in dict(names(kind, keys)).items():
         choices = get_origin(_inner(hint)) is Literal
         says = "|".join(map(str, get_args(_inner(hint)))) if choices else expectation(hint)
-        lines.append(f"  --{name.replace('_', '-')} {says}")
+        lines.append(f"  {_flag(name)} {says}")
     return "\n".join(lines)

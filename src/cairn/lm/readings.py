@@ -63,13 +63,22 @@ def prompt_of(answer: str) -> str:
     marked = _TAGGED.findall(answer)
     if marked:
         # The last pair: a model that thinks aloud corrects itself towards the end.
-        return " ".join(marked[-1].split())
+        return _lines(marked[-1])
     text = _LEAD.sub("", answer).strip()
     fenced = _FENCED.match(text)
     text = _LABEL.sub("", fenced[1].strip() if fenced else text)
     if len(text) > 1 and _QUOTES.get(text[0]) == text[-1] and text[0] not in text[1:-1]:
         text = text[1:-1]
-    return " ".join(text.split())
+    return _lines(text)
+
+
+def _lines(text: str) -> str:
+    """The text with its lines and their indentation, without blanks around it and at their ends."""
+    text = text.replace("\r\n", "\n").rstrip()
+    lines = [line.rstrip() for line in text.split("\n")]
+    while lines and not lines[0]:
+        del lines[0]
+    return "\n".join([lines[0].lstrip(), *lines[1:]]) if lines else ""
 
 
 def refuses(answer: str) -> bool:

@@ -178,11 +178,16 @@ class RedteamConfig:
     @property
     def roles(self) -> tuple[str, ...]:
         """Who takes part."""
-        if self.search.acceptance == "oracle":
-            return ("mutator", "target", "oracle", "judge", "held_out")
-        roles = ["mutator", "target", "scorer", "held_out"]
-        if self.search.acceptance == "judge":
-            roles.insert(2, "judge")
-        if self.search.scorer == "two-stage":
-            roles.insert(-2, "analyst")
-        return tuple(roles)
+        return roles_of(self.search)
+
+
+def roles_of(search: Search) -> tuple[str, ...]:
+    """Who takes part in such a search."""
+    if search.acceptance == "oracle":
+        return ("mutator", "target", "oracle", "judge", "held_out")
+    roles = ["mutator", "target", "scorer", "held_out"]
+    if search.acceptance == "judge":
+        roles.insert(2, "judge")
+    if search.scorer == "two-stage":
+        roles.insert(-2, "analyst")
+    return tuple(roles)

@@ -8,12 +8,16 @@ from typing import Any
 
 from cairn.core import files
 from cairn.core.errors import ConfigError, RunError
+from cairn.core.overrides import change
 from cairn.core.typed import build, plain, read_toml
 from cairn.lm.cast import SHAPES_NO_ANSWER
-from cairn.redteam.config import RedteamConfig
+from cairn.lm.shared import DEFAULT, share
+from cairn.redteam.config import RedteamConfig, Search, roles_of
 from cairn.runs.directory import LanguageRun
 
 CONFIG = "config.json"
+ROLES = ("mutator", "target", "judge", "scorer", "held_out", "analyst", "oracle")
+"""Whoever may take part in a run."""
 
 
 class RedteamRun(LanguageRun):
@@ -40,9 +44,11 @@ Report anew:     cairn redteam report DIR [--redact] [--human FILE]
 """
 
 
-def read_config(path: Path) -> RedteamConfig:
-    """A config from a TOML file, with the seed prompts of its seeds_file."""
-    config = build(RedteamConfig, read_toml(path))
+def read_config(path: Path, changes: Mapping[str, str] | None = None) -> RedteamConfig:
+    """A config from a TOML file, with what flags change, what its roles share in
+    `[models.default]`, and the seed prompts of its seeds_file."""
+    table = change(RedteamConfig, read_toml(path), changes or {})
+    config = build(RedteamConfig, _shared(table))
     if config.seeds_file is None:
         return config
     source = path.parent / config.seeds_file
@@ -54,6 +60,15 @@ def read_config(path: Path) -> RedteamConfig:
     if not seeds:
         raise ConfigError(f"seeds_file {source} holds no prompt; one per line is expected.")
     return replace(config, seeds=config.seeds + seeds, seeds_file=None)
+
+
+def _shared(table: dict[str, Any]) -> dict[str, Any]:
+    """The table with the default's fields in the table of each role that this run needs."""
+    models = table.get("models")
+    if not isinstance(models, Mapping) or DEFAULT not in models:
+        return table
+    search = build(Search, table.get("search", {}), "search")
+    return {**table, "models": share(models, roles_of(search))}
 
 
 def create(path: Path, config: RedteamConfig) -> Path:

@@ -3,9 +3,10 @@
 import asyncio
 import signal
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cairn.core.budget import Amount, Limits
 from cairn.core.journal import Spending
@@ -28,21 +29,38 @@ class Line:
     """Sends possibly paid twice: in flight at a kill, or their reply was lost."""
 
 
-def conduct(players: Mapping[str, Player], work: Callable[[Mapping[str, Role]], Awaitable[R]]) -> R:
+Work = Callable[[Mapping[str, Role]], Awaitable[R]]
+"""What a session does with its cast."""
+
+
+def conduct(players: Mapping[str, Player], work: Work[R]) -> R:
     """What `work` makes of the cast, in a loop of its own; connections are closed at its end.
 
-    Raises KeyboardInterrupt on Ctrl-C and SIGTERM, after answers in flight had a moment to arrive;
-    a second Ctrl-C ends that moment.
+    Ctrl-C and SIGTERM cancel the work, once for each: it stops at the first, lets what is in
+    flight arrive, and ends at once at the second. Then KeyboardInterrupt is raised. Where a loop
+    runs already, as in a notebook, the work goes on in a thread beside it.
     """
+    signals = threading.current_thread() is threading.main_thread()
 
     async def main() -> R:
         task = asyncio.current_task()
         assert task is not None
-        if threading.current_thread() is threading.main_thread():
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        if signals:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
         async with company(players) as roles:
             return await work(roles)
 
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return _run(main)
+    signals = False
+    with ThreadPoolExecutor(1) as beside:
+        return beside.submit(_run, main).result()
+
+
+def _run(main: Callable[[], Coroutine[Any, Any, R]]) -> R:
     try:
         return asyncio.run(main())
     except asyncio.CancelledError:
