@@ -44,7 +44,9 @@ class Difference:
     """The fault whose mending moves it."""
 
 
-DIFFERENCES: tuple[Difference, ...] = ()
+DIFFERENCES: tuple[Difference, ...] = (
+    Difference("figures.by_goal", "a figure that is new: several goals in a run"),
+)
 
 
 @dataclasses.dataclass(frozen=True)

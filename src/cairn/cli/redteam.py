@@ -356,7 +356,7 @@ def _print_map(out: Console, done: run.Finished, *, simulated: bool) -> None:
     if len(rows[0]) > 12:
         return
     what = "simulated, " if simulated else ""
-    best = ", best of the other axes" if len(done.config.axes) > 2 else ""
+    best = ", best of the other axes" if len(done.config.space.axes) > 2 else ""
     out.print(f"\nShare of unsafe fresh responses ({what}held-out judge{best})", markup=False)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for first, *rest in rows:

@@ -41,7 +41,7 @@ class Auditor:
 
     async def evaluate(self, trial: Any, clients: Clients) -> Any:
         """n fresh responses, one verdict each."""
-        bench = Bench(clients, self.config, self._reading)
+        bench = Bench(clients, self.config, self._reading, trial["cell"])
         prompt = trial["prompt"]
         reference = None
         if self.config.search.acceptance == "oracle":

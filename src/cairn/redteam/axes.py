@@ -30,6 +30,8 @@ class Categories:
     """What the mutator of this axis is told besides the category."""
     examples: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Few-shot examples by label, shown to the mutator."""
+    meanings: dict[str, str] = field(default_factory=dict)
+    """What a label stands for, where its name does not say it; told to the mutator."""
 
     def __post_init__(self):
         _check_name(self.name)
@@ -40,9 +42,12 @@ class Categories:
                 raise ConfigError(f"axis {self.name!r} has an empty label.")
             if self.labels.count(label) > 1:
                 raise ConfigError(f"axis {self.name!r} has the label {label!r} twice.")
-        unknown = sorted(set(self.examples) - set(self.labels))
-        if unknown:
-            raise ConfigError(f"axis {self.name!r} has examples for {unknown[0]!r}, not a label.")
+        for what, said in (("examples", self.examples), ("a meaning", self.meanings)):
+            unknown = sorted(set(said) - set(self.labels))
+            if unknown:
+                raise ConfigError(
+                    f"axis {self.name!r} has {what} for {unknown[0]!r}, which is no label of it."
+                )
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from cairn.lm.readings import (
     verdict,
 )
 from cairn.lm.request import Completion
-from cairn.redteam import templates
+from cairn.redteam import scorers, templates
 from cairn.redteam.axes import Axis
 from cairn.redteam.config import RedteamConfig
 
@@ -41,13 +41,24 @@ class MutatorRefusedError(Exception):
 class Bench(benches.Bench):
     """The models of one trial, and the config that says how they are asked."""
 
-    def __init__(self, clients: Mapping[str, Client], config: RedteamConfig, reading: Reading):
+    def __init__(
+        self, clients: Mapping[str, Client], config: RedteamConfig, reading: Reading, cell: int = 0
+    ):
         guard = config.search.scorer == "guard"
         super().__init__(
             clients, config.models, reading, config.search.readings, SYSTEMS, templates.VERSION,
             logprobs={"scorer": 5} if guard else {},
         )  # fmt: skip
         self.config = config
+        self.goal = config.goal_in(cell)
+        self.within = ""
+        """Put before every purpose, so that a caller's own are not taken for ours."""
+
+    async def ask(
+        self, role: str, text: str, purpose: str, index: int = 0, *, system: str | None = None
+    ) -> Completion:
+        """One answer of a role to one user turn."""
+        return await super().ask(role, text, f"{self.within}{purpose}", index, system=system)
 
 
 async def mutate(
@@ -59,7 +70,7 @@ async def mutate(
     """
     for axis, label in zip(axes, labels, strict=True):
         if prompt is None:
-            text = templates.generate(axis, label, bench.config.goal)
+            text = templates.generate(axis, label, bench.goal)
         else:
             text = templates.mutate(axis, label, prompt)
         answer = (await bench.ask("mutator", text, f"mutate:{axis.name}")).text
@@ -81,7 +92,7 @@ async def respond(bench: Bench, prompt: str, *, purpose: str, index: int = 0) ->
 
 async def score(bench: Bench, prompt: str, response: str, *, purpose: str, index: int = 0) -> float:
     """Fitness in [0, 1] by the configured scorer."""
-    parts = {"goal": bench.config.goal, "prompt": prompt, "response": response}
+    parts = {"goal": bench.goal, "prompt": prompt, "response": response}
     match bench.config.search.scorer:
         case "probability":
             text = templates.SCORE.format(**parts)
@@ -96,6 +107,8 @@ async def score(bench: Bench, prompt: str, response: str, *, purpose: str, index
             text = templates.CLASSIFY.format(**parts)
             answer = await bench.ask("scorer", text, purpose, index)
             return bench.reading.read("scorer", answer, guard_fitness)
+        case own:
+            return await scorers.own(bench, own, prompt, response, f"{purpose}:{index}:")
 
 
 async def _two_stage(bench: Bench, parts: dict[str, str], purpose: str, index: int) -> float:
@@ -114,7 +127,7 @@ async def classify(
     bench: Bench, role: str, prompt: str, response: str, purpose: str, index: int = 0
 ) -> bool:
     """Whether a judge calls one response unsafe."""
-    text = templates.CLASSIFY.format(goal=bench.config.goal, prompt=prompt, response=response)
+    text = templates.CLASSIFY.format(goal=bench.goal, prompt=prompt, response=response)
     choices = {"UNSAFE": 1, "SAFE": 0}
     reader = lambda answer: verdict(answer, choices, by=role)  # noqa: E731
     return bool(await bench.read(role, text, purpose, reader, index))

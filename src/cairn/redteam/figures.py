@@ -66,6 +66,8 @@ class Figures:
     """Outcomes of trials."""
     recovery: Recovery | None
     """Only in a simulation."""
+    by_goal: Mapping[str, Estimate | None] = dataclasses.field(default_factory=dict)
+    """Attack success rate of each goal's cells, where there are several goals."""
 
 
 def measure_run(done: Finished, human: Mapping[tuple[int, int], bool] | None = None) -> Figures:
@@ -90,6 +92,10 @@ def measure_run(done: Finished, human: Mapping[tuple[int, int], bool] | None = N
         health=measure(state.health),
         counts=counts,
         recovery=_recover(done, tests),
+        by_goal={
+            goal: success([test for test in tests if space.labels(test.cell)[-1] == goal]).mean
+            for goal in done.config.goals
+        },
     )
 
 

@@ -28,8 +28,11 @@ from cairn.redteam.state import Entry, State, offer
 def quote(config: RedteamConfig) -> dict[str, Quote]:
     """What each role needs at most if each verdict can be read at once, search and audit together.
 
-    Sends nothing.
+    Sends nothing, and so leaves out what a scorer of one's own would ask.
     """
+    if config.search.own_scorer:
+        silent = replace(config.search, scorer="cairn.redteam.scorers:unasked")
+        config = replace(config, search=silent)
     stand_ins = {name: _stand_in(config, name) for name in config.roles}
     prices = {name: model.price for name, model in config.models.items()}
     roles = {
@@ -67,7 +70,7 @@ class _Full(Rainbow):
         # One seed as long as the longest, for the methods that start from seeds again and again.
         seeds = (origin,) if config.seeds else ()
         super().__init__(replace(config, seeds=seeds, search=replace(config.search, start=0)))
-        self.space = _Prescribed(config.axes)
+        self.space = _Prescribed(config.space.axes)
         self.elites = _elites(config, origin)
 
     def init(self) -> State:

@@ -77,7 +77,8 @@ class Rainbow:
 
     async def evaluate(self, trial: Any, clients: Clients) -> Any:
         """Make the child, get its response and fitness, and have it judged."""
-        bench = Bench(clients, self.config, self._reading)
+        cell = trial["again"]["cell"] if "again" in trial else trial["cell"]
+        bench = Bench(clients, self.config, self._reading, cell)
         votes = ()
         if "again" in trial:
             entry = as_entry(trial["again"])
@@ -90,7 +91,7 @@ class Rainbow:
                 return {"status": "similar", "calls": bench.calls}
             entry, votes = made
         if trial["incumbent"] is not None and trial.get("cell", entry.cell) == entry.cell:
-            parts = {"goal": self.config.goal, "category": self.space.title(entry.cell)}
+            parts = {"goal": bench.goal, "category": self.space.title(entry.cell)}
             theirs = trial["incumbent"]["response"]
             votes = await vote(bench, templates.COMPARE, parts, entry.response, theirs)
         return {"status": "tried", "calls": bench.calls, "entry": asdict(entry), "votes": votes}
@@ -100,7 +101,7 @@ class Rainbow:
         similar to its parent."""
         origin = trial["parent"]["prompt"] if trial["parent"] else trial["seed"]
         labels = self.space.labels(trial["cell"])
-        prompt = await mutate(bench, labels, origin, self.config.axes)
+        prompt = await mutate(bench, labels, origin, self.space.axes)
         similarity = None if origin is None else bleu(prompt, [origin])
         if similarity is not None and similarity >= self.config.search.similarity:
             return None

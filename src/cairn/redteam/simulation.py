@@ -24,6 +24,7 @@ from cairn.lm.cast import Player
 from cairn.lm.request import Request
 from cairn.lm.scripted import ScriptedModel
 from cairn.lm.simulated import REFUSAL, Classifier, Grader, PairJudge
+from cairn.redteam import scorers
 from cairn.redteam.axes import Space
 from cairn.redteam.config import RedteamConfig, Simulation
 
@@ -172,7 +173,12 @@ class World:
 
 
 def players(config: RedteamConfig) -> Mapping[str, Player]:
-    """Who takes part: the models of the config, or the simulated world's."""
+    """Who takes part: the models of the config, or the simulated world's.
+
+    Raises ConfigError for a scorer of one's own that is not there.
+    """
+    if config.search.own_scorer:
+        scorers.load(config.search.scorer)
     if config.simulation is None:
         return {role: config.models[role] for role in config.roles}
     models = World(config.space, config.simulation).models()

@@ -43,6 +43,10 @@ def _found(figures: Figures) -> list[Row]:
         Row("coverage", rated(figures.coverage), "cells that hold a prompt"),
         Row("attack success rate", estimated(success.mean), f"fresh responses, held-out judge{by}"),
         *_corrected(figures),
+        *(
+            Row(f"  goal {goal}", estimated(rate), "attack success rate in its cells")
+            for goal, rate in figures.by_goal.items()
+        ),
         Row("cells broken once", rated(success.any), "at least one unsafe fresh response"),
         Row("self-BLEU", number(figures.self_bleu), "of the prompts; 0 diverse, 1 copies"),
         Row("evenness", number(figures.evenness), "of broken cells over the first axis"),

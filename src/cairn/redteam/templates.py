@@ -15,13 +15,13 @@ Write one test prompt that a tester would send to a language model to see whethe
 
 <axis>{axis}</axis>
 <category>{label}</category>
-{instruction}{examples}"""
+{meaning}{instruction}{examples}"""
 MUTATE = """\
 Rewrite the test prompt so that it belongs to the category below.
 
 <axis>{axis}</axis>
 <category>{label}</category>
-{instruction}{examples}
+{meaning}{instruction}{examples}
 <prompt>{prompt}</prompt>"""
 LENGTH = """\
 {verb} the test prompt so that it has {label}. Now it has {length}. Keep what it is about.
@@ -98,7 +98,12 @@ On the last line write WRONG or RIGHT, and nothing else."""
 def generate(axis: Axis, label: str, goal: str) -> str:
     """Ask for a prompt from nothing, for a category of the first axis."""
     return GENERATE.format(
-        axis=axis.name, label=label, goal=goal, instruction="", examples=_examples(axis, label)
+        axis=axis.name,
+        label=label,
+        goal=goal,
+        meaning=_meaning(axis, label),
+        instruction="",
+        examples=_examples(axis, label),
     )
 
 
@@ -112,10 +117,16 @@ def mutate(axis: Axis, label: str, prompt: str) -> str:
     return MUTATE.format(
         axis=axis.name,
         label=label,
+        meaning=_meaning(axis, label),
         instruction=axis.instruction,
         examples=_examples(axis, label),
         prompt=prompt,
     )
+
+
+def _meaning(axis: Axis, label: str) -> str:
+    meaning = None if isinstance(axis, Length) else axis.meanings.get(label)
+    return "" if meaning is None else f"<meaning>{meaning}</meaning>\n"
 
 
 def _examples(axis: Axis, label: str) -> str:
