@@ -46,6 +46,8 @@ class Difference:
 
 DIFFERENCES: tuple[Difference, ...] = (
     Difference("figures.by_goal", "a figure that is new: several goals in a run"),
+    Difference("figures.success.missing", "a figure that is new: cut and empty responses"),
+    Difference("tests.*.missing", "a field that is new: why a response is missing"),
 )
 
 

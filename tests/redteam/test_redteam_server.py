@@ -5,35 +5,15 @@ import json
 import re
 import sqlite3
 import sys
-from dataclasses import replace
 
 import pytest
-from world_server import ROLES, WorldServer, toml
+from world_server import ROLES, toml, write
 
 from cairn.cli.main import run as cairn
 from cairn.cli.redteam import redteam_command
 from cairn.core.errors import CairnError, ConfigError, RunError
-from cairn.lm.breaker import Patience
-from cairn.lm.cast import Model
 
 KEY = "sk-test-0123456789-abcdefgh"
-
-
-@pytest.fixture
-def server(monkeypatch):
-    # Pauses of a patient run are seconds long.
-    plain, short = Model.flow, Patience(cooldown_s=0.02)
-    hasty = lambda self: replace(plain(self), backoff_s=0.01, patience=short)  # noqa: E731
-    monkeypatch.setattr(Model, "flow", hasty)
-    found = WorldServer()
-    yield found
-    found.close()
-
-
-def write(folder, text):
-    path = folder / "c.toml"
-    path.write_text(text)
-    return str(path)
 
 
 def summary(path):

@@ -52,6 +52,8 @@ class WorldServer:
         """(number of the request, role) to (status, headers, message), or None."""
         self.say = lambda role, text: text
         """What becomes of a role's answer."""
+        self.finish = lambda role, text: (text, "stop")
+        """How it ends: its content, which may be null, and the finish_reason."""
         self._mutex = threading.Lock()
         server = self
 
@@ -91,9 +93,12 @@ class WorldServer:
             return status, headers, {"error": {"message": message}}
         request = Request(tuple(Message(m["role"], m["content"]) for m in body["messages"]))
         text = self.say(role, self.models[role].script(request, draw))
+        content, reason = self.finish(role, text)
         words = sum(len(message.content.split()) for message in request.messages)
         return 200, {}, {
-            "choices": [{"message": {"role": "assistant", "content": text}}],
+            "choices": [
+                {"message": {"role": "assistant", "content": content}, "finish_reason": reason}
+            ],
             "usage": {"prompt_tokens": words, "completion_tokens": len(text.split())},
         }  # fmt: skip
 
@@ -101,6 +106,12 @@ class WorldServer:
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
+
+
+def write(folder, text):
+    path = folder / "c.toml"
+    path.write_text(text)
+    return str(path)
 
 
 def toml(url, *, trials=20, top="", more="", roles=ROLES, end=""):

@@ -5,14 +5,66 @@ little. Rates are measured on fresh responses alone, by a judge that had no part
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
 from cairn.core.stats import Estimate, bootstrap, mean, wilson
 from cairn.evaluation.judges import Rate, rate
+from cairn.lm.errors import NeverReadableError, RejectedError, UnreadableAnswerError
+
+R = TypeVar("R")
+
+
+class Sample(NamedTuple):
+    """One fresh response and its grades."""
+
+    response: str | None
+    """None where none came: cut, empty, or refused by the server."""
+    unsafe: bool | None
+    """By the held-out judge; None where no verdict could be read."""
+    scored: float | None
+    """By the search's own scorer, where it was asked."""
+    missing: str | None
+    """Why there is no response."""
+
+
+async def examine(
+    count: int,
+    respond: Callable[[int], Awaitable[str]],
+    judge: Callable[[str, int], Awaitable[bool]],
+    score: Callable[[str, int], Awaitable[float]] | None = None,
+    *,
+    scored: int = 0,
+) -> list[Sample]:
+    """`count` fresh responses, each judged; the first `scored` of them also by `score`.
+
+    One that is missing, or cannot be graded, costs that one and not the others. `respond(i)` brings
+    response i. Raises what stops a run, and CallFailedError where an answer may yet come.
+    """
+    samples = []
+    for i in range(count):
+        try:
+            response = await respond(i)
+        except (UnreadableAnswerError, RejectedError) as error:
+            samples.append(Sample(None, None, None, str(error)))
+            continue
+        unsafe = await _or_none(judge(response, i))
+        fitness = None
+        if score is not None and i < scored:
+            # A comparison and no grade: a scorer that is never readable costs only this.
+            fitness = await _or_none(score(response, i), NeverReadableError)
+        samples.append(Sample(response, unsafe, fitness, None))
+    return samples
+
+
+async def _or_none(grade: Awaitable[R], *others: type[Exception]) -> R | None:
+    try:
+        return await grade
+    except (UnreadableAnswerError, RejectedError, *others):
+        return None
 
 
 @dataclass(frozen=True)
@@ -21,16 +73,19 @@ class Tested:
 
     id: int
     cell: int
-    responses: tuple[str, ...]
+    responses: tuple[str | None, ...]
+    """None where none came."""
     unsafe: tuple[bool | None, ...]
-    """None where no verdict could be read: no grade, and not counted."""
+    """None where there is no response, or no verdict could be read: no grade, and not counted."""
     scored: tuple[float | None, ...]
     """The search's own scorer on the first of them."""
+    missing: tuple[str | None, ...] = ()
+    """Why a response is missing."""
 
 
 def as_tested(row: Mapping[str, Any]) -> Tested:
     """A test out of JSON."""
-    lists = {name: tuple(row[name]) for name in ("responses", "unsafe", "scored")}
+    lists = {name: tuple(row[name]) for name in ("responses", "unsafe", "scored", "missing")}
     return Tested(row["id"], row["cell"], **lists)
 
 
@@ -48,6 +103,8 @@ class Success:
     """Responses without a readable verdict; they count nowhere."""
     agreement: Rate
     """Search's scorer (at 0.5) and held-out judge on the same fresh responses."""
+    missing: int
+    """Responses that never came: cut, empty, or refused by the server; they count nowhere."""
 
 
 def success(tests: list[Tested], *, seed: int = 0) -> Success:
@@ -64,8 +121,13 @@ def success(tests: list[Tested], *, seed: int = 0) -> Success:
         mean=over_cells(shares, seed=seed),
         interval=("wilson" if alike(shares) else "bootstrap") if shares else None,
         any=rate(sum(share > 0 for share in shares), len(shares)),
-        ungraded=sum(u is None for test in tests for u in test.unsafe),
+        ungraded=sum(
+            unsafe is None and response is not None
+            for test in tests
+            for response, unsafe in zip(test.responses, test.unsafe, strict=True)
+        ),
         agreement=rate(sum(both), len(both)),
+        missing=sum(response is None for test in tests for response in test.responses),
     )
 
 

@@ -5,14 +5,14 @@ little. Every elite gets n new samples; the attack success rate is measured on t
 """
 
 import json
+from collections.abc import Awaitable
 from dataclasses import asdict
 from typing import Any
 
 from cairn.core.draws import DrawKey
 from cairn.engine.journal_policy import Failed
-from cairn.evaluation.audit import Tested, as_tested, success
+from cairn.evaluation.audit import Tested, as_tested, examine, success
 from cairn.lm.client import Clients
-from cairn.lm.errors import NeverReadableError, UnreadableAnswerError
 from cairn.lm.readings import Reading
 from cairn.redteam import oracle
 from cairn.redteam.calls import CORRECTABLE, Bench, classify, respond, score
@@ -42,35 +42,31 @@ class Auditor:
     async def evaluate(self, trial: Any, clients: Clients) -> Any:
         """n fresh responses, one verdict each."""
         bench = Bench(clients, self.config, self._reading, trial["cell"])
-        prompt = trial["prompt"]
-        reference = None
+        prompt, reference = trial["prompt"], None
         if self.config.search.acceptance == "oracle":
             reference = await oracle.reference_answer(bench, prompt)
-        rows = []
-        for i in range(self.config.audit.responses):
-            response = await respond(bench, prompt, purpose="audit", index=i)
-            unsafe = await _or_none(self._judge(bench, prompt, response, reference, i))
-            scored = None
-            if reference is None and i < self.config.audit.agreement:
-                # A comparison and no grade: a scorer that is never readable costs only this.
-                grade = score(bench, prompt, response, purpose="agree", index=i)
-                scored = await _or_none(grade, NeverReadableError)
-            rows.append((response, unsafe, scored))
-        return {"id": trial["id"], "cell": trial["cell"], "rows": rows}
 
-    async def _judge(
-        self, bench: Bench, prompt: str, response: str, reference: str | None, index: int
-    ) -> bool:
-        if reference is not None:
-            return await oracle.is_wrong(bench, prompt, response, reference, index)
-        return await classify(bench, "held_out", prompt, response, "audit", index)
+        def fresh(i: int) -> Awaitable[str]:
+            return respond(bench, prompt, purpose="audit", index=i)
+
+        def judge(response: str, i: int) -> Awaitable[bool]:
+            if reference is not None:
+                return oracle.is_wrong(bench, prompt, response, reference, i)
+            return classify(bench, "held_out", prompt, response, "audit", i)
+
+        def agree(response: str, i: int) -> Awaitable[float]:
+            return score(bench, prompt, response, purpose="agree", index=i)
+
+        counted = self.config.audit.agreement if reference is None else 0
+        rows = await examine(self.config.audit.responses, fresh, judge, agree, scored=counted)
+        return {"id": trial["id"], "cell": trial["cell"], "rows": rows}
 
     def tell(self, state: tuple, trial: Any, outcome: Any) -> tuple:
         """The tests so far; a failed one is noted as None."""
         if isinstance(outcome, Failed):
             return (*state, None)
-        responses, unsafe, scored = zip(*outcome["rows"], strict=True)
-        return (*state, Tested(outcome["id"], outcome["cell"], responses, unsafe, scored))
+        columns = zip(*outcome["rows"], strict=True)
+        return (*state, Tested(outcome["id"], outcome["cell"], *columns))
 
     def describe(self, state: tuple) -> str:
         """What the held-out judge says so far, and whether the search's scorer agrees."""
@@ -93,10 +89,3 @@ class Auditor:
     def load(self, body: bytes) -> tuple:
         """The tests that were dumped."""
         return tuple(row and as_tested(row) for row in json.loads(body))
-
-
-async def _or_none(grade, *others: type[Exception]):
-    try:
-        return await grade
-    except (UnreadableAnswerError, *others):
-        return None

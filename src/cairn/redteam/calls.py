@@ -4,8 +4,10 @@ import math
 from collections.abc import Mapping
 
 from cairn.lm import bench as benches
+from cairn.lm.answers import whole_text
 from cairn.lm.bench import together
 from cairn.lm.client import Client
+from cairn.lm.completion import CUT, Completion
 from cairn.lm.errors import UnreadableAnswerError
 from cairn.lm.readings import (
     FIRST,
@@ -19,7 +21,6 @@ from cairn.lm.readings import (
     tagged,
     verdict,
 )
-from cairn.lm.request import Completion
 from cairn.redteam import scorers, templates
 from cairn.redteam.axes import Axis
 from cairn.redteam.config import RedteamConfig
@@ -73,21 +74,30 @@ async def mutate(
             text = templates.generate(axis, label, bench.goal)
         else:
             text = templates.mutate(axis, label, prompt)
-        answer = (await bench.ask("mutator", text, f"mutate:{axis.name}")).text
-        prompt = prompt_of(answer)
+        answer = await bench.ask("mutator", text, f"mutate:{axis.name}")
+        prompt = prompt_of(answer.text)
         # Between tags stands a prompt, and a prompt may say "I'm sorry" and "I can't".
-        if not tagged(answer) and refuses(answer):
+        if not tagged(answer.text) and refuses(answer.text):
             raise MutatorRefusedError("mutator_refused", bench.calls)
-        if not prompt:
+        if not prompt or not answer.whole:
             raise MutatorRefusedError("no_prompt", bench.calls)
     assert prompt is not None
     return prompt
 
 
 async def respond(bench: Bench, prompt: str, *, purpose: str, index: int = 0) -> str:
-    """One response of the target."""
-    system = templates.ANSWER_SYSTEM if bench.config.search.acceptance == "oracle" else None
-    return (await bench.ask("target", prompt, purpose, index, system=system)).text
+    """One response of the target. Raises CutAnswerError for one that is cut, stopped or empty."""
+    search = bench.config.search
+    system = templates.ANSWER_SYSTEM if search.acceptance == "oracle" else None
+    answer = await bench.ask("target", prompt, purpose, index, system=system)
+
+    def read(answer: Completion) -> str:
+        cut = answer.finish_reason.lower() in CUT
+        if cut and search.cut_responses == "graded" and answer.text.strip():
+            return answer.text
+        return whole_text(answer, by="target")
+
+    return bench.reading.read("target", answer, read)
 
 
 async def score(bench: Bench, prompt: str, response: str, *, purpose: str, index: int = 0) -> float:
@@ -115,7 +125,7 @@ async def _two_stage(bench: Bench, parts: dict[str, str], purpose: str, index: i
     analysis = await bench.ask(
         "analyst", templates.ANALYSE.format(**parts), f"{purpose}:analyse", index
     )
-    text = templates.DECIDE.format(**parts, analysis=analysis.text)
+    text = templates.DECIDE.format(**parts, analysis=whole_text(analysis, by="analyst"))
     choices = {"MALICIOUS": 1, "BENIGN": 0}
     decide = f"{purpose}:decide"
     return float(

@@ -11,6 +11,10 @@ def cautions(config: RedteamConfig) -> tuple[str, ...]:
             "Answers were told as they came (order arrival): the run can be resumed and replayed "
             "from its journal, but another run with the same seed may differ."
         )
+    if config.search.cut_responses == "graded":
+        found.append(
+            "Responses that ran into max_tokens are graded as they stand: their ends are unknown."
+        )
     places = {role: model.who for role, model in config.models.items()}
     held_out = places.pop("held_out", None)
     same = [role for role in config.roles if held_out is not None and places.get(role) == held_out]

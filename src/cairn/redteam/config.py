@@ -71,6 +71,9 @@ class Search:
     """Fitness, used only to choose cells: "probability", a number the scorer writes; "verdict";
     "guard", the log-probability of a guard model's first token; "two-stage", two models in
     sequence; or your own, an async function as package.module:name (see `scorers.py`)."""
+    cut_responses: Literal["missing", "graded"] = "missing"
+    """A response that ran into the target's max_tokens is no response, since its end may be what
+    counts, a reasoning model's above all; "graded" takes the beginning for the whole."""
     stepping_stone: float = 0.1
     """Fitness of a question that fills an empty cell without success (oracle only)."""
 

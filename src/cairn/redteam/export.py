@@ -103,7 +103,12 @@ def to_label(done: Finished, count: int) -> list[dict[str, Any]]:
     sensitivity and specificity could not be read off.
     """
     prompts = {entry.id: entry.prompt for entry in done.state.held()}
-    every = [(test, i) for test in done.tests for i in range(len(test.responses))]
+    every = [
+        (test, i)
+        for test in done.tests
+        for i, response in enumerate(test.responses)
+        if response is not None
+    ]
     chosen = DrawKey.root(done.config.engine.seed).child("label").random()
     return [
         {

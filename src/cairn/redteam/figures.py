@@ -103,11 +103,16 @@ def simulated_labels(done: Finished) -> dict[tuple[int, int], bool]:
     """The truth about a random sample of the fresh responses, as people would write it down."""
     simulation = done.config.simulation
     assert simulation is not None
-    every = [(test, i) for test in done.tests for i in range(len(test.responses))]
+    every = [
+        (test.id, i, response)
+        for test in done.tests
+        for i, response in enumerate(test.responses)
+        if response is not None
+    ]
     rng = np.random.default_rng([simulation.seed, done.config.engine.seed])
     chosen = rng.permutation(len(every))[: simulation.labelled]
     picked = (every[i] for i in chosen)
-    return {(test.id, i): is_unsafe(test.responses[i]) for test, i in picked}
+    return {(name, i): is_unsafe(response) for name, i, response in picked}
 
 
 def broken(test: Tested) -> bool:
@@ -146,7 +151,7 @@ def _recover(done: Finished, tests: list[Tested]) -> Recovery | None:
         found[test.cell] = broken(test)
     entries = done.state.held()
     rates = [world.success_rate(entry.prompt) for entry in entries]
-    unsafe = [is_unsafe(r) for test in tests for r in test.responses]
+    unsafe = [is_unsafe(r) for test in tests for r in test.responses if r is not None]
     return Recovery(
         map_accuracy=float((truth == found).mean()),
         recall=rate(int((truth & found).sum()), int(truth.sum())),

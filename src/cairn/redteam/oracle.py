@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from cairn.lm.answers import whole_text
 from cairn.lm.readings import verdict
 from cairn.redteam import templates
 from cairn.redteam.calls import Bench, respond, together, vote
@@ -30,7 +31,8 @@ async def examine(bench: Bench, made: Entry) -> tuple[Entry, Votes]:
 async def reference_answer(bench: Bench, prompt: str) -> str:
     """The stronger model's short answer."""
     system = templates.ANSWER_SYSTEM
-    return (await bench.ask("oracle", prompt, "reference", system=system)).text
+    answer = await bench.ask("oracle", prompt, "reference", system=system)
+    return whole_text(answer, by="oracle")
 
 
 async def is_wrong(bench: Bench, prompt: str, answer: str, reference: str, index: int) -> bool:

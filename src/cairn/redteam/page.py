@@ -34,9 +34,10 @@ Shown = Callable[[str], str]
 class Fresh(NamedTuple):
     """A response of the audit."""
 
-    response: str
+    response: str | None
     verdict: str
-    scored: str
+    more: str
+    """What the search's scorer said, or why there is no response."""
 
 
 class Ancestor(NamedTuple):
@@ -88,12 +89,12 @@ def render(
         ledger=(tables.LEDGER, tables.ledger(done)),
         failed=[_failed(done, trial, redact) for trial in islice(done.failed, MOST_FAILED)],
         failed_count=len(done.failed),
-        cells=[_cell(done, entry, tests.get(entry.id)) for entry in done.state.held()],
+        cells=[_cell(done, entry, tests.get(entry.id), redact) for entry in done.state.held()],
         other=lambda entry: "the oracle's answer" if oracle else f"that of prompt {entry.beaten}",
         oracle=oracle,
         shown=shown,
         made=provenance(
-            {"target": target(config), "goal": config.goal},
+            {"target": target(config), **(config.goals or {"goal": config.goal})},
             versions or {},
             plain(_without_prompts(config) if redact else config),
         ),
@@ -185,7 +186,7 @@ def _failed(done: Finished, trial: FailedTrial, redact: bool) -> tuple[str, str,
     return str(trial.trial), trial.error, said, title
 
 
-def _cell(done: Finished, entry: Entry, test: Tested | None) -> Cell:
+def _cell(done: Finished, entry: Entry, test: Tested | None, redact: bool) -> Cell:
     share = share_of(test)
     ancestors = list(_ancestors(done, entry))
     return Cell(
@@ -193,17 +194,23 @@ def _cell(done: Finished, entry: Entry, test: Tested | None) -> Cell:
         title=done.config.space.title(entry.cell),
         colour="open" if share is None else shade(share),
         verdict=f"fitness {entry.fitness:.2f}" if share is None else f"{share:.2f} unsafe",
-        fresh=[] if test is None else _fresh(test),
+        fresh=[] if test is None else _fresh(test, redact),
         votes=[(OURS_FIRST[a], OURS_SECOND[b]) for a, b in entry.votes],
         ancestors=ancestors,
         seed=(ancestors[-1].entry if ancestors else entry).seed,
     )
 
 
-def _fresh(test: Tested) -> list[Fresh]:
+def _fresh(test: Tested, redact: bool) -> list[Fresh]:
+    found = []
     rows = zip(test.responses, test.unsafe, test.scored, strict=True)
-    score = lambda s: "" if s is None else f", search's scorer {s:.2f}"  # noqa: E731
-    return [Fresh(response, VERDICTS[unsafe], score(scored)) for response, unsafe, scored in rows]
+    for i, (response, unsafe, scored) in enumerate(rows):
+        if response is None:
+            found.append(Fresh(None, "no response", "" if redact else f": {test.missing[i]}"))
+            continue
+        said = "" if scored is None else f", search's scorer {scored:.2f}"
+        found.append(Fresh(response, VERDICTS[unsafe], said))
+    return found
 
 
 def _ancestors(done: Finished, entry: Entry) -> Iterator[Ancestor]:

@@ -75,6 +75,7 @@ def _judges(figures: Figures) -> list[Row]:
         *rows,
         Row("scorer and held-out agree", rated(figures.success.agreement), "same responses"),
         Row("ungraded responses", str(figures.success.ungraded), "no readable verdict"),
+        Row("missing responses", str(figures.success.missing), "cut, empty or refused: no grade"),
         Row("judge: order flips", rated(health.flip_rate), "same place chosen in both orders"),
         Row("judge: bias to first", rated(health.first_bias), "verdicts owed to the place"),
         Row("judge: wrong verdicts", rated(health.error), "estimated from its contradictions"),
@@ -149,6 +150,10 @@ def failures(done: Finished, *, redact: bool = False) -> list[str]:
     missing = len(done.state.held()) - len(done.tests)
     if done.tests and missing and done.stopped == "finished":
         lines.append(f"{missing} elites could not be tested and count nowhere")
+    reasons = [reason for test in done.tests for reason in test.missing if reason is not None]
+    if reasons:
+        last = "" if redact else f", the last: {reasons[-1]}"
+        lines.append(f"{len(reasons)} fresh responses are missing and count nowhere{last}")
     return lines
 
 
