@@ -11,16 +11,12 @@ from redteam_harness import MemoryDesk, config, drive, finished
 from cairn.core.draws import DrawKey
 from cairn.engine.journal_policy import Failed
 from cairn.evaluation import judges
-from cairn.evaluation.audit import success
 from cairn.lm.client import Clients
 from cairn.lm.errors import NeverReadableError, UnreadableAnswerError
-from cairn.lm.request import Completion, TokenLogprob
 from cairn.lm.scripted import ScriptedModel
-from cairn.redteam import page, tables
+from cairn.redteam import figures, page, tables
 from cairn.redteam import state as states
-from cairn.redteam.audit import Auditor
 from cairn.redteam.axes import Categories, Length
-from cairn.redteam.calls import guard_fitness
 from cairn.redteam.config import RedteamConfig, Search, Simulation
 from cairn.redteam.search import Rainbow
 from cairn.redteam.simulation import World
@@ -349,86 +345,12 @@ def test_the_health_of_an_oracles_judge_counts_the_votes_that_lost():
 
 
 def test_an_oracles_entry_is_shown_against_the_oracle_and_a_winner_against_whom_it_beat():
+    def shown(settings, held):
+        state, _ = states.offer(states.start(settings.space), settings.space, held, None)
+        done = finished(settings, state)
+        return page.render(done, figures.measure_run(done))
+
     won = replace(entry(2), beaten=1, votes=(WON, WON))
     for settings, words in ((qa_config(), "or the oracle's answer?"), (CONFIG, "of prompt 1?")):
-        assert words in page._votes(finished(settings), won)
-    stone = page._votes(finished(qa_config()), entry(2))
-    assert "as a stepping stone" in stone
-
-
-def test_a_cell_without_a_grade_is_not_a_zero_in_the_console():
-    rows = tables.grid(finished(CONFIG), {0: None, 1: 0.0, 3: 0.5})
-    assert [row[1:] for row in rows[1:]] == [["–", "0.00"], ["–", "0.50"]]
-
-
-def test_a_guards_first_token_is_a_probability():
-    def answer(*tokens):
-        return Completion("", logprobs=tuple(TokenLogprob(t, p) for t, p in tokens))
-
-    import math
-
-    assert guard_fitness(answer(("unsafe", math.log(0.9)))) == pytest.approx(0.9)
-    assert guard_fitness(answer(("\n", -0.1), (" safe", math.log(0.8)))) == pytest.approx(0.2)
-    assert guard_fitness(answer(("un", math.log(0.7)))) == pytest.approx(0.7)
-    for bad in (answer(("maybe", -0.1)), Completion("unsafe")):
-        with pytest.raises(UnreadableAnswerError):
-            guard_fitness(bad)
-
-
-def test_the_audit_draws_fresh_responses_and_leaves_out_what_has_no_verdict():
-    settings = config(2, 2, responses=3)
-    elites = [entry(0, 0), entry(1, 1)]
-
-    def held_out(text, n):
-        return "UNSAFE" if "response a" in text else "hm"
-
-    script = Script(
-        target=lambda text, n: "response a" if n % 3 else "response b",
-        held_out=held_out,
-        scorer="0.9",
-    )
-    tests = drive(Auditor(settings, elites), script.models, seed=0, window=1)
-    tested = [test for test in tests if test is not None]
-    assert [test.unsafe for test in tested] == [(None, True, True)] * 2
-    found = success(tested)
-    assert found.ungraded == 2 and found.mean is not None and found.mean.value == 1.0
-    assert found.any.of == 2
-
-
-def test_judge_health_by_hand():
-    counts = dict.fromkeys(states.HEALTH, 0)
-    counts = judges.add(counts, ((0, 1), (0, 0), (2, 1), (3, 0)))
-    assert (counts["both"], counts["tied"]) == (3, 0)
-    found = judges.measure(counts)
-    assert found.flip_rate[:1] == (0.5,) and found.flip_rate.of == 2
-    assert found.tie_rate.value == pytest.approx(1 / 7) and found.missing_rate.value == 1 / 8
-    # first: 4 of 7 readable, second: 2 of 7.
-    assert found.first_bias.value == pytest.approx((4 - 2) / 7)
-    # In the first order 0,0 | 0,2 | 2,3: one of two agrees; in the other 1,0 | 0,1 | 1,0: none.
-    assert found.repeat_agreement.of == 5 and found.repeat_agreement.value == pytest.approx(0.2)
-
-
-@pytest.mark.parametrize("bias, error, equal", [(0.0, 0.1, 0.3), (0.25, 0.1, 0.5), (0.1, 0.3, 0.2)])
-def test_the_judges_error_is_solved_from_its_contradictions(bias, error, equal):
-    """Counts at their expectation, written down from the model, give the model's error back."""
-    n = 10_000
-    alone = 1 - bias
-    same_place = equal * bias**2 + (1 - equal) * (
-        (bias + alone * error) * (bias + alone * (1 - error)) + alone**2 * error * (1 - error)
-    )
-    named = equal * bias + (1 - equal)
-    counts = dict.fromkeys(states.HEALTH, 0) | {
-        "votes": 2 * n, "first": round(n * (named + bias)), "second": round(n * (named - bias)),
-        "both": n, "flips": round(n * same_place), "tied": round(n * equal * alone**2),
-    }  # fmt: skip
-    found = judges.measure(counts).error
-    assert found.value == pytest.approx(error, abs=2e-3)
-    assert found.low < error < found.high and found.high - found.low < 0.1
-
-
-def test_a_judge_that_always_names_the_first_place_tells_nothing_and_does_no_harm():
-    counts = judges.add(dict.fromkeys(states.HEALTH, 0), ((0, 0),) * 50)
-    found = judges.measure(counts)
-    assert found.flip_rate.value == 1.0 and found.first_bias.value == 1.0
-    assert found.error[:3] == (None, 0.0, 0.5)
-    assert judges.measure(dict.fromkeys(states.HEALTH, 0)).error.value is None
+        assert words in shown(settings, won).replace("&#39;", "'")
+    assert "as a stepping stone" in shown(qa_config(), entry(2))
