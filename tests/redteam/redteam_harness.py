@@ -7,7 +7,7 @@ from cairn.core.budget import Amount
 from cairn.core.draws import DrawKey
 from cairn.engine.journal_policy import Failed
 from cairn.engine.journaled import Config as Engine
-from cairn.lm.client import Clients, Desk
+from cairn.lm.client import Desk
 from cairn.lm.errors import TrialFailedError
 from cairn.redteam import state as states
 from cairn.redteam.audit import Auditor
@@ -26,7 +26,7 @@ class MemoryDesk(Desk):
         self._root = DrawKey.root(seed)
         self.calls = 0
 
-    async def call(self, role, request, sample, label):
+    async def call(self, role, request, sample, label, scope="", stage=""):
         self.calls += 1
         return await self.models[role].complete(request, sample)
 
@@ -63,7 +63,7 @@ def drive(policy, models, *, seed, window, calls=None, trials=None, through_json
             if through_json:
                 trial = json.loads(json.dumps(trial))
             try:
-                outcome = await policy.evaluate(trial, Clients(desk, told))
+                outcome = await policy.evaluate(trial, desk.clients(told))
             except TrialFailedError as error:
                 outcome = Failed("failure", type(error).__name__, str(error))
             if through_json and not isinstance(outcome, Failed):

@@ -83,6 +83,7 @@ def test_each_seed_is_used_once_although_winners_are_judged_again():
             (rematches if "again" in trial else given).append(trial.get("seed"))
             return trial
 
+    assert settings.simulation is not None
     models = World(settings.space, settings.simulation).models()
     drive(Noting(settings), models, seed=0, window=8, trials=100, through_json=True)
     assert tuple(given[: len(seeds)]) == seeds

@@ -10,7 +10,6 @@ from test_redteam_search import new, usual
 
 from cairn.cli.redteam import redteam_command
 from cairn.core.errors import ConfigError, RunError
-from cairn.lm.client import Clients
 from cairn.redteam import rehearsal
 from cairn.redteam.axes import Categories
 from cairn.redteam.config import Search, Simulation
@@ -137,12 +136,12 @@ def test_its_calls_are_counted_and_have_purposes_of_their_own():
     labels = []
 
     class Desk(MemoryDesk):
-        async def call(self, role, request, sample, label):
+        async def call(self, role, request, sample, label, scope="", stage=""):
             labels.append(label)
-            return await super().call(role, request, sample, label)
+            return await super().call(role, request, sample, label, scope, stage)
 
     policy = Rainbow(own("asking"))
-    clients = Clients(Desk(usual().models), 0)
+    clients = Desk(usual().models).clients(0)
     outcome = asyncio.run(policy.evaluate(new(), clients))
     assert outcome["entry"]["fitness"] == 0.4 and outcome["calls"] == 4
     assert "0/scorer/score:0:mine/0" in labels

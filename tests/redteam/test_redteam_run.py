@@ -162,7 +162,7 @@ def texts(path):
     """Every prompt, response and seed that the run ever kept an entry for."""
     done = read(path)
     entries = done.state.entries.values()
-    fresh = {response for test in done.tests for response in test.responses}
+    fresh = {str(response) for test in done.tests for response in test.responses}
     return {e.prompt for e in entries} | {e.response for e in entries} | fresh
 
 

@@ -11,7 +11,6 @@ from redteam_harness import MemoryDesk, config, drive, finished
 from cairn.core.draws import DrawKey
 from cairn.engine.journal_policy import Failed
 from cairn.evaluation import judges
-from cairn.lm.client import Clients
 from cairn.lm.errors import NeverReadableError, UnreadableAnswerError
 from cairn.lm.scripted import ScriptedModel
 from cairn.redteam import figures, page, tables
@@ -44,7 +43,7 @@ class Script:
 
     def evaluate(self, policy, trial):
         desk = MemoryDesk(self.models)
-        return asyncio.run(policy.evaluate(trial, Clients(desk, 0)))
+        return asyncio.run(policy.evaluate(trial, desk.clients(0)))
 
 
 def new(cell=1, parent=None, incumbent=None, number=7):

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections import Counter
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from redteam_harness import config
@@ -40,19 +41,25 @@ slots = 4
 ROLES = ("mutator", "target", "judge", "scorer", "held_out")
 
 
+Trouble = Callable[[int, str], tuple[int, dict[str, str], str] | None]
+
+Finish = Callable[[str, str], tuple[str | None, str]]
+
+
 class WorldServer:
     """Runs in threads of the test process; `trouble` is asked before each answer."""
 
     def __init__(self):
+        assert SETTINGS.simulation is not None
         self.models = World(SETTINGS.space, SETTINGS.simulation).models()
         self.seen = Counter()
         self.requests = 0
         self.keys = set()
-        self.trouble = lambda number, role: None
+        self.trouble: Trouble = lambda number, role: None
         """(number of the request, role) to (status, headers, message), or None."""
         self.say = lambda role, text: text
         """What becomes of a role's answer."""
-        self.finish = lambda role, text: (text, "stop")
+        self.finish: Finish = lambda role, text: (text, "stop")
         """How it ends: its content, which may be null, and the finish_reason."""
         self._mutex = threading.Lock()
         server = self
@@ -71,7 +78,7 @@ class WorldServer:
                 self.end_headers()
                 self.wfile.write(raw)
 
-            def log_message(self, *_):
+            def log_message(self, format, *args):
                 pass
 
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
