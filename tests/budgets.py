@@ -29,6 +29,7 @@ WINGS = {
     "docs": "docs, examples",
     "engine": "engine",
     "engine/test_journal": "lm, journal",
+    "engine/test_map": "map",
     "envs": "envs",
     "evaluation": "evaluation, learners",
     "examples": "docs, examples",

@@ -1,0 +1,240 @@
+"""Hands work on the items of open shards, so many at a time, whichever process they are in.
+
+A shard waits for its slowest item. So that this idles nobody, hands take items of the next shard as
+soon as all of this one's are taken.
+"""
+
+import asyncio
+import hashlib
+import json
+import os
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cairn.core import files
+from cairn.core.draws import DrawKey
+from cairn.core.faults import point
+from cairn.engine.map_items import (
+    KINDS,
+    Item,
+    Kind,
+    Outcome,
+    Part,
+    Reject,
+    Row,
+    packed,
+    unpacked,
+)
+from cairn.engine.map_shards import Shard
+from cairn.engine.map_sinks import Sink
+from cairn.engine.map_state import Done, Fold
+from cairn.lm.client import Clients
+from cairn.lm.errors import TrialFailedError
+
+Work = Callable[[Item, Clients, DrawKey], Awaitable[Any]]
+
+
+class Task(NamedTuple):
+    """A shard to be worked on, or tried once more."""
+
+    shard: Shard
+    round: int = 0
+    before: Part | None = None
+    """Its part so far, in a retry."""
+    kinds: tuple[Kind, ...] = ()
+    """The outcomes that the retry does not keep."""
+
+    @property
+    def name(self) -> str:
+        """Of its part."""
+        return f"{self.shard.number:08}.{self.round}.part"
+
+    def label(self, item: str) -> str:
+        """How an item's answers are labelled: another round draws other answers."""
+        escaped = item.replace("~", "~~")
+        return f"{escaped}~{self.round}" if self.round else escaped
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is done with every item; goes to other processes as it is."""
+
+    stage: str
+    seed: int
+    work: Work
+    sink: Sink | None
+    fold: Fold | None
+    folder: Path
+    """Of the parts."""
+    workers: int
+    """Items at a time."""
+    item_timeout_s: float | None = None
+
+    def key(self, task: Task, item: str) -> DrawKey:
+        """What all draws of an item descend from."""
+        root = DrawKey.root(self.seed).child("map", self.stage, item)
+        return root.child("retry", task.round) if task.round else root
+
+    def scope(self, task: Task) -> str:
+        """Where a shard's answers lie in a journal, until its part is in place."""
+        return f"{self.stage}/{task.shard.number}"
+
+
+class _Open:
+    """A shard some of whose items have no outcome yet."""
+
+    def __init__(self, task: Task, clients: Callable[[str, DrawKey], Clients], lines: list[bytes]):
+        self.task, self.clients, self.lines = task, clients, lines
+        self.left = [i for i, line in enumerate(lines) if not line or KINDS[line[:1]] in task.kinds]
+        self.left.reverse()  # taken from the end
+        self.missing = len(self.left)
+        self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+
+class Hands:
+    """Coroutines that take items in order. Use as an async context."""
+
+    def __init__(self, job: Job):
+        self.job = job
+        self.items = 0
+        """Outcomes so far, of this session."""
+        self._open: deque[_Open] = deque()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._hands: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> "Hands":
+        self._hands = [asyncio.create_task(self._hand()) for _ in range(self.job.workers)]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for hand in self._hands:
+            hand.cancel()
+        await asyncio.gather(*self._hands, return_exceptions=True)
+
+    async def work(self, task: Task, clients: Callable[[str, DrawKey], Clients]) -> Done:
+        """All items of a shard; their outcomes are in a part when this returns.
+
+        `clients(label, key)` are the models as an item sees them. Raises what an item raised that
+        stops the run.
+        """
+        lines = [b""] * len(task.shard.rows)
+        if task.before is not None:
+            lines = await asyncio.to_thread(list, task.before.lines(self.job.folder))
+        shard = _Open(task, clients, lines)
+        if shard.missing:
+            self._open.append(shard)
+            self._wake.set()
+            try:
+                await shard.finished
+            finally:
+                shard.left.clear()
+        done = await asyncio.to_thread(self._finish, task, lines)
+        return done
+
+    async def stop(self, grace_s: float) -> None:
+        """Take no further item, and give those in hand some time."""
+        self._stopping = True
+        self._wake.set()
+        if self._hands:
+            await asyncio.wait(self._hands, timeout=grace_s)
+
+    async def _hand(self) -> None:
+        while True:
+            while not self._open:
+                if self._stopping:
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+            shard = self._open[0]
+            if not shard.left:
+                self._open.popleft()
+                continue
+            if self._stopping:
+                return
+            at = shard.left.pop()
+            try:
+                shard.lines[at] = await self._one(shard, shard.task.shard.rows[at])
+            except asyncio.CancelledError:
+                raise
+            except BaseException as error:
+                shard.left.clear()
+                if not shard.finished.done():
+                    shard.finished.set_exception(error)
+                continue
+            self.items += 1
+            shard.missing -= 1
+            if shard.missing == 0 and not shard.finished.done():
+                shard.finished.set_result(None)
+
+    async def _one(self, shard: _Open, row: Row) -> bytes:
+        job, key = self.job, self.job.key(shard.task, row.id)
+        try:
+            item = Item(row.id, json.loads(row.raw))
+            doing = job.work(item, shard.clients(shard.task.label(row.id), key), key)
+            if job.item_timeout_s is None:
+                value = await doing
+            else:
+                value = await self._in_time(doing, job.item_timeout_s)
+        except Reject as error:
+            return packed(Outcome(row.id, "rejected", _reason(error)))
+        except TrialFailedError as error:
+            return packed(Outcome(row.id, "failed", _reason(error)))
+        if job.sink is not None:
+            job.sink.check(row.id, value)
+        return packed(Outcome(row.id, "done", value))
+
+    async def _in_time(self, doing: Awaitable[Any], limit_s: float) -> Any:
+        limit = asyncio.timeout(limit_s)
+        try:
+            async with limit:
+                return await doing
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise _TooSlowError(f"no outcome within {limit_s:g} s") from None
+
+    def _finish(self, task: Task, lines: list[bytes]) -> Done:
+        """Write the part and count."""
+        kinds = [KINDS[line[:1]] for line in lines]
+        fold, total = self.job.fold, None
+        if fold is not None:
+            total = fold.zero()
+            for line in lines:
+                total = fold.merge(total, fold.of(unpacked(line)))
+        return Done(
+            part=write_part(self.job.folder, task.name, b"".join(lines)),
+            round=task.round,
+            done=kinds.count("done"),
+            rejected=kinds.count("rejected"),
+            failed=kinds.count("failed"),
+            fold=total,
+        )
+
+
+class _TooSlowError(TrialFailedError):
+    """An item took longer than it may."""
+
+
+def _reason(error: TrialFailedError) -> dict[str, str]:
+    return {"error": type(error).__name__.lstrip("_"), "message": str(error)}
+
+
+def write_part(folder: Path, name: str, body: bytes) -> Part:
+    """Write a part beside its place, and give it its name when it is whole."""
+    path = folder / name
+    beside = folder / f".{name}.new"
+    with files.writing(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        point("map:part")
+        with beside.open("wb") as file:
+            file.write(body)
+            point("map:part-written")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+        point("map:part-renamed")
+    return Part(name, len(body), hashlib.blake2b(body, digest_size=16).hexdigest())

@@ -1,0 +1,135 @@
+"""What workers in other processes may spend: leases of the roles' budgets, shard by shard."""
+
+import asyncio
+import fcntl
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from cairn.core import shards
+from cairn.core.budget import Amount, BudgetExceededError, Lease, Limits
+from cairn.core.errors import RunError
+from cairn.core.journal import Spending, Stage
+from cairn.lm.client import Desk
+
+ORPHAN_S = 10.0
+"""How long the workers of a killed driver may take to notice that it is gone."""
+
+
+class Leases:
+    """The leases of a crew, and the books of shards that are not finished."""
+
+    def __init__(self, stage: Stage, desk: Desk):
+        self.stage, self.desk = stage, desk
+        self.books: dict[int, list[Spending]] = {}
+        """By number of the shard's journal: what the driver's budgets know of it."""
+        self._turn = asyncio.Lock()
+        self._out = 0
+        self._none_out = asyncio.Event()
+        self._none_out.set()
+
+    async def open(self) -> None:
+        """Charge the budgets with what an earlier session spent on shards that it left."""
+        for path in shards.left(self.stage.journal.path, self.stage.name).values():
+            await _until_free(path)
+        for number, lines in self.stage.journal.left_shards(self.stage.name).items():
+            self.books[number] = lines
+            for line in lines:
+                self.desk.budgets[line.role].restore(line.spent, line.kept)
+                self.desk.maybe_twice += line.maybe_twice
+
+    @asynccontextmanager
+    async def lease(self, number: int, share: float) -> AsyncIterator["ShardLease"]:
+        """Leases for a shard: of this share of what is left of every role's budget.
+
+        With a share of 1 it waits until no other shard has a lease, and none gets one meanwhile.
+        """
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._turn)
+            if share >= 1:
+                await self._none_out.wait()
+            lease = ShardLease(self.books.get(number, []))
+            for name, budget in self.desk.budgets.items():
+                left = budget.left()
+                parts = {part: getattr(left, part) for part in Amount._fields}
+                amount = {part: int(n * share) for part, n in parts.items() if n is not None}
+                lease.roles[name] = await budget.lease(Amount(**amount))
+            if share < 1:
+                await stack.aclose()
+            self._out += 1
+            self._none_out.clear()
+            try:
+                yield lease
+            finally:
+                self._give_back(number, lease)
+
+    def _give_back(self, number: int, lease: "ShardLease") -> None:
+        growth = shards.grown(lease.before, lease.after)
+        for name, part in lease.roles.items():
+            part.give_back(*growth.get(name, (Amount(), Amount())))
+        self.desk.maybe_twice += _maybe_twice(lease.after) - _maybe_twice(lease.before)
+        self.books[number] = lease.after
+        self._out -= 1
+        if not self._out:
+            self._none_out.set()
+
+    def used_up(self) -> BudgetExceededError:
+        """The error for limits that leave no room for a call."""
+        uses = []
+        for budget in (self.desk.budget, *self.desk.budgets.values()):
+            used = budget.spent.plus(budget.kept)
+            uses += [
+                f"{budget.path}: {getattr(used, part):,} of {limit:,} {part}"
+                for part in Amount._fields
+                if (limit := getattr(budget.limits, part)) is not None
+            ]
+        return BudgetExceededError(
+            f"the limits leave no room for the next call ({'; '.join(uses)}). "
+            f"Raise the limit and resume to go on."
+        )
+
+
+class ShardLease:
+    """What a shard may spend."""
+
+    def __init__(self, before: list[Spending]):
+        self.roles: dict[str, Lease] = {}
+        self.before = self.after = before
+        """The books of the shard's journal, and the newest that its worker has told."""
+
+    def limits(self) -> dict[str, Limits]:
+        """Those of a desk over the shard's journal, which counts what it holds already."""
+        limits = {}
+        for name, lease in self.roles.items():
+            used = Amount()
+            for line in self.before:
+                if line.role == name:
+                    used = used.plus(line.spent).plus(line.kept)
+            part = lease.limits
+            limits[name] = Limits(
+                **{
+                    field: getattr(used, field) + getattr(part, field)
+                    for field in Amount._fields
+                    if getattr(part, field) is not None
+                }
+            )
+        return limits
+
+
+def _maybe_twice(lines: list[Spending]) -> int:
+    return sum(line.maybe_twice for line in lines)
+
+
+async def _until_free(path: Path) -> None:
+    """Wait until no process has a shard's journal open."""
+    with path.with_name(f"{path.name}.lock").open("a") as file:
+        for _ in range(int(ORPHAN_S / 0.05)):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                await asyncio.sleep(0.05)
+            else:
+                return
+    raise RunError(
+        f"{path} is in use by a worker of an earlier session: stop that process, and go on."
+    )

@@ -1,0 +1,292 @@
+"""Where items come from: JSON lines, CSV, Parquet, a folder of texts, a list.
+
+A source is read from its beginning every time, a record at a time, and yields rows: an id and the
+value as JSON. The id is a field of the record, or else its number, from 0.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn, Protocol, runtime_checkable
+
+from cairn.core.errors import ConfigError, MissingExtraError, RunError, suggest
+from cairn.engine.map_files import LONGEST, File, Where, filesystem, is_url, named, reading
+from cairn.engine.map_items import Row
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where items come from."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        ...
+
+    def rows(self) -> Iterator[Row]:
+        """All rows, from the first one on, the same ones every time.
+
+        Raises RunError in one line for what cannot be read or is not what it should be.
+        """
+        ...
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
+_ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+
+
+def as_id(record: Any, field: str | None, number: int, place: str) -> str:
+    """The id of record `number`: its field, or the number.
+
+    Raises RunError for a record without the field, or with something else in it than a string or
+    an integer.
+    """
+    if field is None:
+        return str(number)
+    if not isinstance(record, dict) or field not in record:
+        near = suggest(field, record) if isinstance(record, dict) else ""
+        raise RunError(f"{place} has no field {field!r}, from which its id is taken.{near}")
+    found = record[field]
+    if isinstance(found, str):
+        return found
+    if isinstance(found, int) and not isinstance(found, bool):
+        return str(found)
+    raise RunError(f"{place}: an id must be a string or an integer, got {found!r} in {field!r}.")
+
+
+def _lines(file: File, where: Where) -> Iterator[bytes]:
+    number = 0
+    while line := file.readline(LONGEST):
+        number += 1
+        if len(line) == LONGEST and not line.endswith(b"\n"):
+            raise RunError(
+                f"line {number} of {where} is longer than {LONGEST // 2**20} MiB: is it JSON "
+                f"lines, one record a line?"
+            )
+        yield line
+
+
+@dataclass(frozen=True)
+class JsonLines:
+    """A JSON value a line. `where` may be a pattern (`data/*.jsonl`) and end in .gz."""
+
+    where: Where
+    id: str | None = None
+    """The field that holds an item's id; None: the record's number."""
+
+    @property
+    def name(self) -> str:
+        """The path."""
+        return str(self.where)
+
+    def rows(self) -> Iterator[Row]:
+        """A row for every line that is not blank."""
+        number = 0
+        for where in named(self.where):
+            with reading(where) as file:
+                for at, line in enumerate(_lines(file, where), 1):
+                    text = line.removeprefix(b"\xef\xbb\xbf" if at == 1 else b"").strip()
+                    if not text:
+                        continue
+                    try:
+                        record = _DECODER.decode(text.decode())
+                    except ValueError as error:
+                        raise RunError(f"line {at} of {where} is not JSON: {error}.") from error
+                    except RecursionError:
+                        raise RunError(f"line {at} of {where} is nested too deeply.") from None
+                    yield Row(as_id(record, self.id, number, f"line {at} of {where}"), text)
+                    number += 1
+
+
+@dataclass(frozen=True)
+class Csv:
+    """A table with a head line; every value is a string."""
+
+    where: Where
+    id: str | None = None
+    """The column that holds an item's id; None: the record's number."""
+    delimiter: str = ","
+
+    @property
+    def name(self) -> str:
+        """The path."""
+        return str(self.where)
+
+    def rows(self) -> Iterator[Row]:
+        """A row for every line of the table, as an object by column."""
+        number = 0
+        csv.field_size_limit(LONGEST)
+        for where in named(self.where):
+            with reading(where) as file:
+                text = io.TextIOWrapper(file, "utf-8-sig", newline="")
+                table = csv.reader(text, delimiter=self.delimiter, strict=True)
+                try:
+                    head = next(table, [])
+                    if len(set(head)) < len(head):
+                        raise RunError(f"{where} names a column twice in its first line.")
+                    for cells in table:
+                        if not cells:
+                            continue
+                        place = f"line {table.line_num} of {where}"
+                        if len(cells) != len(head):
+                            raise RunError(
+                                f"{place} has {len(cells)} cells, its head has {len(head)}."
+                            )
+                        record = dict(zip(head, cells, strict=True))
+                        row_id = as_id(record, self.id, number, place)
+                        yield Row(row_id, _ENCODER.encode(record).encode())
+                        number += 1
+                except (csv.Error, UnicodeDecodeError) as error:
+                    raise RunError(f"line {table.line_num} of {where}: {error}.") from error
+                text.detach()
+
+
+@dataclass(frozen=True)
+class Parquet:
+    """A Parquet file; needs `cairn[data]`."""
+
+    where: Where
+    id: str | None = None
+    """The column that holds an item's id; None: the record's number."""
+
+    @property
+    def name(self) -> str:
+        """The path."""
+        return str(self.where)
+
+    def rows(self) -> Iterator[Row]:
+        """A row for every row of the table, as an object by column."""
+        pyarrow = pyarrow_for(self.where)
+        number = 0
+        for where in named(self.where):
+            with reading(where) as file:
+                try:
+                    for batch in pyarrow.parquet.ParquetFile(file).iter_batches(batch_size=512):
+                        for record in batch.to_pylist():
+                            place = f"row {number} of {where}"
+                            row_id = as_id(record, self.id, number, place)
+                            yield Row(row_id, self._encode(record, place))
+                            number += 1
+                except pyarrow.ArrowInvalid as error:
+                    raise RunError(f"{where} is not a Parquet file: {error}.") from error
+
+    def _encode(self, record: dict, place: str) -> bytes:
+        try:
+            return _ENCODER.encode(record).encode()
+        except (TypeError, ValueError) as error:
+            raise RunError(
+                f"{place} holds what JSON cannot: {error}. Cast the column to text or numbers."
+            ) from error
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of UTF-8 text files: a file is an item `{"text": ...}`, its path in it the id."""
+
+    where: Where
+    pattern: str = "*.txt"
+    """Which files, by name, in this folder and those inside it."""
+
+    @property
+    def name(self) -> str:
+        """The path."""
+        return str(self.where)
+
+    def rows(self) -> Iterator[Row]:
+        """A row for every file, by path."""
+        for name, where in self._files():
+            with reading(where) as file:
+                body = file.read(LONGEST + 1)
+            if len(body) > LONGEST:
+                raise RunError(f"{where} is longer than {LONGEST // 2**20} MiB.")
+            try:
+                yield Row(name, _ENCODER.encode({"text": body.decode()}).encode())
+            except UnicodeDecodeError as error:
+                raise RunError(f"{where} is not UTF-8 text: {error}.") from error
+
+    def _files(self) -> Iterator[tuple[str, Where]]:
+        if is_url(self.where):
+            system, root = filesystem(self.where)
+            found = {name[len(root) :].lstrip("/"): name for name in system.find(root)}
+            matching = (name for name in sorted(found) if Path(name).match(self.pattern))
+            for name in matching:
+                yield name, system.unstrip_protocol(found[name])
+            return
+        root = Path(self.where)
+        if not root.is_dir():
+            raise RunError(f"the source {root} is no folder.")
+        paths = {path.relative_to(root).as_posix(): path for path in root.rglob(self.pattern)}
+        for name in sorted(paths):
+            if paths[name].is_file():
+                yield name, paths[name]
+
+
+class Items:
+    """Values in memory."""
+
+    def __init__(self, values: Iterable[Any], id: str | None = None):
+        """`id` names the field that holds an item's id; None: its number.
+
+        Raises ConfigError for an iterator, which could be read only once.
+        """
+        if iter(values) is values:
+            raise ConfigError("a source is read more than once: give a list, not an iterator.")
+        self.values, self.id = values, id
+
+    @property
+    def name(self) -> str:
+        """How many there are, where that is known."""
+        return f"a list of {len(self.values)}" if isinstance(self.values, Sequence) else "a list"
+
+    def rows(self) -> Iterator[Row]:
+        """A row for every value."""
+        for number, value in enumerate(self.values):
+            place = f"item {number} of the list"
+            try:
+                raw = _ENCODER.encode(value).encode()
+            except (TypeError, ValueError) as error:
+                raise RunError(f"{place} is not a JSON value without NaN: {error}.") from error
+            yield Row(as_id(value, self.id, number, place), raw)
+
+
+def source_at(where: "Where | Source | Iterable[Any]", id: str | None = None) -> Source:
+    """The source that a path's ending, or a value's kind, stands for.
+
+    Raises ConfigError for an ending that is none of .jsonl, .ndjson, .csv, .tsv and .parquet.
+    """
+    if isinstance(where, Source):
+        return where
+    if not isinstance(where, str | Path):
+        return Items(where, id)
+    name = str(where).removesuffix(".gz")
+    if name.endswith((".jsonl", ".ndjson")):
+        return JsonLines(where, id)
+    if name.endswith((".csv", ".tsv")):
+        return Csv(where, id, "\t" if name.endswith(".tsv") else ",")
+    if name.endswith(".parquet"):
+        return Parquet(where, id)
+    if not is_url(where) and Path(where).is_dir():
+        return Folder(where)
+    raise ConfigError(
+        f"what is {where}? Expected .jsonl, .ndjson, .csv, .tsv (also with .gz), .parquet or a "
+        f"folder; name it by its class, for example JsonLines({name!r})."
+    )
+
+
+def pyarrow_for(where: Where) -> Any:
+    """pyarrow, for what lies there. Raises MissingExtraError without it."""
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise MissingExtraError(
+            f'{where} needs pyarrow, which is missing: pip install "cairn[data]"'
+        ) from None
+    return pyarrow

@@ -1,0 +1,129 @@
+"""One of the processes beside a run's own: works on the shards that come down its pipe.
+
+Messages are tuples; to the worker `("shard", task, path, limits)` and `("stop", grace_s)`, from it
+`("ready",)`, `("progress", items, answered, in_flight)`, `("books", index, spending)` and then
+`("done", index, done)` or `("error", index, pickled error)`. If the pipe breaks, the driver is
+gone, and so is the worker: at once, since a new driver may be waiting for its journals.
+"""
+
+import asyncio
+import os
+import pickle
+import signal
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from cairn.core.budget import Limits
+from cairn.core.errors import CairnError, RunError
+from cairn.core.faults import point
+from cairn.core.journal import Journal
+from cairn.engine.map_crew import clients
+from cairn.engine.map_hands import Hands, Job, Task
+from cairn.lm.client import Desk, Role
+
+Company = Callable[[], AbstractAsyncContextManager[Mapping[str, Role]]]
+"""Makes the roles' models and closes them: every process makes its own."""
+
+EVERY_S = 0.5
+
+
+def serve(pipe: Connection, payload: bytes) -> None:
+    """The life of a worker."""
+    # Ctrl-C in a terminal reaches every process of it: the driver says what is to be done.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    job, company = pickle.loads(payload)
+    asyncio.run(_Worker(pipe, job).live(company))
+
+
+class _Worker:
+    def __init__(self, pipe: Connection, job: Job):
+        self.pipe, self.job = pipe, job
+        self.hands = Hands(job)
+        self.desks: dict[int, Desk] = {}
+        self.answered = 0
+        """Of shards that are finished."""
+        self.inbox: asyncio.Queue[tuple] = asyncio.Queue()
+
+    async def live(self, company: Company) -> None:
+        """Take shards until told to stop."""
+        asyncio.get_running_loop().add_reader(self.pipe.fileno(), self._receive)
+        running: set[asyncio.Task[None]] = set()
+        try:
+            async with company() as roles, self.hands:
+                self._send("ready")
+                running.add(asyncio.create_task(self._report()))
+                while (message := await self.inbox.get())[0] == "shard":
+                    doing = asyncio.create_task(self._shard(roles, *message[1:]))
+                    running.add(doing)
+                    doing.add_done_callback(running.discard)
+                for desk in self.desks.values():
+                    desk.close()
+                await self.hands.stop(message[1])
+                for doing in running:
+                    doing.cancel()
+                await asyncio.gather(*running, return_exceptions=True)
+        except CairnError as error:  # of the company: a key that is missing, say
+            self._send("error", None, portable(error))
+
+    def _receive(self) -> None:
+        try:
+            while self.pipe.poll():
+                self.inbox.put_nowait(self.pipe.recv())
+        except (EOFError, OSError):
+            os._exit(1)
+
+    def _send(self, *message: Any) -> None:
+        try:
+            self.pipe.send(message)
+        except OSError:
+            os._exit(1)
+
+    async def _report(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY_S)
+            self._progress()
+
+    def _progress(self) -> None:
+        desks = self.desks.values()
+        answered = self.answered + sum(desk.counts["answered"] for desk in desks)
+        in_flight = sum(desk.in_flight for desk in desks)
+        self._send("progress", self.hands.items, answered, in_flight)
+
+    async def _shard(
+        self, roles: Mapping[str, Role], task: Task, path: Path, limits: Mapping[str, Limits]
+    ) -> None:
+        index = task.shard.number
+        tied = {"stage": self.job.stage, "shard": task.shard.digest, "round": task.round}
+        bounded = {name: replace(role, limits=limits[name]) for name, role in roles.items()}
+        try:
+            with Journal(path, config=tied) as journal:
+                desk = self.desks[index] = Desk(journal, bounded, seed=self.job.seed)
+                try:
+                    done = await self.hands.work(task, clients(desk, self.job, task))
+                finally:
+                    self.answered += desk.counts["answered"]
+                    del self.desks[index]
+                    journal.commit()
+                    self._send("books", index, journal.spending())
+        except Exception as error:
+            self._send("error", index, portable(error))
+        else:
+            # The journal is closed by now: the driver takes its books over.
+            point("map:worker-done")
+            self._progress()
+            self._send("done", index, done)
+
+
+def portable(error: BaseException) -> bytes:
+    """An error that another process can raise."""
+    try:
+        body = pickle.dumps(error)
+        pickle.loads(body)
+    except Exception:
+        return pickle.dumps(RunError(f"{type(error).__name__}: {error}"))
+    return body

@@ -1,0 +1,212 @@
+"""Where items come from and go to: ids, formats, and mistakes in one line."""
+
+import csv
+import gzip
+import json
+
+import pytest
+
+from cairn.core.errors import ConfigError, RunError
+from cairn.engine.map_shards import shards
+from cairn.engine.map_sinks import (
+    CsvSink,
+    FolderSink,
+    JsonLinesSink,
+    ParquetSink,
+    sink_at,
+)
+from cairn.engine.map_sources import Csv, Folder, Items, JsonLines, Parquet, source_at
+
+RECORDS = [{"id": f"r{i}", "text": f'line {i}\n"q"\tä😀', "n": i} for i in range(7)]
+
+
+def lines(records) -> bytes:
+    return b"".join(json.dumps(record).encode() + b"\n" for record in records)
+
+
+def values(source):
+    return [(row.id, json.loads(row.raw)) for row in source.rows()]
+
+
+@pytest.fixture
+def written(tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(lines(RECORDS))
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(lines(RECORDS)))
+    with (tmp_path / "a.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, ["id", "text", "n"])
+        table.writeheader()
+        table.writerows(RECORDS)
+    pytest.importorskip("pyarrow.parquet").write_table(
+        pytest.importorskip("pyarrow").Table.from_pylist(RECORDS), tmp_path / "a.parquet"
+    )
+    (tmp_path / "texts" / "deep").mkdir(parents=True)
+    (tmp_path / "texts" / "b.txt").write_text("B")
+    (tmp_path / "texts" / "deep" / "a.txt").write_text("A\n")
+    (tmp_path / "texts" / "c.md").write_text("not asked for")
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.parquet"])
+def test_every_format_yields_the_same_items(written, name):
+    expected = [(record["id"], record) for record in RECORDS]
+    assert values(source_at(written / name, "id")) == expected
+    numbered = [(str(i), record) for i, record in enumerate(RECORDS)]
+    assert values(source_at(written / name)) == numbered
+
+
+def test_csv_yields_strings(written):
+    expected = [(r["id"], r | {"n": str(r["n"])}) for r in RECORDS]
+    assert values(source_at(written / "a.csv", "id")) == expected
+
+
+def test_a_folder_yields_its_files_by_path(written):
+    source = source_at(written / "texts")
+    assert values(source) == [("b.txt", {"text": "B"}), ("deep/a.txt", {"text": "A\n"})]
+
+
+def test_a_pattern_names_several_files_in_order(written):
+    (written / "b.jsonl").write_bytes(lines([{"id": "last"}]))
+    found = values(JsonLines(written / "*.jsonl"))
+    assert [name for name, _ in found] == [str(i) for i in range(8)]
+    assert found[-1][1] == {"id": "last"}
+
+
+def test_urls_are_read_and_written_through_fsspec(written):
+    fsspec = pytest.importorskip("fsspec")
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/in/a.jsonl", lines(RECORDS))
+    memory.pipe("/in/texts/x.txt", b"X")
+    assert len(values(source_at("memory://in/a.jsonl"))) == 7
+    assert values(Folder("memory://in/texts")) == [("x.txt", {"text": "X"})]
+    JsonLinesSink("memory://out/b.jsonl").write("memory://out/b.jsonl", lambda: results(RECORDS))
+    assert memory.cat("/out/b.jsonl") == b"".join(body + b"\n" for _, body in results(RECORDS))
+
+
+def test_blank_lines_and_a_byte_order_mark_are_no_records(tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(b'\xef\xbb\xbf{"a": 1}\n\n  \n[2]\n3')
+    assert values(JsonLines(tmp_path / "a.jsonl")) == [("0", {"a": 1}), ("1", [2]), ("2", 3)]
+
+
+@pytest.mark.parametrize(
+    "content, source, message",
+    [
+        (b'{"a": 1}\n{"a": \n', JsonLines, "line 2 of .* is not JSON"),
+        (b'{"a": NaN}\n', JsonLines, "line 1 of .* is not JSON: NaN is not JSON"),
+        (b'"\xff"\n', JsonLines, "line 1 of .* is not JSON"),
+        (b"[" * 100_000, JsonLines, "line 1 of .* is nested too deeply"),
+        (b"a,a\n1,2\n", Csv, "names a column twice"),
+        (b"a,b\n1\n", Csv, "line 2 of .* has 1 cells, its head has 2"),
+        (b'a,b\n1,"2\n', Csv, "line 2 of"),
+        (b"a\n\xff\n", Csv, "codec can't decode"),
+        (b"PAR1", Parquet, "is not a Parquet file"),
+    ],
+)
+def test_a_damaged_source_is_named_in_one_line(tmp_path, content, source, message):
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(RunError, match=message) as error:
+        list(source(tmp_path / "file").rows())
+    assert "\n" not in str(error.value).strip() or source is Parquet
+
+
+def test_a_missing_source_is_named(tmp_path):
+    with pytest.raises(RunError, match=r"gone\.jsonl cannot be read: No such file"):
+        list(JsonLines(tmp_path / "gone.jsonl").rows())
+    with pytest.raises(RunError, match="no file fits"):
+        list(JsonLines(tmp_path / "*.jsonl").rows())
+    with pytest.raises(RunError, match="is no folder"):
+        list(Folder(tmp_path / "gone").rows())
+    with pytest.raises(ConfigError, match="what is"):
+        source_at(tmp_path / "data.xml")
+
+
+@pytest.mark.parametrize(
+    "record, message",
+    [
+        ({"text": 1}, "item 0 of the list has no field 'id', from which"),
+        ({"idd": 1}, "Did you mean 'idd'"),
+        ({"id": 1.5}, "must be a string or an integer, got 1.5"),
+        ({"id": True}, "must be a string or an integer, got True"),
+        ("text", "has no field 'id'"),
+    ],
+)
+def test_an_id_that_cannot_be_one_is_named(record, message):
+    with pytest.raises(RunError, match=message):
+        list(Items([record], "id").rows())
+
+
+def test_a_list_must_be_readable_twice_and_json():
+    with pytest.raises(ConfigError, match="give a list, not an iterator"):
+        Items(iter([1]))
+    with pytest.raises(RunError, match="item 1 of the list is not a JSON value"):
+        list(Items([1, float("nan")]).rows())
+
+
+def test_shards_are_cut_by_number_and_by_length():
+    assert [len(shard.rows) for shard in shards(Items(range(10)), 4)] == [4, 4, 2]
+    long = ["x" * 3_000_000] * 5
+    assert [len(shard.rows) for shard in shards(Items(long), 4)] == [3, 2]
+    assert [shard.start for shard in shards(Items(range(10)), 4)] == [0, 4, 8]
+
+
+# --- sinks
+
+
+def results(records):
+    return [(str(i), json.dumps(r, ensure_ascii=False).encode()) for i, r in enumerate(records)]
+
+
+def test_a_csv_sink_has_a_column_for_every_field(tmp_path):
+    records = [{"a": 1, "b": "x,\n"}, {"c": [1, "ä"], "a": None}, {"a": True}]
+    CsvSink("x").write(tmp_path / "a.csv", lambda: results(records))
+    with (tmp_path / "a.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows == [
+        ["a", "b", "c"], ["1", "x,\n", ""], ["null", "", '[1, "ä"]'], ["true", "", ""]
+    ]  # fmt: skip
+
+
+def test_a_parquet_sink_finds_columns_and_types_in_all_results(tmp_path, monkeypatch):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr("cairn.engine.map_sinks.ROWS", 2)
+    records = [{"a": 1}, {"a": 2}, {"a": 2.5, "b": "x"}, {"b": None}]
+    ParquetSink("x").write(tmp_path / "a.parquet", lambda: results(records))
+    file = parquet.ParquetFile(tmp_path / "a.parquet")
+    assert file.num_row_groups == 2
+    assert file.read().to_pylist() == [
+        {"a": 1.0, "b": None}, {"a": 2.0, "b": None}, {"a": 2.5, "b": "x"}, {"a": None, "b": None}
+    ]  # fmt: skip
+    with pytest.raises(RunError, match="do not fit into one Parquet table"):
+        mixed = [{"a": 1}, {"a": 2}, {"a": "x"}]
+        ParquetSink("x").write(tmp_path / "b.parquet", lambda: results(mixed))
+    assert not (tmp_path / "b.parquet").exists()
+
+
+def test_a_folder_sink_writes_a_file_an_item_and_none_outside(tmp_path):
+    sink = FolderSink("x")
+    texts = [("a.txt", b'"A"'), ("deep/b.txt", b'"B"')]
+    digest = sink.write(tmp_path / "out", lambda: texts)
+    assert (tmp_path / "out/deep/b.txt").read_text() == "B"
+    assert sink.digest(tmp_path / "out") == digest
+    (tmp_path / "out/a.txt").write_text("other")
+    assert sink.digest(tmp_path / "out") != digest
+    for bad in ("../a", "/a", "a/../../b", "a//b", "."):
+        with pytest.raises(RunError, match="is no path inside a folder"):
+            sink.check(bad, "text")
+
+
+def test_what_a_sink_cannot_take_is_said_when_it_comes():
+    with pytest.raises(RunError, match=r"CSV sink takes objects.*returned str for item 'k'"):
+        CsvSink("x").check("k", "text")
+    with pytest.raises(RunError, match="a folder takes text"):
+        FolderSink("x").check("k", {"a": 1})
+
+
+def test_a_sink_is_chosen_by_its_ending():
+    kinds = {
+        "a.jsonl": JsonLinesSink, "a.csv": CsvSink, "a.parquet": ParquetSink, "out/": FolderSink,
+        "out": FolderSink, "s3://bucket/a.ndjson": JsonLinesSink,
+    }  # fmt: skip
+    for where, kind in kinds.items():
+        assert type(sink_at(where)) is kind
+    with pytest.raises(ConfigError, match=r"what should a\.xlsx be"):
+        sink_at("a.xlsx")

@@ -1,0 +1,194 @@
+"""Map in several processes: the same bytes, limits that hold, and workers that may be lost."""
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from contextlib import asynccontextmanager
+from functools import partial
+
+import map_job
+import pytest
+
+from cairn.core.budget import Limits
+from cairn.core.errors import ConfigError, RunError
+from cairn.core.journal import Journal
+from cairn.engine.map_items import Reject
+from cairn.engine.map_sources import Items
+from cairn.engine.map_workers import Processes
+
+RECORDS = [{"id": f"r{i}", "text": f"text {i}"} for i in range(60)]
+pytestmark = pytest.mark.slow
+
+
+def start(folder, *, records=RECORDS, **options):
+    source = Items(records, "id")
+    return asyncio.run(map_job.run(folder, source, folder / "out.jsonl", **options))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    result = start(folder, shard=7)
+    return result, (folder / "out.jsonl").read_bytes()
+
+
+def test_two_processes_write_the_same_bytes_and_the_books_are_whole(whole, tmp_path):
+    result = start(tmp_path, shard=4, processes=2)
+    assert (tmp_path / "out.jsonl").read_bytes() == whole[1]
+    assert result.counts == whole[0].counts
+    assert (result.progress.spent.calls, result.progress.maybe_twice) == (120, 0)
+    assert list((tmp_path / "journal.sqlite.shards").iterdir()) == []
+    with Journal.read(tmp_path / "journal.sqlite") as journal:
+        (line,) = journal.spending()
+        assert (line.stage, line.role, line.spent.calls) == ("map", "m", 120)
+
+
+def test_a_limit_of_the_run_holds_for_all_processes_together(whole, tmp_path):
+    stopped = start(tmp_path, shard=4, processes=2, limits=Limits(calls=50))
+    assert "no room for the next call (run/m: 50 of 50 calls)" in stopped.stopped
+    assert stopped.progress.spent.calls == 50
+    result = start(tmp_path, shard=4, processes=2)
+    assert (result.progress.spent.calls, result.progress.maybe_twice) == (120, 0)
+    assert (tmp_path / "out.jsonl").read_bytes() == whole[1]
+
+
+async def deadly(item, clients, key):
+    """Takes its process with it, once."""
+    answer = await clients["m"].complete(map_job.Request.of(f"rewrite {item.value}"), purpose="a")
+    mark = os.environ["MARK"]
+    if item.id == "r30" and not os.path.exists(mark):
+        open(mark, "w").close()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"id": item.id, "said": answer.text}
+
+
+def test_a_lost_worker_is_replaced_and_what_was_in_flight_may_be_paid_twice(tmp_path, monkeypatch):
+    monkeypatch.setenv("MARK", str(tmp_path / "mark"))
+    monkeypatch.setenv("CALL_LOG", str(tmp_path / "calls.log"))
+    result = start(tmp_path, shard=4, processes=2, workers=2, doing=deadly)
+    assert result.done == 60
+    assert result.progress.notes == (
+        "a worker was lost (signal 9): its shards are done again from their journals",
+    )
+    calls = Counter((tmp_path / "calls.log").read_text().split())
+    assert sum(calls.values()) - 60 <= result.progress.maybe_twice <= 4
+    assert result.progress.spent.calls == 60
+
+
+async def hopeless(item, clients, key):
+    os._exit(7)
+
+
+def test_workers_that_are_lost_again_and_again_end_the_run(tmp_path):
+    with pytest.raises(RunError, match=r"workers were lost in a row, the last status 7"):
+        start(tmp_path, shard=4, processes=2, doing=hopeless)
+
+
+async def buggy(item, clients, key):
+    return {}["gone"]
+
+
+async def picky(item, clients, key):
+    raise Reject("no")
+
+
+def test_an_error_of_the_work_comes_back(tmp_path):
+    with pytest.raises(RunError, match="KeyError: 'gone'"):
+        start(tmp_path, shard=4, processes=2, doing=buggy)
+    result = start(tmp_path, shard=4, processes=2, doing=picky)
+    assert result.rejected == 60
+
+
+@asynccontextmanager
+async def broke():
+    raise ConfigError("the key is not set")
+    yield {}
+
+
+def test_a_company_that_cannot_be_made_is_said_in_one_line(tmp_path):
+    crew = partial(Processes, company=broke, processes=2)
+    with pytest.raises(ConfigError, match="the key is not set"):
+        start(tmp_path, shard=4, crew=crew)
+
+
+def test_work_that_cannot_be_imported_is_refused(tmp_path):
+    async def local(item, clients, key):
+        return item.value
+
+    with pytest.raises(ConfigError, match="must be importable there"):
+        start(tmp_path, processes=2, doing=local)
+
+
+async def slow(item, clients, key):
+    answer = await clients["m"].complete(map_job.Request.of(f"rewrite {item.value}"), purpose="a")
+    await asyncio.sleep(0.02)
+    return {"id": item.id, "said": answer.text}
+
+
+def test_cancelled_its_workers_end_and_nothing_is_paid_twice(tmp_path, monkeypatch):
+    monkeypatch.setenv("CALL_LOG", str(tmp_path / "calls.log"))
+
+    async def main():
+        out = tmp_path / "out.jsonl"
+        source = Items(RECORDS, "id")
+        doing = asyncio.create_task(
+            map_job.run(tmp_path, source, out, doing=slow, shard=4, processes=2, workers=2)
+        )
+        while not (tmp_path / "calls.log").exists():
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(0.1)
+        doing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await doing
+
+    asyncio.run(main())
+    before = len((tmp_path / "calls.log").read_text().split())
+    assert 0 < before < 60
+    result = start(tmp_path, doing=slow, shard=4, processes=2, workers=2)
+    assert (result.done, result.progress.maybe_twice) == (60, 0)
+    calls = Counter((tmp_path / "calls.log").read_text().split())
+    assert len(calls) == 60 == sum(calls.values()) == result.progress.spent.calls
+
+
+def test_a_script_without_its_guard_is_told_so(tmp_path):
+    import subprocess
+    import sys
+
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import asyncio, map_job\n"
+        "from cairn.core.errors import CairnError\n"
+        "async def work(item, clients, key): return item.value\n"
+        f"job = map_job.run({str(tmp_path)!r}, [1, 2], None, doing=work, processes=2)\n"
+        "try: asyncio.run(job)\n"
+        "except CairnError as error: print(error)\n"
+    )
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([os.path.dirname(__file__), *sys.path])}
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=env)
+    assert 'below `if __name__ == "__main__":`' in done.stdout
+
+
+def test_progress_counts_what_workers_do(tmp_path):
+    seen = []
+
+    async def main():
+        from cairn.engine.mapped import MapConfig, map_stage
+        from cairn.lm.client import Desk
+
+        config = MapConfig(seed=3, shard=10, processes=2, workers=2, report_every_s=0.02)
+        with Journal(tmp_path / "journal.sqlite", config=config.tied()) as journal:
+            await map_stage(
+                journal, Desk(journal, map_job.roles(), seed=3), stage="map",
+                source=Items(RECORDS, "id"), work=slow, config=config, fold=map_job.funnel,
+                company=map_job.company, on_progress=seen.append,
+            )  # fmt: skip
+
+    asyncio.run(main())
+    phases = [progress.phase for progress in seen]
+    assert phases[-1] == "finished" and "working" in phases
+    last = seen[-1]
+    assert (last.done, last.items, last.answered, last.spent.calls) == (60, 60, 60, 60)
+    assert last.about.startswith("done 60")
+    counts = [progress.done for progress in seen if progress.phase == "working"]
+    assert counts == sorted(counts)

@@ -1,0 +1,362 @@
+"""Map in the run's own process: the same bytes whatever the shards, and nothing lost or doubled."""
+
+import asyncio
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import map_job
+import pytest
+
+from cairn.core.budget import Limits
+from cairn.core.errors import ConfigError, RunError
+from cairn.core.journal import Journal
+from cairn.engine.map_items import DuplicateIdError, Reject
+from cairn.engine.map_sources import Items, JsonLines
+from cairn.engine.map_state import restore
+
+RECORDS = [{"id": f"r{i}", "text": f"text {i}"} for i in range(60)]
+
+
+def start(folder: Path, sink: str | None = "out.jsonl", source=None, **options):
+    """A map of 60 records in `folder`."""
+    where = None if sink is None else folder / sink
+    source = source or Items(RECORDS, "id")
+    return asyncio.run(map_job.run(folder, source, where, **options))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The map that nothing happened to."""
+    folder = tmp_path_factory.mktemp("whole")
+    result = start(folder, shard=7, workers=3)
+    assert result.rejected and result.failed and result.items == 60
+    return result, (folder / "out.jsonl").read_bytes(), Path(str(result.rejects)).read_bytes()
+
+
+def test_every_item_has_one_outcome_in_the_order_of_the_source(whole):
+    result, out, rejects = whole
+    ids = [json.loads(line)["id"] for line in out.splitlines()]
+    missing = [json.loads(line)["id"] for line in rejects.splitlines()]
+    order = {record["id"]: i for i, record in enumerate(RECORDS)}
+    assert sorted(ids, key=order.__getitem__) == ids
+    assert sorted(missing, key=order.__getitem__) == missing
+    assert sorted(ids + missing) == sorted(order)
+    assert (result.done, result.rejected + result.failed) == (len(ids), len(missing))
+    assert result.counts["done"] == result.done and result.stopped == "finished"
+    first = json.loads(rejects.splitlines()[0])
+    assert set(first) == {"id", "kind", "error", "message"}
+
+
+@pytest.mark.parametrize("options", [{"shard": 1}, {"shard": 60, "workers": 64}, {"workers": 1}])
+def test_the_bytes_depend_on_neither_shards_nor_workers(whole, tmp_path, options):
+    result = start(tmp_path, **{"shard": 7, "workers": 4} | options)
+    assert (tmp_path / "out.jsonl").read_bytes() == whole[1]
+    assert Path(str(result.rejects)).read_bytes() == whole[2]
+    assert result.counts == whole[0].counts
+
+
+def test_an_item_depends_on_its_id_and_not_on_its_place(whole, tmp_path):
+    start(tmp_path, source=Items(RECORDS[::-1], "id"), shard=11)
+    out = (tmp_path / "out.jsonl").read_bytes()
+    assert sorted(out.splitlines()) == sorted(whole[1].splitlines())
+
+
+def test_another_seed_draws_otherwise(whole, tmp_path):
+    async def draws(item, clients, key):
+        return key.integer(16)
+
+    start(tmp_path, doing=draws, shard=60)
+    one = (tmp_path / "out.jsonl").read_text().split()
+    assert len(set(one)) > 50
+
+
+def test_a_finished_map_does_nothing_again(tmp_path):
+    first = start(tmp_path, shard=7)
+    again = start(tmp_path, shard=9)
+    assert again.progress.answered == 0 and first.progress.answered > 0
+    assert again[:8] == first[:8]
+
+
+def test_answers_are_forgotten_with_the_event_of_their_shard(tmp_path):
+    most = 0
+
+    async def looking(item, clients, key):
+        nonlocal most
+        with sqlite3.connect(f"file:{tmp_path / 'journal.sqlite'}?mode=ro", uri=True) as db:
+            most = max(most, db.execute("SELECT COUNT(*) FROM answers").fetchone()[0])
+        return await map_job.work(item, clients, key)
+
+    start(tmp_path, doing=looking, shard=5, workers=2)
+    with sqlite3.connect(tmp_path / "journal.sqlite") as db:
+        assert db.execute("SELECT COUNT(*) FROM answers").fetchone() == (0,)
+        assert db.execute("SELECT COUNT(*) FROM sends").fetchone() == (0,)
+        assert db.execute("SELECT SUM(calls) FROM spent").fetchone() == (120,)
+        kinds = [row[0] for row in db.execute("SELECT kind FROM events ORDER BY seq")]
+    assert 0 < most <= 3 * 5 * 2
+    assert kinds == ["source", *["shard"] * 12, "sealed", "joined"]
+
+
+def test_retried_items_draw_anew_and_the_others_stay(whole, tmp_path):
+    first = start(tmp_path, shard=7)
+    before = {json.loads(x)["id"]: x for x in (tmp_path / "out.jsonl").read_text().splitlines()}
+    only = start(tmp_path, retry_rejected=True)
+    assert only.failed >= first.failed and only.rejected < first.rejected
+    assert 0 < only.progress.answered <= 2 * first.rejected
+    both = start(tmp_path, retry_rejected=True, retry_failed=True)
+    assert both.items == 60 == both.done + both.rejected + both.failed
+    after = {json.loads(x)["id"]: x for x in (tmp_path / "out.jsonl").read_text().splitlines()}
+    assert before.items() <= after.items() and len(after) == both.done > len(before)
+    assert both.counts["done"] == both.done
+
+
+def test_once_nothing_is_missing_the_list_of_rejects_goes(tmp_path):
+    result = start(tmp_path, shard=7)
+    for _ in range(6):
+        result = start(tmp_path, retry_rejected=True, retry_failed=True)
+    assert (result.rejected, result.failed, result.rejects) == (0, 0, None)
+    assert sorted(path.name for path in tmp_path.glob("out*")) == ["out.jsonl"]
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 60
+    assert list((tmp_path / "map" / "parts").iterdir()) == []
+
+
+def test_without_a_sink_the_outcomes_stay_in_the_parts(whole, tmp_path):
+    result = start(tmp_path, sink=None, shard=7)
+    outcomes = list(result.outcomes())
+    assert [outcome.id for outcome in outcomes] == [record["id"] for record in RECORDS]
+    done = [json.dumps(o.value, separators=(",", ":")) for o in outcomes if o.kind == "done"]
+    assert "\n".join(done) + "\n" == whole[1].decode()
+    assert result.sink is None
+
+
+def test_a_limit_ends_it_and_a_higher_one_goes_on(whole, tmp_path):
+    stopped = start(tmp_path, shard=7, workers=3, limits=Limits(calls=50))
+    assert "50 are left" in stopped.stopped or "of 50" in stopped.stopped
+    assert stopped.progress.spent.calls == 50 and not (tmp_path / "out.jsonl").exists()
+    result = start(tmp_path, shard=7, workers=3)
+    assert result.progress.spent.calls == 120
+    assert (tmp_path / "out.jsonl").read_bytes() == whole[1]
+
+
+def test_cancelled_once_what_is_in_flight_arrives(whole, tmp_path):
+    async def main():
+        going = asyncio.Event()
+        arrived = []
+
+        async def slow(item, clients, key):
+            value = await map_job.work(item, clients, key)
+            arrived.append(item.id)
+            if len(arrived) == 10:
+                going.set()
+                await asyncio.sleep(0.05)
+            return value
+
+        doing = asyncio.create_task(
+            map_job.run(tmp_path, Items(RECORDS, "id"), tmp_path / "out.jsonl", doing=slow, shard=7)
+        )
+        await going.wait()
+        doing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await doing
+
+    asyncio.run(main())
+    result = start(tmp_path, shard=7)
+    assert (result.progress.spent.calls, result.progress.maybe_twice) == (120, 0)
+    assert (tmp_path / "out.jsonl").read_bytes() == whole[1]
+
+
+# --- bad input
+
+
+def lines(path, records):
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return JsonLines(path, "id")
+
+
+def test_a_source_that_changed_between_two_starts_is_refused(tmp_path):
+    source = lines(tmp_path / "in.jsonl", RECORDS)
+    start(tmp_path, source=source, shard=7, limits=Limits(calls=50))
+    for other, message in (
+        (RECORDS[:-1], "had 60 items, now 59.*shard 8 is the first"),
+        ([*RECORDS[:20], {"id": "r20", "text": "x"}, *RECORDS[21:]], "shard 2 is the first"),
+    ):
+        lines(tmp_path / "in.jsonl", other)
+        with pytest.raises(RunError, match=message):
+            start(tmp_path, source=source, shard=7)
+    lines(tmp_path / "in.jsonl", RECORDS)
+    assert start(tmp_path, source=source, shard=7).stopped == "finished"
+
+
+def test_a_source_that_changes_while_it_is_worked_on_is_noticed(tmp_path):
+    records = list(RECORDS)
+
+    async def meddling(item, clients, key):
+        records[59] = {"id": "r59", "text": "other"}
+        return item.value
+
+    with pytest.raises(RunError, match="not what it was a moment ago, and shard 19 is the first"):
+        start(tmp_path, source=Items(records, "id"), shard=3, workers=1, doing=meddling)
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_an_id_that_occurs_twice_is_refused_before_anything_is_paid(tmp_path):
+    with pytest.raises(DuplicateIdError, match="'r3' occurs twice, in records 3 and 60"):
+        start(tmp_path, source=Items([*RECORDS, RECORDS[3]], "id"), shard=7)
+    with sqlite3.connect(tmp_path / "journal.sqlite") as db:
+        assert db.execute("SELECT COUNT(*) FROM spent").fetchone() == (0,)
+
+
+def test_what_lies_at_the_sink_is_never_overwritten(tmp_path):
+    (tmp_path / "out.jsonl").write_text("mine")
+    with pytest.raises(RunError, match=r"out\.jsonl exists already, and this run did not write it"):
+        start(tmp_path)
+    (tmp_path / "out.jsonl").unlink()
+    (tmp_path / "out.jsonl").mkdir()
+    with pytest.raises(RunError, match=r"out\.jsonl is a folder, and this run did not write it"):
+        start(tmp_path)
+    (tmp_path / "out.jsonl").rmdir()
+
+    async def meddling(item, clients, key):
+        (tmp_path / "out.jsonl").write_text("somebody else's")
+        return item.value
+
+    with pytest.raises(RunError, match="exists already"):
+        start(tmp_path, doing=meddling)
+    assert (tmp_path / "out.jsonl").read_text() == "somebody else's"
+    (tmp_path / "out.jsonl").unlink()
+    assert start(tmp_path).done == 60
+
+
+def test_a_sink_that_somebody_edited_is_not_overwritten_by_a_retry(tmp_path):
+    start(tmp_path, shard=7)
+    with (tmp_path / "out.jsonl").open("a") as file:
+        file.write("a note\n")
+    with pytest.raises(RunError, match="exists already, and this run did not write it"):
+        start(tmp_path, retry_rejected=True)
+    assert (tmp_path / "out.jsonl").read_text().endswith("a note\n")
+
+
+def test_a_sink_that_is_gone_is_said_to_be(tmp_path):
+    start(tmp_path)
+    (tmp_path / "out.jsonl").unlink()
+    with pytest.raises(RunError, match="was written by this run and is gone"):
+        start(tmp_path)
+
+
+def test_a_file_where_the_sink_needs_a_folder(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="is a file where the sink"):
+        start(tmp_path, sink="file/out.jsonl")
+
+
+def test_a_part_that_was_changed_is_noticed(tmp_path):
+    start(tmp_path, sink=None, shard=7)
+    part = next((tmp_path / "map" / "parts").glob("00000003*"))
+    part.write_bytes(part.read_bytes().replace(b"r21", b"r99"))
+    with pytest.raises(RunError, match="was changed since it was written"):
+        start(tmp_path)
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_a_full_disk_is_one_line_and_loses_nothing(whole, tmp_path):
+    lines(tmp_path / "in.jsonl", [r | {"text": "x" * 20_000} for r in RECORDS])
+    script = (
+        "import asyncio, sys, resource, map_job\n"
+        "from cairn.core.errors import CairnError\n"
+        "async def work(item, clients, key): return item.value\n"
+        "if sys.argv[2] != '0':\n"
+        "    limit = int(sys.argv[2])\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))\n"
+        "d = sys.argv[1]\n"
+        "job = map_job.run(d, d + '/in.jsonl', d + '/out.jsonl', doing=work, shard=10, fold=None)\n"
+        "try: print(asyncio.run(job).done)\n"
+        "except CairnError as error: print(error); sys.exit(2)\n"
+    )
+
+    def go(limit):
+        command = [sys.executable, "-c", script, str(tmp_path), str(limit)]
+        env = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+        return subprocess.run(command, capture_output=True, text=True, env=env)
+
+    full = go(400_000)
+    assert (full.returncode, full.stderr) == (2, "")
+    assert "Cannot write" in full.stdout and "File too large" in full.stdout
+    assert full.stdout.count("\n") == 1
+    left = sorted(path.name for path in tmp_path.iterdir() if "out" in path.name)
+    assert left == []
+    assert len(list((tmp_path / "map" / "parts").iterdir())) == 6
+    done = go(0)
+    assert (done.returncode, done.stdout) == (0, "60\n"), done.stderr
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 60
+
+
+def test_work_that_is_not_async_and_results_that_are_not_json(tmp_path):
+    def plain(item, clients, key):
+        return item.value
+
+    async def odd(item, clients, key):
+        return {1, 2}
+
+    with pytest.raises(ConfigError, match="write `async def plain`"):
+        start(tmp_path, doing=plain)
+    with pytest.raises(RunError, match="must return a JSON value without NaN"):
+        start(tmp_path, doing=odd)
+
+
+def test_another_seed_or_version_is_refused(tmp_path):
+    start(tmp_path, limits=Limits(calls=10), shard=7)
+    with pytest.raises(RunError, match="version"):
+        start(tmp_path, version="2", shard=7)
+
+
+def test_a_slow_item_fails_and_can_be_retried(tmp_path):
+    async def slow(item, clients, key):
+        if item.id == "r5":
+            await asyncio.sleep(60)
+        if item.id == "r6":
+            raise Reject("no")
+        return item.value
+
+    result = start(tmp_path, doing=slow, item_timeout_s=0.05)
+    assert (result.done, result.rejected, result.failed) == (58, 1, 1)
+    reasons = [json.loads(line) for line in Path(str(result.rejects)).read_text().splitlines()]
+    assert reasons == [
+        {
+            "id": "r5",
+            "kind": "failed",
+            "error": "TooSlowError",
+            "message": "no outcome within 0.05 s",
+        },
+        {"id": "r6", "kind": "rejected", "error": "Reject", "message": "no"},
+    ]
+
+
+def test_an_empty_source_has_an_empty_sink(tmp_path):
+    result = start(tmp_path, source=Items([]))
+    assert result.items == 0 and (tmp_path / "out.jsonl").read_bytes() == b""
+
+
+def test_two_stages_of_one_run_have_draws_and_answers_of_their_own(tmp_path):
+    async def main():
+        from cairn.engine.mapped import MapConfig, map_stage
+        from cairn.lm.client import Desk
+
+        config = MapConfig(seed=3, shard=7)
+        with Journal(tmp_path / "journal.sqlite", config=config.tied()) as journal:
+            desk = Desk(journal, map_job.roles(), seed=3)
+            results = [
+                await map_stage(
+                    journal, desk, stage=name, source=Items(RECORDS, "id"), work=map_job.work,
+                    config=config,
+                )
+                for name in ("one", "two")
+            ]  # fmt: skip
+            assert restore(journal.stage("one")).survey == restore(journal.stage("two")).survey
+            return [[o.value for o in r.outcomes()] for r in results], desk.counts["answered"]
+
+    (one, two), answered = asyncio.run(main())
+    assert answered == 240
+    assert [o.get("draw") for o in one] != [o.get("draw") for o in two]
