@@ -2,7 +2,7 @@
 
     python benchmarks/journal.py [busy] [replay] [memory] [--tiny] --out FILE
 
-- busy: a server that answers after 1 s, 256 slots, one call a trial, window 512. The share of the
+- busy: a server that answers after 1 s, 256 slots, one call a trial, lag 512. The share of the
   time between the first and the last wave of answers in which the slots were working.
 - replay: 100,000 trials whose call is in the journal but whose events are not: everything is
   evaluated again, from stored answers. And the fold alone, with the events in place.
@@ -44,7 +44,7 @@ class Tally:
     def init(self):
         return 0
 
-    def ask(self, state, trial_id, key):
+    def ask(self, state, trial_id, key, pending):
         return {"id": trial_id, "draw": key.integer(16)}
 
     async def evaluate(self, trial, clients):
@@ -71,9 +71,8 @@ def drive(path, policy, config, endpoint, on_progress=None):
         with Journal(path, config=config.tied()) as journal:
             roles = {"m": Role(endpoint)}
             try:
-                return await run(
-                    policy, journal, config=config, roles=roles, on_progress=on_progress
-                )
+                stage = journal.stage("search")
+                return await run(policy, stage, config=config, roles=roles, on_progress=on_progress)
             finally:
                 await endpoint.close()
 
@@ -91,7 +90,7 @@ def busy(folder: Path, *, slots: int, latency_s: float, rounds: int) -> dict:
         url = f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
         flow = Flow(concurrency=Concurrency(start=slots, most=slots))
         model = _Stamped(OpenAIServer(Server(url, "m")))
-        config = Config(trials=slots * rounds, window=2 * slots)
+        config = Config(trials=slots * rounds, lag=2 * slots)
         before = time.process_time()
         _, wall_s = drive(folder / "busy.sqlite", Tally(), config, Endpoint(model, flow))
         cpu_s = time.process_time() - before
@@ -130,7 +129,7 @@ class _Stamped:
 
 def replay(folder: Path, *, calls: int) -> dict:
     path = folder / "replay.sqlite"
-    config = Config(trials=calls, window=64)
+    config = Config(trials=calls, lag=64)
     endpoint = Endpoint(
         ScriptedModel(lambda request, key: f"answer {key.integer()}"),
         Flow(concurrency=Concurrency(start=64)),
@@ -138,7 +137,7 @@ def replay(folder: Path, *, calls: int) -> dict:
     first, first_s = drive(path, Tally(), config, endpoint)
     with Journal(path, config=config.tied()) as journal:
         started = time.perf_counter()
-        fold = restore(Tally(), journal)
+        fold = restore(Tally(), journal.stage("search"))
         fold_s = time.perf_counter() - started
         folded = journal.seq - fold.snapshot_seq
     db = sqlite3.connect(path)
@@ -172,7 +171,7 @@ def memory(folder: Path, *, trials: int) -> dict:
             if progress.told >= share * trials and name not in marks:
                 marks[name] = round(resident_mib(), 1)
 
-    config = Config(trials=trials, window=64, report_every_s=0.05)
+    config = Config(trials=trials, lag=64, report_every_s=0.05)
     endpoint = Endpoint(ScriptedModel(lambda request, key: ""))
     path = folder / "memory.sqlite"
     _, wall_s = drive(path, Tally(calls=False), config, endpoint, watch)
@@ -203,7 +202,7 @@ PARTS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("parts", nargs="*", help=f"some of {', '.join(PARTS)}; all by default")
     parser.add_argument("--tiny", action="store_true", help="seconds, to see that it runs")
     parser.add_argument("--out", type=Path, required=True, help="JSON file; parts are updated")

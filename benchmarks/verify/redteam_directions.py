@@ -107,7 +107,7 @@ def settings(arm: str, seed: int, size: Size) -> RedteamConfig:
         ),
         search=Search(**ARMS[arm]),
         audit=Audit(responses=size.responses),
-        engine=Engine(trials=UNLIMITED, seed=seed, window=8),
+        engine=Engine(trials=UNLIMITED, seed=seed, lag=8),
         simulation=Simulation(**judges),
     )
 
@@ -159,7 +159,9 @@ def _drive(policy: Any, engine: Engine, config: RedteamConfig, limits: Limits) -
         Journal(Path(folder) / "journal.sqlite", config={}) as journal,
     ):
         roles = cast(players(config))
-        return asyncio.run(run(policy, journal, config=engine, roles=roles, limits=limits))
+        return asyncio.run(
+            run(policy, journal.stage("search"), config=engine, roles=roles, limits=limits)
+        )
 
 
 def fill(job: tuple[str, Path, Size, str]) -> str:

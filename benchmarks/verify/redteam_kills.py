@@ -50,7 +50,7 @@ responses = 6
 
 [engine]
 trials = {trials}
-window = 8
+lag = 8
 snapshot_every = 100
 
 [simulation]

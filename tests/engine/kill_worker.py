@@ -32,7 +32,7 @@ class ChainPolicy:
     def init(self):
         return {"chain": "", "cells": {}, "failures": 0}
 
-    def ask(self, state, trial_id: int, key: DrawKey):
+    def ask(self, state, trial_id: int, key: DrawKey, pending):
         draw = key.random()
         parents = sorted(state["cells"].values())
         parent = draw.choice(parents) if parents else "seed"
@@ -85,11 +85,12 @@ async def main(folder: Path, trials: int, order, url: str | None) -> None:
         from cairn.lm.http import OpenAIServer, Server
 
         model = OpenAIServer(Server(url, "m"))
-    config = Config(trials=trials, window=8, order=order, seed=3, snapshot_every=50)
+    config = Config(trials=trials, lag=8, order=order, seed=3, snapshot_every=50)
     endpoint = Endpoint(model, Flow(backoff_s=0.01))
     with Journal(folder / "journal.sqlite", config=config.tied()) as journal:
         print("started", flush=True)
-        result = await run(ChainPolicy(), journal, config=config, roles={"m": Role(endpoint)})
+        stage = journal.stage("search")
+        result = await run(ChainPolicy(), stage, config=config, roles={"m": Role(endpoint)})
     await endpoint.close()
     summary = {
         "state": result.state_digest,

@@ -31,7 +31,7 @@ class MemoryDesk(Desk):
         return await self.models[role].complete(request, sample)
 
 
-def config(rows=5, columns=5, *, search=None, simulation=None, seed=0, window=4, responses=4):
+def config(rows=5, columns=5, *, search=None, simulation=None, seed=0, lag=4, responses=4):
     return RedteamConfig(
         axes=(
             Categories("risk", tuple(f"risk {i}" for i in range(rows))),
@@ -39,21 +39,21 @@ def config(rows=5, columns=5, *, search=None, simulation=None, seed=0, window=4,
         ),
         search=search or Search(),
         audit=Audit(responses=responses),
-        engine=Engine(trials=0, seed=seed, window=window),
+        engine=Engine(trials=0, seed=seed, lag=lag),
         simulation=simulation or Simulation(),
     )
 
 
-def drive(policy, models, *, seed, window, calls=None, trials=None, through_json=False):
+def drive(policy, models, *, seed, lag, calls=None, trials=None, through_json=False):
     """Asks and tells in the engine's order, until `calls` are spent or `trials` told."""
 
     async def main():
         desk = MemoryDesk(models, seed)
         state, pending, told, asked = policy.init(), [], 0, 0
         while True:
-            while asked < told + window:
+            while asked < told + lag:
                 key = desk._root.child(asked, "ask")
-                pending.append(policy.ask(state, asked, key))
+                pending.append(policy.ask(state, asked, key, list(pending)))
                 asked += 1
             if (calls is not None and desk.calls >= calls) or told == trials:
                 return state
@@ -81,7 +81,7 @@ def search(settings, *, calls=None, trials=None):
         Rainbow(settings),
         world.models(),
         seed=engine.seed,
-        window=engine.window,
+        lag=engine.lag,
         calls=calls,
         trials=trials,
     )
@@ -96,5 +96,5 @@ def finished(settings, state=None, tests=()):
 
 def audit(settings, world, state):
     auditor = Auditor(settings, state.held())
-    tests = drive(auditor, world.models(), seed=settings.engine.seed + 999, window=4)
+    tests = drive(auditor, world.models(), seed=settings.engine.seed + 999, lag=4)
     return [test for test in tests if test is not None]

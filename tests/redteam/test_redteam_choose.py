@@ -72,20 +72,20 @@ def test_seeds_come_first_in_order_and_from_nothing_means_no_seed():
 
 def test_each_seed_is_used_once_although_winners_are_judged_again():
     """A rematch takes a trial's number and no seed."""
-    settings = config(2, 2, window=8)
+    settings = config(2, 2, lag=8)
     seeds = tuple(f"seed number {i}" for i in range(60))
     settings = replace(settings, seeds=seeds)
     given, rematches = [], []
 
     class Noting(Rainbow):
-        def ask(self, state, trial_id, key):
-            trial = super().ask(state, trial_id, key)
+        def ask(self, state, trial_id, key, pending):
+            trial = super().ask(state, trial_id, key, pending)
             (rematches if "again" in trial else given).append(trial.get("seed"))
             return trial
 
     assert settings.simulation is not None
     models = World(settings.space, settings.simulation).models()
-    drive(Noting(settings), models, seed=0, window=8, trials=100, through_json=True)
+    drive(Noting(settings), models, seed=0, lag=8, trials=100, through_json=True)
     assert tuple(given[: len(seeds)]) == seeds
     assert len(rematches) > 3, "else nothing was tested"
 

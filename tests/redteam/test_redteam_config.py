@@ -25,7 +25,7 @@ def altered(old, new):
 
 MISTAKES = [
     ("[simulation]\n", "[simulation]\njudge_eror = 0.2\n", "no field 'judge_eror'. Did you mean"),
-    ("[engine]\n", "[engine]\nwindows = 3\n", r"\[engine\] has no field 'windows'. Did you mean"),
+    ("[engine]\n", "[engine]\nlagg = 3\n", r"\[engine\] has no field 'lagg'. Did you mean"),
     ("[[axes]]\n", "[[axes]]\nlable = []\n", r"\[axes\[0\]\] has no field 'lable'. Did you mean"),
     ("[audit]\n", "[search]\nmethod = 'rainbwo'\n[audit]\n", "method .* Did you mean 'rainbow'"),
     ("trials = 1500", "trials = '1500'", "engine.trials must be a whole number, got '1500'"),

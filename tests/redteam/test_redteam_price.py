@@ -14,7 +14,7 @@ from cairn.redteam.config import Search, Simulation
 from cairn.runs.session import left
 
 TRIALS = 20
-SMALL = replace(config(2, 2), engine=Engine(trials=TRIALS, window=4))
+SMALL = replace(config(2, 2), engine=Engine(trials=TRIALS, lag=4))
 
 
 def test_a_start_from_nothing_or_from_short_seeds_hides_no_parents_price():

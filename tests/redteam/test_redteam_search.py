@@ -203,7 +203,7 @@ def test_a_winner_whose_incumbent_changed_meanwhile_is_judged_again():
     state = told(policy, state, entry(2), (WON, WON), incumbent=0)
     assert holding(policy, state) == {0: 1}
     assert (state.counts["sent_back"], state.counts["unjudged"]) == (1, 1)
-    trial = policy.ask(state, 9, DrawKey.root(0))
+    trial = policy.ask(state, 9, DrawKey.root(0), [])
     assert trial["again"]["id"] == 2 and trial["incumbent"] == {"id": 1, "response": "response 1"}
     script = Script(judge="FIRST")
     outcome = script.evaluate(policy, trial)
@@ -257,13 +257,13 @@ def test_a_prompt_of_another_length_lands_where_it_belongs():
 
 
 def test_a_state_is_what_it_was_after_dump_and_load():
-    settings = config(3, 3, window=3)
+    settings = config(3, 3, lag=3)
     policy = Rainbow(settings)
     state = drive(
         policy,
         World(settings.space, Simulation()).models(),
         seed=1,
-        window=3,
+        lag=3,
         trials=60,
         through_json=True,
     )
@@ -334,7 +334,7 @@ def test_the_health_of_an_oracles_judge_counts_the_votes_that_lost():
         for role, said in answers.items()
     }
     models = {role: ScriptedModel(script, role) for role, script in scripts.items()}
-    state = drive(policy, models, seed=0, window=4, trials=rounds)
+    state = drive(policy, models, seed=0, lag=4, trials=rounds)
     found = judges.measure(state.health)
     assert state.counts["tried"] == rounds and state.health["both"] == 2 * rounds
     assert found.flip_rate.low < 0.5 < found.flip_rate.high

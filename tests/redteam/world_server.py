@@ -29,7 +29,7 @@ responses = 2
 
 [engine]
 trials = {trials}
-window = 4
+lag = 4
 """
 MODEL = """
 [models.{role}]

@@ -54,6 +54,7 @@ class Books:
         self._desk.check_open()
         journal = self._desk.journal
         self._send = journal.intend(self._key, self._stage, self.budget.name, self._reserved)
+        self._desk.sent += 1
         await journal.saved()
         point("call:intended")
 
@@ -64,6 +65,7 @@ class Books:
         self._desk.journal.settle(self._send, outcome, actual)
         self.budget.settle(self._reserved, actual)
         self._desk.maybe_twice += actual is None
+        self._desk.sent -= 1
         self._send = self._reserved = None
 
     def abandon(self) -> None:
@@ -91,6 +93,8 @@ class Desk:
         """Works `answered` (done) and `cached` (found) in this session."""
         self.maybe_twice = 0
         """Attempts that may have been paid although nobody saw the result."""
+        self.sent = 0
+        """Attempts that have begun and not ended: what is being paid for now."""
         self._in_flight: dict[bytes, asyncio.Future[None] | None] = {}
         self._closing = False
         self._earlier = {line.role: [] for line in journal.spending()}

@@ -35,6 +35,10 @@ def build(kind: type[T], table: Mapping[str, Any], where: str = "") -> T:
     place = f"[{where}]" if where else "the config"
     for name in table:
         if name not in fields:
+            # What a class says of fields that it had in an earlier version.
+            moved: Mapping[str, str] = getattr(kind, "MOVED", {})
+            if name in moved:
+                raise ConfigError(f"{place} has no field {name!r} any more: {moved[name]}.")
             raise ConfigError(
                 f"{place} has no field {name!r}.{suggest(name, fields)} "
                 f"Its fields: {', '.join(fields)}."

@@ -6,7 +6,13 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from cairn.engine.journal_progress import Progress, duration, projection_line
+from cairn.engine.journal_progress import Progress
+from cairn.engine.journal_projection import Projection, between, duration
+
+STOPPING = (
+    "stopping: nothing new is begun, and what is in flight may still arrive; Ctrl-C again ends it "
+    "at once. What arrived is kept either way"
+)
 
 
 def line(progress: Progress) -> str:
@@ -23,7 +29,8 @@ def line(progress: Progress) -> str:
     if progress.maybe_twice:
         parts.append(f"{progress.maybe_twice} possibly paid twice")
     if progress.projection is not None:
-        parts.append(f"projected {progress.projection.amount.micros / 1e6:.4f}")
+        least, most = progress.projection.least, progress.projection.most
+        parts.append(f"projected {between(least.micros / 1e6, most.micros / 1e6, '.4f')}")
         parts.append(f"{duration(progress.projection.left_s)} left")
     if progress.about:
         parts.append(progress.about)
@@ -43,7 +50,8 @@ class JournalConsole:
         self._shown_at = float("-inf")
         self._latest: Progress | None = None
         self._notes = 0
-        self._projected = False
+        self._projected: Projection | None = None
+        self._stopping = False
 
     def __enter__(self) -> "JournalConsole":
         if self.console.is_terminal:
@@ -57,14 +65,21 @@ class JournalConsole:
         for note in progress.notes[self._notes :]:
             self._print(note)
         self._notes = len(progress.notes)
-        if progress.projection is not None and not self._projected:
-            self._projected = True
-            self._print(projection_line(progress))
+        if progress.projection is not None and self._is_news(progress.projection):
+            self._projected = progress.projection
+            self._print(progress.projection_line())
+        if progress.stopping and progress.in_flight and not self._stopping:
+            self._stopping = True
+            self._print(STOPPING)
         if self._live is not None:
             self._live.update(Text(line(progress)), refresh=True)
         elif time.monotonic() - self._shown_at >= self.plain_every_s:
             self._shown_at = time.monotonic()
             self._print(line(progress))
+
+    def _is_news(self, projection: Projection) -> bool:
+        """The first one, and one that takes an earlier one back."""
+        return self._projected is None or self._projected.misses(projection)
 
     def __exit__(self, *_: object) -> None:
         if self._live is not None:

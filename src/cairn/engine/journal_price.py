@@ -89,7 +89,8 @@ async def dry_run(
         tempfile.TemporaryDirectory() as folder,
         Journal(Path(folder) / "rehearsal.sqlite", config={}) as journal,
     ):
-        await run(policy, journal, config=replace(config, trials=trials), roles=cast)
+        stage = journal.stage("rehearsal")
+        await run(policy, stage, config=replace(config, trials=trials), roles=cast)
     # Rounded up: a quote is an upper bound.
     scale = lambda count: -(-count * config.trials // max(trials, 1))  # noqa: E731
     return {

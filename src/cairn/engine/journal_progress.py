@@ -8,22 +8,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cairn.core.budget import Amount
+from cairn.engine.journal_projection import Projection, projection_line
 from cairn.lm.client import Desk
 
-PROJECT_AFTER = 100
-"""Calls after which a projection means something."""
+ABOUT_EVERY_S = 1.0
+"""The state is described again after this long at the soonest, and only if it changed,"""
+ABOUT_SHARE = 0.01
+"""and then so seldom that this share of the time goes into it."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Projection:
-    """The whole run, at the rate so far."""
-
-    amount: Amount
-    """Calls, tokens and money by the last trial."""
-    left_s: float
-    """Seconds still to run."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +51,14 @@ class Progress:
     """What recovery did."""
     about: str = ""
     """What the policy says of its state."""
+    stopping: bool = False
+    """Whether the run only waits for what is in flight."""
+
+    def projection_line(self) -> str:
+        """The projection in one line; empty before there is one."""
+        if self.projection is None:
+            return ""
+        return projection_line(self.projection, told=self.told, trials=self.trials)
 
 
 class Speedometer:
@@ -71,15 +72,21 @@ class Speedometer:
         count: Callable[[], tuple[int, int]],
         notes: Sequence[str],
         describe: Callable[[], str] = str,
+        *,
+        project: Callable[[float], Projection | None] | None = None,
+        stopping: Callable[[], bool] = bool,
     ):
-        """`count` gives (told, trials), `describe` a few words about the state."""
+        """`count` gives (told, trials), `describe` a few words about the state, `project` the whole
+        run from the seconds that a trial took, `stopping` says whether nothing new is begun."""
         self.desk, self.count, self.notes, self.describe = desk, count, notes, describe
+        self.project, self.stopping = project, stopping
         self._started = time.monotonic()
         self._told_before = count()[0]
         self._points: deque[tuple[float, int]] = deque([(self._started, 0)])
+        self._about, self._about_told, self._about_due_s = "", -1, 0.0
 
-    def read(self) -> Progress:
-        """The progress at this moment."""
+    def read(self, *, last: bool = False) -> Progress:
+        """The progress at this moment; at the `last` one the state is described anew."""
         desk, (told, trials) = self.desk, self.count()
         answers = desk.counts["answered"] + desk.counts["cached"]
         return Progress(
@@ -94,9 +101,10 @@ class Speedometer:
             kept=desk.budget.kept,
             maybe_twice=desk.maybe_twice,
             elapsed_s=desk.budget.elapsed_s(),
-            projection=self._project(told, trials),
+            projection=self._projected(told),
             notes=tuple(self.notes),
-            about=self.describe(),
+            about=self._described(told, last),
+            stopping=self.stopping(),
         )
 
     async def report(self, tell: Callable[[Progress], None] | None, every_s: float) -> None:
@@ -107,9 +115,20 @@ class Speedometer:
             progress = self.read()
             if progress.projection is not None and not projected:
                 projected = True
-                log.info("%s", projection_line(progress))
+                log.info("%s", progress.projection_line())
             if tell is not None:
                 tell(progress)
+
+    def _described(self, told: int, last: bool) -> str:
+        """The policy's words. They may cost it a pass over the state, in the loop that calls wait
+        for, so they are asked for seldom."""
+        began_s = time.monotonic()
+        if told != self._about_told and (last or began_s >= self._about_due_s):
+            self._about, self._about_told = self.describe(), told
+            ended_s = time.monotonic()
+            pause_s = max(ABOUT_EVERY_S, (ended_s - began_s) / ABOUT_SHARE)
+            self._about_due_s = ended_s + pause_s
+        return self._about
 
     def _speed(self, answers: int) -> float:
         now = time.monotonic()
@@ -119,35 +138,8 @@ class Speedometer:
         then, before = self._points[0]
         return (answers - before) / max(now - then, 1e-9)
 
-    def _project(self, told: int, trials: int) -> Projection | None:
-        total = self.desk.budget.spent.plus(self.desk.budget.kept)
+    def _projected(self, told: int) -> Projection | None:
         done = told - self._told_before
-        if total.calls < PROJECT_AFTER or told == 0 or done == 0:
+        if self.project is None or done <= 0:
             return None
-        # Calls of trials in flight are in the total already, so this errs on the dear side.
-        amount = Amount(*(-(-part * trials // told) for part in total))
-        passed_s = time.monotonic() - self._started
-        return Projection(amount, left_s=passed_s / done * max(trials - told, 0))
-
-
-def projection_line(progress: Progress) -> str:
-    """The projection in one line."""
-    projection = progress.projection
-    if projection is None:
-        return f"no projection before {PROJECT_AFTER} calls"
-    amount = projection.amount
-    return (
-        f"after {progress.told} of {progress.trials} trials: the whole run will take about "
-        f"{amount.calls} calls, {amount.tokens} tokens, {amount.micros / 1e6:.2f} in money, "
-        f"and {duration(projection.left_s)} more"
-    )
-
-
-def duration(seconds: float) -> str:
-    """Seconds as `42s`, `3m05s` or `2h07m`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02d}s"
-    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+        return self.project((time.monotonic() - self._started) / done)

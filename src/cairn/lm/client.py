@@ -12,10 +12,11 @@ from typing import NamedTuple
 from cairn.core import desk as desks
 from cairn.core.budget import Amount, Limits
 from cairn.core.draws import DrawKey
+from cairn.core.errors import CairnError
 from cairn.core.journal import Journal
 from cairn.core.redact import Redactor
 from cairn.lm.endpoint import Endpoint
-from cairn.lm.errors import AttemptFailedError, LMError, RejectedError, scrubbed
+from cairn.lm.errors import AttemptFailedError, LMError, RejectedError, TrialFailedError, scrubbed
 from cairn.lm.prices import Price, check_prices, reservation
 from cairn.lm.request import Completion, Request, cache_key, pack, pack_rejection, unpack
 
@@ -141,16 +142,30 @@ class Place(NamedTuple):
     scope: str
 
 
+class Tally:
+    """What the calls of one trial come to so far."""
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        """Calls that the trial waits for."""
+        self.used = Amount()
+        """What its answers came to, those from the journal included."""
+        self.stopped: CairnError | None = None
+        """What kept it from an answer, if that ends the run and not the trial: a limit, an
+        endpoint that is down, the end of the session. Then nothing it says is its outcome."""
+
+
 class Clients(Mapping[str, "Client"]):
     """The roles' models as one trial sees them, and the trial's own key for draws."""
 
     def __init__(self, desk: Desk, place: Place, key: DrawKey):
         self.desk, self.place, self.key = desk, place, key
         """For draws inside `evaluate`: `clients.key.child("order").random()`."""
+        self.tally = Tally()
 
     def __getitem__(self, role: str) -> "Client":
         desks.check_roles(role, self.desk.roles)
-        return Client(self.desk, role, self.place)
+        return Client(self.desk, role, self.place, self.tally)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.desk.roles)
@@ -166,6 +181,7 @@ class Client:
     desk: Desk
     role: str
     place: Place
+    tally: Tally
 
     async def complete(
         self, request: Request, *, purpose: str, sample_index: int = 0, shared: bool = False
@@ -183,7 +199,20 @@ class Client:
         trial, stage, scope = self.place
         label = f"{trial}/{self.role}/{purpose}/{sample_index}"
         sample, stage = (str(sample_index), "") if shared else (label, stage)
-        return await self.desk.call(self.role, request, sample, label, scope, stage)
+        tally = self.tally
+        tally.in_flight += 1
+        try:
+            answer = await self.desk.call(self.role, request, sample, label, scope, stage)
+        except CairnError as error:
+            if not isinstance(error, TrialFailedError):
+                tally.stopped = tally.stopped or error
+            raise
+        finally:
+            tally.in_flight -= 1
+        usage = answer.usage
+        tokens = 0 if usage is None else usage.prompt + usage.completion
+        tally.used = tally.used.plus(Amount(1, tokens, answer.cost_micros or 0))
+        return answer
 
 
 class _Meter:

@@ -5,7 +5,7 @@ little. Every elite gets n new samples; the attack success rate is measured on t
 """
 
 import json
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -32,7 +32,7 @@ class Auditor:
         """Nothing tested."""
         return ()
 
-    def ask(self, state: tuple, trial_id: int, key: DrawKey) -> Any:
+    def ask(self, state: tuple, trial_id: int, key: DrawKey, pending: Sequence[Any]) -> Any:
         """The next elite; null past the last one."""
         if trial_id >= len(self.elites):
             return None

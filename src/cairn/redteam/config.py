@@ -137,7 +137,7 @@ class RedteamConfig:
     audit: Audit = field(default_factory=Audit)
     """How its elites are tested."""
     engine: Engine = field(default_factory=lambda: Engine(trials=2000))
-    """Trials, seed, window, order of telling."""
+    """Trials, seed, lag, order of telling."""
     limits: Spend = field(default_factory=Spend)
     """What may be spent."""
     models: dict[str, Model | Application] = field(default_factory=dict)

@@ -181,9 +181,10 @@ class _Session:
         free = NOT_SEARCHED if name == SEARCH else ()
         self._follow(name, tied, free)
         with Journal(self.path / name, config=tied, free=free, redact=redact) as journal:
+            stage = journal.stage("search" if name == SEARCH else "audit")
             try:
                 result = await run(
-                    policy, journal, config=engine, roles=self.roles,
+                    policy, stage, config=engine, roles=self.roles,
                     limits=limits if self.roles else None, on_progress=self.show,
                 )  # fmt: skip
             except (EndpointRefusedError, EndpointDownError) as error:

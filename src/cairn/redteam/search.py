@@ -11,7 +11,7 @@ Samvelyan et al. 2024, arXiv:2402.16822. Differs: trials run asynchronously, so 
 change while a candidate is being judged; a winner is then judged again, against the new one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -50,9 +50,10 @@ class Rainbow:
         """An empty map."""
         return states.start(self.space)
 
-    def ask(self, state: State, trial_id: int, key: DrawKey) -> Any:
+    def ask(self, state: State, trial_id: int, key: DrawKey, pending: Sequence[Any]) -> Any:
         """A new candidate's plan, or a rematch of one whose incumbent changed."""
-        # Every tell is followed by exactly one ask, so `again` is asked once.
+        # A policy that never waits is asked once after each tell: so `again` is asked once, at
+        # once, and the next tell has it behind it.
         if state.again is not None:
             return {"again": asdict(state.again), **self._opponent(state, state.again.cell)}
         # Every rematch has used up a trial's number; seeds are counted by new candidates.
