@@ -10,6 +10,7 @@ from redteam_harness import config
 
 from cairn.core.draws import DrawKey
 from cairn.lm.request import Message, Request
+from cairn.lm.simulated import unfenced
 from cairn.redteam.simulation import World
 
 SETTINGS = config(2, 2)
@@ -98,7 +99,9 @@ class WorldServer:
         if trouble is not None:
             status, headers, message = trouble
             return status, headers, {"error": {"message": message}}
-        request = Request(tuple(Message(m["role"], m["content"]) for m in body["messages"]))
+        request = Request(
+            tuple(Message(m["role"], unfenced(m["content"])) for m in body["messages"])
+        )
         text = self.say(role, self.models[role].script(request, draw))
         content, reason = self.finish(role, text)
         words = sum(len(message.content.split()) for message in request.messages)

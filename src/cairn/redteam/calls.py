@@ -1,12 +1,11 @@
 """The calls of a trial: mutate, respond, score, vote. Each is a function of its models' answers."""
 
 import math
-from collections.abc import Mapping
 
 from cairn.lm import bench as benches
 from cairn.lm.answers import whole_text
 from cairn.lm.bench import together
-from cairn.lm.client import Client
+from cairn.lm.client import Clients
 from cairn.lm.completion import CUT, Completion
 from cairn.lm.errors import UnreadableAnswerError
 from cairn.lm.readings import (
@@ -42,9 +41,7 @@ class MutatorRefusedError(Exception):
 class Bench(benches.Bench):
     """The models of one trial, and the config that says how they are asked."""
 
-    def __init__(
-        self, clients: Mapping[str, Client], config: RedteamConfig, reading: Reading, cell: int = 0
-    ):
+    def __init__(self, clients: Clients, config: RedteamConfig, reading: Reading, cell: int = 0):
         guard = config.search.scorer == "guard"
         super().__init__(
             clients, config.models, reading, config.search.readings, SYSTEMS, templates.VERSION,
@@ -54,6 +51,11 @@ class Bench(benches.Bench):
         self.goal = config.goal_in(cell)
         self.within = ""
         """Put before every purpose, so that a caller's own are not taken for ours."""
+        self._mark_key = clients.key.child("mark")
+
+    def judged(self, template: str, **parts: str) -> str:
+        """The request to judge these parts."""
+        return templates.judged(template, self._mark_key, **parts)
 
     async def ask(
         self, role: str, text: str, purpose: str, index: int = 0, *, system: str | None = None
@@ -105,7 +107,7 @@ async def score(bench: Bench, prompt: str, response: str, *, purpose: str, index
     parts = {"goal": bench.goal, "prompt": prompt, "response": response}
     match bench.config.search.scorer:
         case "probability":
-            text = templates.SCORE.format(**parts)
+            text = bench.judged(templates.SCORE, **parts)
             return await bench.read(
                 "scorer", text, purpose, lambda t: probability(t, by="scorer"), index
             )
@@ -114,7 +116,7 @@ async def score(bench: Bench, prompt: str, response: str, *, purpose: str, index
         case "two-stage":
             return await _two_stage(bench, parts, purpose, index)
         case "guard":
-            text = templates.CLASSIFY.format(**parts)
+            text = bench.judged(templates.CLASSIFY, **parts)
             answer = await bench.ask("scorer", text, purpose, index)
             return bench.reading.read("scorer", answer, guard_fitness)
         case own:
@@ -123,9 +125,9 @@ async def score(bench: Bench, prompt: str, response: str, *, purpose: str, index
 
 async def _two_stage(bench: Bench, parts: dict[str, str], purpose: str, index: int) -> float:
     analysis = await bench.ask(
-        "analyst", templates.ANALYSE.format(**parts), f"{purpose}:analyse", index
+        "analyst", bench.judged(templates.ANALYSE, **parts), f"{purpose}:analyse", index
     )
-    text = templates.DECIDE.format(**parts, analysis=whole_text(analysis, by="analyst"))
+    text = bench.judged(templates.DECIDE, **parts, analysis=whole_text(analysis, by="analyst"))
     choices = {"MALICIOUS": 1, "BENIGN": 0}
     decide = f"{purpose}:decide"
     return float(
@@ -137,7 +139,7 @@ async def classify(
     bench: Bench, role: str, prompt: str, response: str, purpose: str, index: int = 0
 ) -> bool:
     """Whether a judge calls one response unsafe."""
-    text = templates.CLASSIFY.format(goal=bench.goal, prompt=prompt, response=response)
+    text = bench.judged(templates.CLASSIFY, goal=bench.goal, prompt=prompt, response=response)
     choices = {"UNSAFE": 1, "SAFE": 0}
     reader = lambda answer: verdict(answer, choices, by=role)  # noqa: E731
     return bool(await bench.read(role, text, purpose, reader, index))
@@ -173,7 +175,7 @@ async def vote(
 
     async def one(order: str, index: int) -> int:
         first, second = (ours, theirs) if order == "ours-first" else (theirs, ours)
-        text = template.format(**parts, first=first, second=second)
+        text = bench.judged(template, **parts, first=first, second=second)
         try:
             return await bench.read(
                 "judge", text, f"vote:{order}", lambda t: verdict(t, CHOICES, by="judge"), index

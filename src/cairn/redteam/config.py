@@ -1,6 +1,7 @@
 """Everything that decides a red-teaming run, field by field."""
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -220,14 +221,14 @@ class RedteamConfig:
     @property
     def roles(self) -> tuple[str, ...]:
         """Who takes part."""
-        roles = roles_of(self.search)
-        if self.search.own_scorer and self.simulation is None and "scorer" not in self.models:
-            return tuple(role for role in roles if role != "scorer")  # it need not ask a model
-        return roles
+        return roles_of(self.search, self.models if self.simulation is None else ("scorer",))
 
 
-def roles_of(search: Search) -> tuple[str, ...]:
-    """Who takes part in such a search."""
+def roles_of(search: Search, models: Collection[str]) -> tuple[str, ...]:
+    """Who takes part in such a search; `models` are those that there are.
+
+    A scorer of one's own need not ask a model.
+    """
     if search.acceptance == "oracle":
         return ("mutator", "target", "oracle", "judge", "held_out")
     roles = ["mutator", "target", "scorer", "held_out"]
@@ -235,4 +236,6 @@ def roles_of(search: Search) -> tuple[str, ...]:
         roles.insert(2, "judge")
     if search.scorer == "two-stage":
         roles.insert(-2, "analyst")
+    if search.own_scorer and "scorer" not in models:
+        roles.remove("scorer")
     return tuple(roles)

@@ -68,7 +68,7 @@ def _shared(table: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(models, Mapping) or DEFAULT not in models:
         return table
     search = build(Search, table.get("search", {}), "search")
-    return {**table, "models": share(models, roles_of(search))}
+    return {**table, "models": share(models, roles_of(search, models))}
 
 
 def create(path: Path, config: RedteamConfig) -> Path:

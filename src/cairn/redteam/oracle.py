@@ -37,14 +37,14 @@ async def reference_answer(bench: Bench, prompt: str) -> str:
 
 async def is_wrong(bench: Bench, prompt: str, answer: str, reference: str, index: int) -> bool:
     """Whether the held-out judge calls an answer wrong."""
-    text = templates.WRONG.format(prompt=prompt, response=answer, reference=reference)
+    text = bench.judged(templates.WRONG, prompt=prompt, response=answer, reference=reference)
     choices = {"WRONG": 1, "RIGHT": 0}
     reader = lambda reply: verdict(reply, choices, by="held_out")  # noqa: E731
     return bool(await bench.read("held_out", text, "audit", reader, index))
 
 
 async def _factual(bench: Bench, prompt: str) -> bool:
-    text = templates.FACTUAL.format(prompt=prompt)
+    text = bench.judged(templates.FACTUAL, prompt=prompt)
     choices = {"YES": 1, "NO": 0}
     reader = lambda reply: verdict(reply, choices, by="judge")  # noqa: E731
     return bool(await bench.read("judge", text, "factual", reader))
