@@ -40,6 +40,7 @@ def obedient(at):
 @pytest.mark.parametrize("at", [0, -1])
 def test_a_forged_pair_does_not_beat_a_worse_response(at):
     script = usual(target=FORGED, judge=obedient(at))
+    script.marked = True
     outcome = script.evaluate(Rainbow(CONFIG), new(incumbent=OLD))
     assert outcome["votes"] == ((1, 0), (1, 0)), "the incumbent's, in both orders"
     for text in script.asked["judge"]:
@@ -59,6 +60,6 @@ def test_the_marks_of_a_trial_are_the_same_each_time():
     asked = []
     for _ in range(2):
         script = usual()
-        script.evaluate(Rainbow(CONFIG), new(incumbent=OLD))
+        script.evaluate(Rainbow(CONFIG), new(incumbent={"id": 3, "response": "old one"}))
         asked.append(script.asked)
     assert asked[0] == asked[1]

@@ -13,6 +13,7 @@ from cairn.engine.journal_policy import Failed
 from cairn.evaluation import judges
 from cairn.lm.errors import NeverReadableError, UnreadableAnswerError
 from cairn.lm.scripted import ScriptedModel
+from cairn.lm.simulated import unfenced
 from cairn.redteam import figures, page, tables
 from cairn.redteam import state as states
 from cairn.redteam.axes import Categories, Length
@@ -29,6 +30,8 @@ class Script:
 
     def __init__(self, **roles):
         self.asked = {role: [] for role in roles}
+        self.marked = False
+        """Whether the functions see the marks of tags."""
         self.models = {
             role: ScriptedModel(self._noting(role, answer), role) for role, answer in roles.items()
         }
@@ -37,6 +40,7 @@ class Script:
         def script(request, key) -> Any:
             text = request.messages[-1].content
             self.asked[role].append(text)
+            text = text if self.marked else unfenced(text)
             return answer(text, len(self.asked[role]) - 1) if callable(answer) else answer
 
         return script
@@ -323,7 +327,7 @@ def test_the_health_of_an_oracles_judge_counts_the_votes_that_lost():
     policy, rounds = Rainbow(qa_config()), 60
 
     def coin(request, key):
-        if "<response-1>" not in request.messages[-1].content:
+        if "<response-1" not in request.messages[-1].content:
             return "YES"
         return key.random().choice(["FIRST", "SECOND", "UNCLEAR"])
 
