@@ -14,6 +14,8 @@ _LAZY = {
     "evaluate": "cairn.runs.evaluate",
     "compare": "cairn.runs.evaluate",
     "collect": "cairn.runs.collect",
+    "search": "cairn.runs.search",
+    "JsonPolicy": "cairn.engine.json_policy",
 }
 """What is imported on first use, so that importing cairn stays light."""
 

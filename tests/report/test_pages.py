@@ -122,7 +122,8 @@ def test_every_table_scrolls_by_itself_and_labels_of_a_map_stay_in_sight(wing):
     assert len(scrolls) >= len(tables) - 1  # the facts of the provenance wrap instead
     style = "".join(found.texts["style"])
     assert re.search(r"\.scroll \{ overflow-x: auto", style)
-    assert re.search(r"\.map tbody th \{[^}]*position: sticky; left: 0", style)
+    assert re.search(r"\.map tbody th \{[^}]*min-width: 5\.5rem; position: sticky; left: 0", style)
+    assert not re.search(r"\.map th \{[^}]*anywhere", style), "labels would be a letter wide"
     assert re.search(r"@media \(max-width: 44rem\).*writing-mode: vertical-rl", style, re.S)
 
 

@@ -248,7 +248,13 @@ def cast(players: Mapping[str, Player]) -> dict[str, Role]:
                 endpoints[place] = player.endpoint()
             except ConfigError as error:
                 raise ConfigError(f"[models.{name}]: {error}") from None
-        roles[name] = Role(endpoints[place], player.price, player.limits.limits())
+        roles[name] = Role(
+            endpoints[place],
+            player.price,
+            player.limits.limits(),
+            player.system,
+            player.sampling(),
+        )
     return roles
 
 

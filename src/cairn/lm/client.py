@@ -15,10 +15,11 @@ from cairn.core.draws import DrawKey
 from cairn.core.errors import CairnError
 from cairn.core.journal import Journal
 from cairn.core.redact import Redactor
+from cairn.lm.answers import whole_text
 from cairn.lm.endpoint import Endpoint
 from cairn.lm.errors import AttemptFailedError, LMError, RejectedError, TrialFailedError, scrubbed
 from cairn.lm.prices import Price, check_prices, reservation
-from cairn.lm.request import Completion, Request, cache_key, pack, pack_rejection, unpack
+from cairn.lm.request import Completion, Request, Sampling, cache_key, pack, pack_rejection, unpack
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,10 @@ class Role:
     """Needed where money is limited."""
     limits: Limits = field(default_factory=Limits)
     """Of this role alone, inside the run's limits."""
+    system: str | None = None
+    """System prompt of what `Client.ask` asks."""
+    sampling: Sampling = field(default_factory=Sampling)
+    """How answers to `Client.ask` are drawn."""
 
 
 class Desk(desks.Desk):
@@ -64,6 +69,14 @@ class Desk(desks.Desk):
                 keys = keys.also(role.endpoint.redact)
         before = self.journal.redact
         self.journal.redact = lambda text: keys(before(text))
+
+    def _without_keys(self, answer: Completion) -> Completion:
+        """Before it is packed: a key within JSON within JSON is escaped beyond recognition."""
+        text = self.journal.redact(answer.text)
+        if text == answer.text:
+            return answer
+        # The log-probabilities would spell the key out, token by token.
+        return replace(answer, text=text, logprobs=None)
 
     @property
     def retries(self) -> int:
@@ -107,11 +120,8 @@ class Desk(desks.Desk):
             try:
                 answer = await endpoint.complete(request, sample, _Meter(books, request, price))
             except RejectedError as error:
-                self.journal.store_answer(key, label, pack_rejection(error), rejected(scope))
-                await self.journal.saved()
-                raise
-            # Before it is packed: a key within JSON within JSON is escaped beyond recognition.
-            answer = answer.cleaned(self.journal.redact)
+                return pack_rejection(error), None
+            answer = self._without_keys(answer)
             if price is not None and answer.usage is not None:
                 answer = replace(answer, cost_micros=price.micros(answer.usage))
             made = pack(answer), answer
@@ -127,12 +137,6 @@ class Desk(desks.Desk):
         if made is not None and made[0] == body:
             return made[1]  # what a replay would read: the text on file is the answer's own
         return unpack(body, cache_hit=made is None)
-
-
-def rejected(scope: str) -> str:
-    """Where the rejections of a scope are kept: `journal.forget(rejected(scope))` drops them and
-    nothing else, and what was rejected is asked again."""
-    return f"{scope}/rejected" if scope else "rejected"
 
 
 class Place(NamedTuple):
@@ -183,6 +187,18 @@ class Client:
     role: str
     place: Place
     tally: Tally
+
+    async def ask(
+        self, text: str, *, purpose: str = "ask", sample_index: int = 0, system: str | None = None
+    ) -> str:
+        """The whole answer to one user turn, with the system prompt and sampling of the role.
+
+        The rest is as in `complete`. Raises CutAnswerError for an answer that is cut or empty.
+        """
+        role = self.desk.roles[self.role]
+        request = Request.of(text, system=role.system or system, sampling=role.sampling)
+        answer = await self.complete(request, purpose=purpose, sample_index=sample_index)
+        return whole_text(answer, by=self.role)
 
     async def complete(
         self, request: Request, *, purpose: str, sample_index: int = 0, shared: bool = False
