@@ -2,17 +2,20 @@
 
 import json
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
-from signs import SIGNS, STEPS, Recall, known
+from signs import SIGNS, STEPS, Recall, Signs, known
 
 from cairn.cli import main
 from cairn.core import dataset
 from cairn.core.dataset import Dataset
-from cairn.core.errors import CairnError, DatasetError
+from cairn.core.errors import CairnError, ConfigError, DatasetError
+from cairn.envs.pendulum import Pendulum
+from cairn.envs.protocol import Continuous, Vector
 from cairn.envs.recorded import check_same
 from cairn.runs import collect as collecting
-from cairn.runs.collect import collect
+from cairn.runs.collect import collect, placed, source
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +142,44 @@ def test_a_mistake_is_one_line(tmp_path, monkeypatch, capsys, arguments, said):
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+class Generous(Signs):
+    """Pays everybody at once."""
+
+    def step(self, key, state, action):
+        played = super().step(key, state, action)
+        return played._replace(reward=played.reward[None])
+
+
+class Picky(Signs):
+    """Shows a vector where its policy looks for signs."""
+
+    @property
+    def observation_spec(self):
+        return Vector(2)
+
+    def observe(self, state):
+        return jnp.zeros(2)
+
+
+@pytest.mark.parametrize(
+    ("who", "said"),
+    [
+        (placed(known(Signs), Generous()), r"step must give the reward: float32\[\]"),
+        (placed(known(Signs), Picky()), "The policy me does not play Picky"),
+        (known(Signs)._replace(env=object()), "not played by one alone"),
+    ],
+)
+def test_who_and_where_must_fit_before_anything_is_played(tmp_path, who, said):
+    with pytest.raises(ConfigError, match=said):
+        collect(who, tmp_path / "data", episodes=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_acts_at_random_takes_any_action_of_the_settings_given():
+    strong = placed(source("random", "pendulum"), Pendulum(torque=5.0))
+    assert strong.actor.policy.action == strong.env.action_spec == Continuous((-5.0,), (5.0,))
 
 
 def test_a_random_policy_collects_where_the_command_says(tmp_path, monkeypatch, capsys):

@@ -12,7 +12,7 @@ from cairn.core.console import Progress, count, duration, plural
 from cairn.core.dataset import refuse_existing
 from cairn.core.errors import ConfigError
 from cairn.evaluation.evaluate import Actions
-from cairn.runs.collect import Count, collect, source
+from cairn.runs.collect import Count, collect, placed, source
 
 USAGE = """\
 Write episodes of a policy as a dataset, for methods that learn from data.
@@ -69,7 +69,7 @@ def collect_command(arguments: list[str]) -> int:
     _, sections = flags.parse_sections(
         {"task": who.env}, asked, given, get_type_hints(Flags), prog=f"cairn collect {task}"
     )
-    who = who._replace(env=sections["task"])
+    who = placed(who, sections["task"])
     begun = time.monotonic()
     with Progress(Console(stderr=True)) as progress:
 

@@ -19,6 +19,7 @@ from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
 from cairn.core.rundir import versions
 from cairn.engine.rollout import Carry, begin_at, column_keys, rollout
+from cairn.envs.check import check
 from cairn.envs.protocol import Environment
 from cairn.envs.recorded import described
 from cairn.evaluation.evaluate import Actions
@@ -26,7 +27,7 @@ from cairn.learners.greedy import greedy
 from cairn.learners.protocol import Actor
 from cairn.learners.random import Nothing, RandomPolicy
 from cairn.nn.protocol import example
-from cairn.runs.open import one_seed, open_run
+from cairn.runs.open import check_plays, one_seed, open_run
 from cairn.runs.presets import experiment
 
 BESIDE_BYTES, MOST_BESIDE, PIECE = 2**27, 64, 64
@@ -84,6 +85,13 @@ def source(
     return Source(ours.task, ours.env, Actor(actor.policy, one_seed(actor.state, place)), about)
 
 
+def placed(who: Source, env: Environment) -> Source:
+    """The same in a task of other settings. Whoever acts at random takes any of its actions."""
+    if isinstance(who.actor.policy, RandomPolicy):
+        who = who._replace(actor=Actor(RandomPolicy(env.action_spec), Nothing()))
+    return who._replace(env=env)
+
+
 def collect(
     policy: Path | str | Source,
     data: Path | str,
@@ -97,7 +105,8 @@ def collect(
     """Play whole episodes and write them to the new directory `data`, complete or not at all.
 
     `policy` is the directory of a run, "random" with a `task`, or a `source`. Levels are drawn
-    from the task's space. Raises DatasetError if something is at `data`.
+    from the task's space. Raises DatasetError if something is at `data`, ConfigError if the policy
+    does not fit the task or the task breaks the promises of an environment.
     """
     if episodes < 1 or not 0 <= seed < 2**32:
         raise ConfigError(
@@ -105,8 +114,11 @@ def collect(
         )
     refuse_existing(Path(data))  # before the work
     who = policy if isinstance(policy, Source) else source(policy, task)
-    if len(who.env.players) != 1 or not isinstance(who.env, Environment):
+    if not isinstance(who.env, Environment) or len(who.env.players) != 1:
         raise ConfigError(f"{who.task} is not played by one alone, so its episodes cannot be kept.")
+    check(who.env)
+    advice = "Collect with the task's settings that it was trained with (see its config.json)."
+    check_plays(who.actor, who.env, f"The policy {who.about['policy']}", advice)
     if actions == "greedy":
         who = who._replace(actor=Actor(greedy(who.actor.policy), who.actor.state))
     returns, solved, steps = [], [], 0

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
@@ -15,9 +14,7 @@ from cairn.evaluation import compare as comparing
 from cairn.evaluation.evaluate import Actions, Advance, Results
 from cairn.evaluation.evaluate import evaluate as attempt_all
 from cairn.evaluation.summary import summarise
-from cairn.learners.protocol import Actor
-from cairn.nn.protocol import example
-from cairn.runs.open import Run, open_run
+from cairn.runs.open import Run, check_plays, one_seed, open_run
 
 
 def evaluate(
@@ -133,7 +130,8 @@ def results(
     """Raw results of every seed of a run. Raises ConfigError for a role that plays another game."""
     actor = run.actor(role)
     for suite in suites if role is not None else ():  # the usual one plays the usual game
-        _check_plays(actor, suite.env, f"The {role} of {run.directory.path}")
+        first = actor._replace(state=one_seed(actor.state, 0))
+        check_plays(first, suite.env, f"The {role} of {run.directory.path}", "Test somebody else.")
     return attempt_all(
         actor.policy,
         actor.state,
@@ -144,24 +142,6 @@ def results(
         actions=actions,
         advance=advance,
     )
-
-
-def _check_plays(actor: Actor, env: Environment, who: str) -> None:
-    """Raise ConfigError if the policy cannot take what `env` shows: a teacher in its editor."""
-    state = jax.tree.map(lambda leaf: leaf[0], actor.state)
-    noise = jnp.zeros((1, *actor.policy.noise))
-
-    def act(state: Any, seen: Any) -> Any:
-        memory = actor.policy.initial_memory(state, 1)
-        return actor.policy.act(state, seen, memory, jnp.ones(1, bool), noise).action
-
-    try:
-        jax.eval_shape(act, state, example(env.observation_spec, 1))
-    except (TypeError, ValueError) as error:
-        raise ConfigError(
-            f"{who} does not play {type(env).__name__}: it takes other observations. Test "
-            f"somebody else."
-        ) from error
 
 
 def _for(run: Run, suites: Sequence[Suite], full: bool, seed: int) -> list[Suite]:

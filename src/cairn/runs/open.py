@@ -4,12 +4,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from cairn.core.errors import ConfigError
 from cairn.core.rundir import RunDir
 from cairn.engine import loop
 from cairn.engine.program import Program
+from cairn.envs.check import MISTAKES
+from cairn.envs.protocol import Environment
 from cairn.learners.protocol import Actor
+from cairn.nn.protocol import example
 from cairn.runs.experiment import Experiment
 
 
@@ -69,3 +73,22 @@ def open_run(path: Path | str) -> Run:
 def one_seed(tree: Any, index: int) -> Any:
     """The arrays of one seed."""
     return jax.tree.map(lambda leaf: leaf[index], tree)
+
+
+def check_plays(actor: Actor, env: Environment, who: str, advice: str) -> None:
+    """Raise ConfigError if the actor, of one seed, cannot take what `env` shows.
+
+    A teacher sees its editor and no maze; a student of small views cannot take large ones.
+    """
+    noise = jnp.zeros((1, *actor.policy.noise))
+
+    def act(state: Any, seen: Any) -> Any:
+        memory = actor.policy.initial_memory(state, 1)
+        return actor.policy.act(state, seen, memory, jnp.ones(1, bool), noise).action
+
+    try:
+        jax.eval_shape(act, actor.state, example(env.observation_spec, 1))
+    except MISTAKES as error:
+        raise ConfigError(
+            f"{who} does not play {type(env).__name__}: it takes other observations. {advice}"
+        ) from error
