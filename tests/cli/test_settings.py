@@ -54,6 +54,15 @@ def test_a_wrong_setting_is_refused(wrong, said):
     assert said in str(refused.value)
 
 
+def test_a_whole_number_is_the_number_that_a_flag_makes_of_it():
+    """So that the same settings give the same config and the same digest, however they came."""
+    begun = experiment("maze", method="plr", gamma=1)
+    assert repr(begun.student.gamma) == "1.0"
+    _, flagged = flags.parse_sections(begun.everything, Small(), ["--gamma", "1"], KINDS, prog="x")
+    assert repr(flagged["student"].gamma) == "1.0"
+    assert repr(begun.changed({"hidden": 1, "run.steps": 10**6}).student.hidden) == "1"
+
+
 def test_a_name_of_two_sections_goes_by_its_long_form():
     chosen = experiment("cli.test_settings:Clashing")
     assert {"task.batch", "algorithm.batch", "walls"} <= settings(chosen.everything).keys()

@@ -14,6 +14,7 @@ import jax
 import pytest
 
 from cairn.cli import main
+from cairn.cli import train as commands
 from cairn.core.errors import ConfigError
 from cairn.engine import devices, hosts
 from cairn.runs import train as training
@@ -183,6 +184,19 @@ def test_other_settings_than_those_of_host_0_are_refused(monkeypatch, tmp_path):
     with pytest.raises(ConfigError, match="hidden is 32 on this host and 64 on host 0"):
         training.train(experiment("maze", hidden=32, devices=1), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_all_hosts_go_on_with_the_flags_that_all_were_given(monkeypatch):
+    given = {}
+
+    def resume(path, **flags):
+        given.update(flags)
+        return training.Outcome(path, None, done=True)
+
+    monkeypatch.setattr(hosts, "first", lambda: False)
+    monkeypatch.setattr(commands, "resume", resume)
+    words = ["train", "--resume", "nowhere", "--steps", "9", "--log", "tensorboard"]
+    assert main.run(words) == 0 and given == {"steps": 9, "log": "tensorboard"}
 
 
 def test_the_commands_of_the_page_are_accepted_up_to_the_meeting(monkeypatch, capsys):

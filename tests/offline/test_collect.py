@@ -1,6 +1,7 @@
 """What is collected is whole, counted, the same whatever is played side by side, and safe."""
 
 import json
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +15,7 @@ from cairn.core.errors import CairnError, ConfigError, DatasetError
 from cairn.envs.pendulum import Pendulum
 from cairn.envs.protocol import Continuous, Vector
 from cairn.envs.recorded import check_same
+from cairn.learners.random import RandomPolicy
 from cairn.runs import collect as collecting
 from cairn.runs.collect import collect, placed, source
 
@@ -149,18 +151,21 @@ class Generous(Signs):
 
     def step(self, key, state, action):
         played = super().step(key, state, action)
-        return played._replace(reward=played.reward[None])
+        return played._replace(reward=jnp.asarray(played.reward)[None])
 
 
 class Picky(Signs):
     """Shows a vector where its policy looks for signs."""
 
     @property
-    def observation_spec(self):
+    def observation_spec(self) -> Any:
         return Vector(2)
 
-    def observe(self, state):
+    def observe(self, state) -> Any:
         return jnp.zeros(2)
+
+
+NO_ENVIRONMENT: Any = object()
 
 
 @pytest.mark.parametrize(
@@ -168,7 +173,7 @@ class Picky(Signs):
     [
         (placed(known(Signs), Generous()), r"step must give the reward: float32\[\]"),
         (placed(known(Signs), Picky()), "The policy me does not play Picky"),
-        (known(Signs)._replace(env=object()), "not played by one alone"),
+        (known(Signs)._replace(env=NO_ENVIRONMENT), "not played by one alone"),
     ],
 )
 def test_who_and_where_must_fit_before_anything_is_played(tmp_path, who, said):
@@ -179,7 +184,7 @@ def test_who_and_where_must_fit_before_anything_is_played(tmp_path, who, said):
 
 def test_who_acts_at_random_takes_any_action_of_the_settings_given():
     strong = placed(source("random", "pendulum"), Pendulum(torque=5.0))
-    assert strong.actor.policy.action == strong.env.action_spec == Continuous((-5.0,), (5.0,))
+    assert strong.actor.policy == RandomPolicy(Continuous((-5.0,), (5.0,)))
 
 
 def test_a_random_policy_collects_where_the_command_says(tmp_path, monkeypatch, capsys):

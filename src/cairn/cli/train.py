@@ -219,7 +219,7 @@ def _resume(start: Resuming, task: str | None, rest: list[str]) -> int:
             f"Leave it out, or start a new run with --init-from {path}."
         )
     if not hosts.first():
-        return _status(resume(path, steps=start.steps))
+        return _status(resume(path, steps=start.steps, log=start.log))
     experiment = Experiment.from_dict(RunDir.open(path).config)
     if task not in (None, experiment.task):
         raise ConfigError(f"{path} is a run of {experiment.task}, but {task} came. Leave it out.")

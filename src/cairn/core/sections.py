@@ -77,7 +77,7 @@ def change(sections: Sections, values: Mapping[str, Any]) -> dict[str, Any]:
         value = tuple(value) if isinstance(value, list) else value
         if not fits(value, setting.kind):
             raise ConfigError(f"{name} must be {expectation(setting.kind)}, got {value!r}.")
-        changed[setting.section][setting.field] = value
+        changed[setting.section][setting.field] = _exactly(value, setting.kind)
     return {
         name: dataclasses.replace(part, **changed[name]) if changed[name] else part
         for name, part in sections.items()
@@ -97,6 +97,13 @@ def fits(value: Any, kind: Any) -> bool:
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool)
     return isinstance(value, kind) if kind in (bool, str) else True
+
+
+def _exactly(value: Any, kind: Any) -> Any:
+    """A whole number where any number may stand, as the number that a flag makes of it."""
+    kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return float(value) if whole and float in kinds and int not in kinds else value
 
 
 def expectation(kind: Any) -> str:
