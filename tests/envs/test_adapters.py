@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from cairn.cli.main import main
+from cairn.core import axes
 from cairn.core.errors import ConfigError, MissingExtraError
 from cairn.envs import catalogue
 from cairn.envs.adapters import pool, seeded
@@ -117,11 +118,11 @@ def test_gymnasium_steps_are_the_packages_own(name, settings, observation, actio
 def test_an_episode_that_is_over_on_the_host_stays_as_it_is(pole):
     state, _ = pole.reset(pole.keys, pole.seeds)
     right = jnp.ones(COLUMNS, jnp.int32)
-    for _ in range(30):
-        played = pole.step(pole.keys, state, right)
-        state = played.state
+    played = pole.step(pole.keys, state, right)
+    for _ in range(29):
+        played = pole.step(pole.keys, played.state, right)
     assert played.terminated.all() and (played.reward == 0).all()
-    again = pole.step(pole.keys, state, right)
+    again = pole.step(pole.keys, played.state, right)
     np.testing.assert_array_equal(again.observation, played.observation)
     assert again.terminated.all() and not again.truncated.any()
 
@@ -156,6 +157,33 @@ def test_what_the_host_gave_up_or_never_had_is_cut_not_invented():
     assert (cut == pool.CUT).all()
 
 
+def test_what_several_devices_step_in_turns_is_not_given_up():
+    few, devices, columns = pool.Pool("CartPole-v1", 30, 1), 3, np.arange(2, dtype=np.uint32)
+    seen, zeros = few.first(columns), np.zeros(2, np.int32)
+    handles = [zeros] * devices
+    for time in range(2):
+        for device in range(devices):
+            handles[device], _, _ = few.step(
+                handles[device], columns, zeros + time, seen, zeros, sharers=devices
+            )
+    assert (np.concatenate(handles) > 0).all()
+
+
+@pytest.mark.parametrize("axis", [axes.COLUMNS, axes.SEEDS])
+def test_the_pool_is_told_how_many_devices_share_it(pole, monkeypatch, axis):
+    told, step = [], pool.Pool.step
+
+    def spy(self, *columns, sharers):
+        told.append(sharers)
+        return step(self, *columns)
+
+    monkeypatch.setattr(pool.Pool, "step", spy)
+    (state, _), left = pole.reset(pole.keys, pole.seeds), jnp.zeros(COLUMNS, jnp.int32)
+    jax.vmap(pole.env.step, axis_name=axis)(pole.keys, state, left)
+    jax.vmap(pole.env.step)(pole.keys, state, left)
+    assert told == [COLUMNS, 1]
+
+
 def test_levels_are_seeds_and_an_edit_is_another_draw():
     space = seeded.Seeds()
     level = space.sample(jax.random.key(0))
@@ -171,7 +199,7 @@ def test_success_is_the_threshold_of_the_package_where_it_has_one(pole):
 
 def test_saved_settings_make_the_same_environment_again():
     name = "gymnasium/CartPole-v1"
-    env = catalogue.find(name)(limit=30)
+    env = catalogue.find(name)(**{"limit": 30})
     saved = json.loads(json.dumps(catalogue.settings(env)))
     again = catalogue.find(name)(**saved)
     assert again == env and again.max_steps == 30

@@ -1,5 +1,6 @@
 """Columns of a batch on several devices: what learners and engines must agree on."""
 
+import contextlib
 import math
 
 import jax
@@ -8,6 +9,9 @@ from jaxtyping import Array, Float, PyTree
 
 COLUMNS = "columns"
 """Name of the mapped axis when the columns of a batch are spread over devices."""
+
+SEEDS = "seeds"
+"""Name of the mapped axis when whole seeds are spread over devices."""
 
 LANES = 8
 """Columns are shuffled within this many equal lanes, so that minibatches hold the same columns on
@@ -22,6 +26,15 @@ def lanes(columns: int, minibatches: int) -> int:
 def count(axis: str | None) -> int:
     """Devices along `axis`; 1 without an axis."""
     return 1 if axis is None else jax.lax.axis_size(axis)
+
+
+def sharers() -> int:
+    """Devices that share the program being traced, by its columns or by its seeds."""
+    found = 1
+    for axis in (COLUMNS, SEEDS):
+        with contextlib.suppress(NameError):  # nobody shares it so
+            found *= jax.lax.axis_size(axis)
+    return found
 
 
 def place(axis: str | None) -> Array:

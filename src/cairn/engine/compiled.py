@@ -14,8 +14,9 @@ from jax.sharding import Mesh
 from jaxtyping import Array, PyTree
 
 from cairn.core import branches
+from cairn.core.axes import SEEDS
 from cairn.core.keys import stream
-from cairn.engine.devices import SEEDS, WHOLE, Layout, along, over
+from cairn.engine.devices import WHOLE, Layout, along, over
 from cairn.engine.program import Program, Report
 
 SeedForm = Literal["map", "vmap"]

@@ -13,13 +13,10 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import PyTree
 
-from cairn.core.axes import COLUMNS
+from cairn.core.axes import COLUMNS, SEEDS
 from cairn.core.errors import ConfigError
 from cairn.core.machine import cores
 from cairn.engine import hosts
-
-SEEDS = "seeds"
-"""Name of the mapped axis when whole seeds are spread over devices."""
 
 WHOLE = PartitionSpec()
 """Every device has all of it."""

@@ -88,6 +88,7 @@ def source(
 def placed(who: Source, env: Environment) -> Source:
     """The same in a task of other settings. Whoever acts at random takes any of its actions."""
     if isinstance(who.actor.policy, RandomPolicy):
+        assert not isinstance(env.action_spec, tuple)
         who = who._replace(actor=Actor(RandomPolicy(env.action_spec), Nothing()))
     return who._replace(env=env)
 

@@ -3,7 +3,7 @@
 What is compiled holds a handle of each episode; the host has the rest, and a checkpoint has not.
 """
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import ClassVar, NamedTuple
 
 import equinox as eqx
@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, UInt32
 
+from cairn.core import axes
 from cairn.envs.adapters import pool, seeded
 from cairn.envs.protocol import Category, Continuous, Discrete, Image, Step, Vector
 
@@ -61,8 +62,9 @@ class Gymnasium(seeded.Seeded):
         """One step on the host, all columns in one call."""
         number = jax.ShapeDtypeStruct((), jnp.float32)
         forms = jax.ShapeDtypeStruct((), jnp.int32), seeded.form(self._pool.spec), number
+        step = partial(self._pool.step, sharers=axes.sharers())
         handle, seen, reward = jax.pure_callback(
-            self._pool.step, forms, *state, action, vmap_method="broadcast_all"
+            step, forms, *state, action, vmap_method="broadcast_all"
         )
         after = Held(handle, state.seed, state.time + 1, seen)
         return Step(after, seen, reward, handle == pool.ENDED, handle == pool.CUT)

@@ -28,7 +28,7 @@ class Pool:
     """Steps batches of episodes; makes environments when needed and uses them again.
 
     Nobody says that he has stopped playing an episode: beyond `kept` of them, and beyond twice
-    what is stepped at once, those longest untouched are given up.
+    what all who share the pool step at once, those longest untouched are given up.
     """
 
     def __init__(self, name: str, limit: int, kept: int):
@@ -53,9 +53,10 @@ class Pool:
             self._spare.append(env)
         return np.reshape(np.stack(seen), (*np.shape(seed), *seen[0].shape))
 
-    def step(self, *columns: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def step(self, *columns: Any, sharers: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """One step each. `columns`: handle, seed, time, observation, action of each episode.
 
+        `sharers`: devices that step as many each, and one of them may run ahead of the others.
         Returns handles, observations, rewards. An episode that is over stays as it is.
         """
         batch = np.shape(columns[0])
@@ -63,7 +64,7 @@ class Pool:
         rows = [array.reshape(-1, *array.shape[len(batch) :]) for array in arrays]
         with self._lock:
             moved = [self._step(*row) for row in zip(*rows, strict=True)]
-            while len(self._episodes) > max(self._kept, 2 * len(moved)):
+            while len(self._episodes) > max(self._kept, 2 * sharers * len(moved)):
                 self._spare.append(self._episodes.popitem(last=False)[1].env)
         handle, observation, reward = zip(*moved, strict=True)
         seen = np.stack(observation)
