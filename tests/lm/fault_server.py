@@ -253,7 +253,9 @@ class Connection:
 async def main() -> None:
     state = State()
     server = await asyncio.start_server(
-        lambda reader, writer: Connection(state, reader, writer).serve(), "127.0.0.1", 0
+        lambda reader, writer: Connection(state, reader, writer).serve(),
+        "127.0.0.1",
+        int(sys.argv[1]) if sys.argv[1:] else 0,
     )
     print(server.sockets[0].getsockname()[1], flush=True)
     # The parent holds our standard input open for as long as it lives.

@@ -34,6 +34,8 @@ def line(progress: Progress) -> str:
         parts.append(f"{duration(progress.projection.left_s)} left")
     if progress.about:
         parts.append(progress.about)
+    if progress.waiting:
+        parts.append(progress.waiting)
     return " · ".join(parts)
 
 
@@ -51,7 +53,7 @@ class JournalConsole:
         self._latest: Progress | None = None
         self._notes = 0
         self._projected: Projection | None = None
-        self._stopping = False
+        self._stopping = self._waiting = False
 
     def __enter__(self) -> "JournalConsole":
         if self.console.is_terminal:
@@ -71,6 +73,9 @@ class JournalConsole:
         if progress.stopping and progress.in_flight and not self._stopping:
             self._stopping = True
             self._print(STOPPING)
+        if progress.waiting and not self._waiting:
+            self._print(f"waiting: {progress.waiting}")
+        self._waiting = bool(progress.waiting)
         if self._live is not None:
             self._live.update(Text(line(progress)), refresh=True)
         elif time.monotonic() - self._shown_at >= self.plain_every_s:

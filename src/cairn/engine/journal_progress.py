@@ -53,6 +53,8 @@ class Progress:
     """What the policy says of its state."""
     stopping: bool = False
     """Whether the run only waits for what is in flight."""
+    waiting: str = ""
+    """Why calls wait: a server is down, or asks everyone to wait."""
 
     def projection_line(self) -> str:
         """The projection in one line; empty before there is one."""
@@ -105,6 +107,7 @@ class Speedometer:
             notes=tuple(self.notes),
             about=self._described(told, last),
             stopping=self.stopping(),
+            waiting=desk.waiting,
         )
 
     async def report(self, tell: Callable[[Progress], None] | None, every_s: float) -> None:

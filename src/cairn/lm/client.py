@@ -85,6 +85,12 @@ class Desk(desks.Desk):
         failed = ("rate", "overload", "server", "connection", "timeout", "malformed")
         return sum(endpoint.counts[reason] for endpoint in endpoints.values() for reason in failed)
 
+    @property
+    def waiting(self) -> str:
+        """Why calls wait, server by server, in one line; empty in good times."""
+        endpoints = {id(role.endpoint): role.endpoint for role in self.roles.values()}
+        return "; ".join(filter(None, (endpoint.status() for endpoint in endpoints.values())))
+
     def clients(
         self, trial: int | str, *, stage: str = "", scope: str | None = None,
         key: DrawKey | None = None,

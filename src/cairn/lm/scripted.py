@@ -102,8 +102,9 @@ class FunctionModel:
             # Without the error's own words, in which a key may stand: the message has them, and
             # is cleaned before anyone sees it.
             stack = "".join(traceback.format_list(frames)).rstrip()
-            log.warning("%s raised %s:\n%s", self.name, kind, stack)
-        message = printable(f"{self.name}: {kind}: {error}{place}", keep="")
+            log.warning("%s raised %s:\n%s", self.name, kind, printable(stack))
+        words = f"{kind}: {error}" if str(error) else kind
+        message = printable(f"{self.name}: {words}{place}", keep="")
         return AttemptFailedError("server", message, maybe_paid=True)
 
 
