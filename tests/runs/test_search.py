@@ -107,7 +107,7 @@ def test_an_answer_that_is_cut_is_a_failure_and_no_outcome(tmp_path):
 
 
 MISTAKES = [
-    ({"models": {}}, "at least one model"),
+    ({"models": {}}, "at least one role"),
     ({"models": {"adder": {"modle": "m"}}}, r"\[models.adder\] has no field 'modle'. Did you mean"),
     ({"models": {"adder": {}}}, r"\[models.adder\] needs the field 'base_url'"),
     ({"limits": {"cals": 3}}, r"\[limits\] has no field 'cals'. Did you mean 'calls'"),

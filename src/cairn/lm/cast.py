@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from cairn.core.errors import ConfigError
 from cairn.core.redact import Redactor
+from cairn.core.typed import plain
 from cairn.lm.client import Role
 from cairn.lm.endpoint import Endpoint, Flow
 from cairn.lm.http import OpenAIServer, Server
@@ -256,6 +257,13 @@ def cast(players: Mapping[str, Player]) -> dict[str, Role]:
             player.sampling(),
         )
     return roles
+
+
+def shaping(player: Player) -> Any:
+    """What shapes a player's answers, as JSON: what a journal is tied to."""
+    if not isinstance(player, Model | Application):
+        return player.identity
+    return {name: value for name, value in plain(player).items() if name not in SHAPES_NO_ANSWER}
 
 
 def redactor(roles: Mapping[str, Role]) -> Redactor:

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cairn.core.errors import ConfigError, suggest
-from cairn.lm.cast import Application, Model
+from cairn.core.typed import convert
+from cairn.lm.cast import Application, Model, Player
 
 DEFAULT = "default"
 KINDS = {"server": Model, "function": Application}
@@ -38,6 +39,28 @@ def share(models: Mapping[str, Any], roles: Iterable[str]) -> dict[str, Any]:
             usable = {n: v for n, v in default.items() if n in fields.get(kind, ())}
             merged[role] = usable | dict(table)
     return merged
+
+
+def players_of(models: Mapping[str, Player | Mapping[str, Any]]) -> dict[str, Player]:
+    """Who plays each role, from models of this process, players, or tables of their fields.
+
+    Raises ConfigError for a table that is none, and where nobody is left.
+    """
+    tables = {name: table for name, table in models.items() if isinstance(table, Mapping)}
+    made = {
+        name: convert(Model | Application, table, f"models.{name}")
+        for name, table in share(tables, []).items()
+    }
+    players = {name: made.get(name, player) for name, player in models.items() if name != DEFAULT}
+    if not players:
+        raise ConfigError("models needs at least one role, got none.")
+    for name, player in players.items():
+        if not (isinstance(player, Model | Application) or hasattr(player, "complete")):
+            raise ConfigError(
+                f"models[{name!r}] must be a model, an application or a table of its fields, got "
+                f"{type(player).__name__}."
+            )
+    return players
 
 
 def _fields(kind: type) -> set[str]:

@@ -15,15 +15,15 @@ from cairn.core.budget import Amount
 from cairn.core.directory import free
 from cairn.core.errors import ConfigError
 from cairn.core.journal import Journal
-from cairn.core.typed import build, convert, plain
+from cairn.core.typed import build, plain
 from cairn.engine.journal_console import JournalConsole
 from cairn.engine.journal_policy import Policy, name_of
 from cairn.engine.journal_progress import Progress
 from cairn.engine.journaled import Config, Result
 from cairn.engine.journaled import run as drive
-from cairn.lm.cast import SHAPES_NO_ANSWER, Application, Model, Player, redactor
+from cairn.lm.cast import Player, redactor, shaping
 from cairn.lm.client import Role
-from cairn.lm.shared import share
+from cairn.lm.shared import players_of
 from cairn.lm.spend import Spend
 from cairn.runs.directory import LanguageRun
 from cairn.runs.session import Line, conduct, ledger
@@ -104,11 +104,11 @@ def search(
     began = time.monotonic()
     engine = Config(trials=trials, seed=seed, lag=lag, workers=workers)
     spend = limits if isinstance(limits, Spend) else build(Spend, limits or {}, "limits")
-    players = _players(models)
+    players = players_of(models)
     tied = {
         "policy": name_of(policy),
         "settings": _settings(policy, settings),
-        "models": {role: _shaping(player) for role, player in players.items()},
+        "models": {role: shaping(player) for role, player in players.items()},
         "engine": engine.tied(),
     }
     config = {**tied, "engine": plain(engine), "limits": plain(spend)}
@@ -147,32 +147,6 @@ def search(
     if show is True:
         _say(found, trials)
     return found
-
-
-def _players(models: Mapping[str, Player | Mapping[str, Any]]) -> dict[str, Player]:
-    tables = {name: table for name, table in models.items() if isinstance(table, Mapping)}
-    shared = share(tables, [])
-    made = {
-        name: convert(Model | Application, table, f"models.{name}")
-        for name, table in shared.items()
-    }
-    players = {name: made.get(name, player) for name, player in models.items() if name != "default"}
-    if not players:
-        raise ConfigError("cairn.search needs at least one model, got models={}.")
-    for name, player in players.items():
-        if not (isinstance(player, Model | Application) or hasattr(player, "complete")):
-            raise ConfigError(
-                f"models[{name!r}] must be a model, an application or a table of its fields, got "
-                f"{type(player).__name__}."
-            )
-    return players
-
-
-def _shaping(player: Player) -> Any:
-    """What a journal is tied to, of a player: all that shapes its answers."""
-    if not isinstance(player, Model | Application):
-        return player.identity
-    return {n: v for n, v in plain(player).items() if n not in SHAPES_NO_ANSWER}
 
 
 def _settings(policy: Policy, given: Mapping[str, Any] | None) -> Any:
