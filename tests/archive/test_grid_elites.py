@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,6 +47,7 @@ def one_at_a_time(batches):
     return elite
 
 
+@pytest.mark.slow
 @given(BATCHES)
 def test_batched_insert_equals_one_at_a_time(batches):
     elites, offers = nobody(), []

@@ -42,6 +42,7 @@ def same(a, b):
     return all(n == m and np.array_equal(x, y) for (n, x), (m, y) in pairs)
 
 
+@pytest.mark.slow
 def test_a_written_archive_reads_back_equal(tmp_path):
     file = tmp_path / "elites.parquet"
     parquet.write(file, some(), GRID, text=TEXT)

@@ -308,6 +308,7 @@ def test_replay_starts_once_enough_slots_are_filled():
     assert float(replay.fill(filled(config, [1.0] * K))) == 1.0
 
 
+@pytest.mark.slow
 def test_several_archives_under_vmap_equal_each_alone():
     config = CONFIGS["rank"]
     alone = [

@@ -236,6 +236,7 @@ def test_what_is_timed_follows_a_call_that_is_not_and_lasts_long_enough(monkeypa
     assert calls == [1, 16]
 
 
+@pytest.mark.slow
 def test_every_offer_to_the_full_archive_enters_and_evicts_in_every_repeat():
     settings = archive.ReplayConfig(capacity=64)
     held = archive.full(jax.random.key(0), 64)

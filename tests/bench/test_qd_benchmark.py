@@ -61,6 +61,7 @@ def test_results_of_other_sources_are_left_and_told(benchmarks, tmp_path, capsys
     assert json.loads(file.read_text())["sources_sha256"] == "other"
 
 
+@pytest.mark.slow
 def test_the_arm_runs_too(benchmarks):
     _, size = benchmarks
     record = searches.search("arm", "cma-me", 0, size)
@@ -78,6 +79,7 @@ def speed(benchmarks, tmp_path):
     return lambda **changed: qd.speed(**small | changed)
 
 
+@pytest.mark.slow
 def test_speed_takes_turns_with_a_peer_in_its_own_process(speed, tmp_path):
     table = speed()
     row = table["map-elites"]

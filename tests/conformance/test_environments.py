@@ -81,6 +81,7 @@ def test_observations_are_what_the_specification_says(case):
     assert (played.reward.dtype, played.terminated.dtype) == (jnp.float32, jnp.bool_)
 
 
+@pytest.mark.slow
 def test_compiled_and_mapped_is_the_same_as_plain_and_one_by_one(case):
     played = case.step(case.keys, case.state, case.actions)
     for index in range(2):

@@ -103,6 +103,7 @@ def played_by_hand(env, learner, state, levels, key, *, steps, bootstrap):
     return columns, last
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("env", "bootstrap"),
     [

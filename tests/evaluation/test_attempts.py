@@ -46,6 +46,7 @@ def plain_loop(env, levels, keys, index):
             return bool(env.solved(jnp.float32(total), played.terminated)), total, time
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ENVS)
 def test_every_attempt_is_its_first_episode_and_nothing_more(name):
     env = ENVS[name]
@@ -184,6 +185,7 @@ def random_walks(levels, attempts, limit, seed):
     return solved.reshape(-1, attempts)
 
 
+@pytest.mark.slow
 def test_a_random_policy_solves_as_many_mazes_as_random_walks_in_numpy():
     suite = Maze().suite("random", jax.random.key(3))
     got = evaluate(RandomPolicy(Discrete(7)), Nothing(), [suite], attempts=20)["random"].scores[0]

@@ -94,6 +94,7 @@ class Ladder(CartPole):
         return {"random": Quick(3, 2)}
 
 
+@pytest.mark.slow
 def test_the_environment_says_what_is_tested_while_training_and_by_what():
     env = Ladder(limit=5)
     test = during(env, lambda state: Actor(RandomPolicy(Discrete(2)), Nothing()))

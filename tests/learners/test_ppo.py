@@ -198,6 +198,7 @@ def test_an_update_is_adam_on_whole_trajectories_with_clipped_gradients(learner)
     assert got.moments.count == student.gradient_steps == 4
 
 
+@pytest.mark.slow
 def test_the_learning_rate_reaches_zero_with_the_run_s_progress(learner):
     student, state, trace = learner
     update, key = eqx.filter_jit(student.update), jax.random.key(5)

@@ -78,6 +78,7 @@ def test_ours_fits_both_kinds_of_action(memory):
         check_fit(factory, (Vector(3), Vector(2)), outputs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", [Discrete(2), Continuous((-1.0,), (1.0,))])
 def test_a_network_of_one_s_own_learns_with_leaves_that_are_no_arrays(action):
     """`equinox.nn.MLP` has its activation for a leaf."""

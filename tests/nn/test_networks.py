@@ -105,6 +105,7 @@ def test_strided_patches_are_a_padded_convolution_and_see_every_pixel(shape):
     assert (jax.jit(jax.grad(lambda x: ours(x).sum()))(images) > 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("memory", ["lstm", "none"])
 def test_stepping_a_network_equals_its_sequence(memory):
     network = small(memory=memory)
@@ -118,6 +119,7 @@ def test_stepping_a_network_equals_its_sequence(memory):
         np.testing.assert_allclose(out.value, value[t], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_memory_carries_the_past_and_a_reset_ends_it():
     network = small(memory="lstm")
     one = seen(jax.random.key(3), T, B)

@@ -60,6 +60,7 @@ def states(name, task=TASK, calls=4):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_a_cycle_counts_its_evaluations_and_numbers_its_solutions(name):
     state, report = states(name)[-1]

@@ -122,6 +122,7 @@ def offer_of(status, valid=True):
     )
 
 
+@pytest.mark.slow
 def test_a_search_with_nothing_accepted_starts_anew_from_an_elite():
     config = Config(emitters=2, batch=LAMBDA, sigma=0.5)
     elites = el.empty(5, solution=jnp.zeros(N), descriptor=jnp.zeros(()))

@@ -45,6 +45,7 @@ def filled():
     return archive, batch
 
 
+@pytest.mark.slow
 def test_new_levels_have_ids_of_their_own_and_no_past(filled):
     archive, batch = filled
     archive, more = segments.new(archive, Points(), MAXMC, jax.random.key(1), N)
@@ -54,6 +55,7 @@ def test_new_levels_have_ids_of_their_own_and_no_past(filled):
     assert len(np.unique(np.concatenate([batch.levels, more.levels]))) == 2 * N
 
 
+@pytest.mark.slow
 def test_a_replayed_batch_is_what_the_slots_hold(filled):
     archive, _ = filled
     after, batch = segments.replayed(archive, jax.random.key(2), N, CONFIG, jnp.array(True))
@@ -82,6 +84,7 @@ def test_every_parent_is_edited_not_only_the_first(filled):
     assert grandchildren.generation.tolist() == [2] * N
 
 
+@pytest.mark.slow
 def test_replayed_levels_are_rescored_and_others_offered(filled):
     archive, _ = filled
     archive, old = segments.replayed(archive, jax.random.key(2), N, CONFIG, jnp.array(True))

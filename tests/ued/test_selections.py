@@ -50,6 +50,7 @@ def test_sfl_keeps_the_most_learnable_of_all_candidates_and_none_that_cannot_be_
     assert buffer.eligible.all()
 
 
+@pytest.mark.slow
 def test_sfl_falls_back_on_new_levels_when_too_few_can_be_judged():
     with pytest.raises(ConfigError, match="must hold two episodes of 8 steps, got 4"):
         experiment("sfl", scoring_steps=4)

@@ -53,6 +53,7 @@ def test_edits_keep_a_level_valid_and_change_at_most_as_many_cells(operator, lev
         assert (children.heading == level.heading).all()
 
 
+@pytest.mark.slow
 @given(any_level(), st.integers(0, 2**31))
 def test_move_goal_flip_walls_never_moves_the_agent_or_flips_the_goals_cell(level, seed):
     children = edited(edit.move_goal_flip_walls, jax.random.key(seed), level)

@@ -135,6 +135,7 @@ def structured_levels():
     return draw(lambda key: {n: make(key, **shape) for n, make in STRUCTURED.items()}, 200)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", STRUCTURED)
 def test_structured_mazes_hang_together(make, structured_levels):
     levels, shape = structured_levels[make], (8, 11)

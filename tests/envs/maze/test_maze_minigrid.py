@@ -73,6 +73,7 @@ def play(maze):
     return jax.tree.map(np.asarray, jax.jit(jax.vmap(episode))(keys))
 
 
+@pytest.mark.slow
 def test_views_rewards_and_ends_are_those_of_minigrid(play):
     levels, actions, first, steps, _ = play
     reached = 0

@@ -21,6 +21,7 @@ def one(levels: MazeLevel, index: int) -> MazeLevel:
     return jax.tree.map(lambda leaf: leaf[index], levels)
 
 
+@pytest.mark.slow
 def test_moves_and_actions_equal_breadth_first_search(levels):
     got = jax.jit(jax.vmap(lambda x: (solve.shortest_path(x), solve.optimal_actions(x))))(levels)
     got = np.stack([np.asarray(g) for g in got], axis=1)
