@@ -59,6 +59,9 @@ CONFIG = [
     {"error": {"type": "authentication_error", "message": "invalid x-api-key"}},
     # pydantic, as FastAPI servers have it
     {"detail": [{"type": "extra_forbidden", "loc": ["body", "top_k"], "msg": "Extra inputs ..."}]},
+    # LiteLLM to a wrong key, transformers to another model: as they answered benchmarks/peers
+    {"error": {"message": "No connected db.", "type": "no_db_connection", "code": "400"}},
+    {"detail": "Server is pinned to './tiny'; requested 'nope'."},
     # vLLM, Ollama
     openai('"auto" tool choice requires --enable-auto-tool-choice to be set'),
     openai("registry.ollama.ai/library/x does not support tools"),

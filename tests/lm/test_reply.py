@@ -74,6 +74,8 @@ def test_reasoning_within_the_text_is_taken_apart_where_its_tag_is_named(text, r
 def test_token_ids_are_read_where_they_are_numbers():
     assert read_completion(chat({"content": "a"}, token_ids=[1, 2]), "chat").token_ids == (1, 2)
     assert read_completion(chat({"content": "a"}, token_ids=["1"]), "chat").token_ids is None
+    beside = {"content": [{"token": "a", "logprob": -0.5, "id": 7}]}
+    assert read_completion(chat({"content": "a"}, logprobs=beside), "chat").token_ids == (7,)
 
 
 def test_a_streamed_answer_is_that_of_one_reply():

@@ -70,14 +70,6 @@ class Desk(desks.Desk):
         before = self.journal.redact
         self.journal.redact = lambda text: keys(before(text))
 
-    def _without_keys(self, answer: Completion) -> Completion:
-        """Before it is packed: a key within JSON within JSON is escaped beyond recognition."""
-        text = self.journal.redact(answer.text)
-        if text == answer.text:
-            return answer
-        # The log-probabilities would spell the key out, token by token.
-        return replace(answer, text=text, logprobs=None)
-
     @property
     def retries(self) -> int:
         """Attempts beyond the first ones, over the endpoints, in this session."""
@@ -126,8 +118,11 @@ class Desk(desks.Desk):
             try:
                 answer = await endpoint.complete(request, sample, _Meter(books, request, price))
             except RejectedError as error:
-                return pack_rejection(error), None
-            answer = self._without_keys(answer)
+                self.journal.store_answer(key, label, pack_rejection(error), rejected(scope))
+                await self.journal.saved()
+                raise
+            # Before it is packed: a key within JSON within JSON is escaped beyond recognition.
+            answer = answer.cleaned(self.journal.redact)
             if price is not None and answer.usage is not None:
                 answer = replace(answer, cost_micros=price.micros(answer.usage))
             made = pack(answer), answer
@@ -143,6 +138,12 @@ class Desk(desks.Desk):
         if made is not None and made[0] == body:
             return made[1]  # what a replay would read: the text on file is the answer's own
         return unpack(body, cache_hit=made is None)
+
+
+def rejected(scope: str) -> str:
+    """Where the rejections of a scope are kept: `journal.forget(rejected(scope))` drops them and
+    nothing else, and what was rejected is asked again."""
+    return f"{scope}/rejected" if scope else "rejected"
 
 
 class Place(NamedTuple):

@@ -219,8 +219,8 @@ class Endpoint:
 
     def _too_late(self, call: "_Call") -> LMError:
         message = f"no answer within {self.flow.deadline_s:g} s, the last failure: {call.last}"
-        away = call.last is not None and call.last.reason in ("rate", "overload")
-        if away and self._answered_at < call.began:
+        away = call.last is not None and call.last.reason == "overload"
+        if (away or call.refused) and self._answered_at < call.began:
             # Nobody was answered in all that time: it is not this call.
             return EndpointDownError(f"{self.name}: {message}. {LATER}")
         return CallFailedError(message)

@@ -24,6 +24,7 @@ from cairn.lm.pace import retry_after_s
 
 _ACCOUNT = ("insufficient_quota", "billing_hard_limit_reached", "account_deactivated")
 _KEY = ("invalid_api_key", "authentication_error", "invalid_authentication", "permission_error")
+_KEY += ("no_db_connection",)  # LiteLLM's 400 to a wrong key where it keeps no keys of its own
 _MODEL = ("model_not_found", "deploymentnotfound", "invalid_model", "model_not_supported")
 _PARAMETER = (
     "unsupported_parameter", "unsupported_value", "unknown_parameter", "invalid_parameter_value",
@@ -43,7 +44,7 @@ _OF_KEY = re.compile(
 )
 _OF_MODEL = re.compile(
     r"(?i)\bmodel\b.{0,100}\b(?:does not exist|not found|not available|is not supported|is unknown|"
-    r"has been deprecated|not exist)|(?:invalid|unknown|no such) model"
+    r"has been deprecated|not exist)|(?:invalid|unknown|no such) model|is pinned to"
 )
 _OF_PARAMETER = re.compile(
     r"(?i)(?:unsupported|unrecogni[sz]ed|unknown|unexpected|invalid) (?:request )?(?:parameter|"
@@ -108,7 +109,7 @@ def failure(
 ) -> LMError:
     """What an error status means. `asked` is the JSON body that was refused."""
     error = ErrorBody.of(body)
-    message = f"{name} answered {status}: {shown(error.text, redact, most=300)}"
+    message = f"{name} answered {status}: {shown(error.text, redact, most=300).rstrip('.')}"
     wait_s = retry_after_s(headers)
     if _has(error, _ACCOUNT) or _has(error, _MODEL):
         return EndpointRefusedError(f"{message}. Check `model`, the account, and its credit.")

@@ -92,7 +92,7 @@ def read_completion(record: Any, api: Api, *, reasoning_tag: str = "") -> Comple
         logprobs=_logprobs(choice.get("logprobs"), api),
         tool_calls=calls,
         reasoning=reasoning,
-        token_ids=_token_ids(choice.get("token_ids")),
+        token_ids=_token_ids(choice),
     )
 
 
@@ -177,10 +177,15 @@ def _detail(record: dict, group: str, name: str) -> Any:
     return (details.get(name) if isinstance(details, dict) else 0) or 0
 
 
-def _token_ids(found: Any) -> tuple[int, ...] | None:
-    if not isinstance(found, list) or any(type(token) is not int for token in found):
-        return None
-    return tuple(found)
+def _token_ids(choice: dict) -> tuple[int, ...] | None:
+    """Token ids: a list of their own (vLLM), or beside the log-probabilities (llama.cpp)."""
+    found = choice.get("token_ids")
+    spelt = choice.get("logprobs")
+    entries = spelt.get("content") if isinstance(spelt, dict) else None
+    if found is None and isinstance(entries, list) and entries:
+        found = [entry.get("id") if isinstance(entry, dict) else None for entry in entries]
+    ids = [token for token in found if type(token) is int] if isinstance(found, list) else []
+    return tuple(ids) if isinstance(found, list) and len(ids) == len(found) else None
 
 
 def _logprobs(record: Any, api: Api) -> tuple[TokenLogprob, ...] | None:
