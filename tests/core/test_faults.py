@@ -83,6 +83,7 @@ def test_a_kill_while_appending_leaves_whole_lines_and_at_most_half_a_line(tmp_p
 def test_without_the_variable_a_point_does_nothing(monkeypatch):
     monkeypatch.delenv(faults.VARIABLE, raising=False)
     faults._fault.cache_clear()
+    faults._off.clear()
     faults.point("anything")
 
 
@@ -90,6 +91,7 @@ def test_without_the_variable_a_point_does_nothing(monkeypatch):
 def test_a_fault_that_names_no_pass_is_refused(monkeypatch, text):
     monkeypatch.setenv(faults.VARIABLE, text)
     faults._fault.cache_clear()
+    faults._off.clear()
     try:
         with pytest.raises(ConfigError, match='must be "point:count"'):
             faults.point("anything")

@@ -17,6 +17,9 @@ from typing import Literal, NamedTuple
 
 from cairn.core.errors import CairnError, ConfigError
 
+_new = tuple.__new__
+"""Without the check of `Amount._make`: a sum has as many parts as its summands."""
+
 
 class BudgetExceededError(CairnError):
     """The next call does not fit into a limit; everything up to it is kept."""
@@ -40,15 +43,15 @@ class Amount(NamedTuple):
 
     def plus(self, other: "Amount") -> "Amount":
         """Sum, part by part."""
-        return Amount._make(map(operator.add, self, other))
+        return _new(Amount, map(operator.add, self, other))
 
     def minus(self, other: "Amount") -> "Amount":
         """Difference, part by part."""
-        return Amount._make(map(operator.sub, self, other))
+        return _new(Amount, map(operator.sub, self, other))
 
     def lasting(self) -> "Amount":
         """Without what is given back in the end, whatever the outcome: the memory."""
-        return self._replace(memory_mb=0)
+        return self._replace(memory_mb=0) if self.memory_mb else self
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,11 @@ class Budget:
         self._started = clock()
         self._earlier_s = 0.0
         self._changed: asyncio.Event | None = None
+        self._limited = tuple(
+            (place, part, limit)
+            for place, part in enumerate(Amount._fields)
+            if (limit := getattr(self.limits, part)) is not None
+        )
 
     def __repr__(self) -> str:
         return f"Budget({self.path!r}, spent={self.spent}, kept={self.kept}, held={self.held})"
@@ -126,12 +134,12 @@ class Budget:
 
     def remaining_s(self) -> float | None:
         """Seconds until the first wall-time limit here or above; None without one."""
-        left = [
-            node.limits.wall_s - node.elapsed_s()
-            for node in self._nodes
-            if node.limits.wall_s is not None
-        ]
-        return min(left) if left else None
+        least = None
+        for node in self._nodes:
+            if node.limits.wall_s is not None:
+                left = node.limits.wall_s - node.elapsed_s()
+                least = left if least is None else min(least, left)
+        return least
 
     async def reserve(self, amount: Amount) -> None:
         """Hold `amount` here and in all parents, waiting for calls in flight where they may
@@ -169,12 +177,9 @@ class Budget:
         """What is neither spent, kept nor held, here and in all parents; None without a limit."""
         left: dict[str, int] = {}
         for node in self._nodes:
-            used = node.spent.plus(node.kept).plus(node.held)
-            for part in Amount._fields:
-                limit = getattr(node.limits, part)
-                if limit is not None:
-                    room = max(limit - getattr(used, part), 0)
-                    left[part] = min(left.get(part, room), room)
+            for place, part, limit in node._limited:
+                room = max(limit - node.spent[place] - node.kept[place] - node.held[place], 0)
+                left[part] = min(left.get(part, room), room)
         wall_s = self.remaining_s()
         return Limits(**left, wall_s=None if wall_s is None else max(wall_s, 0.0))
 
@@ -195,18 +200,15 @@ class Budget:
                     f"budget {node.path!r}: {wall_s:g} s of running time are over. "
                     f"Raise wall_s and resume to go on."
                 )
-            settled = node.spent.plus(node.kept).plus(amount)
-            for part in Amount._fields:
-                limit = getattr(node.limits, part)
-                if limit is None:
-                    continue
-                if getattr(settled, part) > limit:
+            for place, part, limit in node._limited:
+                settled = node.spent[place] + node.kept[place]
+                if settled + amount[place] > limit:
                     return BudgetExceededError(
-                        f"budget {node.path!r}: the next call may use {getattr(amount, part)} "
-                        f"{part}, but {limit - getattr(node.spent.plus(node.kept), part)} of "
-                        f"{limit} are left. Raise the limit and resume to go on."
+                        f"budget {node.path!r}: the next call may use {amount[place]} {part}, but "
+                        f"{limit - settled} of {limit} are left. Raise the limit and resume to go "
+                        f"on."
                     )
-                if getattr(settled.plus(node.held), part) > limit:
+                if settled + amount[place] + node.held[place] > limit:
                     answer = "wait"
         return answer
 

@@ -151,7 +151,7 @@ class Desk:
         Raises BudgetExceededError, and what `work` raises. Then the reservation stays, since
         nobody knows what was used; NotDoneError says it.
         """
-        while (body := self.journal.answer(key)) is None:
+        while (body := self.journal.answer(key, scope)) is None:
             if key not in self._in_flight:
                 return await self._alone(scope, key, role, reserve, work, label)
             # The same work is being done: its result is ours, but after its failure we try too.
@@ -180,8 +180,9 @@ class Desk:
             body = self.journal.store_answer(key, label, body, scope)
             self.counts["answered"] += 1
             point("call:stored")
-            await self.journal.saved()
-            point("call:saved")
+            # Not awaited: whatever follows from the result is saved with it or after it, and
+            # nothing is begun on the strength of it before its own intent is saved.
+            self.journal.save_soon()
             return body
         finally:
             waiting = self._in_flight.pop(key)

@@ -26,8 +26,10 @@ from cairn.core import journal_check as check
 from cairn.core import journal_files as files
 from cairn.core import shards
 from cairn.core.budget import Amount
-from cairn.core.errors import RunError
+from cairn.core.errors import ConfigError, RunError
 from cairn.core.faults import point
+from cairn.core.journal_answers import SCHEMA as ANSWERS
+from cairn.core.journal_answers import Answers, forget
 from cairn.core.journal_pending import Books, Pending
 from cairn.core.journal_read import open_to_read
 from cairn.core.journal_rows import (
@@ -42,6 +44,8 @@ from cairn.core.journal_rows import (
     digest_of,
 )
 from cairn.core.journal_stage import Stage
+from cairn.core.journal_store import CHORE as FORGET
+from cairn.core.journal_store import Store, path_of
 from cairn.core.redact import encodable
 
 __all__ = [
@@ -56,6 +60,10 @@ __all__ = [
     "chained",
     "digest_of",
 ]
+
+
+TIME_S = 0.25
+"""How much of the running time a kill may lose."""
 
 
 class Journal:
@@ -126,6 +134,8 @@ class Journal:
         self.notes: list[str] = []
         """What recovery did, one line each; empty after a clean start."""
         self._broken: RunError | None = None
+        self._answers = Answers(self.path)
+        self._stores: dict[str, Store] = {}
         self._lock: IO[str] | None = None
         self._clean_up: Callable[[], None] = lambda: None
         self._stages: dict[str, Stage] = {}
@@ -163,7 +173,7 @@ class Journal:
     def _create(self, config: Mapping) -> None:
         point("journal:create")
         self._db.execute("BEGIN IMMEDIATE")
-        for statement in SCHEMA.split(";"):
+        for statement in (SCHEMA + ANSWERS).split(";"):
             self._db.execute(statement)
         meta = {"format": FORMAT, "config": self.redact(canonical(config))}
         self._db.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
@@ -178,6 +188,7 @@ class Journal:
         self.earlier_s: float = row[0]
         """Running time of earlier sessions."""
         self._books: Books = {}
+        self._saved_s = float("-inf")
         for stage, role, outcome, *sums in self._db.execute("SELECT * FROM spent"):
             self._books[stage, role, outcome] = sums
         self._pending = Pending(self._books)
@@ -187,14 +198,33 @@ class Journal:
             self._book(stage, role, "lost", Amount(*used))
             self._pending.settle(send)
         self._last_send = 0
+        waiting = self._db.execute("SELECT stage, trial FROM arrived").fetchall()
+        self._pending.written.update(waiting)
 
     # --- events, by stage
 
-    def stage(self, name: str) -> Stage:
-        """The part of the journal that belongs to a stage of the run."""
+    def stage(self, name: str, *, store: bool = False) -> Stage:
+        """The part of the journal that belongs to a stage of the run.
+
+        With `store`, its answers and payloads are kept in a file of their own, from which what is
+        forgotten is gone for good; ask for it before the stage's first answer, in every session.
+        """
         if name not in self._stages:
             self._stages[name] = Stage(self, name, self._marks.get(name, check.Mark()))
+        if store and name not in self._stores:
+            self._open_store(name)
         return self._stages[name]
+
+    def _open_store(self, stage: str) -> None:
+        path = path_of(self.path, stage)
+        if self._lock is None and not path.exists():
+            return  # only read: there is nothing in it
+        try:
+            self._stores[stage] = opened = Store(path, self.durable, reading=self._lock is None)
+        except sqlite3.OperationalError as error:
+            raise self._unwritable(error) from error
+        self.notes += opened.notes
+        self._do_chores()
 
     @property
     def seq(self) -> int:
@@ -221,6 +251,8 @@ class Journal:
     def add(self, event: Event) -> None:
         """Take in an event that a stage made."""
         self._check()
+        if event.number == 1:
+            self._pending.stages.append((event.stage, event.seq))
         self._pending.events.append(event)
         self._seq, self._chain = event.seq, event.digest
         if self._pending.many:
@@ -256,39 +288,49 @@ class Journal:
 
     # --- answers, and the books
 
-    def answer(self, key: bytes) -> str | None:
-        """The stored answer to the request with this key, if there is one."""
-        waiting = self._pending.answers.get(key)
-        if waiting is not None:
-            return waiting[3]
-        query = "SELECT body, digest FROM answers WHERE key = ?"
-        try:
-            row = self._db.execute(query, (key,)).fetchone()
-        except sqlite3.DatabaseError as error:
-            raise files.unreadable(self.path, error) from error
-        if row is None or row[1] != digest_of(key, row[0]):
-            return None
-        return row[0]
+    def answer(self, key: bytes, scope: str = "") -> str | None:
+        """The stored answer with this key, if there is one; `scope` says in which store to look."""
+        store = self._stores.get(scope.partition("/")[0]) if self._stores else None
+        if store is not None:
+            return store.answers.get(store.db, key)
+        return self._answers.get(self._db, key)
 
     def store_answer(self, key: bytes, label: str, body: str, scope: str = "") -> str:
         """Keep an answer until its scope is forgotten; returns it as written (redacted)."""
         self._check()
         body = self.clean(body)
-        self._pending.answers[key] = (key, scope, label, body, digest_of(key, body))
-        if self._pending.many:
-            self._flush()
+        store = self._stores.get(scope.partition("/")[0]) if self._stores else None
+        answers = self._answers if store is None else store.answers
+        answers.put(key, scope, label, body)
         return body
 
-    def forget(self, scope: str) -> int:
-        """Drop all answers of a scope and of the scopes inside it; returns how many.
+    def forget(self, scope: str) -> None:
+        """Drop all answers and payloads of a scope and of the scopes inside it.
 
         Do it in the turn in which the event is written that makes them superfluous: both are
-        saved together or not at all.
+        saved together or not at all. From a store they go right after that commit, from all its
+        files; if the process dies in between, when the stage is opened next.
         """
-        self._flush()
-        query = "DELETE FROM answers WHERE scope = ? OR (scope > ? AND scope < ?)"
-        # "0" is the character after "/": everything that begins with the scope and a slash.
-        return self.write(query, (scope, f"{scope}/", f"{scope}0")).rowcount
+        if scope.partition("/")[0] in self._stores:
+            self.chore(FORGET, scope)
+            return
+        self._begin()
+        try:
+            forget(self._db, "answers", scope)
+        except sqlite3.OperationalError as error:
+            raise self._unwritable(error) from error
+
+    def put(self, stage: str, scope: str, name: str, body: bytes) -> None:
+        """`Stage.put`."""
+        self._check()
+        if stage not in self._stores:
+            raise ConfigError(f"stage {stage!r} has no store: open it with store=True first.")
+        self._stores[stage].payloads[scope, name] = body
+
+    def payload(self, stage: str, scope: str, name: str) -> bytes | None:
+        """`Stage.payload`."""
+        store = self._stores.get(stage)
+        return None if store is None else store.payload(scope, name)
 
     def intend(self, key: bytes, stage: str, role: str, reserved: Amount) -> int:
         """Note that a request is about to leave; returns the number of the send."""
@@ -407,23 +449,45 @@ class Journal:
 
     def commit(self) -> None:
         """Save everything written since the last commit."""
-        self._flush()
-        if not self._db.in_transaction:
-            return
-        self.write(
-            "UPDATE sessions SET seconds = ? WHERE id = ?",
-            (time.monotonic() - self._opened, self._session_id),
-        )
-        point("journal:commit")
+        self._check()
         try:
+            for store in self._stores.values():
+                store.commit()
+            self._flush()
+            if not self._db.in_transaction:
+                return
+            self._count_time()
+            point("journal:commit")
             self._db.execute("COMMIT")
         except sqlite3.OperationalError as error:
             raise self._unwritable(error) from error
         point("journal:committed")
         self._head.raise_to(self.seq)
         if self._has_chores:
-            self._has_chores = False
-            shards.do_chores(self)
+            self._do_chores()
+
+    def _count_time(self) -> None:
+        """Note the running time now and then: it costs a page of the log."""
+        seconds = time.monotonic() - self._opened
+        if seconds - self._saved_s > TIME_S:
+            self._saved_s = seconds
+            query = "UPDATE sessions SET seconds = ? WHERE id = ?"
+            self._db.execute(query, (seconds, self._session_id))
+
+    def _do_chores(self) -> None:
+        self._has_chores = False
+        if self._lock is None:
+            return
+        shards.do_chores(self)
+        for scope in self.chores(FORGET):
+            store = self._stores.get(scope.partition("/")[0])
+            if store is None:
+                continue  # the stage will be opened yet
+            try:
+                store.forget(scope)
+            except sqlite3.OperationalError as error:
+                raise self._unwritable(error) from error
+            self.chore_done(FORGET, scope)
 
     def saved(self) -> asyncio.Future[None]:
         """Await this to know that everything written so far is saved (a shared commit)."""
@@ -464,27 +528,27 @@ class Journal:
             if self._lock is None:
                 return  # only read: nothing ever waits
             raise self._broken
-        if not self._pending:
-            return
-        try:
+        if self._pending or self._answers.waiting:
             self._begin()
-            self._pending.write(self._db)
-        except sqlite3.OperationalError as error:
-            raise self._unwritable(error) from error
 
     def write(self, statement: str, values: tuple) -> sqlite3.Cursor:
         """One statement of the transaction that the next commit saves."""
-        self._check()
-        self._flush()
+        self._begin()
         try:
-            self._begin()
             return self._db.execute(statement, values)
         except sqlite3.OperationalError as error:
             raise self._unwritable(error) from error
 
     def _begin(self) -> None:
-        if not self._db.in_transaction:
-            self._db.execute("BEGIN IMMEDIATE")
+        """Open the transaction that the next commit saves, with what waits in it."""
+        self._check()
+        try:
+            if not self._db.in_transaction:
+                self._db.execute("BEGIN IMMEDIATE")
+            self._pending.write(self._db)
+            self._answers.write(self._db)
+        except sqlite3.OperationalError as error:
+            raise self._unwritable(error) from error
 
     def _unwritable(self, error: sqlite3.OperationalError) -> RunError:
         # SQLite may have rolled back: whatever came after would leave a gap in the events.
@@ -501,6 +565,8 @@ class Journal:
     def close(self) -> None:
         """Save, and let other processes have the journal."""
         if self._lock is None:
+            for store in self._stores.values():
+                store.close()
             self._db.close()
             self._clean_up()
             return
@@ -508,7 +574,12 @@ class Journal:
             return
         try:
             if self._broken is None:
+                self._saved_s = float("-inf")
+                self._begin()  # also where nothing else was written: the time counts
                 self.commit()
+                self.commit()  # what the chores of the first one struck off
+            for store in self._stores.values():
+                store.close()
             self._db.close()
             self._head.close()
         finally:

@@ -78,14 +78,14 @@ def last_good(db: sqlite3.Connection) -> Tail:
 
 
 def _start(db: sqlite3.Connection) -> Tail:
-    stages = [row[0] for row in db.execute("SELECT DISTINCT stage FROM events")]
+    query = "SELECT name, first FROM stages WHERE first <= (SELECT MAX(seq) FROM events)"
+    stages: dict[str, int] = dict(db.execute(query).fetchall())
     known: dict[int, bytes] = {0: START}
     starts = []
-    for stage in stages:
+    for stage, first in stages.items():
         newest = next(shots(db, stage), None)
         if newest is None:
-            query = "SELECT MIN(seq) - 1 FROM events WHERE stage = ?"
-            starts += [row[0] for row in db.execute(query, (stage,))]
+            starts.append(first - 1)
         else:
             known[newest.seq] = newest.digest
             starts.append(newest.seq)
@@ -100,7 +100,7 @@ def _start(db: sqlite3.Connection) -> Tail:
         "SELECT seq, number, chain FROM events WHERE stage = ? AND seq <= ? "
         "ORDER BY seq DESC LIMIT 1"
     )
-    for stage in stages:
+    for stage in (stage for stage, first in stages.items() if first <= seq):
         for row in db.execute(query, (stage, seq)):
             marks[stage] = Mark._make(row)
     return Tail(seq, known[seq], marks)

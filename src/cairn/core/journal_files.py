@@ -6,7 +6,7 @@ import os
 import sqlite3
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -48,6 +48,7 @@ def connect(path: Path, durable: str) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute(f"PRAGMA synchronous = {'FULL' if durable == 'power' else 'NORMAL'}")
         db.execute("PRAGMA journal_size_limit = 16777216")
+        db.execute("PRAGMA wal_autocheckpoint = 4000")  # pages: the same 16 MiB
     except sqlite3.DatabaseError as error:
         db.close()
         raise RunError(
@@ -206,16 +207,36 @@ def mend(journal: "Journal") -> None:
     last = _last_seq(journal._db)
     if last is not None and last <= good and not marker.exists():
         return
-    fresh = _beside(journal.path, "rebuilding")
-    fresh.unlink(missing_ok=True)
-    _copy(journal._db, fresh, good)
-    point("journal:repair-copied")
-    journal._db.close()
-    os.replace(fresh, _beside(journal.path, "repaired"))
-    kept = finish_repair(journal.path)
-    marker.unlink(missing_ok=True)
+    kept = _rebuild(journal._db, journal.path, TABLES, good)
     journal.notes.append(f"the damaged journal was rebuilt; the old file is kept as {kept}")
     journal._db = connect(journal.path, journal.durable)
+
+
+def mend_store(path: Path, tables: tuple[str, ...], durable: str) -> list[str]:
+    """Rebuild a stage's store from what can be read, if a page of it was found damaged."""
+    finish_repair(path)
+    if not _beside(path, "mend").exists():
+        return []
+    kept = _rebuild(connect(path, durable), path, tables, 0)
+    os.chmod(path, 0o600)
+    return [
+        f"the damaged store {path.name} was rebuilt from what can be read; the old file, which "
+        f"still holds what was to be forgotten, is kept as {kept}"
+    ]
+
+
+def _rebuild(db: sqlite3.Connection, path: Path, tables: tuple[str, ...], good: int) -> Path | None:
+    """Put what can be read in the place of a damaged file; returns where that one is kept."""
+    fresh = _beside(path, "rebuilding")
+    fresh.unlink(missing_ok=True)
+    os.close(os.open(fresh, os.O_RDWR | os.O_CREAT, os.stat(path).st_mode & 0o777))
+    _copy(db, fresh, tables, good)
+    point("journal:repair-copied")
+    db.close()
+    os.replace(fresh, _beside(path, "repaired"))
+    kept = finish_repair(path)
+    _beside(path, "mend").unlink(missing_ok=True)
+    return kept
 
 
 def finish_repair(path: Path) -> Path | None:
@@ -245,17 +266,16 @@ def _last_seq(db: sqlite3.Connection) -> int | None:
         return None
 
 
-def _copy(old: sqlite3.Connection, fresh: Path, good: int) -> None:
-    """Copy meta, the good events and snapshots, and every readable row of the other tables."""
+def _copy(old: sqlite3.Connection, fresh: Path, tables: tuple[str, ...], good: int) -> None:
+    """Copy the good events and snapshots, and every readable row of the other tables."""
     new = sqlite3.connect(fresh, isolation_level=None)
     new.execute("BEGIN")
     for (statement,) in old.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"):
         new.execute(statement)
-    below: Callable[[tuple], bool] = lambda row: row[0] <= good  # noqa: E731
-    for table in TABLES:
-        keep = below if table in ("events", "snapshots") else lambda row: True
+    place = {"events": 0, "snapshots": 0, "stages": 1}
+    for table in tables:
         for row in _readable(old, table):
-            if keep(row):
+            if table not in place or row[place[table]] <= good:
                 marks = ", ".join("?" * len(row))
                 new.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)
     new.execute("COMMIT")
@@ -276,9 +296,10 @@ def read_until_damage(
 
 def _readable(db: sqlite3.Connection, table: str) -> Iterator[tuple]:
     """Rows from the front up to the damage, then from the back up to the damage."""
-    for order in ("ASC", "DESC"):
+    for way in ("ASC", "DESC"):
+        order = f"stage {way}, trial {way}" if table == "arrived" else f"rowid {way}"
         try:
-            yield from db.execute(f"SELECT * FROM {table} ORDER BY rowid {order}")
+            yield from db.execute(f"SELECT * FROM {table} ORDER BY {order}")
             return
         except sqlite3.DatabaseError:
             continue

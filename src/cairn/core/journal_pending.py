@@ -17,23 +17,25 @@ class Pending:
     def __init__(self, books: Books):
         self.books = books
         self.events: list[Event] = []
-        self.answers: dict[bytes, tuple[bytes, str, str, str, bytes]] = {}
+        self.stages: list[tuple[str, int]] = []
         self.arrived: dict[tuple[str, int], tuple[str, int, str, str, bytes]] = {}
-        self.departed: set[tuple[str, int]] = set()
+        self.written: set[tuple[str, int]] = set()
+        """Outcomes that wait in the database."""
+        self.departed: list[tuple[str, int]] = []
         self.sends: dict[int, tuple] = {}
         self.settled: list[tuple[int]] = []
         self.spent: set[tuple[str, str, str]] = set()
 
     def __bool__(self) -> bool:
         return bool(
-            self.events or self.answers or self.sends or self.settled
+            self.events or self.sends or self.settled
             or self.arrived or self.departed or self.spent
         )  # fmt: skip
 
     @property
     def many(self) -> bool:
         """Whether it is time to write them."""
-        return len(self.events) + len(self.answers) + len(self.sends) > MANY
+        return len(self.events) + len(self.sends) > MANY
 
     def settle(self, send: int) -> None:
         """Drop an open send."""
@@ -42,8 +44,11 @@ class Pending:
 
     def depart(self, stage: str, trial: int) -> None:
         """Drop a waiting outcome."""
-        self.arrived.pop((stage, trial), None)
-        self.departed.add((stage, trial))
+        place = (stage, trial)
+        self.arrived.pop(place, None)
+        if place in self.written:
+            self.written.discard(place)
+            self.departed.append(place)
 
     def write(self, db: sqlite3.Connection) -> None:
         """Hand everything to the open transaction."""
@@ -51,7 +56,7 @@ class Pending:
             ("DELETE FROM arrived WHERE stage = ? AND trial = ?", self.departed),
             ("DELETE FROM sends WHERE id = ?", self.settled),
             ("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self.events),
-            ("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", self.answers.values()),
+            ("INSERT OR REPLACE INTO stages VALUES (?, ?)", self.stages),
             ("INSERT OR REPLACE INTO arrived VALUES (?, ?, ?, ?, ?)", self.arrived.values()),
             ("INSERT INTO sends VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", self.sends.values()),
         ):
@@ -60,12 +65,9 @@ class Pending:
         if self.spent:
             rows = [(*key, *self.books[key]) for key in self.spent]
             db.executemany("INSERT OR REPLACE INTO spent VALUES (?,?,?,?,?,?,?,?,?)", rows)
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget everything: it is written."""
+        self.written.update(self.arrived)
         for rows in (
-            self.events, self.answers, self.arrived, self.departed,
+            self.events, self.stages, self.arrived, self.departed,
             self.sends, self.settled, self.spent,
         ):  # fmt: skip
             rows.clear()

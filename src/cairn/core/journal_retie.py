@@ -10,7 +10,7 @@ from cairn.core import journal_files as files
 from cairn.core.faults import point
 from cairn.core.journal import canonical
 
-MADE = ("events", "arrived", "snapshots")
+MADE = ("events", "stages", "arrived", "snapshots")
 """Tables that a run makes anew from answers; the others hold the answers and the books."""
 
 

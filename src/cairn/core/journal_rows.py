@@ -12,14 +12,11 @@ CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE events(seq INTEGER PRIMARY KEY, stage TEXT NOT NULL, number INTEGER NOT NULL,
     kind TEXT NOT NULL, trial INTEGER NOT NULL, body TEXT NOT NULL, chain BLOB NOT NULL,
     digest BLOB NOT NULL);
-CREATE INDEX events_of_stage ON events(stage, seq);
+CREATE TABLE stages(name TEXT PRIMARY KEY, first INTEGER NOT NULL);
 CREATE TABLE snapshots(seq INTEGER NOT NULL, stage TEXT NOT NULL, body BLOB NOT NULL,
     chain BLOB NOT NULL, before BLOB NOT NULL, digest BLOB NOT NULL, PRIMARY KEY(stage, seq));
-CREATE TABLE answers(key BLOB PRIMARY KEY, scope TEXT NOT NULL, label TEXT NOT NULL,
-    body TEXT NOT NULL, digest BLOB NOT NULL);
-CREATE INDEX answers_of_scope ON answers(scope);
 CREATE TABLE arrived(stage TEXT NOT NULL, trial INTEGER NOT NULL, kind TEXT NOT NULL,
-    body TEXT NOT NULL, digest BLOB NOT NULL, PRIMARY KEY(stage, trial));
+    body TEXT NOT NULL, digest BLOB NOT NULL, PRIMARY KEY(stage, trial)) WITHOUT ROWID;
 CREATE TABLE sends(id INTEGER PRIMARY KEY, key BLOB NOT NULL, stage TEXT NOT NULL,
     role TEXT NOT NULL, calls INTEGER NOT NULL, tokens INTEGER NOT NULL, micros INTEGER NOT NULL,
     cpu_ms INTEGER NOT NULL, wall_ms INTEGER NOT NULL);
@@ -33,6 +30,7 @@ CREATE TABLE sessions(id INTEGER PRIMARY KEY, started REAL NOT NULL, seconds REA
 TABLES = (
     "meta",
     "events",
+    "stages",
     "snapshots",
     "answers",
     "arrived",

@@ -73,6 +73,17 @@ class Stage:
         shot = next(self.journal.shots(self.name), None)
         return None if shot is None else (shot.seq, shot.chain, shot.body)
 
+    def put(self, scope: str, name: str, body: bytes) -> None:
+        """Keep a payload in the stage's own store, until `Journal.forget(scope)`.
+
+        It is saved before the events of the same turn. `scope` is "stage" or "stage/name".
+        """
+        self.journal.put(self.name, scope, name, body)
+
+    def payload(self, scope: str, name: str) -> bytes | None:
+        """What was `put` under this name, if it is there."""
+        return self.journal.payload(self.name, scope, name)
+
     def arrive(self, trial: int, kind: str, body: str) -> str:
         """Keep the outcome of a trial until it is told; returns the body as written."""
         return self.journal.arrive(trial, kind, body, stage=self.name)

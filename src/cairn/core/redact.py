@@ -72,7 +72,12 @@ def encodable(text: str) -> str:
 
     A server that cuts an emoji in two sends one; no file and no console can take it.
     """
-    return text.encode("utf-8", "replace").decode("utf-8")
+    try:
+        if not text.isascii():
+            text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode("utf-8")
+    return text
 
 
 _CONTROLS = {code: 0x2400 + code for code in range(32)} | {0x7F: 0x2421}
@@ -116,7 +121,7 @@ class Redactor:
             if form in text:
                 text = text.replace(form, MASK)
         lowered = text.lower()
-        if any(word in lowered for word in ("bearer", "basic", "authorization")):
+        if "bearer" in lowered or "basic" in lowered or "authorization" in lowered:
             for pattern in (_HEADER, _SCHEME):
                 text = pattern.sub(lambda match: f"{match[1]} {MASK}", text)
         return text

@@ -14,6 +14,9 @@ STOPPED = frozenset({"content_filter", "safety", "recitation", "abort", "error",
 """Finish reasons of an answer that something else ended before its end."""
 
 
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 class Usage(NamedTuple):
     """Tokens of one call."""
 
@@ -92,7 +95,7 @@ def pack(completion: Completion) -> str:
         record["reasoning"] = completion.reasoning
     if completion.token_ids is not None:
         record["ids"] = completion.token_ids
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODE(record)
 
 
 def pack_rejection(error: RejectedError) -> str:
