@@ -360,3 +360,33 @@ def test_two_stages_of_one_run_have_draws_and_answers_of_their_own(tmp_path):
     (one, two), answered = asyncio.run(main())
     assert answered == 240
     assert [o.get("draw") for o in one] != [o.get("draw") for o in two]
+
+
+def test_an_error_of_the_work_is_one_line_with_item_file_and_line(tmp_path):
+    async def buggy(item, clients, key):
+        return {}["gone"]
+
+    with pytest.raises(RunError, match=r"at item 'r0' at .*test_mapped\.py, line \d+: KeyError"):
+        start(tmp_path, doing=buggy, workers=1)
+    assert '{}["gone"]' in (tmp_path / "traceback.txt").read_text()
+
+
+def test_a_cancellation_out_of_the_work_is_its_error_and_hangs_nothing(tmp_path):
+    async def cancelling(item, clients, key):
+        raise asyncio.CancelledError
+
+    with pytest.raises(RunError, match="the work failed at item 'r0'"):
+        start(tmp_path, doing=cancelling, workers=1)
+
+
+def test_work_that_swallows_a_limit_gives_no_outcome(whole, tmp_path):
+    async def greedy(item, clients, key):
+        try:
+            return await map_job.work(item, clients, key)
+        except Exception as error:
+            return str(error)
+
+    stopped = start(tmp_path, doing=greedy, shard=7, limits=Limits(calls=50))
+    assert "Raise the limit" in stopped.stopped
+    lines = [part.read_text() for part in (tmp_path / "map" / "parts").iterdir()]
+    assert not any("Raise the limit" in text for text in lines)

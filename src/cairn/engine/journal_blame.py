@@ -58,25 +58,34 @@ class Blame:
     def error(self, error: BaseException, method: str, trial_id: int | None) -> PolicyError:
         """The error for what `method` raised; writes the traceback down."""
         trial = "" if trial_id is None else f" in trial {trial_id}"
-        what = f"{type(self.policy).__name__}.{method} failed{trial}{_place(error.__traceback__)}"
-        says = self.redact(" ".join(f"{type(error).__name__}: {error}".split()))
-        return PolicyError(
-            f"{what}: {says.rstrip('.: ')}. {self._write(error, what)}"
-            f"Nothing journaled is lost: mend it and go on."
-        )
+        what = f"{type(self.policy).__name__}.{method} failed{trial}"
+        return blamed(error, what, self.folder, self.redact)
 
-    def _write(self, error: BaseException, what: str) -> str:
-        text = self.redact(f"{what}\n\n{''.join(traceback.format_exception(error))}")
-        path = self.folder / FILE
-        try:
-            # Readable by its owner alone: tracebacks quote prompts and answers.
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(text)
-        except OSError:
-            log.error("%s", text)
-            return ""
-        return f"The whole traceback is in {path}. "
+
+def blamed(
+    error: BaseException, what: str, folder: Path, redact: Callable[[str], str]
+) -> PolicyError:
+    """The error for `what` ("... failed ..."); writes the traceback down in `folder`."""
+    what = f"{what}{_place(error.__traceback__)}"
+    says = redact(" ".join(f"{type(error).__name__}: {error}".split()))
+    return PolicyError(
+        f"{what}: {says.rstrip('.: ')}. {_write(error, what, folder, redact)}"
+        f"Nothing journaled is lost: mend it and go on."
+    )
+
+
+def _write(error: BaseException, what: str, folder: Path, redact: Callable[[str], str]) -> str:
+    text = redact(f"{what}\n\n{''.join(traceback.format_exception(error))}")
+    path = folder / FILE
+    try:
+        # Readable by its owner alone: tracebacks quote prompts and answers.
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except OSError:
+        log.error("%s", text)
+        return ""
+    return f"The whole traceback is in {path}. "
 
 
 def _place(trace: TracebackType | None) -> str:

@@ -16,7 +16,9 @@ from typing import Any, NamedTuple
 
 from cairn.core import files
 from cairn.core.draws import DrawKey
+from cairn.core.errors import CairnError
 from cairn.core.faults import point
+from cairn.engine.journal_blame import blamed
 from cairn.engine.map_items import (
     KINDS,
     Item,
@@ -158,9 +160,9 @@ class Hands:
             at = shard.left.pop()
             try:
                 shard.lines[at] = await self._one(shard, shard.task.shard.rows[at])
-            except asyncio.CancelledError:
-                raise
             except BaseException as error:
+                if self._cancelled():
+                    raise
                 shard.left.clear()
                 if not shard.finished.done():
                     shard.finished.set_exception(error)
@@ -172,13 +174,9 @@ class Hands:
 
     async def _one(self, shard: _Open, row: Row) -> bytes:
         job, key = self.job, self.job.key(shard.task, row.id)
+        clients = shard.clients(shard.task.label(row.id), key)
         try:
-            item = Item(row.id, json.loads(row.raw))
-            doing = job.work(item, shard.clients(shard.task.label(row.id), key), key)
-            if job.item_timeout_s is None:
-                value = await doing
-            else:
-                value = await self._in_time(doing, job.item_timeout_s)
+            value = await self._value(Item(row.id, json.loads(row.raw)), clients, key)
         except Reject as error:
             return packed(Outcome(row.id, "rejected", _reason(error)))
         except TrialFailedError as error:
@@ -186,6 +184,33 @@ class Hands:
         if job.sink is not None:
             job.sink.check(row.id, value)
         return packed(Outcome(row.id, "done", value))
+
+    async def _value(self, item: Item, clients: Clients, key: DrawKey) -> Any:
+        """What the work says; raises what stops the run even where the work swallowed it."""
+        job = self.job
+        try:
+            doing = job.work(item, clients, key)
+            if job.item_timeout_s is None:
+                value = await doing
+            else:
+                value = await self._in_time(doing, job.item_timeout_s)
+        except CairnError:
+            raise
+        except BaseException as error:
+            if not isinstance(error, Exception) and self._cancelled():
+                raise
+            folder, redact = job.folder.parents[1], clients.desk.journal.redact
+            raise blamed(error, f"the work failed at item {item.id!r}", folder, redact) from error
+        finally:
+            if clients.tally.stopped is not None and not self._cancelled():
+                raise clients.tally.stopped
+        return value
+
+    @staticmethod
+    def _cancelled() -> bool:
+        """Whether a hand was cancelled; a work can raise a CancelledError of its own."""
+        task = asyncio.current_task()
+        return task is None or task.cancelling() > 0
 
     async def _in_time(self, doing: Awaitable[Any], limit_s: float) -> Any:
         limit = asyncio.timeout(limit_s)

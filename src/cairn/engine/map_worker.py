@@ -20,7 +20,7 @@ from typing import Any
 from cairn.core.budget import Limits
 from cairn.core.errors import CairnError, RunError
 from cairn.core.faults import point
-from cairn.core.journal import Journal
+from cairn.core.journal import Journal, Spending
 from cairn.engine.map_crew import clients
 from cairn.engine.map_hands import Hands, Job, Task
 from cairn.lm.client import Desk, Role
@@ -97,26 +97,47 @@ class _Worker:
     async def _shard(
         self, roles: Mapping[str, Role], task: Task, path: Path, limits: Mapping[str, Limits]
     ) -> None:
-        index = task.shard.number
-        tied = {"stage": self.job.stage, "shard": task.shard.digest, "round": task.round}
-        bounded = {name: replace(role, limits=limits[name]) for name, role in roles.items()}
+        number = task.shard.number
         try:
-            with Journal(path, config=tied) as journal:
-                desk = self.desks[index] = Desk(journal, bounded, seed=self.job.seed)
+            with Books(path, self.job, task, roles, limits) as books:
+                self.desks[number] = books.desk
                 try:
-                    done = await self.hands.work(task, clients(desk, self.job, task))
+                    done = await self.hands.work(task, clients(books.desk, self.job, task))
                 finally:
-                    self.answered += desk.counts["answered"]
-                    del self.desks[index]
-                    journal.commit()
-                    self._send("books", index, journal.spending())
+                    del self.desks[number]
+                    self.answered += books.desk.counts["answered"]
+                    self._send("books", number, books.read())
         except Exception as error:
-            self._send("error", index, portable(error))
+            self._send("error", number, portable(error))
         else:
             # The journal is closed by now: the driver takes its books over.
             point("map:worker-done")
             self._progress()
-            self._send("done", index, done)
+            self._send("done", number, done)
+
+
+class Books:
+    """A shard's journal, and a desk over it: what a worker has open for a shard."""
+
+    def __init__(
+        self, path: Path, job: Job, task: Task, roles: Mapping[str, Role],
+        limits: Mapping[str, Limits],
+    ):  # fmt: skip
+        tied = {"stage": job.stage, "shard": task.shard.digest, "round": task.round}
+        bounded = {name: replace(role, limits=limits[name]) for name, role in roles.items()}
+        self.journal = Journal(path, config=tied)
+        self.desk = Desk(self.journal, bounded, seed=job.seed)
+
+    def read(self) -> list[Spending]:
+        """The books as they stand."""
+        self.journal.commit()
+        return self.journal.spending()
+
+    def __enter__(self) -> "Books":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.journal.close()
 
 
 def portable(error: BaseException) -> bytes:
