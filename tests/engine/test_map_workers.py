@@ -151,24 +151,6 @@ def test_cancelled_its_workers_end_and_nothing_is_paid_twice(tmp_path, monkeypat
     assert len(calls) == 60 == sum(calls.values()) == result.progress.spent.calls
 
 
-def test_a_script_without_its_guard_is_told_so(tmp_path):
-    import subprocess
-    import sys
-
-    script = tmp_path / "script.py"
-    script.write_text(
-        "import asyncio, map_job\n"
-        "from cairn.core.errors import CairnError\n"
-        "async def work(item, clients, key): return item.value\n"
-        f"job = map_job.run({str(tmp_path)!r}, [1, 2], None, doing=work, processes=2)\n"
-        "try: asyncio.run(job)\n"
-        "except CairnError as error: print(error)\n"
-    )
-    env = os.environ | {"PYTHONPATH": os.pathsep.join([os.path.dirname(__file__), *sys.path])}
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=env)
-    assert 'below `if __name__ == "__main__":`' in done.stdout
-
-
 def test_progress_counts_what_workers_do(tmp_path):
     seen = []
 

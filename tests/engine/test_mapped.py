@@ -168,6 +168,30 @@ def test_cancelled_once_what_is_in_flight_arrives(whole, tmp_path):
     assert (tmp_path / "out.jsonl").read_bytes() == whole[1]
 
 
+def test_what_does_not_arrive_in_time_is_left_and_done_again(tmp_path):
+    async def main():
+        async def stuck(item, clients, key):
+            value = await map_job.work(item, clients, key)
+            if item.id == "r20":
+                going.set()
+                await asyncio.sleep(600)
+            return value
+
+        going = asyncio.Event()
+        source, out = Items(RECORDS, "id"), tmp_path / "out.jsonl"
+        doing = asyncio.create_task(
+            map_job.run(tmp_path, source, out, doing=stuck, shard=7, grace_s=0.05)
+        )
+        await going.wait()
+        doing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(doing, 20)
+
+    asyncio.run(main())
+    result = start(tmp_path, shard=7)
+    assert result.items == 60 and result.progress.spent.calls == 120
+
+
 # --- bad input
 
 

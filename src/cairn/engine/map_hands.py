@@ -93,6 +93,8 @@ class _Open:
         self.left = [i for i, line in enumerate(lines) if not line or KINDS[line[:1]] in task.kinds]
         self.left.reverse()  # taken from the end
         self.missing = len(self.left)
+        self.in_hand = 0
+        self.idle = asyncio.Event()
         self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
 
@@ -134,6 +136,10 @@ class Hands:
                 await shard.finished
             finally:
                 shard.left.clear()
+                # Whoever called closes the journal next: nobody must be at it any more.
+                while shard.in_hand:
+                    shard.idle.clear()
+                    await shard.idle.wait()
         done = await asyncio.to_thread(self._finish, task, lines)
         return done
 
@@ -141,8 +147,11 @@ class Hands:
         """Take no further item, and give those in hand some time."""
         self._stopping = True
         self._wake.set()
-        if self._hands:
-            await asyncio.wait(self._hands, timeout=grace_s)
+        try:
+            if self._hands:
+                await asyncio.wait(self._hands, timeout=grace_s)
+        finally:
+            await self.__aexit__()
 
     async def _hand(self) -> None:
         while True:
@@ -158,6 +167,7 @@ class Hands:
             if self._stopping:
                 return
             at = shard.left.pop()
+            shard.in_hand += 1
             try:
                 shard.lines[at] = await self._one(shard, shard.task.shard.rows[at])
             except BaseException as error:
@@ -167,6 +177,10 @@ class Hands:
                 if not shard.finished.done():
                     shard.finished.set_exception(error)
                 continue
+            finally:
+                shard.in_hand -= 1
+                if not shard.in_hand:
+                    shard.idle.set()
             self.items += 1
             shard.missing -= 1
             if shard.missing == 0 and not shard.finished.done():
