@@ -171,9 +171,15 @@ const table = make("table", head, body);
 table.tHead = head; table.tBodies = [body];
 const page = make("div", table);
 body.dataset.search = "rows";
+const cell = (name, keys) => { const made = make("details", name); made.dataset.keys = keys;
+  return made; };
+const cells = make("div", cell("x", "0|0.5"), cell("y", "1|"), cell("z", "2|0.25"));
+cells.dataset.sorts = "cell|share";
+page.append(cells);
 globalThis.document = {
   createElement: (tag) => new Node(tag),
-  querySelectorAll: (what) => (what.startsWith("table") ? [table] : [body]),
+  querySelectorAll: (what) =>
+    what.startsWith("table") ? [table] : what === "[data-sorts]" ? [cells] : [body],
 };
 """
 USE = """
@@ -189,6 +195,10 @@ field.value = "X a"; field.listeners.input();
 seen.found = body.children.filter((r) => !r.hidden).map((r) => r.children[0].textContent);
 field.value = ""; field.listeners.input();
 seen.all = body.children.filter((r) => !r.hidden).length;
+const line = page.children[page.children.indexOf(cells) - 1];
+line.children[1].listeners.click(); seen.byShare = cells.children.map((c) => c.own);
+line.children[1].listeners.click(); seen.fall = cells.children.map((c) => c.own);
+line.children[0].listeners.click(); seen.byCell = cells.children.map((c) => c.own);
 console.log(JSON.stringify(seen));
 """
 
@@ -202,9 +212,12 @@ def test_tables_sort_by_number_and_by_name_and_lists_are_searched(tmp_path):
     assert isinstance(done, subprocess.CompletedProcess) and done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {
         "byName": ["A x", "b", "c"],
-        "byCalls": ["A x", "b", "c"],  # 9, 1,000, and what is no number last
-        "down": ["c", "b", "A x"],
+        "byCalls": ["A x", "b", "c"],  # 9, 1,000, and what is missing
+        "down": ["b", "A x", "c"],
         "sorted": [None, "descending"],
         "found": ["A x"],
         "all": 3,
+        "byShare": ["z", "x", "y"],
+        "fall": ["x", "z", "y"],
+        "byCell": ["x", "y", "z"],
     }

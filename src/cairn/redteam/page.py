@@ -61,6 +61,8 @@ class Cell(NamedTuple):
     ancestors: list[Ancestor]
     seed: str | None
     """The seed prompt that its oldest ancestor was made from."""
+    keys: str
+    """What it is sorted by: cell, share unsafe, fitness, number of the prompt."""
 
 
 def render(
@@ -198,6 +200,7 @@ def _cell(done: Finished, entry: Entry, test: Tested | None, redact: bool) -> Ce
         votes=[(OURS_FIRST[a], OURS_SECOND[b]) for a, b in entry.votes],
         ancestors=ancestors,
         seed=(ancestors[-1].entry if ancestors else entry).seed,
+        keys=f"{entry.cell}|{'' if share is None else share}|{entry.fitness}|{entry.id}",
     )
 
 

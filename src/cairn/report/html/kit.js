@@ -1,14 +1,18 @@
 
 "use strict";
 // Sorts tables and searches lists. Without it the page reads the same: it adds its own controls.
-function value(row, column) {
-  const text = row.cells[column].textContent.trim();
+function value(words) {
+  const text = words.trim();
   const number = Number(text.replace(/[,%]/g, ""));
   return text !== "" && !Number.isNaN(number) ? number : text.toLowerCase();
 }
-function compare(a, b) {
-  if (typeof a === typeof b) return a < b ? -1 : a > b ? 1 : 0;
-  return typeof a === "number" ? -1 : 1;
+function by(up, of) {
+  return (one, other) => {
+    const [a, b] = [of(one), of(other)];
+    if ((a === "") !== (b === "")) return a === "" ? 1 : -1; // what is missing stays last
+    const order = typeof a === typeof b ? (a < b ? -1 : a > b ? 1 : 0) : typeof a === "number" ? -1 : 1;
+    return up ? order : -order;
+  };
 }
 function sortable(table) {
   const body = table.tBodies[0];
@@ -24,10 +28,30 @@ function sortable(table) {
       heads.forEach((other) => other.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", up ? "ascending" : "descending");
       const rows = Array.from(body.rows);
-      rows.sort((a, b) => (up ? 1 : -1) * compare(value(a, column), value(b, column)));
+      rows.sort(by(up, (row) => value(row.cells[column].textContent)));
       body.append(...rows);
     });
   });
+}
+// A list names what it can be sorted by, and each of its items gives the values, split by "|".
+function sorting(list) {
+  const line = document.createElement("p");
+  line.className = "sorts";
+  line.textContent = "Sort by ";
+  list.dataset.sorts.split("|").forEach((name, place) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = name;
+    let up = false;
+    button.addEventListener("click", () => {
+      up = !up;
+      const items = Array.from(list.children);
+      items.sort(by(up, (item) => value(item.dataset.keys.split("|")[place])));
+      list.append(...items);
+    });
+    line.append(button);
+  });
+  list.before(line);
 }
 function searchable(list) {
   const field = document.createElement("input");
@@ -44,4 +68,5 @@ function searchable(list) {
   });
 }
 document.querySelectorAll("table.plain:not(.ledger)").forEach(sortable);
+document.querySelectorAll("[data-sorts]").forEach(sorting);
 document.querySelectorAll("[data-search]").forEach(searchable);
