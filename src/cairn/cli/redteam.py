@@ -181,7 +181,7 @@ def _go(path: Path, config: RedteamConfig, *, redact: bool) -> int:
         f"{engine.seed}; then {config.audit.responses} fresh responses for each cell's prompt",
         markup=False,
     )
-    for caution in cautions(config):
+    for caution in (*cautions(config), *_idle(config)):
         out.print(caution, markup=False)
     try:
         with JournalConsole() as console:
@@ -195,20 +195,28 @@ def _go(path: Path, config: RedteamConfig, *, redact: bool) -> int:
     _summary(out, report, done, found, exported, redact=redact)
     if done.stopped == "finished":
         return 0
-    go_on = _how_to_go_on(path, config, done.stopped)
+    go_on = _how_to_go_on(path, done.stopped)
     print(f"stopped: {done.stopped} Go on with: {go_on}", file=sys.stderr)
     return 1
 
 
-def _how_to_go_on(path: Path, config: RedteamConfig, stopped: str) -> str:
-    """The command, and where the limit is raised."""
-    of_role = re.match(r"budget 'run/(\w+)'", stopped)
-    if of_role:
-        where = f"[models.{of_role[1]}.limits] raised in {path / directory.CONFIG}"
+def _idle(config: RedteamConfig) -> list[str]:
+    """A line about servers whose slots will not all be used, if there are any."""
+    line = config.engine.idle({role: model.slots for role, model in config.models.items()})
+    return [line] if line else []
+
+
+def _how_to_go_on(path: Path, stopped: str) -> str:
+    """The command that goes on, with the limit that was reached and no other."""
+    budget = re.match(r"budget 'run(?:/(\w+))?'", stopped)
+    if budget is None:
+        return f"cairn redteam resume {path}"
+    part = re.search(r"may use \d+ (\w+)", stopped)
+    name = "wall_s" if part is None else {"micros": "money"}.get(part[1], part[1])
+    if budget[1]:
+        where = f"{name} of [models.{budget[1]}.limits] raised in {path / directory.CONFIG}"
         return f"cairn redteam resume {path}, {where}"
-    held = [name for name in LIMITS if getattr(config.limits, name) is not None]
-    flags = [f"--{name.replace('_', '-')} MORE" for name in held]
-    return " ".join([f"cairn redteam resume {path}", *([" or ".join(flags)] if flags else [])])
+    return f"cairn redteam resume {path} --{name.replace('_', '-')} MORE"
 
 
 def _report(arguments: argparse.Namespace) -> int:

@@ -166,6 +166,15 @@ class Budget:
                 node.spent = node.spent.plus(actual.lasting())
         self._wake()
 
+    def timed(self) -> "Budget":
+        """Whose limit of running time, here or above, is reached first; this one without any."""
+        limited = [
+            (limit - node.elapsed_s(), node)
+            for node in self._nodes
+            if (limit := node.limits.wall_s) is not None
+        ]
+        return min(limited, key=lambda pair: pair[0])[1] if limited else self
+
     def _wake(self) -> None:
         """Let those look again who wait for room."""
         root = self._nodes[-1]

@@ -217,7 +217,7 @@ class Desk:
                 raise
             await self.journal.saved()
             raise BudgetExceededError(
-                f"budget {books.budget.path!r}: the running time is over. "
+                f"budget {books.budget.timed().path!r}: the running time is over. "
                 f"Raise wall_s and resume to go on."
             ) from None
 

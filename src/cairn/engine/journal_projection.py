@@ -3,10 +3,11 @@
 An archive that fills has more and more to compare, so its trials grow dearer; the mean since the
 start is then too low, by a third and more. What is left is priced twice,
 
-    least   = so far + left * (mean of the latest half of the trials)
+    least   = so far + left * (mean of the latest half of the trials, less two standard errors)
     most    = so far + left * (the dearest trial so far)
 
-and the truth lies between as long as no trial is dearer than all that were seen.
+and the truth lies between as long as trials get no cheaper, and none is dearer than all that were
+seen.
 """
 
 from collections import deque
@@ -55,13 +56,20 @@ class Projector:
             return None
         latest = min(len(self._used), max(FEWEST, len(self._used) // 2))
         recent = islice(self._used, len(self._used) - latest, None)
-        sums = [sum(parts) for parts in zip(*recent, strict=True)]
+        least = [_lower(parts) for parts in zip(*recent, strict=True)]
         most = [max(parts) for parts in zip(*self._used, strict=True)]
         return Projection(
-            least=so_far.plus(Amount(*(-(-left * part // latest) for part in sums))),
+            least=so_far.plus(Amount(*(round(left * part) for part in least))),
             most=so_far.plus(Amount(*(left * part for part in most))),
             left_s=left * s_per_trial,
         )
+
+
+def _lower(parts: tuple[int, ...]) -> float:
+    """The mean, less two standard errors."""
+    mean = sum(parts) / len(parts)
+    variance = sum((part - mean) ** 2 for part in parts) / max(len(parts) - 1, 1)
+    return max(mean - 2 * (variance / len(parts)) ** 0.5, min(parts))
 
 
 def projection_line(projection: Projection, *, told: int, trials: int) -> str:
