@@ -24,7 +24,7 @@ import tyro
 
 from cairn.bench import figures
 from cairn.bench import qd as searches
-from cairn.bench.qd_search import PUBLISHED_SIZE, Algorithm, Problem, Size
+from cairn.bench.qd_search import PUBLISHED_SIZE, Algorithm, Size, TaskName
 from cairn.core.errors import CairnError
 from qd_files import RESULTS, provenance
 from qd_page import pages
@@ -32,7 +32,7 @@ from qd_speed import speed
 
 
 def results(
-    problem: Problem = "sphere",
+    problem: TaskName = "sphere",
     algorithm: Algorithm = "map-elites",
     seeds: int = 5,
     size: Annotated[Size, tyro.conf.arg(name="")] = PUBLISHED_SIZE,

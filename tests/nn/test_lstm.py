@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cairn.nn.lstm import Carry, Lstm
+from cairn.nn.lstm import Lstm, LstmMemory
 
 T, B, X, H = 7, 3, 4, 5
 
@@ -31,7 +31,7 @@ def case():
     keys = jax.random.split(jax.random.key(0), 5)
     lstm = Lstm(X, H, keys[0])
     lstm = eqx.tree_at(lambda cell: cell.bias, lstm, jax.random.normal(keys[1], (4 * H,)))
-    carry = Carry(*jax.random.normal(keys[2], (2, B, H)))
+    carry = LstmMemory(*jax.random.normal(keys[2], (2, B, H)))
     x = jax.random.normal(keys[3], (T, B, X))
     # Column 0 never resets, column 1 in the middle and twice in a row, column 2 at once.
     reset = jnp.zeros((T, B), bool).at[3:5, 1].set(True).at[0, 2].set(True)

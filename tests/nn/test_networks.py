@@ -1,6 +1,6 @@
 """Encoder against a convolution; a network stepped through time against its sequence."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -18,47 +18,62 @@ T, B = 6, 3
 
 
 class Seen(NamedTuple):
-    image: object
-    heading: object
-    speed: object
+    image: Any
+    heading: Any
+    speed: Any
 
 
-SPEC = Seen(Image((5, 4, 3)), Category(4), Vector(2))
+VIEW = Image((5, 4, 3))
+SPEC = Seen(VIEW, Category(4), Vector(2))
 
 
-def seen(key, *shape: int) -> Seen:
+def seen(key, *shape: int, image=VIEW) -> Seen:
     keys = jax.random.split(key, 3)
     return Seen(
-        jax.random.uniform(keys[0], (*shape, 5, 4, 3)),
+        jax.random.uniform(keys[0], (*shape, *image.shape)),
         jax.random.randint(keys[1], shape, 0, 4, jnp.int32),
         jax.random.normal(keys[2], (*shape, 2)),
     )
 
 
-def small(**config):
-    sizes = NetworkConfig(**{"hidden": 8, "head": 6, "filters": 3, "embedding": 2} | config)
+def small(memory: Any):
+    sizes = NetworkConfig(memory=memory, hidden=8, head=6, filters=3, embedding=2)
     return ActorCritic(SPEC, 4, sizes, jax.random.key(2))
 
 
-def test_the_encoder_is_a_convolution_an_embedding_and_a_copy():
-    encoder = Encoder(SPEC, filters=6, embedding=5, key=jax.random.key(0))
+@pytest.mark.parametrize(("image", "filters"), [(VIEW, 6), (Image((6, 7, 3)), 50)])
+def test_the_encoder_is_a_convolution_an_embedding_and_a_copy(image, filters):
+    """In the form of a dense matrix, and in that of patches, which many filters get."""
+    spec = SPEC._replace(image=image)
+    encoder = Encoder(spec, filters=filters, embedding=5, key=jax.random.key(0))
     encoder = eqx.tree_at(
         lambda e: e.biases, encoder, [jnp.arange(b.size, dtype=jnp.float32) for b in encoder.biases]
     )
-    observation = seen(jax.random.key(1), 7)
+    observation = seen(jax.random.key(1), 7, image=image)
     convolved = jax.lax.conv_general_dilated(
         observation.image,
-        encoder.weights[0].reshape(3, 3, 3, 6),
+        encoder.weights[0].reshape(3, 3, 3, filters),
         window_strides=(1, 1),
         padding="VALID",
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
     )
-    image = jax.nn.relu(convolved + encoder.biases[0][None, None, None]).reshape(7, -1)
+    view = jax.nn.relu(convolved + encoder.biases[0][None, None, None]).reshape(7, -1)
     heading = encoder.weights[1][observation.heading] + encoder.biases[1][None]
     got = encoder(observation)
-    assert got.shape == (7, encoder.size) == (7, 3 * 2 * 6 + 5 + 2)
-    wanted = jnp.concatenate([image, heading, observation.speed], axis=1)
+    positions = (image.shape[0] - 2) * (image.shape[1] - 2)
+    assert got.shape == (7, encoder.size) == (7, positions * filters + 5 + 2)
+    wanted = jnp.concatenate([view, heading, observation.speed], axis=1)
     np.testing.assert_allclose(got, wanted, atol=1e-5)
+
+
+def test_more_filters_make_a_network_wider_and_never_another_one():
+    for side in (3, 5, 7, 8, 16):
+        few, many = (layers(Image((side, side, 3)), filters) for filters in (1, 500))
+        kinds = [[(layer.kernel, layer.stride, layer.positions) for layer in each]
+                 for each in (few, many)]  # fmt: skip
+        assert kinds[0] == kinds[1]
+        assert (few[0].stride == 1) == (side <= 7)
+    assert few[0].dense is many[0].dense is False and layers(Image((7, 7, 3)), 16)[0].dense
 
 
 def test_small_views_keep_one_dense_convolution_and_large_images_get_strides():

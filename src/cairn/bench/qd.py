@@ -14,7 +14,7 @@ from typing import Any
 import jax
 
 from cairn.bench import figures
-from cairn.bench.qd_search import PUBLISHED_SIZE, Algorithm, Problem, Search, Size
+from cairn.bench.qd_search import PUBLISHED_SIZE, Algorithm, Search, Size, TaskName
 
 PUBLISHED = {
     "map-elites": {"qd_score": 416_112, "coverage": 0.5072},
@@ -34,7 +34,7 @@ FIGURES = ("evaluations", "qd_score", "coverage", "best")
 class Config:
     """Archives of elites on two problems with known answers; sizes as published by pyribs."""
 
-    problems: tuple[Problem, ...] = ("sphere", "arm")
+    problems: tuple[TaskName, ...] = ("sphere", "arm")
     """A sphere of 100 dimensions, and an arm of 12 joints."""
     algorithms: tuple[Algorithm, ...] = ("map-elites", "line", "cma-me", "cma-mae")
     """Emitters and archive. cma-mae-no-path lacks the rank-one update, as pyribs' does."""
@@ -87,7 +87,7 @@ def one_blas_thread() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
-def search(problem: Problem, algorithm: Algorithm, seed: int, size: Size) -> dict[str, Any]:
+def search(problem: TaskName, algorithm: Algorithm, seed: int, size: Size) -> dict[str, Any]:
     """One run: its figures, its curve, and the seconds it took, chunk by chunk."""
     running = Search(problem, algorithm, seed, size)
     chunk = min(size.chunk, size.iterations)
@@ -114,7 +114,7 @@ def search(problem: Problem, algorithm: Algorithm, seed: int, size: Size) -> dic
 
 
 def _row(
-    problem: Problem, algorithm: Algorithm, runs: Sequence[dict[str, Any]], size: Size
+    problem: TaskName, algorithm: Algorithm, runs: Sequence[dict[str, Any]], size: Size
 ) -> dict[str, Any]:
     chunk = min(size.chunk, size.iterations)
     rest = [run["other_chunks_s"] for run in runs]

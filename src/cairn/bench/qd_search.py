@@ -19,7 +19,7 @@ from cairn.qd.tasks import TASKS, Task
 from cairn.runs.method import Method, Setup
 
 Algorithm = Literal["map-elites", "line", "cvt", "cma-me", "cma-mae", "cma-mae-no-path"]
-Problem = Literal["sphere", "arm"]
+TaskName = Literal["sphere", "arm"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ PUBLISHED_SIZE = Size()
 class Search:
     """One algorithm on one problem, run in chunks; `state` holds all that changes, for one seed."""
 
-    def __init__(self, problem: Problem, algorithm: Algorithm, seed: int, size: Size):
+    def __init__(self, problem: TaskName, algorithm: Algorithm, seed: int, size: Size):
         task: Task = TASKS[problem](side=size.side)  # pyright: ignore[reportCallIssue]
         if algorithm == "cvt":
             task = centroidal(task)

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from cairn.nn.catalogue import NetworkConfig
 from cairn.nn.encoder import Encoder
-from cairn.nn.lstm import Carry, Lstm
+from cairn.nn.lstm import Lstm, LstmMemory
 from cairn.nn.protocol import Network, Output
 
 
@@ -58,13 +58,13 @@ class ActorCritic(Network):
         self.actor = (Dense(hidden, head, gain, keys[2]), Dense(head, outputs, 0.01, keys[3]))
         self.critic = (Dense(hidden, head, gain, keys[4]), Dense(head, 1, 1.0, keys[5]))
 
-    def initial_memory(self, batch: int) -> Carry | None:
+    def initial_memory(self, batch: int) -> LstmMemory | None:
         """Empty memory for `batch` episodes; None for a network without memory."""
         return self.trunk.initial(batch) if isinstance(self.trunk, Lstm) else None
 
     def step(
-        self, observation: PyTree, memory: Carry | None, reset: Bool[Array, " B"]
-    ) -> tuple[Output, Carry | None]:
+        self, observation: PyTree, memory: LstmMemory | None, reset: Bool[Array, " B"]
+    ) -> tuple[Output, LstmMemory | None]:
         """One observation per episode; memory is emptied first where `reset`."""
         features = self.encoder(observation)
         if isinstance(self.trunk, Lstm):
@@ -74,7 +74,7 @@ class ActorCritic(Network):
         return self._heads(jax.nn.relu(self.trunk(features))), None
 
     def sequence(
-        self, observation: PyTree, reset: Bool[Array, "T B"], memory: Carry | None = None
+        self, observation: PyTree, reset: Bool[Array, "T B"], memory: LstmMemory | None = None
     ) -> Output:
         """T steps that begin with `memory` (None: empty); leaves are (T, B, ...)."""
         steps, batch = reset.shape
@@ -82,8 +82,8 @@ class ActorCritic(Network):
         features = self.encoder(flat)
         if isinstance(self.trunk, Lstm):
             x = features.reshape(steps, batch, -1)
-            carry = self.trunk.initial(batch) if memory is None else memory
-            hidden = self.trunk.sequence(carry, x, reset)
+            begun = self.trunk.initial(batch) if memory is None else memory
+            hidden = self.trunk.sequence(begun, x, reset)
             hidden = hidden.reshape(steps * batch, -1)
         else:
             hidden = jax.nn.relu(self.trunk(features))

@@ -1,9 +1,10 @@
 """Convolutions over images of any size, in the form that is fast where they are used.
 
-A small view passes one 3×3 convolution (the peers' network for the maze), as one dense matrix. A
-larger image passes several with strides, as patches times a matrix. Measured on two CPU cores,
-forward and backward in a scan, milliseconds for a 3×3 convolution with 16 filters over 32 / 256 /
-4,096 images of three channels:
+A view of side 3 to 7 passes one 3×3 convolution (the peers' network for the maze), any other image
+several with strides: the size alone decides. What is computed is a product: of patches and a
+matrix, or, of a view whose convolution is a small matrix, of the whole view and that matrix.
+Measured on two CPU cores, forward and backward in a scan, milliseconds for a 3×3 convolution with
+16 filters over 32 / 256 / 4,096 images of three channels:
 
     side   entries   dense                  patches                lax.conv
        5    10,800    0.04 /  0.2 /   3.1   0.03 /  0.2 /  12.1    0.1 /  2.0 /   74
@@ -27,11 +28,11 @@ from cairn.envs.protocol import Image
 KERNEL = 3
 """Rows and columns of a kernel, but for the first one over a large image."""
 DENSE_ENTRIES = 100_000
-"""Views whose convolution has a dense matrix of at most so many entries use it (table above)."""
+"""A convolution whose dense matrix has at most so many entries is computed by it (table above)."""
 COARSE, COARSE_SIDE = 4, 40
 """Images with a side of 40 and more are first cut into patches of 4×4 that do not overlap."""
 LAST_SIDE = 7
-"""Layers follow until no side is larger than this."""
+"""Views of this side pass one convolution; of larger images, layers follow until none is larger."""
 
 
 class Layer(NamedTuple):
@@ -62,15 +63,19 @@ class Layer(NamedTuple):
         """Numbers that come out."""
         return self.positions[0] * self.positions[1] * self.filters
 
+    @property
+    def dense(self) -> bool:
+        """Whether it is fastest as one matrix."""
+        return self.stride == 1 and math.prod(self.image) * self.outputs <= DENSE_ENTRIES
+
 
 def layers(image: Image, filters: int) -> tuple[Layer, ...]:
-    """The convolutions for `image`: one of stride 1 if its matrix is small, else with strides.
+    """The convolutions for `image`: one of stride 1 over a small view, else with strides.
 
     With strides, the first has `filters` and those after it twice as many.
     """
-    small = Layer(image.shape, (KERNEL, KERNEL), 1, filters)
-    if min(image.shape[:2]) >= KERNEL and math.prod(image.shape) * small.outputs <= DENSE_ENTRIES:
-        return (small,)
+    if min(image.shape[:2]) >= KERNEL and max(image.shape[:2]) <= LAST_SIDE:
+        return (Layer(image.shape, (KERNEL, KERNEL), 1, filters),)
     found: list[Layer] = []
     shape = image.shape
     while not found or max(shape[:2]) > LAST_SIDE:
@@ -105,7 +110,7 @@ def as_matrix(weight: Array, bias: Array, layer: Layer) -> tuple[Array, Array]:
 def convolved(
     images: Float[Array, "N rows columns channels"], weight: Array, bias: Array, layer: Layer
 ) -> Float[Array, "N out_rows out_columns filters"]:
-    """A convolution with stride as patches times the weight, then ReLU."""
+    """A convolution as patches times the weight, then ReLU."""
     number, rows, columns, _ = images.shape
     (height, width), stride, (down, across) = layer.kernel, layer.stride, layer.positions
     below = (down - 1) * stride + height - rows

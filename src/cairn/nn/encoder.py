@@ -85,7 +85,7 @@ def _encode(spec: Vector | Category, leaf: Array, weight: Array, bias: Array) ->
 
 def _image(stack: tuple[Layer, ...], images: Array, weights: PyTree, biases: PyTree) -> Array:
     number = images.shape[0]
-    if stack[0].stride == 1:
+    if stack[0].dense:
         dense, dense_bias = as_matrix(weights, biases, stack[0])
         return jax.nn.relu(images.reshape(number, -1) @ dense + dense_bias[None])
     if len(stack) == 1:

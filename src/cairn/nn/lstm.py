@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
 
-class Carry(NamedTuple):
+class LstmMemory(NamedTuple):
     """The memory of one batch of episodes."""
 
     h: Float[Array, "B H"]
@@ -47,21 +47,22 @@ class Lstm(eqx.Module):
         """Size of the memory."""
         return self.weight.shape[1] // 4
 
-    def initial(self, batch: int) -> Carry:
+    def initial(self, batch: int) -> LstmMemory:
         """Empty memory for `batch` episodes."""
         zeros = jnp.zeros((batch, self.hidden), jnp.float32)
-        return Carry(zeros, zeros)
+        return LstmMemory(zeros, zeros)
 
-    def step(self, carry: Carry, x: Float[Array, "B X"], reset: Bool[Array, " B"]) -> Carry:
+    def step(
+        self, memory: LstmMemory, x: Float[Array, "B X"], reset: Bool[Array, " B"]
+    ) -> LstmMemory:
         """One step; where `reset`, the memory is emptied before it."""
-        carry, _ = _cell(self.weight, self.bias, carry, x, reset)
-        return carry
+        return _cell(self.weight, self.bias, memory, x, reset)[0]
 
     def sequence(
-        self, carry: Carry, x: Float[Array, "T B X"], reset: Bool[Array, "T B"]
+        self, memory: LstmMemory, x: Float[Array, "T B X"], reset: Bool[Array, "T B"]
     ) -> Float[Array, "T B H"]:
-        """The hidden states of T steps that begin with `carry`."""
-        return _sequence(self.weight, self.bias, carry, x, reset)
+        """The hidden states of T steps that begin with `memory`."""
+        return _sequence(self.weight, self.bias, memory, x, reset)
 
 
 def _sigmoid(z: Array) -> Array:
@@ -70,53 +71,53 @@ def _sigmoid(z: Array) -> Array:
 
 
 def _cell(
-    weight: Array, bias: Array, carry: Carry, x: Array, reset: Array
-) -> tuple[Carry, tuple[Array, Array, Array]]:
+    weight: Array, bias: Array, memory: LstmMemory, x: Array, reset: Array
+) -> tuple[LstmMemory, tuple[Array, Array, Array]]:
     keep = jnp.where(reset, 0.0, 1.0)[:, None]
-    h, c = carry.h * keep, carry.c * keep
+    h, c = memory.h * keep, memory.c * keep
     z = jnp.concatenate([x, h], axis=1) @ weight + bias[None]
     zi, zf, zg, zo = jnp.split(z, 4, axis=1)
     i, f, g, o = _sigmoid(zi), _sigmoid(zf), jnp.tanh(zg), _sigmoid(zo)
     c = f * c + i * g
     h = o * jnp.tanh(c)
-    return Carry(h, c), (jnp.concatenate([i, f, g, o], axis=1), c, h)
+    return LstmMemory(h, c), (jnp.concatenate([i, f, g, o], axis=1), c, h)
 
 
 @jax.custom_jvp
-def _sequence(weight: Array, bias: Array, carry: Carry, x: Array, reset: Array) -> Array:
-    return _forward(weight, bias, carry, x, reset)[2]
+def _sequence(weight: Array, bias: Array, memory: LstmMemory, x: Array, reset: Array) -> Array:
+    return _forward(weight, bias, memory, x, reset)[2]
 
 
 def _forward(
-    weight: Array, bias: Array, carry: Carry, x: Array, reset: Array
+    weight: Array, bias: Array, memory: LstmMemory, x: Array, reset: Array
 ) -> tuple[Array, Array, Array]:
     """Gates, cells and hidden states of all steps."""
 
-    def step(carry: Carry, now: tuple[Array, Array]) -> tuple[Carry, tuple]:
-        return _cell(weight, bias, carry, *now)
+    def step(memory: LstmMemory, now: tuple[Array, Array]) -> tuple[LstmMemory, tuple]:
+        return _cell(weight, bias, memory, *now)
 
-    return jax.lax.scan(step, carry, (x, reset))[1]
+    return jax.lax.scan(step, memory, (x, reset))[1]
 
 
 @_sequence.defjvp
 def _tangent(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
     """Hidden states and their tangents. `reset` is boolean and has none."""
-    weight, bias, carry, x, reset = primals
-    d_weight, d_bias, d_carry, dx, _ = tangents
-    gates, c, h = _forward(weight, bias, carry, x, reset)
+    weight, bias, memory, x, reset = primals
+    d_weight, d_bias, d_memory, dx, _ = tangents
+    gates, c, h = _forward(weight, bias, memory, x, reset)
     keep = jnp.where(reset, 0.0, 1.0)[:, :, None]
-    h_before = jnp.concatenate([carry.h[None], h[:-1]]) * keep
-    c_before = jnp.concatenate([carry.c[None], c[:-1]]) * keep
+    h_before = jnp.concatenate([memory.h[None], h[:-1]]) * keep
+    c_before = jnp.concatenate([memory.c[None], c[:-1]]) * keep
     inputs, flat = x.shape[2], lambda leaf: leaf.reshape(-1, leaf.shape[-1])
     # `split`, because backwards it is one concatenation, where slices would be padded and added.
     d_input, d_recurrent = jnp.split(d_weight, [inputs])
-    # All of z's tangent but what comes by way of the carry.
+    # All of z's tangent but what comes by way of the memory.
     dz = flat(dx) @ weight[:inputs] + flat(x) @ d_input
     dz = dz + flat(h_before) @ d_recurrent + d_bias[None]
     # Turned here once, so that the scan backwards has nothing to turn.
     recurrent = weight[inputs:].T
 
-    def step(before: Carry, now: tuple) -> tuple[Carry, Array]:
+    def step(before: LstmMemory, now: tuple) -> tuple[LstmMemory, Array]:
         gates, c, c_before, keep, dz = now
         i, f, g, o = jnp.split(gates, 4, axis=1)
         tanh_c = jnp.tanh(c)
@@ -125,9 +126,9 @@ def _tangent(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
         dc = before.c * keep * f
         dc = dc + di * (1.0 - i) * i * g + df * (1.0 - f) * f * c_before + dg * (1.0 - g * g) * i
         dh = dc * (1.0 - tanh_c * tanh_c) * o + do * (1.0 - o) * o * tanh_c
-        return Carry(dh, dc), dh
+        return LstmMemory(dh, dc), dh
 
     # The factors are cheap: without a checkpoint all of them would be kept for every step.
     lean = jax.checkpoint(step, prevent_cse=False)
     now = gates, c, c_before, keep, dz.reshape(gates.shape)
-    return h, jax.lax.scan(lean, d_carry, now)[1]
+    return h, jax.lax.scan(lean, d_memory, now)[1]

@@ -9,16 +9,16 @@ from jax.sharding import Mesh
 
 from cairn.engine.program import Program
 
-Nothing: Mapping[str, Any] = MappingProxyType({})
+NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
 
 
 class Preset(NamedTuple):
     """Fields to change from their defaults. Those that a task or section lacks are passed over."""
 
     description: str
-    tasks: Mapping[str, Mapping[str, Any]] = Nothing
+    tasks: Mapping[str, Mapping[str, Any]] = NO_FIELDS
     """Task name to fields of the task; other tasks keep their own defaults."""
-    sections: Mapping[str, Mapping[str, Any]] = Nothing
+    sections: Mapping[str, Mapping[str, Any]] = NO_FIELDS
     """Section to fields; those under `run` are of the run settings."""
 
 
@@ -64,5 +64,5 @@ class Method:
         default_factory=lambda: {"default": Preset("The method's own defaults.")}
     )
     """Settings to start from, the default first."""
-    adapts: Callable[[str], Mapping[str, Any]] = field(default=lambda task: Nothing)
+    adapts: Callable[[str], Mapping[str, Any]] = field(default=lambda task: NO_FIELDS)
     """Fields of the task called so that the method wants otherwise than the presets."""
