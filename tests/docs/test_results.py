@@ -4,6 +4,7 @@ No change to the code of cairn can make a test here fail, only one to pages, res
 that put results into pages. When figures are measured again, this says which page must follow.
 """
 
+import dataclasses
 import importlib.util
 import json
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from cairn.lm.cast import Application, Model
 
 ROOT = Path(__file__).parents[2]
 BENCHMARKS = ROOT / "benchmarks"
@@ -47,6 +50,22 @@ def test_the_page_on_other_environments_shows_the_results_on_file():
     page = (ROOT / "docs" / "other-environments.md").read_text()
     assert f"<!-- craftax -->\n{script.described(found)}<!-- end -->" in page
     assert script.holds(found) and {"equal_classic", "equal_full"} <= set(found)
+
+
+def test_the_page_on_models_names_every_setting_and_shows_what_other_peoples_servers_answered():
+    page = (ROOT / "docs" / "models.md").read_text()
+    settings = {field.name for kind in (Model, Application) for field in dataclasses.fields(kind)}
+    assert {name for name in settings if f"`{name}`" not in page} == set()
+    servers = json.loads((BENCHMARKS / "results" / "servers.json").read_text())["servers"]
+    for name, described in (
+        ("litellm", "LiteLLM proxy {litellm}, "),
+        ("transformers", "`transformers serve` {transformers}, "),
+        ("llamacpp", "llama.cpp's server (xllamacpp {xllamacpp}), "),
+    ):
+        versions = servers[name].pop("versions")
+        good = sum(entry["as_expected"] for entry in servers[name].values())
+        (row,) = (line for line in page.splitlines() if described.format(**versions) in line)
+        assert row.endswith(f"| {good} of {len(servers[name])} |")
 
 
 def test_the_default_page_shows_the_results_on_file():
