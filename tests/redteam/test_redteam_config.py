@@ -200,6 +200,7 @@ def test_the_printed_config_is_the_config(tmp_path, capsys):
         (["--search.votes", "0"], r"\[search\]: search.votes must be at least 1, got 0"),
         (["--limits.calls", "many"], r"--limits.calls expects a whole number, got 'many'"),
         (["--sede", "1"], r"Unknown flag --sede. Did you mean '--seed'"),
+        (["--engine.window", "8"], r"no flag for 'window' any more: .*rename it to `lag`"),
     ],
 )
 def test_a_flag_that_cannot_be_is_named_with_the_nearest(tmp_path, flags, message):

@@ -117,6 +117,10 @@ def _step(hint: Any, part: str, keys: Sequence[str] | None) -> list[Any]:
     hint, field = _inner(hint), _field(part)
     kinds = _tables(hint)
     if kinds:
+        for kind in kinds:
+            moved = getattr(kind, "MOVED", {}).get(field)
+            if moved is not None:
+                raise ConfigError(f"There is no flag for {field!r} any more: {moved}.")
         return [_fields(kind)[field] for kind in kinds if field in _fields(kind)]
     if get_origin(hint) in MAPPINGS and (keys is None or field in keys):
         return [get_args(hint)[1]]
