@@ -40,14 +40,16 @@ def conduct(players: Mapping[str, Player], work: Work[R]) -> R:
     flight arrive, and ends at once at the second. Then KeyboardInterrupt is raised. Where a loop
     runs already, as in a notebook, the work goes on in a thread beside it.
     """
-    signals = threading.current_thread() is threading.main_thread()
+    cancels: list[Callable[[], object]] = []
+    """How another thread cancels the work, once it has begun."""
 
     async def main() -> R:
-        task = asyncio.current_task()
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
         assert task is not None
-        if signals:
+        cancels.append(lambda: loop.call_soon_threadsafe(task.cancel))
+        if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+                loop.add_signal_handler(number, task.cancel)
         async with company(players) as roles:
             return await work(roles)
 
@@ -55,9 +57,16 @@ def conduct(players: Mapping[str, Player], work: Work[R]) -> R:
         asyncio.get_running_loop()
     except RuntimeError:
         return _run(main)
-    signals = False
     with ThreadPoolExecutor(1) as beside:
-        return beside.submit(_run, main).result()
+        running = beside.submit(_run, main)
+        while True:
+            try:
+                return running.result()
+            except KeyboardInterrupt:
+                if running.done():
+                    raise
+                for cancel in cancels:
+                    cancel()
 
 
 def _run(main: Callable[[], Coroutine[Any, Any, R]]) -> R:
