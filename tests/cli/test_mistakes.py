@@ -42,6 +42,8 @@ MISTAKES = {
     "train maze --learner json:loads": "is not a learner: it has no Config and no of",
     "train arm --learner mine": "leaves nobody to be chosen as its learner",
     "train math:pi": "cannot learn math:pi: it is not an environment",
+    "train math:pi --method bc": "bc cannot learn math:pi: it is not an environment of one player",
+    "train gymnasum/CartPole-v1": "Unknown environment 'gymnasum/CartPole-v1'. Expected one of",
     "train cairn.envs.protocol:Environment": "cannot be made",
     "train maze --steps 40000000000000000000000": "steps must stay below 2^63",
     "train maze --method sfl --limit 600": "scoring_steps must hold two episodes of 600 steps",

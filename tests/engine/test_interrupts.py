@@ -10,6 +10,7 @@ import pytest
 import counting
 from cairn.core.rundir import RunDir
 from cairn.engine import loop
+from cairn.engine.interrupts import interrupts
 from cairn.engine.loop import Schedule
 
 
@@ -42,3 +43,19 @@ def test_work_done_before_ctrl_c_is_in_the_checkpoint(tmp_path, moment):
     assert not done
     kept = loop.newest(directory, jax.eval_shape(compiled.init))
     assert int(kept.cycle[0]) == int(state.cycle[0]) == 2 * len(directory.metrics())
+
+
+def test_a_signal_that_comes_while_handlers_are_set_is_heard_too(monkeypatch):
+    """The first handler is there and the second is not yet."""
+    change, handlers = signal.signal, [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+
+    def interrupted(number, handler):
+        before = change(number, handler)
+        if number == signal.SIGINT and callable(handler) and handler not in handlers:
+            signal.raise_signal(signal.SIGINT)
+        return before
+
+    monkeypatch.setattr(signal, "signal", interrupted)
+    with interrupts() as asked:
+        assert asked.is_set()
+    assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == handlers

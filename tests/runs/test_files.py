@@ -33,6 +33,12 @@ def test_what_a_file_leaves_out_is_usual_and_names_given_beside_it_win(tmp_path)
     assert from_toml(path, method="plr") == experiment("maze", method="plr", hidden=7)
 
 
+def test_a_byte_order_mark_is_no_fault(tmp_path):
+    """Editors on Windows write one."""
+    path = written(tmp_path, '\ufeff[experiment]\ntask = "maze"\n')
+    assert from_toml(path) == experiment("maze")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

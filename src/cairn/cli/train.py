@@ -64,7 +64,7 @@ for every setting. The flags, with their defaults for {task}, method {method}, p
 
 
 @dataclass(frozen=True)
-class Start:
+class Flags:
     """What to begin with, and where the run is kept."""
 
     method: str | None = None
@@ -95,7 +95,7 @@ class Start:
 
 
 @dataclass(frozen=True)
-class Resuming(Start):
+class ResumeFlags(Flags):
     """What may stand beside --resume."""
 
     steps: int | None = None
@@ -110,9 +110,9 @@ def train_command(arguments: list[str]) -> int:
     given = arguments[1:] if task else arguments
     wants_help = any(flag in given for flag in flags.HELP)
     without_help = [flag for flag in given if flag not in flags.HELP]
-    start, _ = flags.parse_known(Start, without_help, get_type_hints(Start))
+    start, _ = flags.parse_known(Flags, without_help, get_type_hints(Flags))
     if start.resume and not wants_help:
-        going_on, rest = flags.parse_known(Resuming, without_help, get_type_hints(Resuming))
+        going_on, rest = flags.parse_known(ResumeFlags, without_help, get_type_hints(ResumeFlags))
         with _together(start):
             return _resume(going_on, task, rest)
     experiment = _named(task, start, arguments, wants_help)
@@ -130,7 +130,7 @@ def train_command(arguments: list[str]) -> int:
             experiment.everything,
             start,
             given,
-            get_type_hints(Start),
+            get_type_hints(Flags),
             prog=f"cairn train {experiment.task}",
         )
     experiment = experiment.with_sections(sections)
@@ -141,7 +141,7 @@ def train_command(arguments: list[str]) -> int:
         return _train(start, experiment)
 
 
-def _named(task: str | None, start: Start, arguments: list[str], wants_help: bool) -> Experiment:
+def _named(task: str | None, start: Flags, arguments: list[str], wants_help: bool) -> Experiment:
     """The experiment before its flags."""
     if start.config is not None:
         return files.from_toml(
@@ -176,7 +176,7 @@ def _owned(experiment: Experiment) -> Iterator[None]:
         ) from None
 
 
-def _together(start: Start) -> contextlib.AbstractContextManager[None]:
+def _together(start: Flags) -> contextlib.AbstractContextManager[None]:
     """Connected to the other hosts, if there are any."""
     if start.coordinator is not None:
         meeting = hosts.Meeting(start.coordinator, start.hosts, start.host, start.join_timeout)
@@ -186,7 +186,7 @@ def _together(start: Start) -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext()
 
 
-def _train(start: Start, experiment: Experiment) -> int:
+def _train(start: Flags, experiment: Experiment) -> int:
     if not hosts.first():
         return _status(train(experiment, start.run))
     path = start.run or free_directory(experiment)
@@ -205,12 +205,12 @@ def _train(start: Start, experiment: Experiment) -> int:
     return _status(outcome)
 
 
-def _resume(start: Resuming, task: str | None, rest: list[str]) -> int:
+def _resume(start: ResumeFlags, task: str | None, rest: list[str]) -> int:
     path = start.resume
     assert path is not None
     other = [
         f"--{field.name.replace('_', '-')}"
-        for field in dataclasses.fields(Start)
+        for field in dataclasses.fields(Flags)
         if field.name not in RESUMES and getattr(start, field.name) != field.default
     ]
     if other or rest:

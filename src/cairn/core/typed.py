@@ -16,7 +16,7 @@ T = TypeVar("T")
 def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file as nested tables; raises ConfigError with the place of a mistake."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigError(f"there is no file {path}.") from None
     except (OSError, UnicodeDecodeError) as error:

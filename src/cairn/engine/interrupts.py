@@ -20,10 +20,13 @@ def interrupts() -> Iterator[threading.Event]:
 
     def restore() -> None:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            # None: not of Python, so it cannot be put back.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
+        for number in before:
+            signal.signal(number, ask)
         yield event
     finally:
         restore()

@@ -1,10 +1,7 @@
-"""Every environment by name, and a user's own by `module:Class`."""
+"""Every environment by name. A user's own goes by its address: `cairn.core.resolve`."""
 
 import dataclasses
-import importlib
-import sys
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from cairn.core.errors import ConfigError, suggest
@@ -33,10 +30,10 @@ PREFIXES: Mapping[str, type[seeded.Seeded]] = MappingProxyType(
 """Packages of many environments: `gymnax/CartPole-v1` is the one that gymnax calls so."""
 
 
-def find(name: str) -> type[Environment]:
-    """The class called `name`, or the one at `package.module:Class`.
+def find(name: str, beside: Iterable[str] = ()) -> type[Environment]:
+    """The class called `name`. Raises ConfigError that says which names there are.
 
-    Raises ConfigError that says which names there are, or what the class lacks.
+    `beside` are names of tasks that are no environments.
     """
     known = {**ENVIRONMENTS, **FOREIGN}
     if name in known:
@@ -44,28 +41,11 @@ def find(name: str) -> type[Environment]:
     for prefix, kind in PREFIXES.items():
         if name.startswith(prefix):
             return seeded.named(kind, name.removeprefix(prefix))
-    module_name, colon, class_name = name.partition(":")
-    if not colon:
-        raise ConfigError(
-            f"Unknown environment {name!r}. Expected one of {', '.join(names())}, or your own as "
-            f"package.module:Class.{suggest(name, names())}"
-        )
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, "")  # an installed command does not look in the current folder
-    try:
-        found = getattr(importlib.import_module(module_name), class_name)
-    except ImportError as error:
-        raise ConfigError(
-            f"Cannot import {module_name!r} for environment {name!r}: {error}. Run the command "
-            f"where `python -c 'import {module_name}'` works."
-        ) from error
-    except AttributeError as error:
-        raise ConfigError(f"Module {module_name!r} has no class {class_name!r}.") from error
-    if not (isinstance(found, type) and issubclass(found, Environment)):
-        raise ConfigError(
-            f"{name} is not an environment: expected a subclass of cairn.envs.protocol.Environment."
-        )
-    return found
+    there = [*names(), *beside]
+    raise ConfigError(
+        f"Unknown environment {name!r}. Expected one of {', '.join(there)}, or your own as "
+        f"package.module:Class.{suggest(name, there)}"
+    )
 
 
 def describe(name: str) -> str:

@@ -130,9 +130,7 @@ def method(
 
 def takes_lone_players(kind: Any) -> str | None:
     """Refuse what is no environment of one player."""
-    if not isinstance(kind, type):  # an adapter: a function that makes environments
-        return None
-    if issubclass(kind, Environment) and len(kind.players) == 1:
+    if isinstance(kind, type) and issubclass(kind, Environment) and len(kind.players) == 1:
         return None
     return "it is not an environment of one player: expected a subclass of Environment."
 

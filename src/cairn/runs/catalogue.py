@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from cairn.core.errors import ConfigError, suggest
+from cairn.core.errors import ConfigError
 from cairn.core.resolve import resolve
 from cairn.envs import catalogue as environments
 from cairn.runs.method import Method
@@ -70,13 +70,7 @@ def task(name: str) -> Any:
     if name in TASKS or (":" in name and "/" not in name):
         # Whether a method takes it, of whatever wing, is for the method to say.
         return resolve(name, TASKS, "environment")
-    known = [*environments.names(), *TASKS]
-    if "/" not in name and name not in known:
-        raise ConfigError(
-            f"Unknown environment {name!r}. Expected one of {', '.join(known)}, or your own as "
-            f"package.module:Class.{suggest(name, known)}"
-        )
-    return environments.find(name)
+    return environments.find(name, beside=TASKS)
 
 
 def learner(name: str) -> Any:
