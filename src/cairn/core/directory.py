@@ -71,7 +71,7 @@ class RunDirectory(ABC):
         path = Path(path)
         if not path.is_dir():
             what = "is a file" if path.exists() else "does not exist"
-            raise RunError(f"{path} {what}; expected the directory of a run ({cls.COMMAND} --run).")
+            raise RunError(f"{path} {what}; expected the directory of a run of {cls.COMMAND}.")
         run = cls(path)
         there = {name for name in ("config.json", "versions.json") if (path / name).is_file()}
         if cls._unstamped() and there == {"config.json"}:

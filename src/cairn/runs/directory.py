@@ -11,8 +11,6 @@ class LanguageRun(RunDirectory):
 
     FORMAT = 2
     PRIVATE = True
-    COMMAND = "cairn.search"
-    RESUME = "cairn.search(..., run={path!r})"
     PACKAGES: ClassVar[tuple[str, ...]] = ("cairn", "jax", "numpy", "aiohttp")
     README = """\
 One run of cairn over language models. It holds what they were asked and what they answered: treat

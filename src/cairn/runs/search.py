@@ -62,7 +62,7 @@ class SearchRun(LanguageRun):
     """A search on disk."""
 
     COMMAND = "cairn.search"
-    RESUME = "cairn.search(..., run={path!r})"
+    RESUME = "cairn.search(..., run='{path}')"
 
 
 def search(
