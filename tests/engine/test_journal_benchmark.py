@@ -19,3 +19,13 @@ def test_the_benchmark_runs_tiny_and_replays_everything_from_the_journal(tmp_pat
     record = json.loads(out.read_text())
     assert set(record["memory"]["resident_mib"]) == {"tenth", "half", "whole"}
     assert record["busy"]["calls"] == 24 and record["replay"]["cached_calls_per_s"] > 0
+
+
+def test_programs_of_a_driver_that_is_killed_are_not_run_again(tmp_path):
+    script = SCRIPT.with_name("verify") / "program_trials.py"
+    out = tmp_path / "result.json"
+    arguments = [sys.executable, str(script), "kills", "--tiny", "--results", str(out)]
+    subprocess.run(arguments, check=True, timeout=120)
+    found = json.loads(out.read_text())["kills"]["results_in_files"]
+    assert found["kills"] > 0 and found["told"] == 24 and found["ended_and_run_again"] == 0
+    assert found["starts"] == 24 + found["cut_by_a_kill"]

@@ -196,7 +196,7 @@ class _Trial:
             desk = Desk(journal, roles, seed=self.config.seed)
             policy = self.make()
             for trial, body in told:
-                said = await agree(policy, asked[trial], body, desk.clients(trial))
+                said = await agree(policy, asked[trial], body, desk.clients(trial, stage=STAGE))
                 if said is not None:
                     self._breach("replay", f"trial {trial}: {said}")
                     return

@@ -127,11 +127,14 @@ async def run(
     stage: Stage,
     *,
     config: Config,
-    roles: Mapping[str, Role],
+    roles: Mapping[str, Role] | None = None,
     limits: Limits | None = None,
+    desk: Desk | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Result:
     """Drive `policy` from where its stage of the journal stands to the end, a limit, or an error.
+
+    Give the roles and limits, or the `desk` that all stages of a run share.
 
     A limit ends the run at a state on the same path that the unlimited run takes: raise it and
     run again to go on. However it ends, by an error or a cancellation too (cancel once to let what
@@ -141,7 +144,7 @@ async def run(
     for a bug in the policy's own code.
     """
     journal = stage.journal
-    desk = Desk(journal, roles, limits=limits, seed=config.seed)
+    desk = desk or Desk(journal, roles or {}, limits=limits, seed=config.seed)
     engine = _Engine(policy, stage, config, desk)
     speed = Speedometer(
         desk,
@@ -208,6 +211,8 @@ class _Engine:
         self.evaluating: dict[int, Tally] = {}
         self.projector = Projector()
         self.limit: str | None = None
+        self.over = False
+        """Whether the policy is done: outcomes still to come are of no use."""
         self.events_at_snapshot = self.fold.snapshot_seq
 
     # --- what the console shows
@@ -236,6 +241,7 @@ class _Engine:
         while True:
             self._tell_all()
             if self._done():
+                self.over = True
                 return "done"
             if self.fold.told >= self.config.trials:
                 return "finished"
@@ -333,7 +339,8 @@ class _Engine:
 
     async def _work(self, trial_id: int, body: str) -> None:
         limit = asyncio.timeout(self.config.trial_timeout_s)
-        clients = self.desk.clients(trial_id)
+        key = self.root.child(trial_id, "evaluate")
+        clients = self.desk.clients(trial_id, stage=self.stage.name, key=key)
         tally = self.evaluating[trial_id] = clients.tally
         try:
             async with limit:
@@ -379,7 +386,12 @@ class _Engine:
     async def settle_down(self) -> None:
         """Let what is in flight arrive, then cancel what is left, and keep what arrived."""
         self.stopping = True
-        self.desk.close()
+        if self.over:
+            # The desk stays open: another stage may have work for it.
+            for tally in self.evaluating.values():
+                tally.closed = True
+        elif self.tasks:
+            self.desk.close()
         ends_s = time.monotonic() + self.config.grace_s
         try:
             while self.tasks and self._worth_waiting() and time.monotonic() < ends_s:
@@ -399,7 +411,7 @@ class _Engine:
         calls that wait for a slot, a pause or a budget."""
         if self.desk.sent:
             return True
-        return any(tally.in_flight == 0 for tally in self.evaluating.values())
+        return not self.over and any(t.in_flight == 0 for t in self.evaluating.values())
 
     def _keep_arrivals(self) -> None:
         """Journal outcomes that came after the stop, or with what caused it."""

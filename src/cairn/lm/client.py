@@ -5,15 +5,15 @@ them. The books, the journal and the merging of equal calls are those of `cairn.
 what is about models: keys of requests, prices, rejections, and secrets in answers.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from cairn.core import desk as desks
 from cairn.core.budget import Amount, Limits
 from cairn.core.draws import DrawKey
 from cairn.core.errors import CairnError
-from cairn.core.journal import Journal
+from cairn.core.journal import Journal, digest_of
 from cairn.core.redact import Redactor
 from cairn.lm.answers import whole_text
 from cairn.lm.endpoint import Endpoint
@@ -146,6 +146,11 @@ def rejected(scope: str) -> str:
     return f"{scope}/rejected" if scope else "rejected"
 
 
+Done = tuple[str, Amount]
+"""The result of work as text, and what it used."""
+R = TypeVar("R")
+
+
 class Place(NamedTuple):
     """Where a call belongs."""
 
@@ -165,6 +170,23 @@ class Tally:
         self.stopped: CairnError | None = None
         """What kept it from an answer, if that ends the run and not the trial: a limit, an
         endpoint that is down, the end of the session. Then nothing it says is its outcome."""
+        self.closed = False
+        """Whether its outcome is of no use any more: it begins nothing new."""
+
+    async def wait(self, work: Coroutine[Any, Any, R]) -> R:
+        """The result of something that the trial waits for."""
+        self.in_flight += 1
+        try:
+            if self.closed:
+                work.close()
+                raise LMError("the run is over: nothing more is begun")
+            return await work
+        except CairnError as error:
+            if not isinstance(error, TrialFailedError | desks.NotDoneError):
+                self.stopped = self.stopped or error
+            raise
+        finally:
+            self.in_flight -= 1
 
 
 class Clients(Mapping[str, "Client"]):
@@ -178,6 +200,36 @@ class Clients(Mapping[str, "Client"]):
     def __getitem__(self, role: str) -> "Client":
         desks.check_roles(role, self.desk.roles)
         return Client(self.desk, role, self.place, self.tally)
+
+    async def once(
+        self, role: str, what: str, reserve: Amount, work: Callable[[], Awaitable[Done]]
+    ) -> str:
+        """The result of work that is no call to a model, such as a program: from the journal, or
+        done and written down. After a kill, what was done is not done again.
+
+        Args:
+            role: whose budget it draws on; `desk.role(role, limits)` sets its limits.
+            what: names the work within the trial, and all that shapes its result.
+            reserve: the most it can use.
+            work: does it; gives the result as text, and what it used.
+
+        Raises BudgetExceededError, and what `work` raises: then the whole reservation is kept,
+        unless it is a NotDoneError, which says what was used.
+        """
+        self.desk.role(role)
+        trial, stage, scope = self.place
+        key = digest_of("once", stage, trial, role, what)
+        used = Amount()
+
+        async def do(_: desks.Books) -> tuple[str, Amount | None]:
+            nonlocal used
+            text, used = await work()
+            return text, used
+
+        label = f"{trial}/{role}"
+        text = await self.tally.wait(self.desk.once(scope, key, role, reserve, do, label))
+        self.tally.used = self.tally.used.plus(used)
+        return text
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.desk.roles)
@@ -223,19 +275,12 @@ class Client:
         trial, stage, scope = self.place
         label = f"{trial}/{self.role}/{purpose}/{sample_index}"
         sample, stage = (str(sample_index), "") if shared else (label, stage)
-        tally = self.tally
-        tally.in_flight += 1
-        try:
-            answer = await self.desk.call(self.role, request, sample, label, scope, stage)
-        except CairnError as error:
-            if not isinstance(error, TrialFailedError):
-                tally.stopped = tally.stopped or error
-            raise
-        finally:
-            tally.in_flight -= 1
+        call = self.desk.call(self.role, request, sample, label, scope, stage)
+        answer = await self.tally.wait(call)
         usage = answer.usage
         tokens = 0 if usage is None else usage.prompt + usage.completion
-        tally.used = tally.used.plus(Amount(1, tokens, answer.cost_micros or 0))
+        used = Amount(1, tokens, answer.cost_micros or 0)
+        self.tally.used = self.tally.used.plus(used)
         return answer
 
 
