@@ -117,7 +117,6 @@ class Endpoint:
         """Wait for a turn and send once: the answer or error."""
         episode, give_back = await self._admit()
         try:
-            call.begin()
             left_s = self.flow.deadline_s - call.age_s()
             if left_s <= 0:
                 raise self._too_late(call)
@@ -245,6 +244,10 @@ class Endpoint:
 class _Call:
     """What one call has behind it."""
 
+    __slots__ = (
+        "_held_s", "_open_s", "began", "counted", "endpoint", "failures", "last", "refused",
+    )  # fmt: skip
+
     def __init__(self, endpoint: Endpoint):
         self.endpoint = endpoint
         self.began = math.inf
@@ -256,16 +259,14 @@ class _Call:
         """Refusals for the rate."""
         self.last: AttemptFailedError | None = None
 
-    def begin(self) -> None:
-        """The first attempt leaves; nothing happens at later ones."""
+    def age_s(self) -> float:
+        """Time since this was first asked, which is when the first attempt leaves, without what was
+        the endpoint's and no fault of this call."""
+        endpoint = self.endpoint
         if self.began == math.inf:
             self.began = asyncio.get_running_loop().time()
-            self._open_s = self.endpoint.breaker.open_s()
-            self._held_s = self.endpoint.pacer.held_s()
-
-    def age_s(self) -> float:
-        """Time since then, without what was the endpoint's and no fault of this call."""
-        endpoint = self.endpoint
+            self._open_s, self._held_s = endpoint.breaker.open_s(), endpoint.pacer.held_s()
+            return 0.0
         held_s = endpoint.pacer.held_s() - self._held_s
         # A request that alone is refused again and again (too large for the allowance) must end.
         paused_s = min(held_s, endpoint.flow.longest_wait_s)
