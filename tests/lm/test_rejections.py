@@ -9,9 +9,14 @@ from cairn.core.journal import Journal
 from cairn.lm.client import Desk, Role, rejected
 from cairn.lm.completion import Completion
 from cairn.lm.endpoint import Endpoint
-from cairn.lm.errors import ModeratedError, RejectedError
+from cairn.lm.errors import (
+    EndpointRefusedError,
+    ModeratedError,
+    ParameterRefusedError,
+    RejectedError,
+)
 from cairn.lm.http import OpenAIServer, Server
-from cairn.lm.request import Request
+from cairn.lm.request import Request, Sampling
 from cairn.lm.scripted import FunctionModel
 from cairn.lm.tools import ToolCall
 
@@ -69,8 +74,28 @@ def test_a_refused_parameter_leaves_nothing_behind_and_the_corrected_run_asks_ag
             await model.close()
             return [type(answer).__name__ for answer in answers]
 
-    assert asyncio.run(run()) == ["EndpointRefusedError"] * 5
+    assert asyncio.run(run()) == ["ParameterRefusedError"] * 5
     assert asyncio.run(run(tokens_field="max_completion_tokens")) == ["Completion"] * 5
+
+
+def test_a_parameter_that_was_taken_before_is_refused_for_this_request_alone():
+    async def odd(request):
+        if "odd" in request.messages[0].content or request.sampling.temperature == 2:
+            raise ParameterRefusedError("400: invalid value")
+        return "answer"
+
+    async def main():
+        fresh = Endpoint(FunctionModel(odd, "m"))
+        with pytest.raises(EndpointRefusedError):  # it may be the config: nothing was answered
+            await fresh.complete(Request.of("odd"))
+        endpoint = Endpoint(FunctionModel(odd, "m"))
+        await endpoint.complete(Request.of("even"))
+        with pytest.raises(RejectedError, match=r"invalid value \(Others with the same"):
+            await endpoint.complete(Request.of("odd"))
+        with pytest.raises(EndpointRefusedError):  # other parameters, of another role
+            await endpoint.complete(Request.of("even", sampling=Sampling(temperature=2)))
+
+    asyncio.run(main())
 
 
 def test_a_key_in_reasoning_or_in_a_tools_arguments_is_taken_out_too(tmp_path, monkeypatch):

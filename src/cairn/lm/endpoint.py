@@ -15,6 +15,7 @@ from typing import Any
 
 from cairn.core.redact import printable
 from cairn.lm.breaker import Breaker
+from cairn.lm.call import Call, form
 from cairn.lm.completion import Completion
 from cairn.lm.errors import (
     AttemptFailedError,
@@ -22,12 +23,13 @@ from cairn.lm.errors import (
     EndpointDownError,
     EndpointRefusedError,
     LMError,
+    ParameterRefusedError,
     RejectedError,
 )
 from cairn.lm.flow import Flow, Meter, NoMeter
 from cairn.lm.limiter import Limiter
 from cairn.lm.pace import Pacer
-from cairn.lm.request import LanguageModel, Request
+from cairn.lm.request import LanguageModel, Request, Sampling
 
 __all__ = ["Endpoint", "Flow", "Meter", "NoMeter"]
 
@@ -52,6 +54,8 @@ class Endpoint:
         self.counts: Counter[str] = Counter()
         """Attempts, answers, and failures by reason."""
         self._answered_at = -math.inf
+        self._answered: set[tuple] = set()
+        self._plain: Sampling | None = None
         self._refused_since: float | None = None
         self._asked_to_wait = ""
         self._random = random.Random()  # for jitter: moves moments, never results
@@ -91,7 +95,7 @@ class Endpoint:
         the meter raises.
         """
         meter = meter or NoMeter()
-        call = _Call(self)
+        call = Call(self.breaker, self.pacer, self.flow.longest_wait_s)
         while True:
             await meter.reserve()
             try:
@@ -101,7 +105,10 @@ class Endpoint:
                 raise
             meter.settle(outcome)
             if isinstance(outcome, Completion):
+                self._remember(request)
                 return outcome
+            if isinstance(outcome, ParameterRefusedError) and form(request) in self._answered:
+                raise RejectedError(f"{outcome} (Others with the same parameters were answered.)")
             if isinstance(outcome, RejectedError):
                 self._check_rejections(outcome)
             if not isinstance(outcome, AttemptFailedError):
@@ -112,7 +119,7 @@ class Endpoint:
             await asyncio.sleep(pause_s)
 
     async def _attempt(
-        self, request: Request, sample: str, meter: Meter, call: "_Call"
+        self, request: Request, sample: str, meter: Meter, call: Call
     ) -> Completion | LMError:
         """Wait for a turn and send once: the answer or error."""
         episode, give_back = await self._admit()
@@ -187,7 +194,15 @@ class Endpoint:
             self._refused_since = None
             self.breaker.alive()
 
-    def _pause_s(self, failure: AttemptFailedError, call: "_Call") -> float:
+    def _remember(self, request: Request) -> None:
+        """Note that requests of this form are answered."""
+        if request.tools or request.schema or request.extra:
+            self._answered.add(form(request))
+        elif request.sampling is not self._plain:  # most are like the one before
+            self._plain = request.sampling
+            self._answered.add(form(request))
+
+    def _pause_s(self, failure: AttemptFailedError, call: Call) -> float:
         if failure.retry_after_s is not None:
             # The pacer holds everyone that long; the jitter keeps them from leaving together.
             return failure.retry_after_s + self._random.uniform(0, self.flow.backoff_s)
@@ -197,7 +212,7 @@ class Endpoint:
         longest = min(self.flow.backoff_max_s, self.flow.backoff_s * 2.0**doublings)
         return longest * self._random.uniform(0.5, 1.0)
 
-    def _give_up(self, failure: AttemptFailedError, call: "_Call", pause_s: float) -> None:
+    def _give_up(self, failure: AttemptFailedError, call: Call, pause_s: float) -> None:
         """Raise if there is to be no further attempt."""
         flow = self.flow
         if not self.breaker.ever_answered and call.failures >= flow.max_attempts:
@@ -216,7 +231,7 @@ class Endpoint:
         if call.age_s() + (0.0 if failure.retry_after_s else pause_s) >= flow.deadline_s:
             raise self._too_late(call)
 
-    def _too_late(self, call: "_Call") -> LMError:
+    def _too_late(self, call: Call) -> LMError:
         message = f"no answer within {self.flow.deadline_s:g} s, the last failure: {call.last}"
         away = call.last is not None and call.last.reason == "overload"
         if (away or call.refused) and self._answered_at < call.began:
@@ -239,49 +254,6 @@ class Endpoint:
                 f"{self.name} rejected all of the first {rejected} requests, the last: "
                 f"{error}. Check model and sampling."
             ) from error
-
-
-class _Call:
-    """What one call has behind it."""
-
-    __slots__ = (
-        "_held_s", "_open_s", "began", "counted", "endpoint", "failures", "last", "refused",
-    )  # fmt: skip
-
-    def __init__(self, endpoint: Endpoint):
-        self.endpoint = endpoint
-        self.began = math.inf
-        self.counted = 0
-        """Failures that may be this request's own fault."""
-        self.failures = 0
-        """All failures but refusals for the rate."""
-        self.refused = 0
-        """Refusals for the rate."""
-        self.last: AttemptFailedError | None = None
-
-    def age_s(self) -> float:
-        """Time since this was first asked, which is when the first attempt leaves, without what was
-        the endpoint's and no fault of this call."""
-        endpoint = self.endpoint
-        if self.began == math.inf:
-            self.began = asyncio.get_running_loop().time()
-            self._open_s, self._held_s = endpoint.breaker.open_s(), endpoint.pacer.held_s()
-            return 0.0
-        held_s = endpoint.pacer.held_s() - self._held_s
-        # A request that alone is refused again and again (too large for the allowance) must end.
-        paused_s = min(held_s, endpoint.flow.longest_wait_s)
-        paused_s += endpoint.breaker.open_s() - self._open_s
-        return asyncio.get_running_loop().time() - self.began - paused_s
-
-    def failed(self, failure: AttemptFailedError) -> None:
-        """Count a failed attempt."""
-        self.last = failure
-        rate = failure.reason == "rate"
-        self.refused += rate
-        self.failures += not rate
-        never_sent = failure.reason == "connection" and not failure.maybe_paid
-        elsewhere = never_sent or failure.reason == "overload" or self.endpoint.breaker.is_open
-        self.counted += not (rate or elsewhere)
 
 
 def _in_a_loop() -> bool:

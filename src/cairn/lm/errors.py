@@ -8,6 +8,7 @@ LMError
   UnreadableAnswerError an answer came, but not in the form asked for: the trial fails
     CutAnswerError      an answer that was cut short, filtered away, or says nothing
   EndpointRefusedError  wrong key, model or parameter, no credit: the run stops
+    ParameterRefusedError  a parameter; from a server that took it before: this request never
   EndpointDownError     nothing but failures for too long: the run stops, resume later
   NeverReadableError    a model has yet to give one answer in the form asked for: the run stops
 """
@@ -52,6 +53,11 @@ class CutAnswerError(UnreadableAnswerError):
 class EndpointRefusedError(LMError):
     """The server refuses every call of ours: wrong key, unknown model, no credit left, or a
     parameter that it does not take."""
+
+
+class ParameterRefusedError(EndpointRefusedError):
+    """A parameter is refused. It is the config's, unless requests with the same parameters were
+    answered: then it is something about this request."""
 
 
 class EndpointDownError(LMError):

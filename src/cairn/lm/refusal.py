@@ -18,6 +18,7 @@ from cairn.lm.errors import (
     EndpointRefusedError,
     LMError,
     ModeratedError,
+    ParameterRefusedError,
     RejectedError,
 )
 from cairn.lm.pace import retry_after_s
@@ -132,7 +133,10 @@ def failure(
             f"{message}. Check base_url (it usually ends in /v1) and `model`."
         )
     advice = _mistake(error, asked or {})
-    return EndpointRefusedError(f"{message}. {advice}") if advice else RejectedError(message)
+    if advice is None:
+        return RejectedError(message)
+    kind = ParameterRefusedError if "parameter" in advice else EndpointRefusedError
+    return kind(f"{message}. {advice}")
 
 
 _CHECK_KEY = "Check the key that api_key_env names, and its rights."
