@@ -22,35 +22,51 @@ from cairn.runs.digest import digest
 from cairn.runs.presets import experiment
 
 PAGE = Path(__file__).parents[2] / "docs" / "hosts.md"
-TINY = shlex.split("""train cartpole --method parallel-plr --memory none --hidden 4 --head 4
---batch 4 --steps-per-cycle 8 --limit 8 --epochs 1 --minibatches 1 --capacity 8 --minimum-fill 0.5
---log-every 2 --steps 60000 --evaluate-every 0 --checkpoint-every 10""")
+OUTSIDE = Path(__file__).parents[1] / "thirdparty"
+LEARNER = "outside.own_parts:Reinforce"
+"""A linear policy that averages its gradients over devices, and compiles in a moment."""
+TINY = shlex.split(f"""train cartpole --method parallel-plr --learner {LEARNER} --batch 4
+--steps-per-cycle 8 --limit 8 --capacity 8 --minimum-fill 0.5 --log-every 2 --steps 16000
+--evaluate-every 0 --checkpoint-every 10""")
+COMMAND = "from cairn.cli.main import main; main()"
+# Whole seeds, with evaluations.
+TRAINING = f"""
+import sys
+import cairn
+experiment = cairn.experiment(
+    "cartpole", method="parallel-plr", learner="{LEARNER}", batch=4, steps_per_cycle=8, limit=8,
+    capacity=8, minimum_fill=0.5, log_every=2, seeds=2, steps=256, evaluate_every=2,
+    checkpoint_every=2,
+)
+"""
+# As docs/hosts.md says: connect, then all call `cairn.train` with the same experiment.
+FROM_PYTHON = f"""
+import sys, jax
+jax.distributed.initialize(sys.argv[1], 2, int(sys.argv[2]))
+{TRAINING}
+cairn.train(experiment, sys.argv[3], init_from=sys.argv[4])
+"""
+# The end of the story, and all that it is compared with, in a process with two devices.
+ALONE = f"""
+{TRAINING}
+from cairn.cli import main
+stopped, whole, alone, *words = sys.argv[1:]
+assert main.run(["train", "--resume", stopped]) == 0
+assert main.run([*words, "--run", whole]) == 0
+cairn.train(experiment, alone, init_from=whole)
+"""
 
 
-def begin(arguments, count=1, fault=None):
-    """A `cairn` command in a process of its own that has `count` devices."""
+def begin(arguments, count=1, fault=None, program=COMMAND):
+    """A `cairn` command, or another program, in a process of its own that has `count` devices."""
     environment = os.environ | {"JAX_NUM_CPU_DEVICES": str(count)}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     del environment["TF_CPP_MIN_LOG_LEVEL"]  # that of conftest.py: the command sets its own
     if fault:
         environment["CAIRN_FAULT"] = fault
-    command = [sys.executable, "-c", "from cairn.cli.main import main; main()", *arguments]
+    command = [sys.executable, "-c", program, *arguments]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True)
-
-
-# As docs/hosts.md says: connect, then all call `cairn.train` with the same experiment.
-FROM_PYTHON = """
-import sys, jax
-jax.distributed.initialize(sys.argv[1], 2, int(sys.argv[2]))
-import cairn
-experiment = cairn.experiment(
-    "cartpole", method="parallel-plr", memory="none", hidden=4, head=4, batch=4, steps_per_cycle=8,
-    limit=8, epochs=1, minibatches=1, capacity=8, minimum_fill=0.5, log_every=2, seeds=2,
-    steps=256, evaluate_every=2, checkpoint_every=2,
-)
-cairn.train(experiment, sys.argv[3], init_from=sys.argv[4])
-"""
-BY_COMMAND = ["--seeds", "2", "--steps", "256", "--evaluate-every", "2", "--checkpoint-every", "2"]
 
 
 def end(process):
@@ -70,15 +86,23 @@ def pair(arguments, fault=None):
     return [begin([*arguments, *together, str(i)], fault=None if i else fault) for i in (0, 1)]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def outside():
+    """Who trains, and who takes the digest of a run, must find its learner."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(OUTSIDE)
+        yield
+
+
 @pytest.fixture(scope="module")
 def story(tmp_path_factory):
     """A run of one process is killed and goes on on two hosts; one of these is killed, both go on,
     one gets Ctrl-C, and a single process ends it."""
     folder = tmp_path_factory.mktemp("hosts")
-    stopped, whole = folder / "stopped", folder / "whole"
-    told = {"stopped": stopped, "whole": whole}
-    alone = begin([*TINY, "--run", str(stopped)], count=2, fault="checkpoint:before-rename:2")
-    told["alone"] = end(alone)
+    told = {name: folder / name for name in ("stopped", "whole", "alone")}
+    stopped = told["stopped"]
+    begun = begin([*TINY, "--run", str(stopped)], count=2, fault="checkpoint:before-rename:2")
+    told["begun"] = end(begun)
     killed = pair(["train", "--resume", str(stopped)], "checkpoint:before-rename:3")
     told["killed"] = [end(process) for process in killed]
     metrics = stopped / "metrics.jsonl"
@@ -88,8 +112,8 @@ def story(tmp_path_factory):
         time.sleep(0.001)
     interrupted[1].send_signal(signal.SIGINT)
     told["interrupted"] = [end(process) for process in interrupted]
-    told["resumed"] = end(begin(["train", "--resume", str(stopped)], count=2))
-    told["never stopped"] = end(begin([*TINY, "--run", str(whole)], count=2))
+    places = [str(told[name]) for name in ("stopped", "whole", "alone")]
+    told["ended"] = end(begin([*places, *TINY], count=2, program=ALONE))
     return told
 
 
@@ -107,28 +131,23 @@ def test_ctrl_c_on_one_host_saves_and_stops_all(story):
 
 @pytest.mark.slow
 def test_two_hosts_give_the_run_of_one_process_with_two_devices(story):
-    assert story["alone"][0] == -signal.SIGKILL  # it had begun in one process
-    assert story["resumed"][0] == story["never stopped"][0] == 0
+    assert story["begun"][0] == -signal.SIGKILL  # it had begun in one process
+    assert story["ended"][0] == 0, story["ended"]
     assert digest(story["stopped"]) == digest(story["whole"])
 
 
 @pytest.mark.slow
 def test_whole_seeds_with_evaluations_begun_from_python_are_those_of_one_process(story, tmp_path):
     address = f"127.0.0.1:{free_port()}"
-    run, student = tmp_path / "run", str(story["whole"])
-    environment = os.environ | {"JAX_NUM_CPU_DEVICES": "1"}
-    call = [sys.executable, "-c", FROM_PYTHON, address]
-    there = (run, tmp_path / "nowhere")  # host 0 alone reads and writes
-    students = (student, str(tmp_path / "no run"))
+    there = (tmp_path / "run", tmp_path / "nowhere")  # host 0 alone reads and writes
+    students = (str(story["whole"]), str(tmp_path / "no run"))
     both = [
-        subprocess.Popen([*call, str(i), str(there[i]), students[i]], env=environment)
-        for i in (0, 1)
+        begin([address, str(i), str(there[i]), students[i]], program=FROM_PYTHON) for i in (0, 1)
     ]
-    assert [process.wait(timeout=300) for process in both] == [0, 0]
+    ended = [end(process) for process in both]
+    assert [status for status, _ in ended] == [0, 0], ended
     assert not there[1].exists()
-    alone = begin([*TINY, *BY_COMMAND, "--run", str(tmp_path / "alone"), "--init-from", student], 2)
-    assert end(alone)[0] == 0
-    assert digest(run) == digest(tmp_path / "alone")
+    assert digest(there[0]) == digest(story["alone"])
 
 
 @pytest.mark.slow

@@ -3,11 +3,17 @@
 import json
 import re
 from pathlib import Path
+from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
+from outside.own_parts import Reinforce, Settings
 
 import cairn
 from cairn.cli import main
+from cairn.core.axes import COLUMNS
 from cairn.core.rundir import RunDir
 
 HERE = Path(__file__).parent
@@ -69,3 +75,38 @@ def test_the_page_shows_the_code_that_is_tested_and_its_method_takes_forty_lines
     assert blocks["own_parts.py"] == (HERE / "outside" / "own_parts.py").read_text()
     code = [line for line in blocks["own_method.py"].splitlines() if line.strip()]
     assert len(code) <= 42
+
+
+def test_the_learner_of_the_page_comes_to_one_state_where_devices_share_the_columns():
+    class Trace(NamedTuple):
+        observation: jax.Array
+        action: jax.Array
+        reward: jax.Array
+        done: jax.Array
+        last_value: jax.Array
+
+    random = np.random.default_rng(0)
+    trace = Trace(
+        jnp.asarray(random.normal(size=(5, 2, 3, 4)), jnp.float32),
+        jnp.asarray(random.integers(0, 2, (5, 2, 3)), jnp.int32),
+        jnp.asarray(random.normal(size=(5, 2, 3)), jnp.float32),
+        jnp.asarray(random.random((5, 2, 3)) < 0.3),
+        jnp.zeros((2, 3), jnp.float32),
+    )
+    whole = Trace(
+        trace.observation.reshape(5, 6, 4),
+        *(leaf.reshape(5, 6) for leaf in trace[1:4]),
+        trace.last_value.reshape(6),
+    )
+    learner = Reinforce(Settings(), inputs=4, outputs=2)
+    before, key = learner.init(jax.random.key(0)), jax.random.key(1)
+    alone, _ = learner.update(before, whole, key, 0.0)
+    share = Trace(1, 1, 1, 1, 0)
+    shared, _ = jax.vmap(
+        lambda part: learner.update(before, part, key, 0.0, axis=COLUMNS),
+        in_axes=(share,),
+        axis_name=COLUMNS,
+    )(trace)
+    for device in shared.matrix:
+        np.testing.assert_allclose(device, alone.matrix, rtol=1e-5)
+    assert abs(alone.matrix).max() > 0.01

@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from cairn.core import axes
 from cairn.learners.protocol import Acted
 from cairn.nn.protocol import Network, Output
 from cairn.score import STUDENT, Score, Scored
@@ -106,5 +107,6 @@ class Reinforce(eqx.Module):
             log_prob = jnp.take_along_axis(log_probs, trace.action[:, :, None], axis=2)[:, :, 0]
             return -jnp.mean(log_prob * returns)
 
-        value, gradient = jax.value_and_grad(loss)(state.matrix)
+        # Where devices share the columns, all of them must come to the same state.
+        value, gradient = axes.average(jax.value_and_grad(loss)(state.matrix), axis)
         return Weights(state.matrix - self.config.rate * gradient), {"policy_loss": value}

@@ -70,7 +70,8 @@ def _light(
         if x >= 0 and y >= 0:
             lit[y * cell : (y + 1) * cell, x * cell : (x + 1) * cell] = True
     # Only floor and walls, which are nearly grey: agent, goal and path keep their colours.
-    lit &= np.ptp(image.astype(np.int32), axis=-1) < 30
-    mixed = image.astype(np.float32)
-    mixed[lit] = (1 - STRENGTH) * mixed[lit] + STRENGTH * SEEN
-    return mixed.round().astype(np.uint8)
+    lit &= image.max(axis=-1) - image.min(axis=-1) < 30
+    bright = image.copy()
+    mixed = (1 - STRENGTH) * image[lit].astype(np.float32) + STRENGTH * SEEN
+    bright[lit] = mixed.astype(np.float32).round().astype(np.uint8)
+    return bright
