@@ -6,9 +6,14 @@ from dataclasses import replace
 import pytest
 
 from cairn.core.errors import ConfigError
+from cairn.core.journal import Journal
 from cairn.lm.answers import read_again, structured, tool_calls, whole_text
+from cairn.lm.client import Desk, Role
 from cairn.lm.completion import Completion, Usage
+from cairn.lm.endpoint import Endpoint
 from cairn.lm.errors import CutAnswerError, UnreadableAnswerError
+from cairn.lm.request import Request
+from cairn.lm.scripted import FunctionModel
 from cairn.lm.tools import Schema, Tool, ToolCall
 
 GRADE = Schema(
@@ -110,6 +115,37 @@ def test_what_cannot_be_read_is_asked_again_so_many_times_and_then_missing():
         asyncio.run(read_again(ask, read, readings=2))
     with pytest.raises(ConfigError, match="readings must be at least 1"):
         asyncio.run(read_again(ask, read, readings=0))
+
+
+def test_readings_of_a_run_are_samples_of_their_own_and_come_back_from_the_journal(tmp_path):
+    asked = []
+
+    async def judge(request):
+        asked.append(request)
+        return '{"grade": 4}' if len(asked) % 3 == 0 else '{"grade": "four"}'
+
+    async def main():
+        request = replace(Request.of("grade it"), schema=GRADE)
+        with Journal(tmp_path / "j.sqlite", config={}) as journal:
+            desk = Desk(journal, {"judge": Role(Endpoint(FunctionModel(judge, "judge")))})
+            client = desk.clients(0)["judge"]
+            found = [
+                await client.read(
+                    request,
+                    lambda answer: structured(answer, GRADE, by="judge"),
+                    purpose="grade",
+                    sample_index=vote,
+                )
+                for vote in range(2)
+            ]
+            with pytest.raises(UnreadableAnswerError, match="'four' is not of type 'integer'"):
+                reader = lambda answer: structured(answer, GRADE, by="judge")  # noqa: E731
+                await client.read(request, reader, purpose="again", readings=2)
+            return found
+
+    for _ in range(2):  # the second time nothing is asked
+        assert asyncio.run(main()) == [{"grade": 4}] * 2
+        assert len(asked) == 8
 
 
 def test_cleaning_reaches_all_texts_and_drops_what_would_spell_them():

@@ -15,7 +15,7 @@ from cairn.core.draws import DrawKey
 from cairn.core.errors import CairnError
 from cairn.core.journal import Journal, digest_of
 from cairn.core.redact import Redactor
-from cairn.lm.answers import whole_text
+from cairn.lm.answers import read_again, whole_text
 from cairn.lm.endpoint import Endpoint
 from cairn.lm.errors import AttemptFailedError, LMError, RejectedError, TrialFailedError, scrubbed
 from cairn.lm.prices import Price, check_prices, reservation
@@ -258,6 +258,27 @@ class Client:
         request = Request.of(text, system=role.system or system, sampling=role.sampling)
         answer = await self.complete(request, purpose=purpose, sample_index=sample_index)
         return whole_text(answer, by=self.role)
+
+    async def read(
+        self,
+        request: Request,
+        reader: Callable[[Completion], R],
+        *,
+        purpose: str,
+        sample_index: int = 0,
+        readings: int = 3,
+    ) -> R:
+        """What `reader` reads in an answer; one that it cannot read is asked for again.
+
+        `readings` samples at most, then it raises the UnreadableAnswerError of the last: the
+        answer is missing. Readers of forms and tools are in `cairn.lm.answers`.
+        """
+
+        def ask(attempt: int) -> Awaitable[Completion]:
+            index = sample_index * readings + attempt
+            return self.complete(request, purpose=purpose, sample_index=index)
+
+        return await read_again(ask, reader, readings=readings)
 
     async def complete(
         self, request: Request, *, purpose: str, sample_index: int = 0, shared: bool = False
