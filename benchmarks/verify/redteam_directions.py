@@ -35,9 +35,10 @@ from cairn.core.journal import Journal
 from cairn.core.stats import bootstrap, mean, wilson
 from cairn.engine.journaled import Config as Engine
 from cairn.engine.journaled import Result, run
+from cairn.engine.map_list import Listing
 from cairn.lm.cast import cast
-from cairn.redteam import figures
-from cairn.redteam.audit import Auditor
+from cairn.lm.readings import Reading
+from cairn.redteam import audit, figures
 from cairn.redteam.axes import Categories
 from cairn.redteam.config import Audit, RedteamConfig, Search, Simulation
 from cairn.redteam.run import Finished
@@ -122,8 +123,9 @@ def measure(arm: str, seed: int, size: Size) -> dict[str, Any]:
     found = _drive(Rainbow(config), replace(config.engine, trials=trials), config, limits)
     elites = found.state.held()
     audit_engine = Engine(trials=len(elites), seed=seed + 10_000)
-    tested = _drive(Auditor(config, elites), audit_engine, config, Limits())
-    tests = tuple(test for test in tested.state if test is not None)
+    listing = Listing(audit.items(elites), audit.work(config, Reading()))
+    tested = _drive(listing, audit_engine, config, Limits())
+    tests = audit.tested(listing.outcomes(tested.state))
     done = Finished(
         config=config, state=found.state, tests=tests, stopped="finished",
         spent=found.progress.spent, kept=Amount(), maybe_twice=0, notes=(), seconds=0.0,

@@ -7,10 +7,12 @@ from cairn.core.budget import Amount
 from cairn.core.draws import DrawKey
 from cairn.engine.journal_policy import Failed
 from cairn.engine.journaled import Config as Engine
+from cairn.engine.map_items import Outcome
 from cairn.lm.client import Desk
 from cairn.lm.errors import TrialFailedError
+from cairn.lm.readings import Reading
+from cairn.redteam import audit as audits
 from cairn.redteam import state as states
-from cairn.redteam.audit import Auditor
 from cairn.redteam.axes import Categories
 from cairn.redteam.config import Audit, RedteamConfig, Search, Simulation
 from cairn.redteam.run import Finished
@@ -95,6 +97,10 @@ def finished(settings, state=None, tests=()):
 
 
 def audit(settings, world, state):
-    auditor = Auditor(settings, state.held())
-    tests = drive(auditor, world.models(), seed=settings.engine.seed + 999, lag=4)
-    return [test for test in tests if test is not None]
+    async def main():
+        desk, work = MemoryDesk(world.models()), audits.work(settings, Reading())
+        items = audits.items(state.held())
+        values = [await work(item, desk.clients(item.id), desk._root) for item in items]
+        return [Outcome(i.id, "done", v) for i, v in zip(items, values, strict=True)]
+
+    return list(audits.tested(asyncio.run(main())))

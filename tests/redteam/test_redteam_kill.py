@@ -100,14 +100,9 @@ def test_sigterm_stops_cleanly_and_says_how_to_go_on(tmp_path, capsys):
 def test_a_damaged_tail_is_cut_said_and_made_good_by_a_resume(whole, tmp_path, capsys):
     expected, finished = whole
     before = json.loads((finished / "summary.json").read_text())["spent"]
-    path, looked_at = tmp_path / "run", tmp_path / "looked-at"
-    for copy in (path, looked_at):
-        shutil.copytree(finished, copy)
-        kills.damage(copy, 60)
-    assert redteam_command(["report", str(looked_at)]) == 0
-    page = (looked_at / "report.html").read_text()
-    assert "recovered up to event 59" in page and "The run is not complete" in page
-    capsys.readouterr()
+    path = tmp_path / "run"
+    shutil.copytree(finished, path)
+    kills.damage(path, 60)
     assert redteam_command(["resume", str(path)]) == 0
     assert "recovered up to event 59" in capsys.readouterr().out
     assert kills.ended(path)["result"] == expected["result"]

@@ -1,7 +1,6 @@
 """Responses that never came: cut, empty or moderated. None of them is judged as one."""
 
 import json
-import sqlite3
 from dataclasses import replace
 
 import pytest
@@ -88,7 +87,7 @@ def test_one_moderated_response_does_not_drop_its_elite(server, tmp_path):
     audited = iter(range(10**6))
 
     def trouble(number, role):
-        if role != "target" or not begun(path):
+        if role != "target" or not any('"held_out"' in body for body in server.seen):
             return None
         if next(audited):
             return None
@@ -100,18 +99,6 @@ def test_one_moderated_response_does_not_drop_its_elite(server, tmp_path):
     elites = found["coverage"]["value"] * 4
     assert found["success"]["missing"] == 1
     assert found["success"]["any"]["of"] == elites, "every elite is tested"
-
-
-def begun(path):
-    """Whether the audit has."""
-    if (path / "audit.sqlite").exists():
-        return True
-    try:
-        with sqlite3.connect(f"file:{path / 'journal.sqlite'}?mode=ro", uri=True) as db:
-            query = "SELECT COUNT(*) FROM answers WHERE label LIKE '%/held_out/%'"
-            return db.execute(query).fetchone()[0] > 0
-    except sqlite3.OperationalError:
-        return False
 
 
 def test_what_is_missing_counts_nowhere_and_is_not_put_before_people():

@@ -15,7 +15,7 @@ from cairn.cli.arguments import Parser
 from cairn.cli.testing import give_json
 from cairn.core import files
 from cairn.core.directory import free
-from cairn.core.errors import ConfigError
+from cairn.core.errors import ConfigError, RunError
 from cairn.core.overrides import change, described, split
 from cairn.core.typed import build
 from cairn.engine.journal_console import JournalConsole
@@ -84,6 +84,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, Parser]]:
         flag = f"--{name.replace('_', '-')}"
         resume.add_argument(flag, type=kind, help="a new limit in place of the config's")
     resume.add_argument("--redact", action="store_true", help=REDACT)
+    resume.add_argument("--retry-failed", action="store_true", help="ask failed trials again")
     resume.set_defaults(go=_resume)
     report = commands.add_parser("report", help="write the report anew")
     report.add_argument("dir", type=Path)
@@ -156,7 +157,8 @@ def _run(arguments: argparse.Namespace) -> int:
 def _resume(arguments: argparse.Namespace) -> int:
     with directory.locked(arguments.dir):
         config = _raised(arguments)
-        return _go(arguments.dir, config, redact=arguments.redact)
+        retry = arguments.retry_failed
+        return _go(arguments.dir, config, redact=arguments.redact, retry_failed=retry)
 
 
 def _raised(arguments: argparse.Namespace) -> RedteamConfig:
@@ -172,7 +174,7 @@ def _raised(arguments: argparse.Namespace) -> RedteamConfig:
     return config
 
 
-def _go(path: Path, config: RedteamConfig, *, redact: bool) -> int:
+def _go(path: Path, config: RedteamConfig, *, redact: bool, retry_failed: bool = False) -> int:
     out = Console(highlight=False, soft_wrap=True)
     what = "simulated models" if config.simulation else f"target {config.models['target'].who}"
     cells, engine = config.space.cells, config.engine
@@ -185,13 +187,13 @@ def _go(path: Path, config: RedteamConfig, *, redact: bool) -> int:
         out.print(caution, markup=False)
     try:
         with JournalConsole() as console:
-            done = run.execute(path, config, console.show)
+            done = run.execute(path, config, console.show, retry_failed=retry_failed)
     except KeyboardInterrupt:
         print(f"stopped. Go on with: cairn redteam resume {path}", file=sys.stderr)
         return 130
     found = figures.measure_run(done)
     report = path / _report_name(redact)
-    exported = _write(path, done, found, report, redact=redact)
+    exported = _kept(path, done) or _write(path, done, found, report, redact=redact)
     _summary(out, report, done, found, exported, redact=redact)
     if done.stopped == "finished":
         return 0
@@ -231,6 +233,9 @@ def _render(arguments: argparse.Namespace) -> int:
     done = run.read_back(arguments.dir, config)
     found = figures.measure_run(done, human)
     target = arguments.out or arguments.dir / _report_name(arguments.redact)
+    kept = _kept(arguments.dir, done)
+    if kept and target.parent.resolve() == arguments.dir.resolve():
+        raise RunError(f"{kept} Give --out FILE to have a report of it beside.")
     exported = _write(
         arguments.dir, done, found, target, redact=arguments.redact, refusals=refusals
     )
@@ -353,8 +358,23 @@ def _write(
     """Report, figures and exports; a line about the exports."""
     versions = directory.RedteamRun(path).versions
     files.write_private(target, page.render(done, found, versions, redact=redact))
-    directory.write_json(path / "summary.json", summary(done, found))
+    kept = _kept(path, done)
+    if kept:
+        return kept
+    directory.write_json(path / directory.SUMMARY, summary(done, found))
     return export.write_all(path, done, redact=redact, refusals=refusals)
+
+
+def _kept(path: Path, done: run.Finished) -> str:
+    """Why what stands in the run's directory must stay, where it must."""
+    before, now = directory.reported(path), (done.state.counts["told"], len(done.tests))
+    if before > now:
+        return (
+            f"Report, figures and tables in {path} stay as they are: they are of {before[0]} "
+            f"trials and {before[1]} tested prompts, what the journal holds now is of {now[0]} and "
+            f"{now[1]}."
+        )
+    return "" if os.access(path, os.W_OK) else f"{path} cannot be written to."
 
 
 def _print_map(out: Console, done: run.Finished, *, simulated: bool) -> None:
@@ -377,6 +397,7 @@ def summary(done: run.Finished, found: figures.Figures) -> dict:
     return {
         "stopped": done.stopped,
         "archive": done.state_digest,
+        "tested": len(done.tests),
         "spent": done.spent._asdict(),
         "kept": done.kept._asdict(),
         "possibly_paid_twice": done.maybe_twice,
@@ -392,7 +413,7 @@ def summary(done: run.Finished, found: figures.Figures) -> dict:
         "cautions": cautions(done.config),
         "notes": done.notes,
         # Counts alone: what an error quotes stays in the journal and the report.
-        "failures": {name: count for name, (count, _) in done.state.failures.items()},
+        "failures": dict(done.state.failures),
         "curve": done.state.curve,
         **figures.plain(found),
     }

@@ -84,9 +84,8 @@ class Tested:
 
 
 def as_tested(row: Mapping[str, Any]) -> Tested:
-    """A test out of JSON."""
-    lists = {name: tuple(row[name]) for name in ("responses", "unsafe", "scored", "missing")}
-    return Tested(row["id"], row["cell"], **lists)
+    """A test out of JSON: an id, a cell, and the samples of `examine`."""
+    return Tested(row["id"], row["cell"], *map(tuple, zip(*row["samples"], strict=True)))
 
 
 @dataclass(frozen=True)

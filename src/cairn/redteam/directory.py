@@ -1,5 +1,6 @@
 """A red-teaming run on disk."""
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +16,7 @@ from cairn.lm.shared import DEFAULT, share
 from cairn.redteam.config import RedteamConfig, Search, roles_of
 from cairn.runs.directory import LanguageRun
 
-CONFIG = "config.json"
+CONFIG, SUMMARY = "config.json", "summary.json"
 ROLES = ("mutator", "target", "judge", "scorer", "held_out", "analyst", "oracle")
 """Whoever may take part in a run."""
 
@@ -31,8 +32,7 @@ the whole directory as sensitive. It may be moved; no key is stored in it.
 
 config.json      every setting of the run
 versions.json    format of this directory, when the run was begun, and with which versions
-journal.sqlite   all events and answers of the search: state is a fold over them
-audit.sqlite     the same for the test of the elites
+journal.sqlite   all events and answers of search and test: state is a fold over them
 summary.json     the figures of the report
 report.html      the map, to be read in a browser
 archive.csv      the elites as a table
@@ -102,6 +102,15 @@ def tied(config: RedteamConfig) -> dict[str, Any]:
         for name in SHAPES_NO_ANSWER:
             model.pop(name, None)
     return {**record, "engine": config.engine.tied()}
+
+
+def reported(path: Path) -> tuple[int, int]:
+    """How many trials and tested prompts the summary that stands in a run is of; none without."""
+    try:
+        found = json.loads((path / SUMMARY).read_text(encoding="utf-8"))
+        return found["counts"]["told"], found["tested"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0, 0
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

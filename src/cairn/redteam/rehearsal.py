@@ -12,13 +12,15 @@ from cairn.core.draws import DrawKey
 from cairn.engine import rehearsal as engine_rehearsal
 from cairn.engine.journal_price import Quote, dry_run
 from cairn.engine.journaled import Config as Engine
+from cairn.engine.map_list import Listing
 from cairn.engine.rehearsal import filler, stand_in
 from cairn.lm.cast import FREE
 from cairn.lm.client import Role
 from cairn.lm.endpoint import Endpoint
+from cairn.lm.readings import Reading
 from cairn.lm.request import Completion, Request, TokenLogprob
 from cairn.lm.scripted import ScriptedModel
-from cairn.redteam.audit import Auditor
+from cairn.redteam import audit
 from cairn.redteam.axes import Space
 from cairn.redteam.config import RedteamConfig
 from cairn.redteam.search import Rainbow
@@ -44,13 +46,13 @@ def quote(config: RedteamConfig) -> dict[str, Quote]:
         dry_run(full, config=config.engine, roles=roles, stand_ins=stand_ins, rehearse=40)
     )
     elites = _elites(config, _longest(config, "mutator"))
-    audit = asyncio.run(
+    tests = asyncio.run(
         dry_run(
-            Auditor(config, elites), config=Engine(trials=len(elites)), roles=roles,
-            stand_ins=stand_ins,
+            Listing(audit.items(elites), audit.work(config, Reading())),
+            config=Engine(trials=len(elites)), roles=roles, stand_ins=stand_ins,
         )
     )  # fmt: skip
-    return {name: search[name].plus(audit[name]) for name in search}
+    return {name: search[name].plus(tests[name]) for name in search}
 
 
 def worst(config: RedteamConfig, quotes: Mapping[str, Quote]) -> dict[str, Quote]:

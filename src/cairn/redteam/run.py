@@ -1,6 +1,9 @@
-"""A run from config to report: search, audit, summary. Killed anywhere, it goes on from there."""
+"""A run from config to report: search, audit, summary. Killed anywhere, it goes on from there.
 
-import asyncio
+One journal has both stages. The audit's is named by all that it depends on (archive, held-out
+judge, settings): another judge opens a stage of its own, which finds the answers of that before.
+"""
+
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -9,19 +12,19 @@ from pathlib import Path
 from cairn.core import journal_retie
 from cairn.core.budget import Amount, Limits
 from cairn.core.errors import RunError
-from cairn.core.journal import Journal, Spending
+from cairn.core.journal import Journal, Stage, canonical, digest_of
 from cairn.core.journal_files import within
 from cairn.engine.journal_failures import FailedTrial, failed_trials
-from cairn.engine.journal_policy import Policy
+from cairn.engine.journal_fold import restore
 from cairn.engine.journal_progress import Progress
 from cairn.engine.journaled import Result, run
+from cairn.engine.map_list import Listed, map_list, read_list
 from cairn.evaluation.audit import Tested
 from cairn.lm.cast import redactor
-from cairn.lm.client import Role
+from cairn.lm.client import Role, rejected
 from cairn.lm.errors import EndpointDownError, EndpointRefusedError
 from cairn.lm.readings import Reading
-from cairn.redteam import directory
-from cairn.redteam.audit import Auditor
+from cairn.redteam import audit, directory
 from cairn.redteam.calls import CORRECTABLE
 from cairn.redteam.config import RedteamConfig
 from cairn.redteam.search import Rainbow
@@ -29,7 +32,7 @@ from cairn.redteam.simulation import players
 from cairn.redteam.state import State
 from cairn.runs.session import Line, conduct, ledger, left, total
 
-SEARCH, AUDIT = "journal.sqlite", "audit.sqlite"
+JOURNAL, SEARCH, AUDIT = "journal.sqlite", "search", "audit"
 NOT_SEARCHED = ("models.held_out",)
 """Fields that the search has no part in: they may be corrected after it."""
 
@@ -64,94 +67,140 @@ class Finished:
 Show = Callable[[Progress], None]
 
 
-def execute(path: Path, config: RedteamConfig, show: Show | None = None) -> Finished:
+def execute(
+    path: Path, config: RedteamConfig, show: Show | None = None, *, retry_failed: bool = False
+) -> Finished:
     """Run, or go on with, the run in `path`, to its end or a limit.
+
+    `retry_failed` makes the trials anew from the answers that are there, without the rejections:
+    what failed is asked again, and all that follows is as if it had never failed.
 
     Raises KeyboardInterrupt on Ctrl-C and SIGTERM, after answers in flight had a moment to arrive.
     """
 
     def work(roles: Mapping[str, Role]) -> Awaitable[Finished]:
-        return _Session(path, config, roles, show).go()
+        return _Session(path, config, roles, show).go(retry_failed=retry_failed)
 
     return conduct(players(config), work)
 
 
 def read_back(path: Path, config: RedteamConfig) -> Finished:
-    """What the journals of a run hold. Needs no key and makes no call."""
-    return asyncio.run(_Session(path, config, {}, None).go())
+    """What the journal of a run holds. Needs no key, makes no call, repairs and writes nothing.
+
+    Raises RunError for a journal that is missing, damaged or of another config.
+    """
+    began, tied = time.monotonic(), directory.tied(config)
+    with Journal.read(path / JOURNAL, config=tied, free=NOT_SEARCHED) as journal:
+        policy = Rainbow(config)
+        fold = restore(policy, journal.stage(SEARCH))
+        digest = digest_of(fold.dump_state()).hex()
+        tested = read_list(_audit_stage(journal, config, digest), audit.items(fold.state.held()))
+        complete = fold.told >= config.engine.trials
+        stopped = tested.stopped if complete else "the search is not complete"
+        return _finished(journal, config, fold.state, digest, tested, stopped, (), began)
+
+
+def _audit_stage(journal: Journal, config: RedteamConfig, digest: str) -> Stage:
+    held_out = directory.tied(config)["models"].get("held_out")
+    depends = canonical([digest, directory.plain(config.audit), held_out])
+    return journal.stage(f"{AUDIT}-{digest_of(depends).hex()[:12]}")
+
+
+def _finished(
+    journal: Journal,
+    config: RedteamConfig,
+    state: State,
+    digest: str,
+    tested: Listed | None,
+    stopped: str,
+    notes: tuple[str, ...],
+    began: float,
+) -> Finished:
+    lines = ledger(journal.spending())
+    failed = failed_trials(journal.stage(SEARCH).events()) if state.counts["failed"] else ()
+    return Finished(
+        config=config,
+        state=state,
+        tests=() if tested is None else audit.tested(tested.outcomes),
+        stopped=stopped,
+        spent=total(line.spent for line in lines),
+        kept=total(line.kept for line in lines),
+        maybe_twice=sum(line.maybe_twice for line in lines),
+        notes=(*notes, *journal.notes),
+        seconds=time.monotonic() - began,
+        state_digest=digest,
+        ledger=lines,
+        failed=tuple(failed),
+    )
 
 
 class _Session:
-    """One process's work on a run; without roles it only reads."""
+    """One process's work on a run."""
 
     def __init__(
         self, path: Path, config: RedteamConfig, roles: Mapping[str, Role], show: Show | None
     ):
         self.path, self.config, self.roles, self.show = path, config, roles, show
         self.reading = Reading(CORRECTABLE)
+        self.tied, self.redact = directory.tied(config), redactor(roles)
         self.notes: list[str] = []
-        self.spending: list[Spending] = []
-        self.failed: tuple[FailedTrial, ...] = ()
 
-    async def go(self) -> Finished:
+    async def go(self, *, retry_failed: bool) -> Finished:
         """Search, then audit if the search is complete."""
-        began = time.monotonic()
-        trials, limits = self.config.engine.trials, self.config.limits.limits()
-        tied = directory.tied(self.config)
-        found = await self._run(SEARCH, tied, Rainbow(self.config, self.reading), trials, limits)
-        ended = [found]
-        complete = found.told >= trials
-        if complete and (self.roles or (self.path / AUDIT).exists()):
-            ended.append(await self._audit(found, limits))
-        unfinished = (r.stopped for r in ended if r.stopped not in ("finished", "done"))
-        stopped = next(unfinished, "finished")
-        return Finished(
-            config=self.config,
-            state=found.state,
-            tests=tuple(test for r in ended[1:] for test in r.state if test is not None),
-            stopped=stopped if complete or self.roles else "the search is not complete",
-            spent=total(result.progress.spent for result in ended),
-            kept=total(result.progress.kept for result in ended),
-            maybe_twice=sum(result.progress.maybe_twice for result in ended),
-            notes=tuple(self.notes),
-            seconds=time.monotonic() - began,
-            state_digest=found.state_digest,
-            ledger=ledger(self.spending),
-            failed=self.failed,
+        began, limits = time.monotonic(), self.config.limits.limits()
+        self._follow()
+        if retry_failed:
+            self._drop_failures()
+        with self._open() as journal:
+            policy, engine = Rainbow(self.config, self.reading), self.config.engine
+            tested = None
+            try:
+                found = await run(
+                    policy, journal.stage(SEARCH), config=engine, roles=self.roles,
+                    limits=limits, on_progress=self.show,
+                )  # fmt: skip
+                if found.told >= engine.trials:
+                    tested = await self._audit(journal, found, limits)
+            except (EndpointRefusedError, EndpointDownError) as error:
+                raise type(error)(
+                    f"{error} Is a model wrong that has never answered, or held_out? Correct it in "
+                    f"{self.path / directory.CONFIG}, then: cairn redteam resume {self.path}"
+                ) from error
+            stopped = found.stopped if tested is None else tested.stopped
+            return _finished(
+                journal, self.config, found.state, found.state_digest, tested, stopped,
+                tuple(self.notes), began,
+            )  # fmt: skip
+
+    def _open(self) -> Journal:
+        return Journal(self.path / JOURNAL, config=self.tied, free=NOT_SEARCHED, redact=self.redact)
+
+    async def _audit(self, journal: Journal, found: Result, limits: Limits) -> Listed:
+        """Test the elites, within what the search left of the running time."""
+        items = audit.items(found.state.held())
+        searched_s = found.progress.elapsed_s - journal.earlier_s
+        rest = lambda limits: left(limits, Amount(), searched_s)  # noqa: E731
+        return await map_list(
+            _audit_stage(journal, self.config, found.state_digest),
+            items,
+            audit.work(self.config, self.reading),
+            roles={name: replace(r, limits=rest(r.limits)) for name, r in self.roles.items()},
+            config=self.config.engine,
+            limits=rest(limits),
+            answers=AUDIT,
+            describe=lambda outcomes: audit.describe(outcomes, len(items)),
+            on_progress=self.show,
         )
 
-    async def _audit(self, found: Result, limits: Limits) -> Result:
-        """Test the elites, in a journal that is tied to this very archive."""
-        elites = found.state.held()
-        tied = {
-            "archive": found.state_digest,
-            "audit": directory.plain(self.config.audit),
-            "search": directory.tied(self.config),
-        }
-        spent = found.progress.spent.plus(found.progress.kept)
-        rest = left(limits, spent, found.progress.elapsed_s)
-        self.roles = self._with_what_isleft(found.progress.elapsed_s)
-        auditor = Auditor(self.config, elites, self.reading)
-        return await self._run(AUDIT, tied, auditor, len(elites), rest)
-
-    def _with_what_isleft(self, elapsed_s: float) -> Mapping[str, Role]:
-        """The roles, their limits lowered by what the search used."""
-        used = {line.role: line.spent.plus(line.kept) for line in ledger(self.spending)}
-        return {
-            name: replace(role, limits=left(role.limits, used.get(name, Amount()), elapsed_s))
-            for name, role in self.roles.items()
-        }
-
-    def _follow(self, name: str, tied: dict, free: tuple[str, ...]) -> None:
-        """Let a journal follow the correction of a model that it has no answer of, or of a judge
-        that came after the search: trials are made anew, from the answers that are there."""
-        path, redact = self.path / name, redactor(self.roles)
-        fields, answered = journal_retie.changes(path, tied, redact=redact)
-        fields = [field for field in fields if not within(field, free)]
+    def _follow(self) -> None:
+        """Let the journal follow the correction of a model that it has no answer of: trials are
+        made anew, from the answers that are there."""
+        path = self.path / JOURNAL
+        fields, answered = journal_retie.changes(path, self.tied, redact=self.redact)
+        fields = [field for field in fields if not within(field, NOT_SEARCHED)]
         silent = tuple(f"models.{role}" for role in self.config.models if role not in answered)
-        may = silent if name == SEARCH else tuple(f"search.{n}" for n in (*silent, *NOT_SEARCHED))
-        if self.config.engine.order == "arrival" and name == SEARCH:
-            may = ()  # made anew from cached answers, trials would come in another order
+        # In order of arrival trials would come in another order.
+        may = () if self.config.engine.order == "arrival" else silent
         allowed = [field for field in fields if within(field, may)]
         if not allowed:
             return  # the journal itself says what differs
@@ -161,39 +210,23 @@ class _Session:
                 f"{', '.join(field for field in fields if field not in allowed)} decided what it "
                 f"holds: change that back in {self.path / directory.CONFIG}."
             )
-        if not self.roles:
-            raise RunError(
-                f"config.json was changed ({', '.join(fields)}) since {path} was written. "
-                f"Go on first: cairn redteam resume {self.path}"
-            )
-        journal_retie.retie(path, tied, redact=redact)
+        journal_retie.retie(path, self.tied, redact=self.redact)
         self.notes.append(
-            f"{name} follows the changed config ({', '.join(fields)}): its trials are made anew "
+            f"{JOURNAL} follows the changed config ({', '.join(fields)}): its trials are made anew "
             f"from the answers that are there; only the changed model is asked again."
         )
 
-    async def _run(
-        self, name: str, tied: dict, policy: Policy, trials: int, limits: Limits
-    ) -> Result:
-        # Told nothing to evaluate, the engine only folds what is there.
-        engine = replace(self.config.engine, trials=trials if self.roles else 0)
-        redact = redactor(self.roles)
-        free = NOT_SEARCHED if name == SEARCH else ()
-        self._follow(name, tied, free)
-        with Journal(self.path / name, config=tied, free=free, redact=redact) as journal:
-            stage = journal.stage("search" if name == SEARCH else "audit")
-            try:
-                result = await run(
-                    policy, stage, config=engine, roles=self.roles,
-                    limits=limits if self.roles else None, on_progress=self.show,
-                )  # fmt: skip
-            except (EndpointRefusedError, EndpointDownError) as error:
-                raise type(error)(
-                    f"{error} Is a model wrong that has never answered, or held_out? Correct it in "
-                    f"{self.path / directory.CONFIG}, then: cairn redteam resume {self.path}"
-                ) from error
-            self.notes += journal.notes
-            self.spending += journal.spending()
-            if name == SEARCH and result.state.counts["failed"]:
-                self.failed = tuple(failed_trials(journal.events()))
-        return result
+    def _drop_failures(self) -> None:
+        """Forget rejections, then what was made of the answers: the rest is found again."""
+        if self.config.engine.order == "arrival":
+            raise RunError(
+                "--retry-failed makes the trials anew from their answers, which cannot be done in "
+                "order of arrival: begin another run."
+            )
+        with self._open() as journal:
+            count = sum(journal.forget(rejected(scope)) for scope in ("", AUDIT))
+        journal_retie.retie(self.path / JOURNAL, self.tied, redact=self.redact)
+        self.notes.append(
+            f"Trials are made anew from the answers that are there, without {count} rejections: "
+            f"what failed is asked again, and so is what would have been asked otherwise after it."
+        )

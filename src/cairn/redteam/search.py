@@ -128,7 +128,7 @@ class Rainbow:
         if "again" in trial:
             state = state.counted(unjudged=-1)
         if isinstance(outcome, Failed):
-            return states.failed(state, outcome.error, outcome.message)
+            return states.failed(state, outcome.error)
         state = state.counted(calls=outcome["calls"])
         if outcome["status"] != "tried":
             return state.counted(**{outcome["status"]: 1})

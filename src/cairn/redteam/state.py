@@ -73,8 +73,9 @@ class State:
     """Everything that ever held a cell, by id: elites and their ancestors."""
     counts: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     """By name of outcome."""
-    failures: Mapping[str, tuple[int, str]] = field(default_factory=dict)
-    """Trials without an outcome, by name of error: how many, and what the last one said."""
+    failures: Mapping[str, int] = field(default_factory=dict)
+    """Trials without an outcome, by name of error. What they said stays in the journal: a server
+    puts a number or a time into each, and a state must not go by that."""
     health: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(HEALTH, 0))
     """By name of verdict."""
     again: Entry | None = None
@@ -103,10 +104,9 @@ class State:
         return replace(self, counts=counts)
 
 
-def failed(state: State, error: str, message: str) -> State:
+def failed(state: State, error: str) -> State:
     """The state after a trial without an outcome."""
-    count, _ = state.failures.get(error, (0, ""))
-    failures = {**state.failures, error: (count + 1, message)}
+    failures = {**state.failures, error: state.failures.get(error, 0) + 1}
     return replace(state, failures=failures).counted(failed=1)
 
 
@@ -208,7 +208,7 @@ def load(body: bytes, space: Space) -> State:
         elites=elites,
         entries=entries,
         counts=record["counts"],
-        failures={name: (count, says) for name, (count, says) in record["failures"].items()},
+        failures=record["failures"],
         health=record["health"],
         again=record["again"] and as_entry(record["again"]),
         latest=record["latest"] and as_entry(record["latest"]),

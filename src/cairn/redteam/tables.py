@@ -142,11 +142,9 @@ def outcomes(done: Finished) -> str:
 
 def failures(done: Finished, *, redact: bool = False) -> list[str]:
     """Why trials failed, a line for each kind; redacted, without what the error quotes."""
-    found = sorted(done.state.failures.items(), key=lambda item: (-item[1][0], item[0]))
-    lines = [
-        f"{count} failed with {name}" + ("" if redact else f", the last: {message}")
-        for name, (count, message) in found
-    ]
+    found = sorted(done.state.failures.items(), key=lambda item: (-item[1], item[0]))
+    said = {} if redact else {trial.error: f", the last: {trial.message}" for trial in done.failed}
+    lines = [f"{count} failed with {name}{said.get(name, '')}" for name, count in found]
     missing = len(done.state.held()) - len(done.tests)
     if done.tests and missing and done.stopped == "finished":
         lines.append(f"{missing} elites could not be tested and count nowhere")
