@@ -421,3 +421,42 @@ def test_an_application_that_cannot_work_is_named(server, tmp_path, monkeypatch,
     with pytest.raises(ConfigError, match=message):
         redteam_command(["run", config, "--run", str(tmp_path / "run")])
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_failed_trials_are_asked_again_and_the_run_is_as_if_they_never_had_failed(
+    server, tmp_path, capsys
+):
+    """A server too small for a while: its rejections are forgotten, nothing else is asked again."""
+    whole, path = tmp_path / "whole", tmp_path / "run"
+    server.draws_by_text = True
+    config = write(tmp_path, toml(server.url))
+    assert redteam_command(["run", config, "--run", str(whole)]) == 0
+
+    def trouble(number, role):
+        small = role == "scorer" and 30 < number - begun < 60
+        return (400, {}, "This prompt is too long for the context window.") if small else None
+
+    begun, server.trouble = server.requests, trouble
+    assert redteam_command(["run", config, "--run", str(path)]) == 0
+    assert summary(path)["failures"].get("RejectedError", 0) > 0
+    server.trouble = lambda number, role: None
+    assert redteam_command(["resume", str(path)]) == 0
+    assert summary(path)["failures"].get("RejectedError", 0) > 0, "an answer like any other"
+    before = kept(path, SEARCH)
+    assert redteam_command(["resume", str(path), "--retry-failed"]) == 0
+    assert "Trials are made anew" in capsys.readouterr().out
+    found, expected = summary(path), summary(whole)
+    assert found["failures"] == {} and found["counts"] == expected["counts"]
+    for name in ("archive", "curve", "success", "coverage"):
+        assert found[name] == expected[name]
+    again = kept(path, SEARCH)
+    assert again["scorer"] > before["scorer"] and found["possibly_paid_twice"] == 0
+
+
+def test_failed_trials_of_a_run_in_order_of_arrival_cannot_be_asked_again(server, tmp_path):
+    path = tmp_path / "run"
+    config = write(tmp_path, toml(server.url, trials=4))
+    assert redteam_command(["run", config, "--run", str(path), "--order", "arrival"]) == 0
+    with pytest.raises(RunError, match="in order of arrival"):
+        redteam_command(["resume", str(path), "--retry-failed"])

@@ -62,6 +62,8 @@ class WorldServer:
         """What becomes of a role's answer."""
         self.finish: Finish = lambda role, text: (text, "stop")
         """How it ends: its content, which may be null, and the finish_reason."""
+        self.draws_by_text = False
+        """Whether equal requests have equal answers, or another each time."""
         self._mutex = threading.Lock()
         server = self
 
@@ -95,7 +97,8 @@ class WorldServer:
             self.keys.add(key)
             trouble = self.trouble(self.requests, role)
             self.seen[name] += 1
-            draw = DrawKey.root(0).child(name, self.seen[name])
+            times = 0 if self.draws_by_text else self.seen[name]
+            draw = DrawKey.root(0).child(unfenced(name) if self.draws_by_text else name, times)
         if trouble is not None:
             status, headers, message = trouble
             return status, headers, {"error": {"message": message}}

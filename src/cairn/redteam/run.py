@@ -224,9 +224,10 @@ class _Session:
                 "order of arrival: begin another run."
             )
         with self._open() as journal:
-            count = sum(journal.forget(rejected(scope)) for scope in ("", AUDIT))
+            for scope in ("", AUDIT):
+                journal.forget(rejected(scope))
         journal_retie.retie(self.path / JOURNAL, self.tied, redact=self.redact)
         self.notes.append(
-            f"Trials are made anew from the answers that are there, without {count} rejections: "
-            f"what failed is asked again, and so is what would have been asked otherwise after it."
+            "Trials are made anew from the answers that are there, without the rejections: what "
+            "failed is asked again, and with it what comes to be asked otherwise after it."
         )
