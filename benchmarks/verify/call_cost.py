@@ -126,7 +126,8 @@ async def engine(url: str, slots: int, clock: Clock, folder: str) -> dict[str, f
     wide = "lag" if "lag" in {field.name for field in fields(Config)} else "window"
     config = Config(trials=clock.calls, **{wide: 2 * slots})
     with Journal(Path(folder) / "journal.sqlite", config=config.tied()) as journal:
-        result = await run(Tally(), journal, config=config, roles={"m": Role(endpoint)})
+        place: Any = journal.stage("search") if hasattr(journal, "stage") else journal
+        result = await run(Tally(), place, config=config, roles={"m": Role(endpoint)})
         found = clock.read()
         assert result.progress.answered == clock.calls and result.progress.maybe_twice == 0
     await endpoint.close()

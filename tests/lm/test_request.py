@@ -1,6 +1,7 @@
 """Requests, cache keys, prices, scripted models."""
 
 import asyncio
+import hashlib
 import json
 from dataclasses import replace
 from fractions import Fraction
@@ -319,3 +320,22 @@ def test_failed_attempts_can_cross_a_process_boundary():
     again = pickle.loads(pickle.dumps(failure))
     assert str(again) == "slow down" and again.retry_after_s == 2.0
     assert json.dumps(str(again))
+
+
+@given(
+    st.text(),
+    st.lists(st.tuples(st.sampled_from(["system", "user"]), st.text()), min_size=1, max_size=3),
+    st.floats(0, 2),
+    st.lists(st.text(), max_size=2),
+    st.text(),
+)
+def test_a_key_is_the_digest_of_one_json_text(identity, turns, temperature, stop, sample):
+    messages = tuple(Message(role, text) for role, text in turns)
+    numbers = [temperature, 0.5, 9, stop, None, 2]
+    expected = hashlib.sha256(
+        json.dumps([identity, [[*turn] for turn in turns], numbers, "v1", sample]).encode()
+    ).digest()
+    sampling = Sampling(temperature, 0.5, 9, tuple(stop), logprobs=2)
+    assert cache_key(identity, Request(messages, sampling, "v1"), sample) == expected
+    object.__setattr__(sampling, "stop", stop)  # as from a caller whose types nobody checks
+    assert cache_key(identity, Request(messages, sampling, "v1"), sample) == expected

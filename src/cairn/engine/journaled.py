@@ -430,9 +430,12 @@ def _failure(trial_id: int, kind: str, error: str, message: str) -> _Arrival:
     return _Arrival(trial_id, kind, canonical({"error": error, "message": message}))
 
 
+_ENCODE = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
+
+
 def _as_json(value: Any, method: str, trial_id: int) -> str:
     try:
-        return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        return _ENCODE(value)
     except (TypeError, ValueError) as error:
         raise RunError(
             f"the policy's {method} must return a JSON value without NaN (trial {trial_id}): "

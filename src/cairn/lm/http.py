@@ -50,6 +50,7 @@ class OpenAIServer:
         self._url = yarl.URL(self._access.url(), encoded=True)
         self._reader = Reader(config.api, self.name, self.redact, config.reasoning_tag)
         self._session: Any = None
+        self._identity = ""
 
     def __repr__(self) -> str:
         return f"OpenAIServer({self.config!r})"
@@ -57,9 +58,11 @@ class OpenAIServer:
     @property
     def identity(self) -> str:
         """Address, model, protocol and what else shapes answers: never the key."""
-        address, model, api, extra, *rare = self.config.parts()
-        parts = [address, model, api, json.dumps(extra, sort_keys=True), *rare]
-        return self.redact(json.dumps(parts))
+        if not self._identity:  # part of every call's key
+            address, model, api, extra, *rare = self.config.parts()
+            parts = [address, model, api, json.dumps(extra, sort_keys=True), *rare]
+            self._identity = self.redact(json.dumps(parts))
+        return self._identity
 
     def body(self, request: Request, sample: str) -> dict[str, Any]:
         """The JSON body that asks for one sample of `request`."""

@@ -53,8 +53,9 @@ def payload(
 def finished(body: dict[str, Any], *layers: Mapping[str, Any], omit: tuple[str, ...]) -> dict:
     """`body` with further fields, later layers over earlier ones, and without the omitted ones."""
     for layer in layers:
-        body = body | dict(layer)
-    return {name: value for name, value in body.items() if name not in omit}
+        if layer:
+            body = body | dict(layer)
+    return {name: value for name, value in body.items() if name not in omit} if omit else body
 
 
 def _sampling(request: Request, api: Api, sample: str, tokens_field: TokensField) -> dict[str, Any]:

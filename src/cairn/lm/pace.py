@@ -64,6 +64,12 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     return seconds(headers.get("retry-after"), now=sent)
 
 
+_ALLOWANCES = [
+    (kind, f"x-ratelimit-remaining-{kind}", f"x-ratelimit-reset-{kind}")
+    for kind in ("requests", "tokens")
+]
+
+
 class Pacer:
     """When the next request may leave."""
 
@@ -77,7 +83,8 @@ class Pacer:
 
     async def turn(self) -> None:
         """Wait until the next request may leave, and take that moment."""
-        if self._next <= _now() and self._interval_s == 0 and not self._lock.locked():
+        free = not self._next or self._next <= _now()
+        if free and self._interval_s == 0 and not self._lock.locked():
             return
         async with self._lock:
             while (wait := self._next - _now()) > 0:
@@ -89,7 +96,7 @@ class Pacer:
 
     def held(self) -> bool:
         """Whether the server asked everyone to wait, and the wait is not over."""
-        return self._next - _now() > max(self._interval_s, 0.001)
+        return self._next > 0 and self._next - _now() > max(self._interval_s, 0.001)
 
     def hold(self, wait_s: float) -> None:
         """Let nothing leave for a while."""
@@ -102,18 +109,22 @@ class Pacer:
 
     def held_s(self) -> float:
         """How long it has been held in all, the present hold up to now included."""
+        if not self._held_until:
+            return self._held_s
         return self._held_s + max(min(_now(), self._held_until) - self._held_from, 0.0)
 
     def left_s(self) -> float:
         """How long the present hold will last."""
-        return max(self._held_until - _now(), 0.0)
+        return max(self._held_until - _now(), 0.0) if self._held_until else 0.0
 
     def heed(self, headers: Mapping[str, str]) -> None:
         """Spread what the server still allows over the time until it allows more."""
-        for kind in ("requests", "tokens"):
-            left = _count(headers.get(f"x-ratelimit-remaining-{kind}"))
-            reset_s = seconds(headers.get(f"x-ratelimit-reset-{kind}"))
-            if left is None or reset_s is None or reset_s == 0:
+        for kind, remaining, reset in _ALLOWANCES:
+            left = _count(headers.get(remaining))
+            if left is None:
+                continue
+            reset_s = seconds(headers.get(reset))
+            if reset_s is None or reset_s == 0:
                 continue
             if left == 0:
                 self.hold(reset_s)

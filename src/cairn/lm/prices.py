@@ -1,5 +1,6 @@
 """What calls cost: integer micro-units of a currency, rounded up, never down."""
 
+import functools
 import json
 import math
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ class Price:
         return Price(dearest, self.completion).micros(usage)
 
 
+@functools.lru_cache(1024)
 def _exact(price: float) -> Fraction:
     # 0.15 means fifteen hundredths, not the binary number beside it.
     return Fraction(str(price))

@@ -64,7 +64,9 @@ class Reader:
 
 
 def _streams(headers: Mapping[str, str]) -> bool:
-    kind = next((v for k, v in headers.items() if k.lower() == "content-type"), "")
+    kind = headers.get("content-type")  # aiohttp's headers find it in any case
+    if kind is None:
+        kind = next((v for k, v in headers.items() if k.lower() == "content-type"), "")
     return kind.lower().startswith("text/event-stream")
 
 

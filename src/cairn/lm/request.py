@@ -1,5 +1,6 @@
 """What is asked of a language model."""
 
+import functools
 import hashlib
 import json
 import math
@@ -76,12 +77,15 @@ class Sampling:
             raise ConfigError(f"Sampling.logprobs must be at least 0, got {self.logprobs}")
 
 
+PLAIN = Sampling()
+
+
 @dataclass(frozen=True)
 class Request:
     """A conversation to be continued by the model: `Request.of("question", system="...")`."""
 
     messages: tuple[Message, ...]
-    sampling: Sampling = field(default_factory=Sampling)
+    sampling: Sampling = PLAIN
     prompt_version: str = ""
     """Part of the cache key: change it when a template changes its meaning but not its text."""
     tools: tuple[Tool, ...] = ()
@@ -96,6 +100,8 @@ class Request:
     def __post_init__(self):
         if not self.messages:
             raise ConfigError("a Request needs at least one message")
+        if not self.tools and self.tool_choice is None:
+            return
         names = [tool.name for tool in self.tools]
         if len(set(names)) < len(names):
             raise ConfigError(f"tools must have different names, got {', '.join(sorted(names))}")
@@ -109,7 +115,7 @@ class Request:
     def of(text: str, *, system: str | None = None, sampling: Sampling | None = None) -> "Request":
         """A single user turn, after an optional system prompt."""
         head = () if system is None else (Message("system", system),)
-        return Request((*head, Message("user", text)), sampling or Sampling())
+        return Request((*head, Message("user", text)), sampling or PLAIN)
 
     def then(self, answer: str | Completion, *texts: str) -> "Request":
         """The conversation after `answer`, with one or more further user turns."""
@@ -156,12 +162,33 @@ class LanguageModel(Protocol):
 
 
 def cache_key(identity: str, request: Request, sample: str) -> bytes:
-    """32 bytes over everything that shapes the answer, the sample included."""
-    sampling = request.sampling
+    """32 bytes over everything that shapes the answer, the sample included.
+
+    They are the digest of a JSON text, which keeps the boundaries between its parts, so that no
+    two requests share one.
+    """
+    try:
+        turns = [f"[{_quoted(role)}, {_quoted(text)}]" for role, text, *_ in request.messages]
+        numbers, version = _numbers(request.sampling), _quoted(request.prompt_version)
+        text = f"[{_quoted(identity)}, [{', '.join(turns)}], {numbers}, {version}, "
+        text += _quoted(sample)
+    except TypeError:  # a list where a tuple belongs, or a number for a text
+        turns = [message[:2] for message in request.messages]
+        numbers = json.loads(_numbers.__wrapped__(request.sampling))
+        text = json.dumps([identity, turns, numbers, request.prompt_version, sample])[:-1]
+    # What few requests have is added only where it is there, so that no other key changes.
+    rare = _rare(request)
+    text += f", {json.dumps(rare)}]" if rare else "]"
+    return hashlib.sha256(text.encode()).digest()
+
+
+_quoted = json.encoder.encode_basestring_ascii
+
+
+@functools.lru_cache(256)
+def _numbers(sampling: Sampling) -> str:
     temperature = sampling.temperature
-    parts = [
-        identity,
-        [message[:2] for message in request.messages],
+    return json.dumps(
         [
             None if temperature is None else float(temperature),
             float(sampling.top_p),
@@ -169,24 +196,17 @@ def cache_key(identity: str, request: Request, sample: str) -> bytes:
             sampling.stop,
             sampling.seed,
             sampling.logprobs,
-        ],
-        request.prompt_version,
-        sample,
-    ]
-    # What few requests have is added only where it is there, so that no other key changes.
-    rare = _rare(request)
-    if rare:
-        parts.append(rare)
-    # JSON keeps the boundaries between parts, so no two requests share a text.
-    return hashlib.sha256(json.dumps(parts).encode()).digest()
+        ]
+    )
 
 
 def _rare(request: Request) -> dict[str, Any]:
     sampling, schema = request.sampling, request.schema
-    turns = {i: m[2:] for i, m in enumerate(request.messages) if m.tool_calls or m.call_id}
     asked = request.tools or request.tool_choice or schema or request.extra
-    if not (turns or asked or sampling.reasoning_effort or sampling.token_ids):
+    long = any(len(m) > 2 and (m[2] or m[3]) for m in request.messages)
+    if not (asked or long or sampling.reasoning_effort or sampling.token_ids):
         return {}
+    turns = {i: m[2:] for i, m in enumerate(request.messages) if m.tool_calls or m.call_id}
     # The order of a schema's properties is the order in which they are decoded: it is kept.
     tools = [(t.name, t.description, dict(t.parameters), t.strict) for t in request.tools]
     found: dict[str, Any] = {
