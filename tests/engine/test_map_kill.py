@@ -103,6 +103,18 @@ def test_killed_at_a_fault_point_and_started_again_it_ends_the_same(point, whole
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("point", ["journal:create", "journal:create-commit", "journal:commit"])
+def test_workers_killed_at_their_own_journals_leave_what_can_be_gone_on_with(point, whole):
+    folder = whole.parent / f"worker-{point.replace(':', '-')}"
+    folder.mkdir()
+    start(folder, fault="map:event-saved:1", processes=2).communicate(timeout=120)
+    process = start(folder, fault=f"{point}:{1 if 'create' in point else 3}", processes=2)
+    _, errors = process.communicate(timeout=120)
+    assert "workers were lost in a row, the last signal 9" in errors
+    check(folder, finish(folder, processes=2), whole)
+
+
+@pytest.mark.slow
 def test_killed_at_random_moments_with_other_workers_each_time_it_ends_the_same(whole):
     folder = whole.parent / "moments"
     folder.mkdir()

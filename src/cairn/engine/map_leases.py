@@ -9,7 +9,7 @@ from pathlib import Path
 from cairn.core import shards
 from cairn.core.budget import Amount, BudgetExceededError, Lease, Limits
 from cairn.core.errors import RunError
-from cairn.core.journal import Spending, Stage
+from cairn.core.journal import Journal, Spending, Stage
 from cairn.lm.client import Desk
 
 ORPHAN_S = 10.0
@@ -30,9 +30,15 @@ class Leases:
 
     async def open(self) -> None:
         """Charge the budgets with what an earlier session spent on shards that it left."""
-        for path in shards.left(self.stage.journal.path, self.stage.name).values():
+        left = shards.left(self.stage.journal.path, self.stage.name)
+        for number, path in left.items():
             await _until_free(path)
-        for number, lines in self.stage.journal.left_shards(self.stage.name).items():
+            try:
+                with Journal.read(path) as journal:
+                    lines = journal.spending()
+            except RunError:
+                # Killed as it was made, or damaged: who opens it next mends it and tells its books.
+                continue
             self.books[number] = lines
             for line in lines:
                 self.desk.budgets[line.role].restore(line.spent, line.kept)
