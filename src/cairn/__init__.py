@@ -16,6 +16,8 @@ _LAZY = {
     "collect": "cairn.runs.collect",
     "search": "cairn.runs.search",
     "JsonPolicy": "cairn.engine.json_policy",
+    "map": "cairn.runs.mapping",
+    "Reject": "cairn.engine.map_items",
 }
 """What is imported on first use, so that importing cairn stays light."""
 

@@ -63,3 +63,10 @@ def test_a_plain_function_is_searched_by_asking_and_telling(capsys):
 def test_every_example_is_tested():
     tested = {"train_maze", "evaluate_run", "act_with_policy", "own_environment", "own_fitness"}
     assert {path.stem for path in FOLDER.glob("*.py")} == tested
+
+
+def test_texts_are_mapped(tmp_path, capsys):
+    example("map_texts").main(tmp_path, texts=30)
+    printed = capsys.readouterr().out
+    assert "'kept'" in printed and '"error": "Reject", "message": "three refusals"' in printed
+    assert (tmp_path / "refined.jsonl").exists()

@@ -13,7 +13,6 @@ all answers of the shard are forgotten. In the end the parts are joined into the
 
 import asyncio
 import inspect
-import multiprocessing
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -99,10 +98,5 @@ def _crew(config: MapConfig, company: Company | None) -> Callable[[Job, Stage, D
     if company is None:
         raise ConfigError(
             "processes above 1 need a company: a function that makes the roles' models in each."
-        )
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
-        raise ConfigError(
-            "this is a worker, which imports the script that started it: begin the script's own "
-            'work below `if __name__ == "__main__":`.'
         )
     return partial(Processes, company=company, processes=config.processes)
