@@ -184,6 +184,8 @@ def test_greedy_actions_are_the_same_in_every_attempt(path, capsys):
         (["--json", "no/such/folder.json"], "existing directory"),
         (["--json", "{run}/config.json"], "must not write into the run"),
         (["--sweet", "named"], "Unknown flag --sweet"),
+        (["--role", "teacher"], "has no role 'teacher'. Expected one of student"),
+        (["--seed", "-1"], "seed must lie in"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(path, capsys, arguments, complaint):
@@ -245,7 +247,8 @@ def test_a_loaded_policy_plays_an_episode_and_repeats_it(path):
             state, observation = played.state, played.observation
         episodes.append(actions)
     assert episodes[0] == episodes[1] and len(set(episodes[0])) > 1
-    decision = policy.decide(policy.state, observation, policy.initial_memory(), jax.random.key(0))
+    _, first = reset(jax.random.key(0), level)
+    decision = policy.decide(policy.state, first, policy.initial_memory(), jax.random.key(0))
     assert 0 <= int(decision.action) < 7
     with pytest.raises(ConfigError, match=r"seeds \[5, 6\], got seed=9"):
         cairn.load(path, seed=9)

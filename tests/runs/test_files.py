@@ -4,8 +4,9 @@ import pytest
 
 import house
 from cairn.cli import main
-from cairn.core.errors import ConfigError
+from cairn.core.errors import ConfigError, RunError
 from cairn.runs import train as training
+from cairn.runs.experiment import Experiment
 from cairn.runs.files import from_toml, to_toml
 from cairn.runs.presets import experiment
 
@@ -57,6 +58,17 @@ def test_every_mistake_names_the_file_or_the_nearest_name(tmp_path, text, said):
     path = written(tmp_path, text)
     with pytest.raises(ConfigError, match=said) as refused:
         from_toml(path)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "damage", [{"task": 3}, {"run": None}, {"student": {"hidden": "x"}}, {"experiment": {}}]
+)
+def test_a_saved_config_that_cannot_be_is_refused_in_one_line(damage):
+    saved = experiment("maze").to_dict()
+    assert Experiment.from_dict(saved).to_dict() == saved
+    with pytest.raises(RunError, match="does not fit this release") as refused:
+        Experiment.from_dict(saved | damage)
     assert "\n" not in str(refused.value)
 
 

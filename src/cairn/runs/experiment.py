@@ -187,7 +187,7 @@ class Experiment:
 
 def _plain(table: Mapping[str, Any]) -> dict[str, Any]:
     """JSON knows no tuples, and a setting that is a list would not be one value."""
-    return {name: tuple(v) if isinstance(v, list) else v for name, v in table.items()}
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in dict(table).items()}
 
 
 def section_classes(how: Method, learner: str) -> dict[str, type]:

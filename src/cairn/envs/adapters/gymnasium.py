@@ -62,10 +62,9 @@ class Gymnasium(seeded.Seeded):
         """One step on the host, all columns in one call."""
         number = jax.ShapeDtypeStruct((), jnp.float32)
         forms = jax.ShapeDtypeStruct((), jnp.int32), seeded.form(self._pool.spec), number
-        step = partial(self._pool.step, sharers=axes.sharers())
-        handle, seen, reward = jax.pure_callback(
-            step, forms, *state, action, vmap_method="broadcast_all"
-        )
+        host = partial(self._pool.step, sharers=axes.sharers())
+        call = partial(jax.pure_callback, host, forms, vmap_method="broadcast_all")
+        handle, seen, reward = call(*state, action)
         after = Held(handle, state.seed, state.time + 1, seen)
         return Step(after, seen, reward, handle == pool.ENDED, handle == pool.CUT)
 
