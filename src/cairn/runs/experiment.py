@@ -178,15 +178,19 @@ class Experiment:
             task = catalogue.task(names["task"])(**_plain(config["task"]))
             run = RunConfig(**config["run"])
             return cls(run=run, sections={"task": task, **parts}, **names)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
+            why = str(error).split("\n", 1)[0]  # a class that checks its types says more
             raise RunError(
-                f"The run's config.json does not fit this release of cairn: {error}. "
+                f"The run's config.json does not fit this release of cairn: {why}. "
                 f"Use the release named in its versions.json."
             ) from error
 
 
-def _plain(table: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON knows no tuples, and a setting that is a list would not be one value."""
+def _plain(table: Any) -> dict[str, Any]:
+    """JSON knows no tuples, and a setting that is a list would not be one value.
+
+    Raises TypeError or ValueError for what is no table.
+    """
     return {name: tuple(v) if isinstance(v, list) else v for name, v in dict(table).items()}
 
 
