@@ -19,8 +19,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from cairn.core.errors import ConfigError
-from cairn.envs.protocol import Environment, Space, Step, Vector
+from cairn.envs import around
+from cairn.envs.around import Around
+from cairn.envs.protocol import Environment, Step, Vector
 
 GRAVITY = 9.8
 """m/s²."""
@@ -59,32 +60,6 @@ class CartPoleState(NamedTuple):
     """Steps taken so far in this episode."""
 
 
-class CartPoleSpace(Space):
-    """Carts and poles around the usual one."""
-
-    env: "CartPole"
-
-    def sample(self, key: Key[Array, ""]) -> CartPoleLevel:
-        """Each quantity log-uniform from the usual one / spread to the usual one * spread."""
-        factors = self.env.spread ** jax.random.uniform(key, (4,), jnp.float32, -1.0, 1.0)
-        return CartPoleLevel(*(f * usual for f, usual in zip(factors, self.env.usual, strict=True)))
-
-    def mutate(self, key: Key[Array, ""], level: CartPoleLevel) -> CartPoleLevel:
-        """Multiply each quantity by a log-normal factor near one, within the range of `sample`."""
-        factors = jnp.exp(self.env.mutation * jax.random.normal(key, (4,), jnp.float32))
-        spread = self.env.spread
-        return CartPoleLevel(
-            *(
-                jnp.clip(value * factor, usual / spread, usual * spread)
-                for value, factor, usual in zip(level, factors, self.env.usual, strict=True)
-            )
-        )
-
-    def describe(self, level: CartPoleLevel) -> dict[str, float]:
-        """The quantities in SI units."""
-        return {name: float(value) for name, value in level._asdict().items()}
-
-
 class CartPole(Environment):
     """Balance a pole whose length and mass, and the cart's mass and force, are the level."""
 
@@ -113,15 +88,9 @@ class CartPole(Environment):
 
     def __check_init__(self) -> None:
         """Refuse what physics does."""
-        names = ("half_length", "pole_mass", "cart_mass", "force", "step_s", "limit")
-        for name in names:
-            if not 0 < getattr(self, name) < math.inf:
-                raise ConfigError(f"{name} must be positive, got {getattr(self, name)}.")
-        if not 1 <= self.spread < math.inf or not 0 <= self.mutation < math.inf:
-            raise ConfigError(
-                f"spread must be at least 1 and mutation not negative, got {self.spread} and "
-                f"{self.mutation}."
-            )
+        around.check_fields(
+            self, "half_length", "pole_mass", "cart_mass", "force", "step_s", "limit"
+        )
 
     @property
     def usual(self) -> tuple[float, float, float, float]:
@@ -139,9 +108,9 @@ class CartPole(Environment):
         return Vector(4)
 
     @property
-    def space(self) -> CartPoleSpace:
-        """Where levels come from."""
-        return CartPoleSpace(self)
+    def space(self) -> Around:
+        """Carts and poles around the usual one."""
+        return Around(self, CartPoleLevel)
 
     def reset(
         self, key: Key[Array, ""], level: CartPoleLevel

@@ -17,8 +17,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from cairn.core.errors import ConfigError
-from cairn.envs.protocol import Continuous, Environment, Space, Step, Vector
+from cairn.envs import around
+from cairn.envs.around import Around
+from cairn.envs.protocol import Continuous, Environment, Step, Vector
 
 FASTEST = 8.0
 """Radians a second."""
@@ -55,32 +56,6 @@ class PendulumState(NamedTuple):
     """Steps taken so far in this episode."""
 
 
-class PendulumSpace(Space):
-    """Pendulums around the usual one."""
-
-    env: "Pendulum"
-
-    def sample(self, key: Key[Array, ""]) -> PendulumLevel:
-        """Each quantity log-uniform from the usual one / spread to the usual one * spread."""
-        factors = self.env.spread ** jax.random.uniform(key, (3,), jnp.float32, -1.0, 1.0)
-        return PendulumLevel(*(f * usual for f, usual in zip(factors, self.env.usual, strict=True)))
-
-    def mutate(self, key: Key[Array, ""], level: PendulumLevel) -> PendulumLevel:
-        """Multiply each quantity by a log-normal factor near one, within the range of `sample`."""
-        factors = jnp.exp(self.env.mutation * jax.random.normal(key, (3,), jnp.float32))
-        spread = self.env.spread
-        return PendulumLevel(
-            *(
-                jnp.clip(value * factor, usual / spread, usual * spread)
-                for value, factor, usual in zip(level, factors, self.env.usual, strict=True)
-            )
-        )
-
-    def describe(self, level: PendulumLevel) -> dict[str, float]:
-        """The quantities in SI units."""
-        return {name: float(value) for name, value in level._asdict().items()}
-
-
 class Pendulum(Environment):
     """Swing up a pendulum whose mass, length and gravity are the level, by a continuous torque."""
 
@@ -106,14 +81,7 @@ class Pendulum(Environment):
 
     def __check_init__(self) -> None:
         """Refuse what physics does."""
-        for name in ("mass", "length", "gravity", "torque", "limit"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ConfigError(f"{name} must be positive, got {getattr(self, name)}.")
-        if not 1 <= self.spread < math.inf or not 0 <= self.mutation < math.inf:
-            raise ConfigError(
-                f"spread must be at least 1 and mutation not negative, got {self.spread} and "
-                f"{self.mutation}."
-            )
+        around.check_fields(self, "mass", "length", "gravity", "torque", "limit")
 
     @property
     def usual(self) -> tuple[float, float, float]:
@@ -136,9 +104,9 @@ class Pendulum(Environment):
         return Vector(3)
 
     @property
-    def space(self) -> PendulumSpace:
-        """Where levels come from."""
-        return PendulumSpace(self)
+    def space(self) -> Around:
+        """Pendulums around the usual one."""
+        return Around(self, PendulumLevel)
 
     def reset(
         self, key: Key[Array, ""], level: PendulumLevel
