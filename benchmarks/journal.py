@@ -1,9 +1,10 @@
 """What the journaled engine costs: slots kept busy, calls replayed, memory over a long run.
 
-    python benchmarks/journal.py [busy] [replay] [memory] [--tiny] --out FILE
+    python benchmarks/journal.py [busy] [busy-512] [replay] [memory] [--tiny] --out FILE
 
 - busy: a server that answers after 1 s, 256 slots, one call a trial, lag 512. The share of the
   time between the first and the last wave of answers in which the slots were working.
+- busy-512: the same with 512 slots and a lag of 1024.
 - replay: 100,000 trials whose call is in the journal but whose events are not: everything is
   evaluated again, from stored answers. And the fold alone, with the events in place.
 - memory: 500,000 trials, a million events; resident memory at a tenth, half and the whole.
@@ -189,6 +190,10 @@ PARTS = {
     "busy": (
         lambda folder: busy(folder, slots=256, latency_s=1.0, rounds=20),
         lambda folder: busy(folder, slots=4, latency_s=0.05, rounds=6),
+    ),
+    "busy-512": (
+        lambda folder: busy(folder, slots=512, latency_s=1.0, rounds=20),
+        lambda folder: busy(folder, slots=8, latency_s=0.05, rounds=6),
     ),
     "replay": (
         lambda folder: replay(folder, calls=100_000),

@@ -275,7 +275,9 @@ def test_the_state_is_described_seldom_and_only_when_it_changed(tmp_path, monkey
     assert result.progress.about == shown[-1].about == "20 told"
 
 
-def test_a_slow_description_takes_a_hundredth_of_the_time_at_most(tmp_path):
+def test_a_slow_description_takes_a_hundredth_of_the_time_at_most(tmp_path, monkeypatch):
+    monkeypatch.setattr("cairn.engine.journal_progress.ABOUT_EVERY_S", 0.01)
+
     class Bootstrap(Own):
         described = 0
 

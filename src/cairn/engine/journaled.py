@@ -338,18 +338,22 @@ class _Engine:
             task.add_done_callback(lambda _, trial_id=trial_id: self.tasks.pop(trial_id))
 
     async def _work(self, trial_id: int, body: str) -> None:
-        limit = asyncio.timeout(self.config.trial_timeout_s)
+        seconds = self.config.trial_timeout_s
+        limit = None if seconds is None else asyncio.timeout(seconds)
         key = self.root.child(trial_id, "evaluate")
         clients = self.desk.clients(trial_id, stage=self.stage.name, key=key)
         tally = self.evaluating[trial_id] = clients.tally
         try:
-            async with limit:
+            if limit is None:
                 outcome = await self.policy.evaluate(json.loads(body), clients)
+            else:
+                async with limit:
+                    outcome = await self.policy.evaluate(json.loads(body), clients)
             arrival = _Arrival(trial_id, "tell", _as_json(outcome, "evaluate", trial_id))
         except TimeoutError as error:
             message = str(error)
-            if limit.expired():
-                message = f"no outcome within {self.config.trial_timeout_s:g} s"
+            if limit is not None and limit.expired():
+                message = f"no outcome within {seconds:g} s"
             arrival = _failure(trial_id, "timeout", "TimeoutError", message)
         except TrialFailedError as error:
             arrival = _failure(trial_id, "failure", type(error).__name__, str(error))
