@@ -6,12 +6,10 @@ from dataclasses import replace
 import pytest
 from redteam_harness import MemoryDesk, config, search
 
-from cairn.core.budget import Amount, Limits
 from cairn.engine.journaled import Config as Engine
 from cairn.redteam import rehearsal
 from cairn.redteam.axes import Categories, Length
 from cairn.redteam.config import Search, Simulation
-from cairn.runs.session import left
 
 TRIALS = 20
 SMALL = replace(config(2, 2), engine=Engine(trials=TRIALS, lag=4))
@@ -60,11 +58,3 @@ def test_verdicts_that_are_read_again_stay_within_the_worst_case(asked):
     assert worst["judge"].calls == 3 * quotes["judge"].calls
     assert worst["judge"].prompt_tokens == 3 * quotes["judge"].prompt_tokens
     assert worst["mutator"] == quotes["mutator"] and worst["target"] == quotes["target"]
-
-
-def test_the_audit_gets_what_the_search_left_of_every_limit():
-    limits = Limits(calls=10, tokens=100, wall_s=60.0)
-    rest = left(limits, Amount(calls=4, tokens=120), 45.0)
-    assert rest == Limits(calls=6, tokens=0, wall_s=15.0)
-    assert left(Limits(), Amount(calls=4), 45.0) == Limits()
-    assert left(limits, Amount(), 61.0).wall_s == 0.0

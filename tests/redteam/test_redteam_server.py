@@ -14,7 +14,7 @@ from cairn.cli.main import run as cairn
 from cairn.cli.redteam import redteam_command
 from cairn.core.errors import CairnError, ConfigError, RunError
 
-SEARCH = ""  # the stage under whose name its calls are in the books
+SEARCH = "search"
 KEY = "sk-test-0123456789-abcdefgh"
 
 

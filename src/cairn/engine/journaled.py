@@ -244,6 +244,8 @@ class _Engine:
                 self.over = True
                 return "done"
             if self.fold.told >= self.config.trials:
+                # The last task may not have been dropped yet, but nothing of it is left to do.
+                self.over = True
                 return "finished"
             if self.limit is not None and self.running == 0:
                 return self.limit

@@ -6,11 +6,10 @@ outcomes fit in memory and are wanted at once, an audit's, say.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from cairn.core.budget import Limits
 from cairn.core.draws import DrawKey
 from cairn.core.errors import RunError
 from cairn.core.journal import Stage
@@ -19,7 +18,7 @@ from cairn.engine.journal_policy import Failed
 from cairn.engine.journal_progress import Progress
 from cairn.engine.journaled import Config, run
 from cairn.engine.map_items import DuplicateIdError, Item, Kind, Outcome
-from cairn.lm.client import Clients, Role
+from cairn.lm.client import Clients, Desk
 
 Work = Callable[[Item, Clients, DrawKey], Awaitable[Any]]
 State = tuple[tuple[int, str, Kind, Any], ...]
@@ -40,12 +39,11 @@ class Listed(NamedTuple):
 
 async def map_list(
     stage: Stage,
+    desk: Desk,
     items: Sequence[Item],
     work: Work,
     *,
-    roles: Mapping[str, Role],
     config: Config = NO_TRIALS,
-    limits: Limits | None = None,
     answers: str | None = None,
     describe: Callable[[Sequence[Outcome]], str] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
@@ -55,9 +53,9 @@ async def map_list(
     Args:
         stage: of the run's journal; the same items each time it is opened.
         items: each with an id of its own.
+        desk: the run's models and budget.
         work: as for `map_stage`: `await work(item, clients, key)` is a JSON value, or it raises
             Reject.
-        roles: the models.
         config: seed, workers and time-outs; trials, lag and order are the list's.
         answers: name under which answers are kept; None: the stage's. Stages that share one share
             the answers to equal calls for items of the same id.
@@ -71,9 +69,7 @@ async def map_list(
     )
     count = max(len(items), 1)
     driven = replace(config, trials=len(items), lag=count, workers=config.at_once, order="arrival")
-    result = await run(
-        listing, stage, config=driven, roles=roles, limits=limits, on_progress=on_progress
-    )
+    result = await run(listing, stage, config=driven, desk=desk, on_progress=on_progress)
     stopped = "finished" if result.stopped == "done" else result.stopped
     return Listed(listing.outcomes(result.state), stopped, result.progress)
 

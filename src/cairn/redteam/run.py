@@ -6,11 +6,11 @@ judge, settings): another judge opens a stage of its own, which finds the answer
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from cairn.core import journal_retie
-from cairn.core.budget import Amount, Limits
+from cairn.core.budget import Amount
 from cairn.core.errors import RunError
 from cairn.core.journal import Journal, Stage, canonical, digest_of
 from cairn.core.journal_files import within
@@ -21,7 +21,7 @@ from cairn.engine.journaled import Result, run
 from cairn.engine.map_list import Listed, map_list, read_list
 from cairn.evaluation.audit import Tested
 from cairn.lm.cast import redactor
-from cairn.lm.client import Role, rejected
+from cairn.lm.client import Desk, Role, rejected
 from cairn.lm.errors import EndpointDownError, EndpointRefusedError
 from cairn.lm.readings import Reading
 from cairn.redteam import audit, directory
@@ -30,7 +30,7 @@ from cairn.redteam.config import RedteamConfig
 from cairn.redteam.search import Rainbow
 from cairn.redteam.simulation import players
 from cairn.redteam.state import State
-from cairn.runs.session import Line, conduct, ledger, left, total
+from cairn.runs.session import Line, conduct, ledger, total
 
 JOURNAL, SEARCH, AUDIT = "journal.sqlite", "search", "audit"
 NOT_SEARCHED = ("models.held_out",)
@@ -147,20 +147,19 @@ class _Session:
 
     async def go(self, *, retry_failed: bool) -> Finished:
         """Search, then audit if the search is complete."""
-        began, limits = time.monotonic(), self.config.limits.limits()
+        began, engine = time.monotonic(), self.config.engine
         self._follow()
         if retry_failed:
             self._drop_failures()
         with self._open() as journal:
-            policy, engine = Rainbow(self.config, self.reading), self.config.engine
+            limits = self.config.limits.limits()
+            desk = Desk(journal, self.roles, limits=limits, seed=engine.seed)
+            policy, stage = Rainbow(self.config, self.reading), journal.stage(SEARCH)
             tested = None
             try:
-                found = await run(
-                    policy, journal.stage(SEARCH), config=engine, roles=self.roles,
-                    limits=limits, on_progress=self.show,
-                )  # fmt: skip
+                found = await run(policy, stage, config=engine, desk=desk, on_progress=self.show)
                 if found.told >= engine.trials:
-                    tested = await self._audit(journal, found, limits)
+                    tested = await self._audit(journal, desk, found)
             except (EndpointRefusedError, EndpointDownError) as error:
                 raise type(error)(
                     f"{error} Is a model wrong that has never answered, or held_out? Correct it in "
@@ -175,18 +174,15 @@ class _Session:
     def _open(self) -> Journal:
         return Journal(self.path / JOURNAL, config=self.tied, free=NOT_SEARCHED, redact=self.redact)
 
-    async def _audit(self, journal: Journal, found: Result, limits: Limits) -> Listed:
-        """Test the elites, within what the search left of the running time."""
+    async def _audit(self, journal: Journal, desk: Desk, found: Result) -> Listed:
+        """Test the elites."""
         items = audit.items(found.state.held())
-        searched_s = found.progress.elapsed_s - journal.earlier_s
-        rest = lambda limits: left(limits, Amount(), searched_s)  # noqa: E731
         return await map_list(
             _audit_stage(journal, self.config, found.state_digest),
+            desk,
             items,
             audit.work(self.config, self.reading),
-            roles={name: replace(r, limits=rest(r.limits)) for name, r in self.roles.items()},
             config=self.config.engine,
-            limits=rest(limits),
             answers=AUDIT,
             describe=lambda outcomes: audit.describe(outcomes, len(items)),
             on_progress=self.show,
@@ -224,7 +220,7 @@ class _Session:
                 "order of arrival: begin another run."
             )
         with self._open() as journal:
-            for scope in ("", AUDIT):
+            for scope in (SEARCH, AUDIT):
                 journal.forget(rejected(scope))
         journal_retie.retie(self.path / JOURNAL, self.tied, redact=self.redact)
         self.notes.append(

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from cairn.core.budget import Amount, Limits
+from cairn.core.budget import Amount
 from cairn.core.journal import Spending
 from cairn.lm.cast import Player, company
 from cairn.lm.client import Role
@@ -89,18 +89,6 @@ def ledger(spending: Iterable[Spending]) -> tuple[Line, ...]:
             line.maybe_twice + entry.maybe_twice,
         )
     return tuple(line for _, line in sorted(lines.items()))
-
-
-def left(limits: Limits, spent: Amount, elapsed_s: float) -> Limits:
-    """What is left of the limits."""
-    rest = lambda limit, used: None if limit is None else max(limit - used, 0)  # noqa: E731
-    wall_s = limits.wall_s
-    return Limits(
-        calls=rest(limits.calls, spent.calls),
-        tokens=rest(limits.tokens, spent.tokens),
-        micros=rest(limits.micros, spent.micros),
-        wall_s=None if wall_s is None else max(wall_s - elapsed_s, 0.0),
-    )
 
 
 def total(amounts: Iterable[Amount]) -> Amount:
