@@ -99,9 +99,9 @@ def spoilt(state: State) -> tuple[State, Report]:
 
 def test_a_figure_that_is_no_number_stops_the_run_and_the_last_good_checkpoint_stays(tmp_path):
     program = Program(begin, spoilt, ("training", "evaluation"), ("training",))
-    compiled = compile_program(program, seed=0, seeds=1, cycles=3, budget=1000, layout=Layout())
-    directory = RunDir.create(tmp_path / "run", {})
-    with pytest.raises(RunError, match=r"loss is nan from cycle 8 on \(seed 0.*--init-from"):
+    compiled = compile_program(program, seed=5, seeds=1, cycles=3, budget=1000, layout=Layout())
+    directory = RunDir.create(tmp_path / "run", {"run": {"seed": 5}})
+    with pytest.raises(RunError, match=r"loss is nan from cycle 8 on \(seed 5\).*--init-from"):
         loop.run(
             compiled, program, directory, Schedule(1000, 0, 1), state=compiled.init(),
             evaluate=None, show=lambda status: None,

@@ -88,7 +88,8 @@ def check_finite(program: Program, state: Any, report: Report, directory: RunDir
         cycle, name, seed = min(wrong)
         value = np.asarray(report.metrics[name])[seed, cycle]
         began = int(np.asarray(state.cycle)[seed]) - np.asarray(report.metrics[name]).shape[1]
-        what = f"{name} is {value} from cycle {began + cycle + 1} on (seed {seed} of the run)"
+        number = directory.config.get("run", {}).get("seed", 0) + seed
+        what = f"{name} is {value} from cycle {began + cycle + 1} on (seed {number})"
         raise RunError(f"{what}{_GONE_WRONG.format(directory.path)}")
     if doubt := program.doubt(report):
         raise RunError(doubt)

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from cairn.archive.elites import Elites, Offer
-from cairn.core import checks, trees
+from cairn.core import branches, checks, trees
 from cairn.sampler.emitters import cma_es
 from cairn.sampler.emitters.normal import normal
 from cairn.sampler.emitters.variation import draw_cells
@@ -130,9 +130,9 @@ def tell(
     ranking = jax.vmap(lambda one: rank(one, config=config))(offer)
     update = jax.vmap(partial(cma_es.update, rank_one=config.rank_one))
     searches = update(searches, solutions, ranking.rank, ranking.parents)
-    # One branch for all, on the step counter: under vmap both branches of a cond would run.
+    # One branch for all searches, on the step counter: mapped over, it would become both branches.
     every = cma_es.decompose_every(solutions.shape[2], config.batch)
-    searches = jax.lax.cond(
+    searches = branches.when(
         (step + 1) % np.int32(every) == 0, jax.vmap(cma_es.decompose), lambda s: s, searches
     )
     done = ranking.stuck | jax.vmap(cma_es.converged)(searches, ranking.spread)
