@@ -102,6 +102,9 @@ class Budget:
         self._started = clock()
         self._earlier_s = 0.0
         self._changed: asyncio.Event | None = None
+        own = any(limit is not None for limit in vars(self.limits).values())
+        self._bounded: bool = own or (parent is not None and parent._bounded)
+        """Whether there is any limit here or above."""
         self._limited = tuple(
             (place, part, limit)
             for place, part in enumerate(Amount._fields)
@@ -134,6 +137,8 @@ class Budget:
 
     def remaining_s(self) -> float | None:
         """Seconds until the first wall-time limit here or above; None without one."""
+        if not self._bounded:
+            return None
         least = None
         for node in self._nodes:
             if node.limits.wall_s is not None:
@@ -147,24 +152,26 @@ class Budget:
 
         Raises BudgetExceededError as soon as no settlement can make room.
         """
-        while (verdict := self._fits(amount)) != "yes":
+        while self._bounded and (verdict := self._fits(amount)) != "yes":
             if isinstance(verdict, BudgetExceededError):
                 raise verdict
             root = self._nodes[-1]
             root._changed = root._changed or asyncio.Event()
             await root._changed.wait()
         for node in self._nodes:
-            node.held = node.held.plus(amount)
+            node.held = _new(Amount, map(operator.add, node.held, amount))
 
     def settle(self, reserved: Amount, actual: Amount | None) -> None:
         """Replace a reservation by what was used; None (nobody knows) keeps all of it."""
+        used = (reserved if actual is None else actual).lasting()
         for node in self._nodes:
-            node.held = node.held.minus(reserved)
+            node.held = _new(Amount, map(operator.sub, node.held, reserved))
             if actual is None:
-                node.kept = node.kept.plus(reserved.lasting())
+                node.kept = node.kept.plus(used)
             else:
-                node.spent = node.spent.plus(actual.lasting())
-        self._wake()
+                node.spent = _new(Amount, map(operator.add, node.spent, used))
+        if self._nodes[-1]._changed is not None:
+            self._wake()
 
     def timed(self) -> "Budget":
         """Whose limit of running time, here or above, is reached first; this one without any."""

@@ -170,7 +170,13 @@ class Desk:
             budget = self.budgets[role]
             books = Books(self, scope.partition("/")[0], budget, key)
             left_s = budget.remaining_s()
-            if left_s is None:
+            if left_s is None and reserve is None:
+                try:
+                    body, used = await work(books)
+                except BaseException:
+                    books.abandon()
+                    raise
+            elif left_s is None:
                 body, used = await self._work(books, reserve, work)
             else:
                 body, used = await self._in_time(books, reserve, work, left_s)

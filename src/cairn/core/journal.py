@@ -30,7 +30,7 @@ from cairn.core.errors import ConfigError, RunError
 from cairn.core.faults import point
 from cairn.core.journal_answers import SCHEMA as ANSWERS
 from cairn.core.journal_answers import Answers, forget
-from cairn.core.journal_pending import Books, Pending
+from cairn.core.journal_pending import MANY, Books, Pending
 from cairn.core.journal_read import open_to_read
 from cairn.core.journal_rows import (
     FORMAT,
@@ -250,12 +250,13 @@ class Journal:
 
     def add(self, event: Event) -> None:
         """Take in an event that a stage made."""
-        self._check()
+        if self._broken is not None:
+            raise self._broken
         if event.number == 1:
             self._pending.stages.append((event.stage, event.seq))
         self._pending.events.append(event)
         self._seq, self._chain = event.seq, event.digest
-        if self._pending.many:
+        if len(self._pending.events) > MANY:
             self._flush()
 
     def events(self, after: int = 0, stage: str | None = None) -> Iterator[Event]:
@@ -297,7 +298,8 @@ class Journal:
 
     def store_answer(self, key: bytes, label: str, body: str, scope: str = "") -> str:
         """Keep an answer until its scope is forgotten; returns it as written (redacted)."""
-        self._check()
+        if self._broken is not None:
+            raise self._broken
         body = self.clean(body)
         store = self._stores.get(scope.partition("/")[0]) if self._stores else None
         answers = self._answers if store is None else store.answers
@@ -334,7 +336,8 @@ class Journal:
 
     def intend(self, key: bytes, stage: str, role: str, reserved: Amount) -> int:
         """Note that a request is about to leave; returns the number of the send."""
-        self._check()
+        if self._broken is not None:
+            raise self._broken
         self._last_send = send = self._last_send + 1
         self._open_sends[send] = (stage, role, reserved)
         self._pending.sends[send] = (send, key, stage, role, *reserved[:5])
@@ -342,16 +345,24 @@ class Journal:
 
     def settle(self, send: int, outcome: Outcome, actual: Amount | None) -> None:
         """Note how a send ended; `actual` None keeps what was reserved."""
-        self._check()
+        if self._broken is not None:
+            raise self._broken
         stage, role, reserved = self._open_sends.pop(send)
         self._book(stage, role, outcome, reserved if actual is None else actual)
         self._pending.settle(send)
 
     def _book(self, stage: str, role: str, outcome: str, used: Amount, sends: int = 1) -> None:
         key = (stage, role, outcome)
-        sums = self._books.setdefault(key, [0] * 6)
-        for place, part in enumerate((sends, *used[:5])):
-            sums[place] += part
+        sums = self._books.get(key)
+        if sums is None:
+            sums = self._books[key] = [0] * 6
+        calls, tokens, micros, cpu_ms, wall_ms, _ = used
+        sums[0] += sends
+        sums[1] += calls
+        sums[2] += tokens
+        sums[3] += micros
+        sums[4] += cpu_ms
+        sums[5] += wall_ms
         self._pending.spent.add(key)
 
     def spending(self) -> list[Spending]:
@@ -560,7 +571,8 @@ class Journal:
 
     def clean(self, text: str) -> str:
         """`text` as it is written: without secrets, and encodable."""
-        return encodable(self.redact(text))
+        text = self.redact(text)
+        return text if text.isascii() else encodable(text)
 
     def close(self) -> None:
         """Save, and let other processes have the journal."""

@@ -1,7 +1,7 @@
 """Answers by key, in whichever database they are kept: a run's journal or the store of a stage."""
 
-import hashlib
 import sqlite3
+from hashlib import blake2b
 from pathlib import Path
 
 from cairn.core import journal_files as files
@@ -94,7 +94,7 @@ def forget(db: sqlite3.Connection, table: str, scope: str) -> int:
 
 def digest_of(key: bytes, body: str) -> bytes:
     """16 bytes over an answer and its key."""
-    return hashlib.blake2b(body.encode(), key=key[:64], digest_size=16).digest()
+    return blake2b(body.encode(), key=key[:64], digest_size=16).digest()
 
 
 def _hash(key: bytes) -> int:

@@ -8,7 +8,7 @@ Books = dict[tuple[str, str, str], list[int]]
 """(stage, role, outcome) to the number of sends, then calls, tokens, micros, cpu_ms, wall_ms."""
 
 MANY = 20_000
-"""So many rows are written without waiting for the commit, to bound the memory."""
+"""So many events are written without waiting for the commit, to bound the memory."""
 
 
 class Pending:
@@ -31,11 +31,6 @@ class Pending:
             self.events or self.sends or self.settled
             or self.arrived or self.departed or self.spent
         )  # fmt: skip
-
-    @property
-    def many(self) -> bool:
-        """Whether it is time to write them."""
-        return len(self.events) + len(self.sends) > MANY
 
     def settle(self, send: int) -> None:
         """Drop an open send."""

@@ -1,7 +1,7 @@
 """What a journal is made of: its tables, the rows that are handed out, and their digests."""
 
-import hashlib
 import json
+from hashlib import blake2b
 from typing import Literal, NamedTuple
 
 from cairn.core.budget import Amount
@@ -78,19 +78,18 @@ class Spending(NamedTuple):
 
 def digest_of(*parts: object) -> bytes:
     """16 bytes over the parts' representations."""
-    return hashlib.blake2b(repr(parts).encode(), digest_size=16).digest()
+    return blake2b(repr(parts).encode(), digest_size=16).digest()
 
 
 def chained(before: bytes, number: int, kind: str, trial: int, body: str) -> bytes:
     """The chain of a stage after an event, from the chain `before` it."""
-    head = f"{number}|{kind}|{trial}|".encode()
-    return hashlib.blake2b(head + body.encode(), key=before, digest_size=16).digest()
+    text = f"{number}|{kind}|{trial}|{body}"
+    return blake2b(text.encode(), key=before, digest_size=16).digest()
 
 
 def joined(before: bytes, seq: int, stage: str, chain: bytes) -> bytes:
     """The digest of the whole history after an event that takes its stage's chain to `chain`."""
-    text = f"{seq}|{stage}|".encode()
-    return hashlib.blake2b(text + chain, key=before, digest_size=16).digest()
+    return blake2b(f"{seq}|{stage}|".encode() + chain, key=before, digest_size=16).digest()
 
 
 def canonical(value: object) -> str:

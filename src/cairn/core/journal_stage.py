@@ -46,9 +46,9 @@ class Stage:
         """Add an event; returns the body as written (redacted)."""
         journal, before = self.journal, self._mark
         body = journal.clean(body)
-        number, seq = before.number + 1, journal.seq + 1
-        chain = chained(before.chain, number, kind, trial, body)
-        digest = joined(journal.chain, seq, self.name, chain)
+        number, seq = before[1] + 1, journal._seq + 1
+        chain = chained(before[2], number, kind, trial, body)
+        digest = joined(journal._chain, seq, self.name, chain)
         journal.add(Event(seq, self.name, number, kind, trial, body, chain, digest))
         self._mark = Mark(seq, number, chain)
         return body

@@ -117,6 +117,8 @@ class Redactor:
 
     def __call__(self, text: str) -> str:
         """`text` without the secrets."""
+        if not text:
+            return text
         for form in self._forms:
             if form in text:
                 text = text.replace(form, MASK)

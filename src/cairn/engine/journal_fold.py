@@ -6,6 +6,7 @@ from typing import Any
 
 from cairn.core.errors import RunError
 from cairn.core.journal import Stage
+from cairn.core.jsontext import parse
 from cairn.engine.journal_blame import Blame
 from cairn.engine.journal_policy import Failed, Policy, after_asking
 
@@ -35,7 +36,7 @@ class Fold:
     def apply(self, kind: str, trial_id: int, body: str) -> None:
         """Take in one event."""
         if kind == "ask":
-            trial = json.loads(body)
+            trial = parse(body)
             self.pending[trial_id] = body
             self._trials[trial_id] = trial
             self.asked += 1
@@ -47,7 +48,7 @@ class Fold:
                 f"the journal tells an outcome of trial {trial_id}, which was never asked: it was "
                 f"written by another program. Choose another run directory."
             )
-        outcome = json.loads(body)
+        outcome = parse(body)
         if kind != "tell":
             outcome = Failed(kind, outcome["error"], outcome["message"])  # type: ignore[arg-type]
         with self.blame("tell", trial_id):

@@ -14,7 +14,6 @@ is in the journal can be replayed, and another run may differ.
 """
 
 import asyncio
-import json
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -26,6 +25,7 @@ from cairn.core.draws import DrawKey
 from cairn.core.errors import ConfigError, RunError
 from cairn.core.faults import point
 from cairn.core.journal import Stage, canonical, digest_of
+from cairn.core.jsontext import compact, parse
 from cairn.engine.journal_blame import PolicyError
 from cairn.engine.journal_fold import Fold, restore
 from cairn.engine.journal_policy import WAIT, Policy, check_ask, described, name_of
@@ -347,10 +347,10 @@ class _Engine:
         tally = self.evaluating[trial_id] = clients.tally
         try:
             if limit is None:
-                outcome = await self.policy.evaluate(json.loads(body), clients)
+                outcome = await self.policy.evaluate(parse(body), clients)
             else:
                 async with limit:
-                    outcome = await self.policy.evaluate(json.loads(body), clients)
+                    outcome = await self.policy.evaluate(parse(body), clients)
             arrival = _Arrival(trial_id, "tell", _as_json(outcome, "evaluate", trial_id))
         except TimeoutError as error:
             message = str(error)
@@ -436,12 +436,9 @@ def _failure(trial_id: int, kind: str, error: str, message: str) -> _Arrival:
     return _Arrival(trial_id, kind, canonical({"error": error, "message": message}))
 
 
-_ENCODE = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
-
-
 def _as_json(value: Any, method: str, trial_id: int) -> str:
     try:
-        return _ENCODE(value)
+        return compact(value)
     except (TypeError, ValueError) as error:
         raise RunError(
             f"the policy's {method} must return a JSON value without NaN (trial {trial_id}): "

@@ -68,7 +68,10 @@ class Desk(desks.Desk):
             if isinstance(role.endpoint.redact, Redactor):
                 keys = keys.also(role.endpoint.redact)
         before = self.journal.redact
-        self.journal.redact = lambda text: keys(before(text))
+        if isinstance(before, Redactor):
+            self.journal.redact = keys.also(before)
+        else:
+            self.journal.redact = keys if before is str else lambda text: keys(before(text))
 
     @property
     def retries(self) -> int:

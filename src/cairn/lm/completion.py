@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from cairn.core.jsontext import compact
 from cairn.lm.errors import ModeratedError, RejectedError
 from cairn.lm.tools import ToolCall
 
@@ -12,9 +13,6 @@ CUT = frozenset({"length", "max_tokens", "model_length"})
 """Finish reasons of an answer that ran into its longest length."""
 STOPPED = frozenset({"content_filter", "safety", "recitation", "abort", "error", "cancelled"})
 """Finish reasons of an answer that something else ended before its end."""
-
-
-_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Usage(NamedTuple):
@@ -71,7 +69,10 @@ class Completion:
     def cleaned(self, clean: Callable[[str], str]) -> "Completion":
         """With `clean` applied to every text. Where it takes something out of the answer, tokens
         and log-probabilities go too: they would spell it, piece by piece."""
-        text, reasoning = clean(self.text), clean(self.reasoning)
+        text = clean(self.text)
+        if not self.reasoning and not self.tool_calls and text == self.text:
+            return self
+        reasoning = clean(self.reasoning)
         calls = tuple(ToolCall(*map(clean, call)) for call in self.tool_calls)
         if (text, reasoning, calls) == (self.text, self.reasoning, self.tool_calls):
             return self
@@ -95,7 +96,7 @@ def pack(completion: Completion) -> str:
         record["reasoning"] = completion.reasoning
     if completion.token_ids is not None:
         record["ids"] = completion.token_ids
-    return _ENCODE(record)
+    return compact(record)
 
 
 def pack_rejection(error: RejectedError) -> str:

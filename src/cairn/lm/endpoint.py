@@ -158,17 +158,32 @@ class Endpoint:
 
     async def _send(self, request: Request, sample: str, limit_s: float) -> Completion | LMError:
         self.counts["attempts"] += 1
-        limit = asyncio.timeout(limit_s)
+        # What asyncio.timeout does, at a third of its cost: this is passed by every call.
+        task = asyncio.current_task()
+        assert task is not None
+        cancelling, expired = task.cancelling(), False
+
+        def expire() -> None:
+            nonlocal expired
+            expired = True
+            task.cancel()
+
+        timer = asyncio.get_running_loop().call_later(limit_s, expire)
+        outcome: Completion | LMError
         try:
-            async with limit:
-                return await self.model.complete(request, sample)
-        except TimeoutError:
-            if not limit.expired():
-                raise  # not ours: the model's own business
+            outcome = await self.model.complete(request, sample)
+        except asyncio.CancelledError:
+            if not expired or task.uncancel() > cancelling:
+                raise  # somebody else's wish
             message = f"{self.name}: no complete reply within {limit_s:.3g} s"
             return AttemptFailedError("timeout", message, maybe_paid=True)
         except LMError as error:
-            return error
+            outcome = error
+        finally:
+            timer.cancel()
+        if expired:
+            task.uncancel()  # it came in the very moment, or did not heed the cancellation
+        return outcome
 
     def _learn(self, outcome: Completion | LMError, episode: int, *, probe: bool) -> None:
         """Let limiter, pacer and breaker know how an attempt ended."""

@@ -61,9 +61,11 @@ def most_usage(request: Request) -> Usage:
     A token of a byte-level tokeniser covers at least one byte of UTF-8, so the number of bytes
     bounds the prompt; in English it is about four times too high until the call is settled.
     """
-    text = sum(len(message.content.encode()) for message in request.messages)
-    frames = len(request.messages) + 1
+    text, frames = 0, len(request.messages) + 1
     for message in request.messages:
+        text += len(message.content.encode())
+        if not message.tool_calls:
+            continue
         text += sum(len(call.arguments.encode()) + len(call.name) for call in message.tool_calls)
         frames += len(message.tool_calls)
     forms = [(tool.name, tool.description, tool.parameters) for tool in request.tools]

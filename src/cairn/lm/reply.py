@@ -113,6 +113,8 @@ def _chat_text(message: dict, *, empty: bool) -> str:
 def _calls(message: dict) -> tuple[ToolCall, ...]:
     """The calls of tools in a message; the older `function_call` is one without an id."""
     found = message.get("tool_calls")
+    if not found and "function_call" not in message:
+        return ()
     if not found and isinstance(message.get("function_call"), dict):
         found = [{"function": message["function_call"]}]
     return tuple(
@@ -169,8 +171,9 @@ def _usage(record: Any) -> Usage | None:
         _detail(record, "completion_tokens_details", "reasoning_tokens"),
     ]
     # bool is an int to isinstance, but not a count.
-    if any(type(count) is not int or not 0 <= count <= MOST_TOKENS for count in counts):
-        return None
+    for count in counts:
+        if type(count) is not int or not 0 <= count <= MOST_TOKENS:
+            return None
     return Usage(*counts)
 
 
@@ -183,6 +186,8 @@ def _token_ids(choice: dict) -> tuple[int, ...] | None:
     """Token ids: a list of their own (vLLM), or beside the log-probabilities (llama.cpp)."""
     found = choice.get("token_ids")
     spelt = choice.get("logprobs")
+    if found is None and spelt is None:
+        return None
     entries = spelt.get("content") if isinstance(spelt, dict) else None
     if found is None and isinstance(entries, list) and entries:
         found = [entry.get("id") if isinstance(entry, dict) else None for entry in entries]
@@ -192,6 +197,8 @@ def _token_ids(choice: dict) -> tuple[int, ...] | None:
 
 def _logprobs(record: Any, api: Api) -> tuple[TokenLogprob, ...] | None:
     """Log-probabilities if the server gives readable ones."""
+    if record is None:
+        return None
     try:
         if api == "chat" or "content" in record:
             return tuple(_chat_token(entry) for entry in record["content"])
