@@ -129,6 +129,7 @@ def test_readings_of_a_run_are_samples_of_their_own_and_come_back_from_the_journ
         with Journal(tmp_path / "j.sqlite", config={}) as journal:
             desk = Desk(journal, {"judge": Role(Endpoint(FunctionModel(judge, "judge")))})
             client = desk.clients(0)["judge"]
+            assert client.request("grade it", schema=GRADE) == request
             found = [
                 await client.read(
                     request,

@@ -20,6 +20,7 @@ from cairn.lm.endpoint import Endpoint
 from cairn.lm.errors import AttemptFailedError, LMError, RejectedError, TrialFailedError, scrubbed
 from cairn.lm.prices import Price, check_prices, reservation
 from cairn.lm.request import Completion, Request, Sampling, cache_key, pack, pack_rejection, unpack
+from cairn.lm.tools import Schema, Tool
 
 
 @dataclass(frozen=True)
@@ -250,6 +251,19 @@ class Client:
     place: Place
     tally: Tally
 
+    def request(
+        self,
+        text: str,
+        *,
+        system: str | None = None,
+        schema: Schema | None = None,
+        tools: tuple[Tool, ...] = (),
+    ) -> Request:
+        """One user turn with the system prompt (or else `system`) and sampling of the role."""
+        role = self.desk.roles[self.role]
+        turn = Request.of(text, system=role.system or system, sampling=role.sampling)
+        return replace(turn, schema=schema, tools=tools) if schema or tools else turn
+
     async def ask(
         self, text: str, *, purpose: str = "ask", sample_index: int = 0, system: str | None = None
     ) -> str:
@@ -257,8 +271,7 @@ class Client:
 
         The rest is as in `complete`. Raises CutAnswerError for an answer that is cut or empty.
         """
-        role = self.desk.roles[self.role]
-        request = Request.of(text, system=role.system or system, sampling=role.sampling)
+        request = self.request(text, system=system)
         answer = await self.complete(request, purpose=purpose, sample_index=sample_index)
         return whole_text(answer, by=self.role)
 
