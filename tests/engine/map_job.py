@@ -68,13 +68,16 @@ def funnel(outcome):
     return {outcome.kind: 1, "letters": len(json.dumps(outcome.value))}
 
 
-async def run(folder, source, sink, *, limits=None, crew=None, fold=funnel, doing=work, **settings):
+async def run(
+    folder, source, sink, *, limits=None, wall_s=None, crew=None, fold=funnel, doing=work,
+    on_progress=None, **settings,
+):  # fmt: skip
     config = MapConfig(seed=3, **settings)
     with Journal(Path(folder) / "journal.sqlite", config=config.tied()) as journal:
-        desk = Desk(journal, roles(limits), seed=3)
+        desk = Desk(journal, roles(limits), limits=Limits(wall_s=wall_s), seed=3)
         return await map_stage(
             journal, desk, stage="map", source=source, sink=sink, work=doing, fold=fold,
-            config=config, company=company, crew=crew,
+            config=config, company=company, crew=crew, on_progress=on_progress,
         )  # fmt: skip
 
 

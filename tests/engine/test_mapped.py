@@ -1,6 +1,7 @@
 """Map in the run's own process: the same bytes whatever the shards, and nothing lost or doubled."""
 
 import asyncio
+import io
 import json
 import os
 import sqlite3
@@ -10,12 +11,14 @@ from pathlib import Path
 
 import map_job
 import pytest
+from rich.console import Console
 
 from cairn.core.budget import Limits
 from cairn.core.errors import ConfigError, RunError
 from cairn.core.journal import Journal
 from cairn.engine.map_items import DuplicateIdError, Reject
-from cairn.engine.map_sources import Items, JsonLines
+from cairn.engine.map_progress import MapConsole
+from cairn.engine.map_sources import Folder, Items, JsonLines
 from cairn.engine.map_state import restore
 
 RECORDS = [{"id": f"r{i}", "text": f"text {i}"} for i in range(60)]
@@ -305,6 +308,9 @@ def test_a_full_disk_is_one_line_and_loses_nothing(whole, tmp_path):
         env = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
         return subprocess.run(command, capture_output=True, text=True, env=env)
 
+    early = go(150_000)  # too little for a part
+    assert early.returncode == 2 and early.stdout.count("\n") == 1
+    assert "Cannot write" in early.stdout and ".part: File too large" in early.stdout
     full = go(400_000)
     assert (full.returncode, full.stderr) == (2, "")
     assert "Cannot write" in full.stdout and "File too large" in full.stdout
@@ -414,3 +420,77 @@ def test_work_that_swallows_a_limit_gives_no_outcome(whole, tmp_path):
     assert "Raise the limit" in stopped.stopped
     lines = [part.read_text() for part in (tmp_path / "map" / "parts").iterdir()]
     assert not any("Raise the limit" in text for text in lines)
+
+
+def test_the_running_time_ends_work_without_calls_too(tmp_path):
+    async def slow(item, clients, key):
+        await asyncio.sleep(0.05)
+        return item.value
+
+    stopped = start(tmp_path, doing=slow, workers=1, shard=1, wall_s=1.0)
+    assert "the running time is over. Raise wall_s" in stopped.stopped
+    assert stopped.done < 60 and stopped.sink is None
+    assert start(tmp_path, doing=slow, workers=64, shard=5).done == 60
+
+
+def test_sources_and_sinks_behind_urls(whole, tmp_path):
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    memory.pipe("/bucket/in.jsonl", b"".join(json.dumps(r).encode() + b"\n" for r in RECORDS))
+    source, sink = JsonLines("memory://bucket/in.jsonl", "id"), "memory://bucket/out.jsonl"
+    try:
+        first = asyncio.run(map_job.run(tmp_path / "a", source, sink, shard=7))
+        assert memory.cat("/bucket/out.jsonl") == whole[1]
+        again = asyncio.run(map_job.run(tmp_path / "a", source, sink, retry_rejected=True))
+        assert again.done > first.done
+        assert len(memory.cat("/bucket/out.jsonl").splitlines()) == again.done
+        with pytest.raises(RunError, match="exists already, and this run did not write it"):
+            asyncio.run(map_job.run(tmp_path / "b", source, sink, shard=7))
+        names = sorted(path.rpartition("/")[2] for path in memory.find("/bucket"))
+        assert names == ["in.jsonl", "out.jsonl", "out.jsonl.rejects.jsonl"]
+    finally:
+        memory.rm("/bucket", recursive=True)
+
+
+@pytest.mark.parametrize("sink", ["out.csv", "out.parquet"])
+def test_tables_do_not_depend_on_shards_either(tmp_path, sink):
+    bytes_of = set()
+    for shard in (1, 7, 60):
+        folder = tmp_path / str(shard)
+        start(folder, sink=sink, shard=shard)
+        bytes_of.add((folder / sink).read_bytes())
+    assert len(bytes_of) == 1
+
+
+def test_a_folder_of_texts_becomes_a_folder_of_texts(tmp_path):
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    for name in ("a.txt", "deep/b.txt", "c.txt"):
+        (tmp_path / "in" / name).write_text(f"text of {name}")
+
+    async def shout(item, clients, key):
+        if item.id == "c.txt" and not (tmp_path / "again").exists():
+            raise Reject("not yet")
+        return item.value["text"].upper()
+
+    first = start(tmp_path, sink="out", source=Folder(tmp_path / "in"), doing=shout)
+    assert (first.done, first.rejected) == (2, 1)
+    assert (tmp_path / "out/deep/b.txt").read_text() == "TEXT OF DEEP/B.TXT"
+    (tmp_path / "again").touch()
+    retried = {"sink": "out", "source": Folder(tmp_path / "in"), "doing": shout}
+    assert start(tmp_path, **retried, retry_rejected=True).done == 3
+    assert (tmp_path / "out/c.txt").read_text() == "TEXT OF C.TXT"
+    assert not (tmp_path / "out.rejects.jsonl").exists()
+
+
+def test_the_live_line_is_quiet_for_what_is_quick_and_shows_what_is_not(tmp_path):
+    def shown(quiet_s):
+        out = io.StringIO()
+        console = MapConsole(Console(file=out, width=200), plain_every_s=0.0)
+        console.QUIET_S = quiet_s
+        with console:
+            start(tmp_path / str(quiet_s), on_progress=console.show, report_every_s=0.01)
+        return out.getvalue()
+
+    assert shown(60.0) == ""
+    last = shown(0.0).splitlines()[-1]
+    assert last.startswith("map finished  items 60/60")
+    assert "rejected" in last and "counts done" in last

@@ -29,13 +29,16 @@ Company = Callable[[], AbstractAsyncContextManager[Mapping[str, Role]]]
 """Makes the roles' models and closes them: every process makes its own."""
 
 EVERY_S = 0.5
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def serve(pipe: Connection, payload: bytes) -> None:
     """The life of a worker."""
-    # Ctrl-C in a terminal reaches every process of it: the driver says what is to be done.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+    # Ctrl-C in a terminal reaches every process of it: the driver says what is to be done. Not
+    # SIG_IGN, which programs that the work starts would inherit.
+    for number in SIGNALS:
+        signal.signal(number, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     job, company = pickle.loads(payload)
     asyncio.run(_Worker(pipe, job).live(company))
 

@@ -10,6 +10,7 @@ paid twice.
 import asyncio
 import multiprocessing
 import pickle
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from cairn.core.journal import Stage
 from cairn.engine.map_hands import Job, Task
 from cairn.engine.map_leases import Leases, ShardLease
 from cairn.engine.map_state import Done
-from cairn.engine.map_worker import Company, serve
+from cairn.engine.map_worker import SIGNALS, Company, serve
 from cairn.lm.client import Desk
 
 OPEN = 2
@@ -163,7 +164,12 @@ class _Handle:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=serve, args=(theirs, payload), daemon=True)
-        self.process.start()
+        # Inherited: a signal that comes while the worker is still importing must not end it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            self.process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()  # so that the pipe breaks when the process ends
         self.tally = Tally()
         self.ready = self.stopping = self.ended = False
