@@ -199,7 +199,7 @@ def busy(folder: Path, *, trials: int, low_s: float, high_s: float) -> dict[str,
 PARTS = {
     "kills": (
         lambda folder: kills(folder, trials=100, seconds=5.0, every_s=20.0),
-        lambda folder: kills(folder, trials=24, seconds=0.5, every_s=2.5),
+        lambda folder: kills(folder, trials=60, seconds=0.5, every_s=3.0),
     ),
     "busy": (
         lambda folder: busy(folder, trials=160, low_s=1.0, high_s=10.0),

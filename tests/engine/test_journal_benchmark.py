@@ -27,5 +27,5 @@ def test_programs_of_a_driver_that_is_killed_are_not_run_again(tmp_path):
     arguments = [sys.executable, str(script), "kills", "--tiny", "--results", str(out)]
     subprocess.run(arguments, check=True, timeout=120)
     found = json.loads(out.read_text())["kills"]["results_in_files"]
-    assert found["kills"] > 0 and found["told"] == 24 and found["ended_and_run_again"] == 0
-    assert found["starts"] == 24 + found["cut_by_a_kill"]
+    assert found["kills"] > 0 and found["told"] == 60 and found["ended_and_run_again"] == 0
+    assert found["starts"] == 60 + found["cut_by_a_kill"]
