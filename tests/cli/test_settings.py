@@ -54,6 +54,18 @@ def test_a_wrong_setting_is_refused(wrong, said):
     assert said in str(refused.value)
 
 
+class Boundless(Maze):
+    """A maze with a setting that no saved run could hold."""
+
+    reach: float = float("inf")
+
+
+def test_a_number_that_a_saved_run_cannot_hold_is_refused():
+    with pytest.raises(ConfigError, match=r"reach must be a finite number, got inf"):
+        experiment("cli.test_settings:Boundless")
+    assert experiment("cli.test_settings:Boundless", reach=3).env.reach == 3.0
+
+
 def test_a_whole_number_is_the_number_that_a_flag_makes_of_it():
     """So that the same settings give the same config and the same digest, however they came."""
     begun = experiment("maze", method="plr", gamma=1)

@@ -1,6 +1,7 @@
 """A whole run described: task, method, settings, budget. From it everything is built."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -74,6 +75,12 @@ class Experiment:
     """Name of who learns, or `package.module:Name`, where the method leaves that open."""
 
     def __post_init__(self) -> None:
+        for name, setting in settings.settings(self.everything).items():
+            if isinstance(setting.value, float) and not math.isfinite(setting.value):
+                raise ConfigError(
+                    f"{name} must be a finite number, got {setting.value}: JSON, in which a run's "
+                    f"settings are saved, has no other."
+                )
         setup = self.setup(None)
         self.how.check(setup)
         least = self.how.least(setup)
