@@ -20,7 +20,7 @@ ONE_S = 2.0
 STARTING = "start, imports, collecting"
 
 WINGS = {
-    "archive": "archive, score, nn",
+    "archive": "archive",
     "bench": "bench",
     "bench/test_qd": "qd",
     "cli": "cli, show",
@@ -36,7 +36,7 @@ WINGS = {
     "learners": "evaluation, learners",
     "learning": "ued",
     "lm": "lm, journal",
-    "nn": "archive, score, nn",
+    "nn": "score, nn",
     "offline": "offline",
     "qd": "qd",
     "redteam": "redteam",
@@ -44,7 +44,7 @@ WINGS = {
     "resume": "runs",
     "runs": "runs",
     "sampler": "qd",
-    "score": "archive, score, nn",
+    "score": "score, nn",
     "show": "cli, show",
     "test_": "core",
     "thirdparty": "runs",
