@@ -5,6 +5,7 @@ import pytest
 
 from cairn.core import files
 from cairn.core.errors import ConfigError
+from cairn.core.stats import wilson
 from cairn.envs.cartpole import CartPole
 from cairn.envs.protocol import Suite
 from cairn.evaluation.compare import at_equal_steps, curves, differences
@@ -142,8 +143,25 @@ def test_several_seeds_give_intervals_over_seeds_for_every_level():
     assert got["solve_rate_by_seed"] == pytest.approx([0.2, 0.7])
     assert got["interval"] == pytest.approx([0.2, 0.7])
     assert got["levels"]["level 0"]["interval"] == pytest.approx([0, 1])
-    assert got["levels"]["level 1"]["interval"] == pytest.approx([0.4, 0.4])
+    # Both seeds agree: of two draws with a success rate of 0.4, none to one.
+    low, high = got["levels"]["level 1"]["interval"]
+    assert (low, high) == (0.0, wilson(1, 2)[1])
     assert got["levels"]["level 1"]["interval_over"] == "seeds"
+
+
+@pytest.mark.parametrize("won", [0, 10])
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_seeds_or_levels_that_agree_do_not_make_certainty(seeds, won):
+    """Resampled, equal numbers have an interval of no width."""
+    got = summarise(results([attempts(*[won] * 4)] * seeds, name="cvar"))
+    over, units = ("seeds", 3) if seeds > 1 else ("levels", 4)
+    expected = list(wilson(units * won // 10, units))
+    assert got["interval_over"] == over and got["interval"] == expected
+    assert got["interquartile_interval"] == expected
+    low, high = got["levels"]["level 0"]["interval"]
+    assert high - low > 0.25
+    low, high = got["worst"]["10%"]["interval"]
+    assert high - low > 0.5
 
 
 def test_interquartile_mean_leaves_a_quarter_out_at_either_end():

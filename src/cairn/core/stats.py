@@ -98,6 +98,35 @@ def wilson(successes: int, trials: int, *, confidence: float = 0.95) -> tuple[fl
     return min(low, rate), max(high, rate)
 
 
+def wilson_of_alike(share: float, units: int, *, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's interval where `units` seeds, levels or cells all have the same share.
+
+    Resampled they have an interval of no width, which would claim certainty. Each counts as one
+    draw; a share between 0 and 1 takes the lower end from the count rounded down and the upper end
+    from the count rounded up.
+    """
+    count = round(share * units, 9)
+    low, _ = wilson(math.floor(count), units, confidence=confidence)
+    _, high = wilson(math.ceil(count), units, confidence=confidence)
+    return low, high
+
+
+def bootstrap_of_shares(
+    scores: Float[np.ndarray, "seeds levels"],
+    statistic: Statistic = interquartile_mean,
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Estimate:
+    """`bootstrap` of shares in [0, 1]; where it finds no spread, `wilson_of_alike`."""
+    found = bootstrap(scores, statistic, resamples=resamples, seed=seed)
+    if found.low != found.high:  # or NaN: a single score has no interval
+        return found
+    units = scores.shape[0] if found.over == "seeds" else scores.shape[1]
+    low, high = wilson_of_alike(found.value, units)
+    return found._replace(low=low, high=high)
+
+
 def conditional_value_at_risk(
     ranking: Float[np.ndarray, " levels"], outcome: Float[np.ndarray, " levels"], alpha: float
 ) -> float:

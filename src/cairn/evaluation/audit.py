@@ -4,14 +4,13 @@ The response that let a prompt into an archive was selected for being bad, so it
 little. Rates are measured on fresh responses alone, by a judge that had no part in the search.
 """
 
-import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
-from cairn.core.stats import Estimate, bootstrap, mean, wilson
+from cairn.core.stats import Estimate, bootstrap, mean, wilson_of_alike
 from cairn.evaluation.judges import Rate, rate
 from cairn.lm.errors import NeverReadableError, RejectedError, UnreadableAnswerError
 
@@ -138,17 +137,12 @@ def alike(shares: Sequence[float]) -> bool:
 def over_cells(shares: list[float], *, seed: int = 0) -> Estimate | None:
     """The mean share with a bootstrap interval over cells; None without cells.
 
-    Resampled, cells that are all alike have an interval of no width, which would claim certainty.
-    They get Wilson's, as if each cell were one draw; a share between 0 and 1 takes the lower end
-    from the count rounded down and the upper end from the count rounded up.
+    Cells that are all alike get `wilson_of_alike`.
     """
     if not shares:
         return None
     if alike(shares):
-        count = shares[0] * len(shares)
-        low, _ = wilson(math.floor(count), len(shares))
-        _, high = wilson(math.ceil(count), len(shares))
-        return Estimate(shares[0], low, high, "levels")
+        return Estimate(shares[0], *wilson_of_alike(shares[0], len(shares)), "levels")
     column = np.array(shares, np.float64)[:, None]
     # Rows are cells here, not seeds: the interval is about this archive and this target.
     return bootstrap(column, mean, seed=seed)._replace(over="levels")

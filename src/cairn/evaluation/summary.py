@@ -1,8 +1,9 @@
 """Figures with intervals from raw results, as plain values that survive JSON.
 
 What an interval is over is always said. Over seeds it speaks of training again; with one seed it
-is over levels (for a single level: over its attempts) and speaks of this agent only. Bounds are
-None where there is no interval: a single attempt.
+is over levels (for a single level: over its attempts) and speaks of this agent only. Intervals are
+by bootstrap; shares that all agree get Wilson's, each as one draw. Bounds are None where there is
+no interval: a single attempt.
 """
 
 from collections.abc import Callable
@@ -16,11 +17,13 @@ from cairn.core.stats import (
     Estimate,
     Statistic,
     bootstrap,
+    bootstrap_of_shares,
     conditional_value_at_risk,
     interquartile_mean,
     mean,
     snapped,
     wilson,
+    wilson_of_alike,
 )
 from cairn.envs.protocol import Suite
 from cairn.evaluation import measures
@@ -102,7 +105,8 @@ def worst(results: Results) -> dict[str, Any]:
             conditional_value_at_risk(r, o, alpha) for r, o in zip(ranking, reported, strict=True)
         ]
         if seeds > 1:
-            estimate = bootstrap(np.array(by_seed)[:, None], mean)
+            resample = bootstrap_of_shares if measures.is_share(name) else bootstrap
+            estimate = resample(np.array(by_seed)[:, None], mean)
         else:
             estimate = resampled_levels(
                 lambda index, alpha=alpha: conditional_value_at_risk(
@@ -110,6 +114,10 @@ def worst(results: Results) -> dict[str, Any]:
                 ),
                 levels,
             )
+            if measures.is_share(name) and estimate.low == estimate.high:
+                units = max(1, round(alpha * levels))
+                low, high = wilson_of_alike(estimate.value, units)
+                estimate = estimate._replace(low=low, high=high)
         figures[f"{alpha:.0%}"] = {
             name: estimate.value,
             **interval(estimate),
@@ -165,7 +173,8 @@ def _estimate(attempts: Shaped[np.ndarray, "S L A"], statistic: Statistic, share
     """Of means over attempts; from one seed at one level, of its attempts themselves."""
     scores = attempts.mean(axis=2, dtype=np.float64)
     if scores.size > 1:
-        return bootstrap(scores, statistic, resamples=RESAMPLES)
+        resample = bootstrap_of_shares if share else bootstrap
+        return resample(scores, statistic, resamples=RESAMPLES)
     if share:
         return Estimate(scores.item(), *wilson(int(attempts.sum()), attempts.size), "attempts")
     alone = bootstrap(attempts[0].astype(np.float64), mean, resamples=RESAMPLES)
@@ -202,13 +211,16 @@ def _level_intervals(
 ) -> tuple[Float[np.ndarray, " L"], Float[np.ndarray, " L"], Literal["seeds", "attempts"]]:
     """Of each level's mean over seeds; with one seed over its attempts, Wilson's for a share."""
     seeds, _, attempts = results.solved.shape
-    if seeds == 1 and measures.is_share(results.suite.env.measure):
+    share = measures.is_share(results.suite.env.measure)
+    if seeds == 1 and share:
         pairs = [wilson(won, attempts) for won in results.solved[0].sum(axis=1).tolist()]
         low, high = np.array(pairs).T
         return low, high, "attempts"
     over = "seeds" if seeds > 1 else "attempts"
     scores = results.scores if seeds > 1 else results.measured[0].T
     low, high = _resampled_means(scores)
+    for level in np.flatnonzero(low == high) if share else ():
+        low[level], high[level] = wilson_of_alike(float(scores[:, level].mean()), seeds)
     return low, high, over
 
 
