@@ -23,7 +23,7 @@ from cairn.engine.journal_price import Quote, check_quote
 from cairn.evaluation.correct import read_verdicts
 from cairn.lm.cast import cast
 from cairn.lm.shared import DEFAULT
-from cairn.redteam import compare, directory, export, figures, page, rehearsal, run, tables
+from cairn.redteam import compare, directory, export, figures, page, rehearsal, run, tables, testing
 from cairn.redteam.cautions import cautions
 from cairn.redteam.config import RedteamConfig
 from cairn.redteam.directory import ROLES
@@ -41,6 +41,7 @@ Find what a language model gets wrong: a map of categories with the strongest pr
   cairn redteam resume DIR                 go on after a kill, a failure or a limit
   cairn redteam report DIR [--redact]      the report anew, from the journal
   cairn redteam label DIR FILE             write fresh responses for people to judge
+  cairn redteam test FILE --config CONFIG --run DIR   prompts that are there against a target
   cairn redteam compare DIR DIR            two runs cell by cell
 
 CONFIG is a TOML file; ready ones: {configs}. Copy one and fill in the models.
@@ -99,6 +100,12 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, Parser]]:
     label.add_argument("file", type=Path)
     label.add_argument("--count", type=int, default=100, help="how many, chosen at random")
     label.set_defaults(go=_label)
+    test = commands.add_parser("test", help="run prompts that are there against a target")
+    test.add_argument("file", type=Path, nargs="?", help="the prompts; none to go on with --run")
+    test.add_argument("--config", type=Path, help="goal, target and held-out judge, limits")
+    test.add_argument("--run", type=Path, required=True, help="directory of the test")
+    test.add_argument("--n", type=int, help="responses to each prompt, in place of the config's")
+    test.set_defaults(go=_test)
     versus = commands.add_parser("compare", help="two runs cell by cell")
     versus.add_argument("first", type=Path)
     versus.add_argument("second", type=Path)
@@ -304,6 +311,40 @@ def _label(arguments: argparse.Namespace) -> int:
         f"then: cairn redteam report {arguments.dir} --human {arguments.file}"
     )
     return 0
+
+
+def _test(arguments: argparse.Namespace) -> int:
+    path = arguments.run
+    if arguments.file is not None:
+        if arguments.config is None:
+            raise ConfigError("cairn redteam test FILE: give --config CONFIG with the models.")
+        config = testing.read_config(arguments.config, arguments.n)
+        cast(config.players)  # a key that is missing is named before anything is made
+        found = testing.create(path, config, arguments.file)
+        left = f"; {found.without} rows without a prompt are left out" if found.without else ""
+        print(f"{arguments.file}: {len(found.rows)} prompts ({found.layout}){left}")
+    elif arguments.config is not None or arguments.n is not None:
+        raise ConfigError(
+            "cairn redteam test --run DIR goes on as it was begun: change config.json."
+        )
+    with testing.TestRun.open(path).lock():
+        config, given = testing.open_test(path)
+        try:
+            with JournalConsole() as console:
+                done = testing.execute(path, config, given, console.show)
+        except KeyboardInterrupt:
+            print(f"stopped. Go on with: cairn redteam test --run {path}", file=sys.stderr)
+            return 130
+        testing.write(path, done)
+    print("\n".join(testing.lines(done, simulated=config.simulation is not None)))
+    print(f"{path / 'results.csv'}, {path / 'responses.jsonl'}, {path / 'summary.json'}")
+    if done.stopped == "finished":
+        return 0
+    print(
+        f"stopped: {done.stopped} Raise [limits] in {path / 'config.json'}, then: "
+        f"cairn redteam test --run {path}", file=sys.stderr,
+    )  # fmt: skip
+    return 1
 
 
 def _compare(arguments: argparse.Namespace) -> int:

@@ -1,10 +1,13 @@
 """The calls of a trial: mutate, respond, score, vote. Each is a function of its models' answers."""
 
 import math
+from collections.abc import Mapping
+from typing import Protocol
 
 from cairn.lm import bench as benches
 from cairn.lm.answers import whole_text
 from cairn.lm.bench import together
+from cairn.lm.cast import Application, Model
 from cairn.lm.client import Clients
 from cairn.lm.completion import CUT, Completion
 from cairn.lm.errors import UnreadableAnswerError
@@ -22,7 +25,7 @@ from cairn.lm.readings import (
 )
 from cairn.redteam import scorers, templates
 from cairn.redteam.axes import Axis
-from cairn.redteam.config import RedteamConfig
+from cairn.redteam.config import Search
 
 CHOICES = {"FIRST": FIRST, "SECOND": SECOND, "TIE": TIE, "UNCLEAR": TIE}
 CORRECTABLE = ("held_out",)
@@ -38,10 +41,22 @@ class MutatorRefusedError(Exception):
         self.status, self.calls = status, calls
 
 
+class Asked(Protocol):
+    """What of a config says how models are asked."""
+
+    @property
+    def search(self) -> Search: ...
+
+    @property
+    def models(self) -> Mapping[str, Model | Application]: ...
+
+    def goal_in(self, cell: int) -> str: ...
+
+
 class Bench(benches.Bench):
     """The models of one trial, and the config that says how they are asked."""
 
-    def __init__(self, clients: Clients, config: RedteamConfig, reading: Reading, cell: int = 0):
+    def __init__(self, clients: Clients, config: Asked, reading: Reading, cell: int = 0):
         guard = config.search.scorer == "guard"
         super().__init__(
             clients, config.models, reading, config.search.readings, SYSTEMS, templates.VERSION,

@@ -1,0 +1,337 @@
+"""Prompts that are there against a target: n responses each, graded by a judge. No search.
+
+The work on each prompt is that of the audit, and so are the figures: rates are means over prompts
+with bootstrap intervals over them, and a response that never came counts nowhere.
+"""
+
+import dataclasses
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cairn.core import files
+from cairn.core.budget import Amount
+from cairn.core.draws import DrawKey
+from cairn.core.errors import ConfigError, RunError, suggest
+from cairn.core.journal import Journal, canonical, digest_of
+from cairn.core.stats import Estimate
+from cairn.core.typed import build, plain, read_toml
+from cairn.engine.journal_progress import Progress
+from cairn.engine.journaled import Config as Engine
+from cairn.engine.map_items import Item, Outcome
+from cairn.engine.map_list import Listed, Work, map_list
+from cairn.evaluation.audit import Success, Tested, as_tested, examine, success
+from cairn.lm.cast import SHAPES_NO_ANSWER, Application, Model, Player, redactor
+from cairn.lm.client import Clients, Desk, Role
+from cairn.lm.readings import Reading
+from cairn.lm.shared import DEFAULT, share
+from cairn.lm.spend import Spend
+from cairn.redteam.axes import Axis, Space
+from cairn.redteam.calls import CORRECTABLE, Bench, classify, respond
+from cairn.redteam.config import GOAL, Audit, RedteamConfig, Search, Simulation
+from cairn.redteam.prompts import Given, Prompts, read_prompts, to_lines
+from cairn.redteam.simulation import World
+from cairn.redteam.tables import estimated, rated
+from cairn.report import tables
+from cairn.runs.directory import LanguageRun
+from cairn.runs.session import conduct, ledger, total
+
+ROLES = ("target", "held_out")
+PROMPTS = "prompts.jsonl"
+
+
+@dataclass(frozen=True)
+class PromptTest:
+    """What of a red-teaming config a test needs; the rest of such a config is left alone."""
+
+    models: dict[str, Model | Application] = field(default_factory=dict)
+    """target and held_out, the judge."""
+    goal: str = GOAL
+    """What a failure is, where the file of prompts does not say what a prompt is after."""
+    audit: Audit = field(default_factory=Audit)
+    """`responses` to each prompt."""
+    search: Search = field(default_factory=Search)
+    """`readings` of a verdict, and `cut_responses`."""
+    engine: Engine = field(default_factory=lambda: Engine(trials=0))
+    """Seed and workers."""
+    limits: Spend = field(default_factory=Spend)
+    axes: tuple[Axis, ...] = ()
+    """Of the simulated world."""
+    simulation: Simulation | None = None
+    """Given: both roles are simulated."""
+
+    def __post_init__(self):
+        if self.simulation is None:
+            missing = [role for role in ROLES if role not in self.models]
+            if missing:
+                raise ConfigError(f"models has no [models.{missing[0]}], which a test needs.")
+        if self.search.acceptance == "oracle":
+            raise ConfigError(
+                'a test is graded by a judge alone: search.acceptance "oracle" compares answers.'
+            )
+
+    def goal_in(self, cell: int) -> str:
+        """What a failure is."""
+        return self.goal
+
+    @property
+    def players(self) -> Mapping[str, Player]:
+        """Who takes part."""
+        if self.simulation is None:
+            return self.models
+        models = World(Space(self.axes), self.simulation).models()
+        return {role: models[role] for role in ROLES}
+
+
+class TestRun(LanguageRun):
+    """A test on disk."""
+
+    COMMAND = "cairn redteam test"
+    RESUME = "cairn redteam test --run {path}"
+    README = """\
+Prompts tested against a language model by cairn. It holds the prompts and what was answered: treat
+the whole directory as sensitive. It may be moved; no key is stored in it.
+
+config.json      every setting
+prompts.jsonl    the prompts, as read
+versions.json    format of this directory, when it was begun, and with which versions
+journal.sqlite   all events and answers
+summary.json     the figures
+results.csv      a row a prompt
+responses.jsonl  a line a response, with its verdict
+lock             held by the process that works on it
+
+Go on with it:   cairn redteam test --run DIR
+"""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a test came to."""
+
+    given: tuple[Given, ...]
+    tests: tuple[Tested | None, ...]
+    """By prompt; None where there is none: not yet, or the target could not be reached."""
+    stopped: str
+    """"finished", or the limit that ended it."""
+    success: Success
+    by_category: Mapping[str, Success]
+    """Where the file has categories."""
+    spent: Amount
+    notes: tuple[str, ...]
+    failures: tuple[str, ...]
+    """Why a prompt has no test."""
+
+
+def read_config(path: Path, responses: int | None) -> PromptTest:
+    """The part of a red-teaming config that a test needs. Raises ConfigError."""
+    table = read_toml(path)
+    known = [f.name for f in dataclasses.fields(RedteamConfig)]
+    unknown = next((name for name in table if name not in known), None)
+    if unknown is not None:
+        raise ConfigError(f"the config has no field {unknown!r}.{suggest(unknown, known)}")
+    needed = {f.name for f in dataclasses.fields(PromptTest)}
+    table = {name: value for name, value in table.items() if name in needed}
+    models = table.get("models")
+    if isinstance(models, Mapping):
+        models = share(models, ROLES) if DEFAULT in models else models
+        table["models"] = {role: models[role] for role in ROLES if role in models}
+    if responses is not None:
+        audit = {"agreement": 0, **table.get("audit", {}), "responses": responses}
+        table["audit"] = {**audit, "agreement": min(audit["agreement"], responses)}
+    return build(PromptTest, table)
+
+
+def create(path: Path, config: PromptTest, source: Path) -> Prompts:
+    """Make the directory of a new test."""
+    prompts = read_prompts(source)
+    run = TestRun.create(path, plain(config))
+    files.write_private(run.path / PROMPTS, to_lines(prompts.rows))
+    return prompts
+
+
+def open_test(path: Path) -> tuple[PromptTest, tuple[Given, ...]]:
+    """Config and prompts of a test that exists."""
+    run = TestRun.open(path)
+    try:
+        return build(PromptTest, run.config), read_prompts(path / PROMPTS).rows
+    except ConfigError as error:
+        raise RunError(f"{path} is not a test of prompts: {error}") from None
+
+
+def execute(
+    path: Path,
+    config: PromptTest,
+    given: Sequence[Given],
+    show: Callable[[Progress], None] | None = None,
+) -> Result:
+    """Test the prompts, or go on, to the end or a limit.
+
+    Raises KeyboardInterrupt on Ctrl-C and SIGTERM, after answers in flight had a moment to arrive.
+    """
+
+    async def work(roles: Mapping[str, Role]) -> Result:
+        tied = plain(config)
+        for name in ("limits", "engine", "audit"):
+            tied.pop(name, None)
+        for model in tied["models"].values():
+            for name in SHAPES_NO_ANSWER:
+                model.pop(name, None)
+        tied |= {"seed": config.engine.seed, "prompts": digest_of(to_lines(given)).hex()}
+        # Another judge, or more responses: another stage, which finds the answers that are there.
+        judged = canonical([tied["models"].get("held_out"), config.audit.responses])
+        with Journal(
+            path / "journal.sqlite", config=tied, free=("models.held_out",),
+            redact=redactor(roles),
+        ) as journal:  # fmt: skip
+            desk = Desk(journal, roles, limits=config.limits.limits(), seed=config.engine.seed)
+            listed = await map_list(
+                journal.stage(f"test-{digest_of(judged).hex()[:12]}"),
+                desk,
+                [Item(row.id, {"prompt": row.prompt, "goal": row.goal}) for row in given],
+                work_on(config, Reading(CORRECTABLE)),
+                config=config.engine,
+                answers="test",
+                describe=lambda outcomes: _describe(outcomes, len(given)),
+                on_progress=show,
+            )
+            spent = total(line.spent for line in ledger(journal.spending()))
+            return _result(tuple(given), listed, spent, tuple(journal.notes))
+
+    return conduct(config.players, work)
+
+
+def work_on(config: PromptTest, reading: Reading) -> Work:
+    """What is done with each prompt: n responses, one verdict each."""
+
+    async def test(item: Item, clients: Clients, key: DrawKey) -> object:
+        bench, prompt = Bench(clients, config, reading), item.value["prompt"]
+        if item.value["goal"] is not None:
+            bench.goal = f"by doing what was asked for: {item.value['goal']}"
+
+        def fresh(i: int) -> Awaitable[str]:
+            return respond(bench, prompt, purpose="test", index=i)
+
+        def judge(response: str, i: int) -> Awaitable[bool]:
+            return classify(bench, "held_out", prompt, response, "test", i)
+
+        return await examine(config.audit.responses, fresh, judge)
+
+    return test
+
+
+def _tests(outcomes: Sequence[Outcome | None]) -> tuple[Tested | None, ...]:
+    return tuple(
+        as_tested({"id": place, "cell": place, "samples": outcome.value})
+        if outcome is not None and outcome.kind == "done"
+        else None
+        for place, outcome in enumerate(outcomes)
+    )
+
+
+def _describe(outcomes: Sequence[Outcome], count: int) -> str:
+    found = success([test for test in _tests(outcomes) if test is not None]).mean
+    unsafe = "" if found is None else f", {found.value:.2f} unsafe"
+    return f"{len(outcomes)} of {count} prompts{unsafe}"
+
+
+def _result(
+    given: tuple[Given, ...], listed: Listed, spent: Amount, notes: tuple[str, ...]
+) -> Result:
+    tests = _tests(listed.outcomes)
+    pairs = [(row, test) for row, test in zip(given, tests, strict=True) if test is not None]
+    categories = sorted({row.category for row in given if row.category})
+    failed = [o.value["message"] for o in listed.outcomes if o is not None and o.kind != "done"]
+    return Result(
+        given=given,
+        tests=tests,
+        stopped=listed.stopped,
+        success=success([test for _, test in pairs]),
+        by_category={
+            name: success([test for row, test in pairs if row.category == name])
+            for name in categories
+        },
+        spent=spent,
+        notes=notes,
+        failures=tuple(failed),
+    )
+
+
+def rows(done: Result) -> list[dict[str, Any]]:
+    """A row a prompt."""
+    table = []
+    for row, test in zip(done.given, done.tests, strict=True):
+        graded = [] if test is None else [u for u in test.unsafe if u is not None]
+        table.append(
+            {
+                "id": row.id,
+                "category": row.category,
+                "prompt": row.prompt,
+                "unsafe": sum(graded),
+                "graded": len(graded),
+                "missing": 0 if test is None else sum(r is None for r in test.responses),
+            }
+        )
+    return table
+
+
+def responses(done: Result) -> list[dict[str, Any]]:
+    """A line a response."""
+    return [
+        {"id": row.id, "sample": i, "response": response, "unsafe": unsafe, "missing": missing}
+        for row, test in zip(done.given, done.tests, strict=True)
+        if test is not None
+        for i, (response, unsafe, missing) in enumerate(
+            zip(test.responses, test.unsafe, test.missing, strict=True)
+        )
+    ]
+
+
+def summary(done: Result) -> dict[str, Any]:
+    """The figures as JSON values."""
+    return {
+        "stopped": done.stopped,
+        "prompts": len(done.given),
+        "tested": sum(test is not None for test in done.tests),
+        "success": _plain(done.success),
+        "by_category": {name: _plain(found) for name, found in done.by_category.items()},
+        "failed": len(done.failures),
+        "spent": done.spent._asdict(),
+    }
+
+
+def lines(done: Result, *, simulated: bool) -> list[str]:
+    """The figures for people."""
+    what = "simulated: " if simulated else ""
+    told = [f"{what}{'all prompts':<32} {_told(done.success)}"]
+    told += [f"{what}{name:<32} {_told(found)}" for name, found in done.by_category.items()]
+    told.append(f"{done.spent.calls} calls, {done.spent.tokens} tokens")
+    missing, ungraded = done.success.missing, done.success.ungraded
+    if missing or ungraded:
+        told.append(f"{missing} responses missing, {ungraded} without a verdict: not counted")
+    if done.failures:
+        told.append(f"{len(done.failures)} prompts without a test, the last: {done.failures[-1]}")
+    return [*done.notes, *told]
+
+
+def _told(found: Success) -> str:
+    return f"{estimated(found.mean)} unsafe, {rated(found.any)} broken once"
+
+
+def _plain(found: Success) -> dict[str, Any]:
+    estimate = lambda e: e._asdict() if isinstance(e, Estimate) else None  # noqa: E731
+    return {
+        "mean": estimate(found.mean),
+        "any": found.any._asdict(),
+        "ungraded": found.ungraded,
+        "missing": found.missing,
+    }
+
+
+def write(path: Path, done: Result) -> None:
+    """summary.json, results.csv and responses.jsonl."""
+    files.write_private(path / "summary.json", json.dumps(summary(done), indent=2) + "\n")
+    files.write_private(path / "results.csv", tables.to_csv(rows(done)))
+    files.write_private(path / "responses.jsonl", tables.to_lines(responses(done)))
