@@ -45,12 +45,18 @@ class Asked(Protocol):
     """What of a config says how models are asked."""
 
     @property
-    def search(self) -> Search: ...
+    def search(self) -> Search:
+        """Readings, and what is made of cut responses."""
+        ...
 
     @property
-    def models(self) -> Mapping[str, Model | Application]: ...
+    def models(self) -> Mapping[str, Model | Application]:
+        """By role; none for simulated ones."""
+        ...
 
-    def goal_in(self, cell: int) -> str: ...
+    def goal_in(self, cell: int) -> str:
+        """What a failure is in a cell."""
+        ...
 
 
 class Bench(benches.Bench):
