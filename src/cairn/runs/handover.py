@@ -42,13 +42,18 @@ def students(path: Path, experiment: Experiment) -> dict[str, Any]:
         )
     found = {}
     for role in sorted(ours):
-        if role in theirs:
-            _check_fit(path, role, theirs[role].state, ours[role].state)
-        elif STUDENT not in theirs or not _fits(theirs[STUDENT].state, ours[role].state):
+        giver = role if role in theirs else STUDENT
+        if giver not in theirs:
             continue
-        given = (theirs[role] if role in theirs else theirs[STUDENT]).state
-        spread = lambda leaf: jnp.broadcast_to(leaf, (want, *leaf.shape[1:]))  # noqa: E731
-        found[role] = jax.tree.map(spread, given)
+        misfit = _misfit(theirs[giver].state, ours[role].state)
+        if misfit is not None and giver == role:
+            raise ConfigError(
+                f"The {role} of {path} {misfit}. Give the same settings for it (see its "
+                f"config.json) and an environment with the same observation and actions."
+            )
+        if misfit is None:
+            spread = lambda leaf: jnp.broadcast_to(leaf, (want, *leaf.shape[1:]))  # noqa: E731
+            found[role] = jax.tree.map(spread, theirs[giver].state)
     if not found:
         raise ConfigError(
             f"{path} has {' and '.join(sorted(theirs))}, which fit none of the "
@@ -62,22 +67,12 @@ def _program(experiment: Experiment) -> Program:
     return experiment.how.program(experiment.setup(None))
 
 
-def _fits(given: Any, wanted: Any) -> bool:
-    alike = jax.tree.structure(given) == jax.tree.structure(wanted)
-    pairs = zip(jax.tree.leaves(given), jax.tree.leaves(wanted), strict=False)
-    return alike and all(a.shape[1:] == b.shape[1:] and a.dtype == b.dtype for a, b in pairs)
-
-
-def _check_fit(path: Path, role: str, given: Any, wanted: Any) -> None:
+def _misfit(given: Any, wanted: Any) -> str | None:
+    """What keeps a state, but for its number of seeds, from standing in another's place."""
     if jax.tree.structure(given) != jax.tree.structure(wanted):
-        raise ConfigError(_MISFIT.format(role, path, "has other layers"))
+        return "has other layers"
     for came, expected in zip(jax.tree.leaves(given), jax.tree.leaves(wanted), strict=True):
-        if came.shape[1:] != expected.shape[1:] or came.dtype != expected.dtype:
-            shapes = f"has an array {came.shape[1:]} where {expected.shape[1:]} is expected"
-            raise ConfigError(_MISFIT.format(role, path, shapes))
-
-
-_MISFIT = (
-    "The {} of {} {}. Give the same settings for it (see its config.json) and an environment with "
-    "the same observation and actions."
-)
+        forms = [f"{leaf.dtype}{list(leaf.shape[1:])}" for leaf in (came, expected)]
+        if forms[0] != forms[1]:
+            return f"has an array {forms[0]} where {forms[1]} is expected"
+    return None
