@@ -28,6 +28,7 @@ from cairn.core import shards
 from cairn.core.budget import Amount
 from cairn.core.errors import ConfigError, RunError
 from cairn.core.faults import point
+from cairn.core.files import writing
 from cairn.core.journal_answers import SCHEMA as ANSWERS
 from cairn.core.journal_answers import Answers, forget
 from cairn.core.journal_pending import MANY, Books, Pending
@@ -91,8 +92,9 @@ class Journal:
         Raises RunError for a journal of another format or config, in use, or damaged beyond
         recovery.
         """
-        self._prepare(path, redact, durable)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._prepare(path, redact, durable, reading=False)
+        with writing(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = files.lock(self.path.with_name(self.path.name + ".lock"))
         try:
             self._open(config, free)
@@ -116,7 +118,7 @@ class Journal:
         is missing, damaged, or of another format or config.
         """
         journal = cls.__new__(cls)
-        journal._prepare(path, redact, "process")
+        journal._prepare(path, redact, "process", reading=True)
         journal._db, journal._clean_up = open_to_read(journal.path)
         try:
             journal._look(config, free)
@@ -126,7 +128,12 @@ class Journal:
         return journal
 
     def _prepare(
-        self, path: Path | str, redact: Callable[[str], str], durable: Literal["process", "power"]
+        self,
+        path: Path | str,
+        redact: Callable[[str], str],
+        durable: Literal["process", "power"],
+        *,
+        reading: bool,
     ) -> None:
         self.path = Path(path)
         self.redact = redact
@@ -134,7 +141,7 @@ class Journal:
         self.notes: list[str] = []
         """What recovery did, one line each; empty after a clean start."""
         self._broken: RunError | None = None
-        self._answers = Answers(self.path)
+        self._answers = Answers(self.path, reading=reading)
         self._stores: dict[str, Store] = {}
         self._lock: IO[str] | None = None
         self._clean_up: Callable[[], None] = lambda: None
@@ -156,6 +163,7 @@ class Journal:
 
     def _open(self, config: Mapping, free: tuple[str, ...]) -> None:
         files.finish_repair(self.path)
+        files.check_cut(self.path)
         self._db = files.connect(self.path, self.durable)
         if not files.has_tables(self._db, self.path):
             self._create(config)
@@ -221,7 +229,7 @@ class Journal:
             return  # only read: there is nothing in it
         try:
             self._stores[stage] = opened = Store(path, self.durable, reading=self._lock is None)
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             raise self._unwritable(error) from error
         self.notes += opened.notes
         self._do_chores()
@@ -269,7 +277,7 @@ class Journal:
             rows, damage = files.read_until_damage(self._db, query, values)
             yield from map(Event._make, rows)
             if damage is not None:
-                raise files.unreadable(self.path, damage) from damage
+                raise files.unreadable(self.path, damage, reading=self._lock is None) from damage
             if not rows:
                 return
             after = rows[-1][0]
@@ -319,7 +327,7 @@ class Journal:
         self._begin()
         try:
             forget(self._db, "answers", scope)
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             raise self._unwritable(error) from error
 
     def put(self, stage: str, scope: str, name: str, body: bytes) -> None:
@@ -470,7 +478,7 @@ class Journal:
             self._count_time()
             point("journal:commit")
             self._db.execute("COMMIT")
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             raise self._unwritable(error) from error
         point("journal:committed")
         self._head.raise_to(self.seq)
@@ -496,7 +504,7 @@ class Journal:
                 continue  # the stage will be opened yet
             try:
                 store.forget(scope)
-            except sqlite3.OperationalError as error:
+            except sqlite3.DatabaseError as error:
                 raise self._unwritable(error) from error
             self.chore_done(FORGET, scope)
 
@@ -547,7 +555,7 @@ class Journal:
         self._begin()
         try:
             return self._db.execute(statement, values)
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             raise self._unwritable(error) from error
 
     def _begin(self) -> None:
@@ -558,15 +566,18 @@ class Journal:
                 self._db.execute("BEGIN IMMEDIATE")
             self._pending.write(self._db)
             self._answers.write(self._db)
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             raise self._unwritable(error) from error
 
-    def _unwritable(self, error: sqlite3.OperationalError) -> RunError:
+    def _unwritable(self, error: sqlite3.DatabaseError) -> RunError:
         # SQLite may have rolled back: whatever came after would leave a gap in the events.
-        self._broken = RunError(
-            f"cannot write to the journal {self.path}: {error}. What was saved before is safe; "
-            f"make room and resume."
-        )
+        if isinstance(error, sqlite3.OperationalError):
+            self._broken = RunError(
+                f"cannot write to the journal {self.path}: {error}. What was saved before is safe; "
+                f"make room and resume."
+            )
+        else:
+            self._broken = files.unreadable(self.path, error)
         return self._broken
 
     def clean(self, text: str) -> str:

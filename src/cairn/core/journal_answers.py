@@ -44,8 +44,9 @@ class Filter:
 class Answers:
     """The answers of one database; what is put waits in memory until `write`."""
 
-    def __init__(self, path: Path):
-        self.path = path
+    def __init__(self, path: Path, *, reading: bool = False):
+        """`reading`: nothing beside the database is touched."""
+        self.path, self.reading = path, reading
         self.waiting: dict[bytes, tuple[int, bytes, str, str, str, bytes]] = {}
         self._filter: Filter | None = None
 
@@ -65,7 +66,7 @@ class Answers:
                 if found == key and digest == digest_of(key, body):
                     return body
         except sqlite3.DatabaseError as error:
-            raise files.unreadable(self.path, error) from error
+            raise files.unreadable(self.path, error, reading=self.reading) from error
         return None
 
     def put(self, key: bytes, scope: str, label: str, body: str) -> None:

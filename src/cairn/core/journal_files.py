@@ -24,7 +24,13 @@ def lock(path: Path) -> IO[str]:
 
     The kernel drops the lock when the process dies, so nothing is left to clean up.
     """
-    handle = open(path, "a+")  # noqa: SIM115 (held open for as long as the journal)
+    try:
+        handle = open(path, "a+")  # noqa: SIM115 (held open for as long as the journal)
+    except OSError as error:
+        raise RunError(
+            f"cannot write in {path.parent}: {error.strerror}. A run needs a folder that it can "
+            f"write in; what is there can be read all the same."
+        ) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -34,6 +40,12 @@ def lock(path: Path) -> IO[str]:
         raise RunError(
             f"{path.parent} is in use by process {holder}: wait for it or stop it, "
             f"or choose another run directory."
+        ) from error
+    except OSError as error:
+        handle.close()
+        raise RunError(
+            f"{path.parent} is on a disk without file locks ({error.strerror}), so two processes "
+            f"could write at once. Put the run on a local disk."
         ) from error
     handle.truncate(0)
     handle.write(str(os.getpid()))
@@ -45,10 +57,22 @@ def connect(path: Path, durable: str) -> sqlite3.Connection:
     """A connection in WAL mode with transactions begun by hand."""
     db = sqlite3.connect(path, isolation_level=None)
     try:
-        db.execute("PRAGMA journal_mode = WAL")
+        (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":
+            db.close()
+            raise RunError(
+                f"the disk of {path} cannot keep a write-ahead log (SQLite answers {mode!r}), as "
+                f"some network disks cannot. Put the run on a local disk."
+            )
         db.execute(f"PRAGMA synchronous = {'FULL' if durable == 'power' else 'NORMAL'}")
         db.execute("PRAGMA journal_size_limit = 16777216")
         db.execute("PRAGMA wal_autocheckpoint = 4000")  # pages: the same 16 MiB
+    except sqlite3.OperationalError as error:
+        db.close()
+        raise RunError(
+            f"cannot open {path}: {error}. Is the disk full, read-only, or a network disk? Put the "
+            f"run on a local disk with room."
+        ) from error
     except sqlite3.DatabaseError as error:
         db.close()
         raise RunError(
@@ -56,6 +80,23 @@ def connect(path: Path, durable: str) -> sqlite3.Connection:
             f"start again, or restore it from a copy."
         ) from error
     return db
+
+
+def check_cut(path: Path) -> None:
+    """Raise RunError for a journal that is empty or gone although events were once saved in it.
+
+    Before anything opens it: SQLite deletes the log of an empty database.
+    """
+    events = Head.read(path)
+    if events == 0 or (path.exists() and path.stat().st_size > 0):
+        return
+    kept = _set_aside(path)
+    kept_as = f" What was left of it is kept as {kept}." if kept is not None else ""
+    raise RunError(
+        f"{path} is {'gone' if kept is None else 'empty'}, but {events} events were saved in it."
+        f"{kept_as} Put a copy of it back and resume; to begin anew, and pay for everything again, "
+        f"delete {_beside(path, 'head')}."
+    )
 
 
 def has_tables(db: sqlite3.Connection, path: Path) -> bool:
@@ -141,9 +182,13 @@ def _flat(value: object, prefix: str = "") -> dict[str, str]:
     return {prefix or "config": json.dumps(value)}
 
 
-def unreadable(path: Path, error: Exception) -> RunError:
-    """The error for a page that cannot be read in mid-run; the next start will repair."""
-    _beside(path, "mend").touch()
+def unreadable(path: Path, error: Exception, *, reading: bool = False) -> RunError:
+    """The error for a page that cannot be read in mid-run; the next start will repair.
+
+    `reading`: nothing is to be touched, so the next start has to find it by itself.
+    """
+    if not reading:
+        _beside(path, "mend").touch()
     return RunError(
         f"the journal {path} is damaged ({error}). Resume the run: it will recover what can be "
         f"read and go on from there."
@@ -244,19 +289,26 @@ def finish_repair(path: Path) -> Path | None:
     repaired = _beside(path, "repaired")
     if not repaired.exists():
         return None
+    # `.repaired` stays until the end, so that a kill anywhere here leads back to this function.
+    kept = _set_aside(path)
+    os.replace(repaired, path)
+    return kept
+
+
+def _set_aside(path: Path) -> Path | None:
+    """Move a damaged database away; returns where to, None if there was none."""
     number = 1
     while _beside(path, f"damaged-{number}").exists():
         number += 1
-    kept = _beside(path, f"damaged-{number}")
-    # The log first: a database without its log must never be opened as if it were whole, and
-    # `.repaired` stays until the end, so that a kill anywhere here leads back to this function.
+    kept, moved = _beside(path, f"damaged-{number}"), None
+    # The log first: a database without its log must never be opened as if it were whole.
     for ending in ("-wal", "-shm", ""):
         source = path.with_name(path.name + ending)
         if source.exists():
             os.replace(source, kept.with_name(kept.name + ending))
+            moved = kept
             point("journal:repair-moved")
-    os.replace(repaired, path)
-    return kept
+    return moved
 
 
 def _last_seq(db: sqlite3.Connection) -> int | None:

@@ -36,7 +36,7 @@ class Store:
 
     def __init__(self, path: Path, durable: str, *, reading: bool = False):
         self.path = path
-        self.answers = Answers(path)
+        self.answers = Answers(path, reading=reading)
         self.payloads: dict[tuple[str, str], bytes] = {}
         self.notes: list[str] = []
         """What recovery did."""
@@ -65,7 +65,7 @@ class Store:
         try:
             row = self.db.execute(query, (scope, name)).fetchone()
         except sqlite3.DatabaseError as error:
-            raise files.unreadable(self.path, error) from error
+            raise files.unreadable(self.path, error, reading=self.answers.reading) from error
         return None if row is None else row[0]
 
     def commit(self) -> None:
