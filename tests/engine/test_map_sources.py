@@ -64,6 +64,16 @@ def test_a_folder_yields_its_files_by_path(written):
     assert values(source) == [("b.txt", {"text": "B"}), ("deep/a.txt", {"text": "A\n"})]
 
 
+def test_files_come_by_path_whatever_lies_beside_them(tmp_path):
+    names = ["a.txt", "a/z.txt", "a-b.txt", "a/b/c.txt", "a/b.txt", "b/a.txt", "A.txt", "a/b/d.md"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    (tmp_path / "a" / "loop").symlink_to(tmp_path)
+    found = [row.id for row in Folder(tmp_path).rows()]
+    assert found == sorted(name for name in names if name.endswith(".txt"))
+
+
 def test_a_pattern_names_several_files_in_order(written):
     (written / "b.jsonl").write_bytes(lines([{"id": "last"}]))
     found = values(JsonLines(written / "*.jsonl"))

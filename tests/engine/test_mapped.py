@@ -288,6 +288,7 @@ def test_a_part_that_was_changed_is_noticed(tmp_path):
     assert not (tmp_path / "out.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_loses_nothing(whole, tmp_path):
     lines(tmp_path / "in.jsonl", [r | {"text": "x" * 20_000} for r in RECORDS])
     script = (
@@ -362,6 +363,21 @@ def test_a_slow_item_fails_and_can_be_retried(tmp_path):
         },
         {"id": "r6", "kind": "rejected", "error": "Reject", "message": "no"},
     ]
+
+
+def test_half_a_character_in_id_and_text_passes_through(tmp_path):
+    async def echo(item, clients, key):
+        if item.id == "y":
+            raise Reject(item.value["text"])
+        return item.value
+
+    records = [{"id": "x\ud83d", "text": "\ud83d"}, {"id": "y", "text": "z\ud83d"}]
+    source = tmp_path / "in.jsonl"
+    source.write_text("".join(json.dumps(record) + "\n" for record in records))
+    result = start(tmp_path, source=JsonLines(source, "id"), doing=echo)
+    assert (result.done, result.rejected) == (1, 1)
+    assert (tmp_path / "out.jsonl").read_text() == '{"id":"x?","text":"?"}\n'
+    assert '"message": "z?"' in Path(str(result.rejects)).read_text()
 
 
 def test_an_empty_source_has_an_empty_sink(tmp_path):

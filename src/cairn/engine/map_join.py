@@ -125,7 +125,7 @@ class Joiner:
             if line[:1] != MARKS["done"]:
                 outcome = unpacked(line)
                 record = {"id": outcome.id, "kind": outcome.kind, **outcome.value}
-                yield outcome.id, json.dumps(record, ensure_ascii=False).encode()
+                yield outcome.id, json.dumps(record, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def digest_of_file(where: Where) -> str:

@@ -7,8 +7,10 @@ value as JSON. The id is a field of the record, or else its number, from 0.
 import csv
 import io
 import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NoReturn, Protocol, runtime_checkable
 
@@ -214,18 +216,27 @@ class Folder:
     def _files(self) -> Iterator[tuple[str, Where]]:
         if is_url(self.where):
             system, root = filesystem(self.where)
-            found = {name[len(root) :].lstrip("/"): name for name in system.find(root)}
-            matching = (name for name in sorted(found) if Path(name).match(self.pattern))
-            for name in matching:
-                yield name, system.unstrip_protocol(found[name])
+            for path in sorted(system.find(root)):
+                if fnmatchcase(path.rpartition("/")[2], self.pattern):
+                    yield path[len(root) :].lstrip("/"), system.unstrip_protocol(path)
             return
         root = Path(self.where)
         if not root.is_dir():
             raise RunError(f"the source {root} is no folder.")
-        paths = {path.relative_to(root).as_posix(): path for path in root.rglob(self.pattern)}
-        for name in sorted(paths):
-            if paths[name].is_file():
-                yield name, paths[name]
+        yield from self._within(root, "")
+
+    def _within(self, folder: Path, prefix: str) -> Iterator[tuple[str, Where]]:
+        """By path, with no more than one folder's names in memory at each depth."""
+        with os.scandir(folder) as entries:
+            # A slash at its end puts a folder where its files' paths stand among their neighbours.
+            found = sorted(
+                f"{e.name}/" if e.is_dir(follow_symlinks=False) else e.name for e in entries
+            )
+        for name in found:
+            if name.endswith("/"):
+                yield from self._within(folder / name, prefix + name)
+            elif fnmatchcase(name, self.pattern) and (folder / name).is_file():
+                yield prefix + name, folder / name
 
 
 class Items:
