@@ -60,6 +60,15 @@ def test_a_cancellation_of_the_functions_own_is_a_failed_attempt_and_ours_is_not
         with pytest.raises(CallFailedError, match="CancelledError"):
             await endpoint.complete(Request.of("cancel"))
 
+        class Cancels:
+            identity = "cancels"
+
+            async def complete(self, request, sample="0"):
+                raise asyncio.CancelledError
+
+        with pytest.raises(EndpointDownError, match="cancels cancelled itself"):
+            await Endpoint(Cancels(), Flow(max_attempts=1)).complete(Request.of("x"))
+
         async def sleep(request):
             await asyncio.sleep(60)
             return "late"

@@ -173,6 +173,9 @@ class Endpoint:
         try:
             outcome = await self.model.complete(request, sample)
         except asyncio.CancelledError:
+            if not expired and task.cancelling() == cancelling:
+                message = f"{self.name} cancelled itself"
+                return AttemptFailedError("server", message, maybe_paid=True)
             if not expired or task.uncancel() > cancelling:
                 raise  # somebody else's wish
             message = f"{self.name}: no complete reply within {limit_s:.3g} s"
@@ -267,7 +270,8 @@ class Endpoint:
         if rejected >= REJECTED_FROM_THE_START and not self.breaker.ever_answered:
             raise EndpointRefusedError(
                 f"{self.name} rejected all of the first {rejected} requests, the last: "
-                f"{error}. Check model and sampling."
+                f"{error}. Check model and sampling; once they are right, resume --retry-failed "
+                f"asks again what was rejected."
             ) from error
 
 
