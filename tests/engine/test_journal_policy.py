@@ -60,6 +60,29 @@ def test_ask_sees_what_is_asked_and_not_told_in_trial_order_arrived_or_not(tmp_p
         assert trial["pending"] == list(range(max(0, trial["id"] - 6), trial["id"]))
 
 
+def test_each_tell_is_followed_by_one_ask_which_is_folded_in_at_once(tmp_path):
+    heard = []
+
+    class Noting(Own):
+        def ask(self, state, trial_id, key, pending):
+            heard.append(("ask", trial_id))
+            return super().ask(state, trial_id, key, pending)
+
+        def asked(self, state, trial):
+            heard.append(("asked", trial["id"]))
+            return state
+
+        def tell(self, state, trial, outcome):
+            heard.append(("tell", trial["id"]))
+            return super().tell(state, trial, outcome)
+
+    drive(tmp_path / "j.sqlite", Noting(), Config(trials=20, lag=4))
+    expected = [(what, k) for k in range(4) for what in ("ask", "asked")]
+    for k in range(20):
+        expected += [("tell", k), ("ask", k + 4), ("asked", k + 4)]
+    assert heard == expected
+
+
 class Generations(Own):
     """Asks four trials, then waits until all are told."""
 

@@ -6,12 +6,13 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from cairn.core.redact import printable
 from cairn.engine.journal_progress import Progress
 from cairn.engine.journal_projection import Projection, between, duration
 
 STOPPING = (
-    "stopping: nothing new is begun, and what is in flight may still arrive; Ctrl-C again ends it "
-    "at once. What arrived is kept either way"
+    "stopping: nothing new is begun, and what is in flight may still arrive; Ctrl-C ends the wait. "
+    "What arrived is kept either way"
 )
 
 
@@ -36,7 +37,9 @@ def line(progress: Progress) -> str:
         parts.append(progress.about)
     if progress.waiting:
         parts.append(progress.waiting)
-    return " · ".join(parts)
+    if progress.stopping:
+        parts.insert(0, "stopping")
+    return printable(" · ".join(parts), keep="")
 
 
 class JournalConsole:
@@ -70,7 +73,7 @@ class JournalConsole:
         if progress.projection is not None and self._is_news(progress.projection):
             self._projected = progress.projection
             self._print(progress.projection_line())
-        if progress.stopping and progress.in_flight and not self._stopping:
+        if progress.stopping and not self._stopping:
             self._stopping = True
             self._print(STOPPING)
         if progress.waiting and not self._waiting:
@@ -94,4 +97,5 @@ class JournalConsole:
 
     def _print(self, text: str) -> None:
         # soft_wrap: a line in a log file is one line, however long.
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        shown = printable(text, keep="\n")
+        self.console.print(shown, markup=False, highlight=False, soft_wrap=True)

@@ -152,7 +152,7 @@ async def run(
         journal.notes,
         engine.about,
         project=engine.project,
-        stopping=lambda: engine.stopping,
+        stopping=lambda: engine.stopping and bool(engine.tasks),
     )
     reporter = asyncio.create_task(speed.report(on_progress, config.report_every_s))
     try:
