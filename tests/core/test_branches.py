@@ -1,9 +1,12 @@
 """Work that only some cycles need: done where it is wanted, skipped where nobody wants it."""
 
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import pytest
 
+import cairn
 from cairn.core.branches import SIDE_BY_SIDE, when, zeros
 
 
@@ -44,3 +47,9 @@ def test_nothing_has_the_shapes_of_something():
     nothing = zeros(lambda x: {"sum": jnp.sum(x), "sign": x > 0}, jnp.ones((2, 3)))
     assert nothing["sum"] == 0 and nothing["sum"].dtype == jnp.float32
     assert nothing["sign"].shape == (2, 3) and not nothing["sign"].any()
+
+
+def test_nobody_else_branches():
+    """A `cond` in a method's cycle is both branches where seeds run side by side."""
+    sources = Path(cairn.__file__).parent.rglob("*.py")
+    assert [path.name for path in sources if "lax.cond" in path.read_text()] == ["branches.py"]

@@ -78,12 +78,13 @@ def each(env: Environment, actors: Actors, values: Any) -> dict[str, Any]:
 
 def first_moment(actors: Actors, state: PyTree, observation: PyTree, batch: int) -> Moment:
     """B columns at their first states, with empty memory."""
+    memory = {r: actor.policy.initial_memory(actor.state, batch) for r, actor in actors.items()}
     return Moment(
-        state,
-        observation,
-        {role: actor.policy.initial_memory(actor.state, batch) for role, actor in actors.items()},
-        jnp.ones(batch, bool),
-        {role: jnp.zeros(batch, jnp.float32) for role in actors},
+        state=state,
+        observation=observation,
+        memory=memory,
+        reset=jnp.ones(batch, bool),
+        episode_return={role: jnp.zeros(batch, jnp.float32) for role in actors},
     )
 
 
@@ -117,14 +118,14 @@ def take(
     total = {role: moment.episode_return[role] + reward[role] for role in actors}
     done = played.terminated | played.truncated
     return Played(
-        acted,
-        played.state,
-        played.observation,
-        reward,
-        played.terminated,
-        played.truncated,
-        total,
-        {role: done & env.solved(total[role], played.terminated) for role in actors},
+        acted=acted,
+        state=played.state,
+        observation=played.observation,
+        reward=reward,
+        terminated=played.terminated,
+        truncated=played.truncated,
+        episode_return=total,
+        solved={role: done & env.solved(total[role], played.terminated) for role in actors},
     )
 
 
@@ -143,7 +144,14 @@ def go_on(
         state, observation = trees.where(ends, starts, (state, observation))
         total = {role: jnp.where(ends, 0.0, value) for role, value in total.items()}
     memory = {role: acted.memory for role, acted in played.acted.items()}
-    return Moment(state, observation, memory, ends, total, over)
+    return Moment(
+        state=state,
+        observation=observation,
+        memory=memory,
+        reset=ends,
+        episode_return=total,
+        over=over,
+    )
 
 
 def forgets(moment: Moment, role: str, remember: Collection[str]) -> Bool[Array, " B"]:

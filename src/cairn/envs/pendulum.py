@@ -113,7 +113,7 @@ class Pendulum(Environment):
     ) -> tuple[PendulumState, Float[Array, "3"]]:
         """Anywhere, nearly at rest."""
         angle, w = jax.random.uniform(key, (2,), jnp.float32, -1.0, 1.0)
-        state = PendulumState(level, math.pi * angle, START_SPEED * w, time=jnp.int32(0))
+        state = PendulumState(level, angle=math.pi * angle, w=START_SPEED * w, time=jnp.int32(0))
         return state, observe(state)
 
     def step(self, key: Key[Array, ""], state: PendulumState, action: Float[Array, "1"]) -> Step:
@@ -146,7 +146,8 @@ def move(state: PendulumState, push: Float[Array, ""]) -> PendulumState:
     mass, length, gravity = state.level
     turning = 1.5 * gravity / length * jnp.sin(state.angle) + 3.0 / (mass * length**2) * push
     w = jnp.clip(state.w + turning * STEP_S, -FASTEST, FASTEST)
-    return PendulumState(state.level, state.angle + w * STEP_S, w, state.time + 1)
+    angle = state.angle + w * STEP_S
+    return PendulumState(level=state.level, angle=angle, w=w, time=state.time + 1)
 
 
 def observe(state: PendulumState) -> Float[Array, "3"]:
