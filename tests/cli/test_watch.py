@@ -86,6 +86,35 @@ def test_the_summary_names_figures_ledger_and_what_to_do_next(tmp_path):
     assert f"cairn train --resume {run.path}" in stopped
 
 
+@pytest.mark.parametrize(
+    ("replayed", "updates", "said"),
+    [
+        (
+            [0.0, 0.0],
+            [0, 0],
+            "No level was ever replayed, so nothing was learned: the archive came",
+        ),
+        (
+            [0.0, 0.0],
+            [9, 9],
+            "No level was ever replayed: the archive came to 20% of its 40 places",
+        ),
+        ([0.0, 0.5], [0, 9], "In 1 of 2 seeds no level was ever replayed, so nothing was learned"),
+        ([0.5, 0.5], [9, 9], ""),
+    ],
+)
+def test_a_run_that_was_too_short_to_replay_says_so_at_its_end(tmp_path, replayed, updates, said):
+    run = RunDir.create(tmp_path / "run", {"algorithm": {"capacity": 40, "minimum_fill": 0.25}})
+    ledger = LINE["ledger"] | {"updates": updates}
+    for now in ([0.0, 0.0], replayed, [0.0, None]):
+        metrics = {"replayed": now, "archive_fill": [0.2, 0.1]}
+        line = LINE | {"metrics": metrics, "ledger": ledger}
+        run.append(line, {"cycle": [20], "seconds": 61.0, "steps_per_second": 1.0})
+    text = watch.summary(Outcome(run, None, done=True))
+    assert said in text and ("and replay begins at 25%. Give more --steps" in text) == bool(said)
+    assert ("replayed" in text) == bool(said)
+
+
 def test_trackers_get_numbers_by_name_and_seed():
     sent = scalars(LINE)
     assert sent["train/solve_rate/seed-1"] == 0.75

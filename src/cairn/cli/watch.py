@@ -1,11 +1,11 @@
 """What a person sees of a run while it trains, and when it ends."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from cairn.core.console import Progress, count, duration, rate
+from cairn.core.console import Progress, count, duration, plural, rate
 from cairn.core.ledger import STEPS
 from cairn.engine.loop import Status
 from cairn.evaluation.measures import headline, label
@@ -96,7 +96,31 @@ def summary(outcome: Outcome) -> str:
     width = max(len(name) for name, _ in rows)
     table = "\n".join(f"  {name:<{width}}  {value}" for name, value in rows)
     evaluate = f"\n  cairn evaluate {path}" if "evaluation" in last else ""
-    return f"Done.\n{table}\nNext:{evaluate}\n  cairn show {path}"
+    remark = never_replayed(lines, outcome.directory.config)
+    return f"Done.\n{table}\n{remark}Next:{evaluate}\n  cairn show {path}"
+
+
+def never_replayed(lines: Sequence[Mapping[str, Any]], config: Mapping[str, Any]) -> str:
+    """A line that says so of a run with an archive that was too short for it; else nothing."""
+    if any("replayed" not in line["metrics"] for line in lines):
+        return ""
+    replayed, filled = (
+        np.array([line["metrics"][name] for line in lines], float)
+        for name in ("replayed", "archive_fill")
+    )
+    never = np.asarray(~(replayed > 0).any(axis=0))
+    if not never.any():
+        return ""
+    who = "" if never.all() else f"In {never.sum()} of {plural(len(never), 'seed')} "
+    archive, full = config["algorithm"], np.nanmax(filled[:, never])
+    updates = lines[-1]["ledger"].get("updates", [])
+    learned = not updates or max(np.array(updates)[never]) > 0
+    said = f"{who}no level was ever replayed{'' if learned else ', so nothing was learned'}"
+    return (
+        f"{said[0].upper()}{said[1:]}: the archive came to {full:.0%} of its "
+        f"{archive['capacity']:,} places, and replay begins at {archive['minimum_fill']:.0%}. Give "
+        f"more --steps, or a smaller --capacity or --minimum-fill.\n"
+    )
 
 
 def means(evaluation: Mapping[str, Any]) -> dict[str, float]:
