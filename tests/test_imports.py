@@ -24,6 +24,17 @@ print(json.dumps({
     "loaded": sorted({name.partition(".")[0] for name in sys.modules}),
 }))
 """
+# Compiled, and then read back from the cache on disk.
+FROM_THE_CACHE = """
+import os, cairn
+cairn.experiment
+print(os.environ.get("TF_CPP_MIN_LOG_LEVEL"))
+import jax
+double = jax.jit(lambda x: (x @ x).sum())
+for _ in range(2):
+    double(jax.numpy.ones((64, 64))).block_until_ready()
+    jax.clear_caches()
+"""
 HEAVY = {"torch", "tensorflow", "orbax", "wandb", "tensorboardX", "trackio", "ray", "openai"}
 
 
@@ -57,3 +68,18 @@ def test_importing_leaves_logging_alone(found):
 
 def test_importing_loads_nothing_heavy_or_optional(found):
     assert HEAVY.isdisjoint(found["loaded"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chosen", [None, "2"])
+def test_reading_the_compilation_cache_says_nothing_unless_the_user_wants_to_hear(tmp_path, chosen):
+    environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(tmp_path)}
+    del environment["TF_CPP_MIN_LOG_LEVEL"]
+    if chosen is not None:
+        environment["TF_CPP_MIN_LOG_LEVEL"] = chosen
+    command = [sys.executable, "-c", FROM_THE_CACHE]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{chosen or 1}\n", "what JAX alone sets"
+    assert list(tmp_path.iterdir())
+    if chosen is None:
+        assert done.stderr == ""

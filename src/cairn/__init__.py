@@ -1,5 +1,9 @@
 """cairn: open-ended learning on one loop (Space, Learner, Score, Archive, Sampler, Ledger)."""
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -25,4 +29,26 @@ _LAZY = {
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'cairn' has no attribute {name!r}")
-    return getattr(import_module(_LAZY[name]), name)
+    with _xla_speaks_of_what_is_fatal():
+        module = import_module(_LAZY[name])
+    return getattr(module, name)
+
+
+@contextmanager
+def _xla_speaks_of_what_is_fatal() -> Iterator[None]:
+    """Where JAX is first imported here, and nobody chose a level of XLA's log, let it be 3.
+
+    Reading the CPU's compilation cache logs kilobytes of false alarms as errors. XLA reads the
+    variable when it is loaded; afterwards the environment is what JAX alone would have left.
+    """
+    level = "TF_CPP_MIN_LOG_LEVEL"
+    if level in os.environ or "jax" in sys.modules:
+        yield
+        return
+    os.environ[level] = "3"
+    try:
+        yield
+    finally:
+        del os.environ[level]
+        if "jax" in sys.modules:
+            os.environ[level] = "1"
