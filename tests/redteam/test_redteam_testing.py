@@ -147,7 +147,7 @@ def test_mistakes_are_one_line_and_make_nothing(tmp_path, capsys, monkeypatch):
     (tmp_path / "c.toml").write_text(WORLD)
     (tmp_path / "p.txt").write_text("one\n")
     for arguments, says in (
-        (["p.txt", "--run", "new"], "give --config"),
+        (["p.txt", "--run", "new"], "give --config CONFIG, or --demo"),
         (["missing.txt", "--config", "c.toml", "--run", "new"], "cannot be read"),
         (["--run", "new"], "does not exist"),
         (["--run", "new", "--n", "3"], "goes on as it was begun"),

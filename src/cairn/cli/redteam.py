@@ -103,6 +103,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, Parser]]:
     test = commands.add_parser("test", help="run prompts that are there against a target")
     test.add_argument("file", type=Path, nargs="?", help="the prompts; none to go on with --run")
     test.add_argument("--config", type=Path, help="goal, target and held-out judge, limits")
+    test.add_argument("--demo", action="store_true", help="the demo's simulated models")
     test.add_argument("--run", type=Path, required=True, help="directory of the test")
     test.add_argument("--n", type=int, help="responses to each prompt, in place of the config's")
     test.set_defaults(go=_test)
@@ -316,9 +317,10 @@ def _label(arguments: argparse.Namespace) -> int:
 def _test(arguments: argparse.Namespace) -> int:
     path = arguments.run
     if arguments.file is not None:
-        if arguments.config is None:
-            raise ConfigError("cairn redteam test FILE: give --config CONFIG with the models.")
-        config = testing.read_config(arguments.config, arguments.n)
+        if arguments.demo == (arguments.config is not None):
+            raise ConfigError("cairn redteam test FILE: give --config CONFIG, or --demo, not both.")
+        source = DEMO if arguments.demo else arguments.config
+        config = testing.read_config(source, arguments.n)
         cast(config.players)  # a key that is missing is named before anything is made
         found = testing.create(path, config, arguments.file)
         left = f"; {found.without} rows without a prompt are left out" if found.without else ""

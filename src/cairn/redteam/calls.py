@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from cairn.lm import bench as benches
 from cairn.lm.answers import whole_text
@@ -41,6 +41,7 @@ class MutatorRefusedError(Exception):
         self.status, self.calls = status, calls
 
 
+@runtime_checkable
 class Asked(Protocol):
     """What of a config says how models are asked."""
 
