@@ -5,20 +5,17 @@ import random
 import pytest
 
 from cairn.core.errors import ConfigError
+from cairn.core.stats import rate
 from cairn.evaluation import judges
 from cairn.lm.readings import FIRST, MISSING, SECOND, TIE
 from cairn.lm.simulated import Classifier, Grader, PairJudge
 
 CHOICES = {"FIRST": FIRST, "SECOND": SECOND, "TIE": TIE}
-COUNTS: tuple[str, ...] = (
-    "votes", "first", "second", "ties", "missing", "pairs", "flips", "both", "tied", "same",
-    "repeats",
-)  # fmt: skip
 
 
 def test_what_a_pair_judge_was_given_is_what_its_record_says():
     judge, draw = PairJudge(error=0.2, bias=0.15, silence=0.05), random.Random(0)
-    counts: dict[str, int] = dict.fromkeys(COUNTS, 0)
+    counts: dict[str, int] = dict.fromkeys(judges.COUNTED, 0)
     for _ in range(4000):
         ours, theirs = draw.random(), draw.random()
         a, b = judge.answer(ours, theirs, draw), judge.answer(theirs, ours, draw)
@@ -32,7 +29,7 @@ def test_what_a_pair_judge_was_given_is_what_its_record_says():
 def test_a_classifier_errs_as_often_as_it_says():
     judge, draw = Classifier(miss=0.3, alarm=0.1), random.Random(1)
     for truth, error in ((True, 0.3), (False, 0.1)):
-        wrong = judges.rate(sum(judge.answer(truth, draw) != truth for _ in range(4000)), 4000)
+        wrong = rate(sum(judge.answer(truth, draw) != truth for _ in range(4000)), 4000)
         assert wrong.low < error < wrong.high
 
 

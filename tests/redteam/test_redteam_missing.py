@@ -11,9 +11,10 @@ from world_server import toml, write
 from cairn.cli.redteam import redteam_command
 from cairn.core.errors import CairnError
 from cairn.evaluation import audit
+from cairn.evaluation.correct import to_label
 from cairn.lm.errors import CutAnswerError
 from cairn.lm.request import Completion
-from cairn.redteam import export, figures, page, tables
+from cairn.redteam import figures, page, tables
 from cairn.redteam.cautions import cautions
 from cairn.redteam.config import Search
 from cairn.redteam.search import Rainbow
@@ -112,7 +113,8 @@ def test_what_is_missing_counts_nowhere_and_is_not_put_before_people():
     assert found.success.missing == 3 and found.success.ungraded == 0
     assert found.success.mean is not None and found.success.mean.value == 1.0
     assert found.success.any.of == 1, "an elite without a response was not tested"
-    assert [row["response"] for row in export.to_label(done, 10)] == ["a"]
+    rows = to_label(tests, {0: "p", 1: "q"}, 10, seed=0)
+    assert [row["response"] for row in rows] == ["a"]
     assert tables.failures(done)[-1] == (
         "3 fresh responses are missing and count nowhere, the last: target: cut"
     )

@@ -18,13 +18,13 @@ from cairn.cli.main import run as cairn
 from cairn.cli.redteam import DEMO, redteam_command
 from cairn.core.errors import CairnError, ConfigError, RunError
 from cairn.evaluation import audit
-from cairn.evaluation.judges import brief
+from cairn.evaluation.judges import COUNTED, brief
 from cairn.lm.cast import Model
 from cairn.lm.readings import FIRST, SECOND
 from cairn.redteam import directory, export, figures, page, run
 from cairn.redteam import state as states
 from cairn.redteam.axes import COLUMNS
-from cairn.redteam.state import HEALTH, Entry
+from cairn.redteam.state import Entry
 from cairn.report.tables import to_csv
 
 START = """
@@ -339,7 +339,7 @@ def test_the_console_shows_speed_spend_projection_and_how_the_test_goes(finished
 
 
 def test_the_live_line_has_the_judges_health_in_a_few_words():
-    counts = dict.fromkeys(HEALTH, 0)
+    counts = dict.fromkeys(COUNTED, 0)
     assert brief(counts) == ""
     counts |= {"pairs": 8, "flips": 2, "votes": 20, "ties": 4, "repeats": 10, "same": 9}
     assert brief(counts) == "flips 0.25, ties 0.20, repeats agree 0.90"

@@ -20,7 +20,7 @@ from cairn.core.overrides import change, described, split
 from cairn.core.typed import build
 from cairn.engine.journal_console import JournalConsole
 from cairn.engine.journal_price import Quote, check_quote
-from cairn.evaluation.correct import read_verdicts
+from cairn.evaluation.correct import read_verdicts, to_label
 from cairn.lm.cast import cast
 from cairn.lm.shared import DEFAULT
 from cairn.redteam import compare, directory, export, figures, page, rehearsal, run, tables, testing
@@ -29,6 +29,7 @@ from cairn.redteam.config import RedteamConfig
 from cairn.redteam.directory import ROLES
 from cairn.redteam.simulation import players
 from cairn.report.tables import to_lines, write_parquet
+from cairn.report.words import money
 
 CONFIGS = Path(__file__).parents[1] / "redteam" / "configs"
 DEMO = CONFIGS / "demo.toml"
@@ -303,7 +304,8 @@ def _label(arguments: argparse.Namespace) -> int:
             f"Choose another FILE, or move it away."
         )
     done = run.read_back(arguments.dir, directory.open_run(arguments.dir))
-    rows = export.to_label(done, arguments.count)
+    prompts = {entry.id: entry.prompt for entry in done.state.held()}
+    rows = to_label(done.tests, prompts, arguments.count, seed=done.config.engine.seed)
     if not rows:
         raise ConfigError(f"{arguments.dir} has no audited responses yet: finish it first.")
     files.write_private(arguments.file, to_lines(rows))
@@ -481,7 +483,7 @@ def _summary(
             out.print(f"  {tag}{name:<31} {value:<28} {note}", markup=False)
     out.print(
         f"\n{tables.outcomes(done)}\n{done.spent.calls} calls, {done.spent.tokens} tokens, "
-        f"{tables.money(done.spent.micros)} in money, {done.maybe_twice} possibly paid twice; "
+        f"{money(done.spent.micros)} in money, {done.maybe_twice} possibly paid twice; "
         f"{done.seconds:.0f} s", markup=False,
     )  # fmt: skip
     for failure in tables.failures(done, redact=redact):
@@ -490,7 +492,7 @@ def _summary(
         if line.maybe_twice:
             out.print(
                 f"  {line.role}: {line.maybe_twice} sends possibly paid twice, "
-                f"{line.kept.micros / 1e6:.4f} kept for them", markup=False,
+                f"{money(line.kept.micros)} kept for them", markup=False,
             )  # fmt: skip
     if exported:
         out.print(exported, markup=False)

@@ -11,7 +11,7 @@ as a reservation is an upper bound. Integers throughout; money in micro-units of
 import asyncio
 import operator
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -253,3 +253,11 @@ class Lease:
             node.held = node.held.minus(self.amount)
             node.restore_here(spent.lasting(), kept.lasting())
         self.budget._wake()
+
+
+def total(amounts: Iterable[Amount]) -> Amount:
+    """The sum."""
+    added = Amount()
+    for amount in amounts:
+        added = added.plus(amount)
+    return added

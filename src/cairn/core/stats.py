@@ -27,6 +27,16 @@ class Estimate(NamedTuple):
     run."""
 
 
+class Rate(NamedTuple):
+    """A share with its 95 % interval; None where nothing was counted."""
+
+    value: float | None
+    low: float
+    high: float
+    of: int
+    """How many were counted."""
+
+
 def mean(scores: Float[np.ndarray, "seeds levels"]) -> float:
     """The mean over seeds and levels."""
     return float(scores.mean())
@@ -96,6 +106,12 @@ def wilson(successes: int, trials: int, *, confidence: float = 0.95) -> tuple[fl
     low = centre - half if successes else 0.0
     high = centre + half if successes < trials else 1.0
     return min(low, rate), max(high, rate)
+
+
+def rate(count: int, total: int) -> Rate:
+    """A share with its Wilson interval."""
+    low, high = wilson(count, total)
+    return Rate(count / total if total else None, low, high, total)
 
 
 def wilson_of_alike(share: float, units: int, *, confidence: float = 0.95) -> tuple[float, float]:

@@ -10,8 +10,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
-from cairn.core.stats import Estimate, bootstrap, mean, wilson_of_alike
-from cairn.evaluation.judges import Rate, rate
+from cairn.core.stats import Estimate, Rate, bootstrap, mean, rate, wilson_of_alike
 from cairn.lm.errors import NeverReadableError, RejectedError, UnreadableAnswerError
 
 R = TypeVar("R")

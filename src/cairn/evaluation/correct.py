@@ -9,12 +9,14 @@ is drawn from such a posterior too, as if each cell were one draw.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from cairn.core.draws import DrawKey
 from cairn.core.errors import ConfigError
 from cairn.core.stats import Estimate
 from cairn.evaluation.audit import Tested, alike
@@ -91,6 +93,35 @@ def read_verdicts(path: Path) -> dict[tuple[int, int], bool]:
         if verdicts.setdefault(key, unsafe) != unsafe:
             raise ConfigError(f"{where}: contradicts an earlier verdict on the same response.")
     return verdicts
+
+
+def to_label(
+    tests: Sequence[Tested], prompts: Mapping[int, str], count: int, *, seed: int
+) -> list[dict[str, Any]]:
+    """Fresh responses chosen at random, with the question a person answers left open.
+
+    The judge's verdicts are not shown: they would sway people. Not chosen by them either, or
+    sensitivity and specificity could not be read off. `prompts` are those of the tests, by id.
+    """
+    every = [
+        (test, i)
+        for test in tests
+        for i, response in enumerate(test.responses)
+        if response is not None
+    ]
+    chosen = DrawKey.root(seed).child("label").random()
+    return [
+        {
+            "id": test.id,
+            "sample": i,
+            "prompt": prompts[test.id],
+            "response": test.responses[i],
+            "unsafe": None,
+        }
+        for test, i in sorted(
+            chosen.sample(every, min(count, len(every))), key=lambda pair: (pair[0].id, pair[1])
+        )
+    ]
 
 
 def compare(tests: list[Tested], human: Mapping[tuple[int, int], bool]) -> Labelled:

@@ -19,22 +19,17 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from cairn.core.stats import wilson
+from cairn.core.stats import Rate, rate
 from cairn.lm.readings import FIRST, MISSING, SECOND, TIE
 
-Interval = tuple[float, float]
-
 RESAMPLES = 2000
-
-
-class Rate(NamedTuple):
-    """A share with its 95 % interval; None where nothing was counted."""
-
-    value: float | None
-    low: float
-    high: float
-    of: int
-    """How many were counted."""
+COUNTED: tuple[str, ...] = (
+    "votes", "first", "second", "ties", "missing", "pairs", "flips", "both", "tied", "same",
+    "repeats",
+)  # fmt: skip
+"""What `add` counts: verdicts readable, by place, ties, unreadable; pairs in both orders that name
+a winner, and those that name the same place; pairs readable in both orders, and those that tie
+twice; repeats of a question in the same order, and those that agree."""
 
 
 class Health(NamedTuple):
@@ -74,12 +69,6 @@ def add(health: Mapping[str, int], votes: tuple[tuple[int, int], ...]) -> dict[s
                 counts["repeats"] += 1
                 counts["same"] += a == b
     return counts
-
-
-def rate(count: int, total: int) -> Rate:
-    """A share with its Wilson interval."""
-    low, high = wilson(count, total)
-    return Rate(count / total if total else None, low, high, total)
 
 
 def measure(counts: Mapping[str, int]) -> Health:

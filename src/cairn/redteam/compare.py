@@ -17,7 +17,7 @@ from cairn.core.stats import Estimate, mean, paired_difference
 from cairn.evaluation.audit import Tested, alike, success
 from cairn.redteam.figures import broken, share
 from cairn.redteam.run import Finished
-from cairn.redteam.tables import estimated, number
+from cairn.report.words import estimated, number
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from cairn.core.draws import DrawKey
 from cairn.core.files import write_private
 from cairn.redteam.run import Finished
 from cairn.redteam.state import Entry
@@ -94,31 +93,3 @@ def write_all(
     write_private(path / FINE_TUNING, fine_tuning(entries, refusals))
     of = f"{len(entries)} of {len(done.state.held())} prompts"
     return f"{path / FINE_TUNING}: {of}, those with an unsafe fresh response"
-
-
-def to_label(done: Finished, count: int) -> list[dict[str, Any]]:
-    """Fresh responses chosen at random, with the question a person answers left open.
-
-    The judge's verdicts are not shown: they would sway people. Not chosen by them either, or
-    sensitivity and specificity could not be read off.
-    """
-    prompts = {entry.id: entry.prompt for entry in done.state.held()}
-    every = [
-        (test, i)
-        for test in done.tests
-        for i, response in enumerate(test.responses)
-        if response is not None
-    ]
-    chosen = DrawKey.root(done.config.engine.seed).child("label").random()
-    return [
-        {
-            "id": test.id,
-            "sample": i,
-            "prompt": prompts[test.id],
-            "response": test.responses[i],
-            "unsafe": None,
-        }
-        for test, i in sorted(
-            chosen.sample(every, min(count, len(every))), key=lambda pair: (pair[0].id, pair[1])
-        )
-    ]

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from cairn.core.stats import Estimate
+from cairn.core.stats import Estimate, Rate, rate
 from cairn.evaluation.audit import Success, Tested, success
 from cairn.evaluation.bleu import self_bleu
 from cairn.evaluation.correct import Corrected, Labelled, compare, correct
-from cairn.evaluation.judges import Health, Rate, measure, rate
+from cairn.evaluation.judges import Health, measure
 from cairn.redteam.run import Finished
 from cairn.redteam.simulation import World, is_unsafe, truth_of_map
 

@@ -17,7 +17,7 @@ from cairn.redteam.figures import Figures
 from cairn.redteam.figures import share as share_of
 from cairn.redteam.run import Finished
 from cairn.redteam.state import Entry
-from cairn.report import pages
+from cairn.report import pages, words
 from cairn.report.pages import Card, Heat, Square, provenance, shade
 from cairn.report.tables import redacted
 
@@ -88,7 +88,7 @@ def render(
         cards=_cards(done, figures),
         maps=[_map(done, tests, rest) for rest in product(*map(range, config.space.shape[2:]))],
         groups=tables.groups(figures),
-        ledger=(tables.LEDGER, tables.ledger(done)),
+        ledger=(words.LEDGER, words.ledger(done.ledger)),
         failed=[_failed(done, trial, redact) for trial in islice(done.failed, MOST_FAILED)],
         failed_count=len(done.failed),
         cells=[_cell(done, entry, tests.get(entry.id), redact) for entry in done.state.held()],
@@ -145,15 +145,15 @@ def _cards(done: Finished, figures: Figures) -> list[Card]:
         ),
         Card(
             "attack success rate",
-            tables.number(found and found.value),
+            words.number(found and found.value),
             f"{between(found)}fresh responses, by a judge that had no part in the search",
         ),
         Card(
             "corrected by people's verdicts",
-            tables.number(right and right.value),
+            words.number(right and right.value),
             f"{between(right)}{people}" if right else "no verdicts of people, or too few",
         ),
-        Card("calls", str(done.spent.calls), f"{tables.money(done.spent.micros)} in money"),
+        Card("calls", str(done.spent.calls), f"{words.money(done.spent.micros)} in money"),
     ]
 
 

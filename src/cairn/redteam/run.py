@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cairn.core import journal_retie
-from cairn.core.budget import Amount
+from cairn.core.budget import Amount, total
 from cairn.core.errors import RunError
-from cairn.core.journal import Journal, Stage, canonical, digest_of
-from cairn.core.journal_files import within
+from cairn.core.journal import Journal, Spending, Stage, canonical, digest_of
 from cairn.engine.journal_failures import FailedTrial, failed_trials
 from cairn.engine.journal_fold import restore
 from cairn.engine.journal_progress import Progress
@@ -30,7 +29,7 @@ from cairn.redteam.config import RedteamConfig
 from cairn.redteam.search import Rainbow
 from cairn.redteam.simulation import players
 from cairn.redteam.state import State
-from cairn.runs.session import Line, conduct, ledger, total
+from cairn.runs.session import conduct, follow, ledger
 
 JOURNAL, SEARCH, AUDIT = "journal.sqlite", "search", "audit"
 NOT_SEARCHED = ("models.held_out",)
@@ -58,7 +57,7 @@ class Finished:
     """Running time of this session."""
     state_digest: str
     """Names the archive and all that led to it: equal for equal searches."""
-    ledger: tuple[Line, ...] = ()
+    ledger: tuple[Spending, ...] = ()
     """What the calls used, by role."""
     failed: tuple[FailedTrial, ...] = ()
     """Trials of the search without an outcome."""
@@ -148,7 +147,11 @@ class _Session:
     async def go(self, *, retry_failed: bool) -> Finished:
         """Search, then audit if the search is complete."""
         began, engine = time.monotonic(), self.config.engine
-        self._follow()
+        followed = follow(
+            self.path / JOURNAL, self.tied, roles=self.config.models, free=NOT_SEARCHED,
+            redact=self.redact, order=engine.order,
+        )  # fmt: skip
+        self.notes += filter(None, [followed])
         if retry_failed:
             self._drop_failures()
         with self._open() as journal:
@@ -186,30 +189,6 @@ class _Session:
             answers=AUDIT,
             describe=lambda outcomes: audit.describe(outcomes, len(items)),
             on_progress=self.show,
-        )
-
-    def _follow(self) -> None:
-        """Let the journal follow the correction of a model that it has no answer of: trials are
-        made anew, from the answers that are there."""
-        path = self.path / JOURNAL
-        fields, answered = journal_retie.changes(path, self.tied, redact=self.redact)
-        fields = [field for field in fields if not within(field, NOT_SEARCHED)]
-        silent = tuple(f"models.{role}" for role in self.config.models if role not in answered)
-        # In order of arrival trials would come in another order.
-        may = () if self.config.engine.order == "arrival" else silent
-        allowed = [field for field in fields if within(field, may)]
-        if not allowed:
-            return  # the journal itself says what differs
-        if allowed != fields:
-            raise RunError(
-                f"{path} may follow a change of {', '.join(allowed)}, but "
-                f"{', '.join(field for field in fields if field not in allowed)} decided what it "
-                f"holds: change that back in {self.path / directory.CONFIG}."
-            )
-        journal_retie.retie(path, self.tied, redact=self.redact)
-        self.notes.append(
-            f"{JOURNAL} follows the changed config ({', '.join(fields)}): its trials are made anew "
-            f"from the answers that are there; only the changed model is asked again."
         )
 
     def _drop_failures(self) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from cairn.archive.contest import Incumbent, commit, contest, tally
 from cairn.archive.elites import Candidates, Elites, empty, insert
+from cairn.evaluation.judges import COUNTED
 from cairn.lm.readings import MISSING
 from cairn.redteam.axes import Space
 
@@ -55,13 +56,6 @@ COUNTS = (
 )  # fmt: skip
 """Outcomes: see `State.counts`. Contests of which no pair of verdicts could be read; winners sent
 back to be judged again against a new incumbent, and those of them that still wait for it."""
-HEALTH: tuple[str, ...] = (
-    "votes", "first", "second", "ties", "missing", "pairs", "flips", "both", "tied", "same",
-    "repeats",
-)  # fmt: skip
-"""Judge's verdicts: readable, by place, ties, unreadable; pairs in both orders that named a
-winner, those that chose the same place, those that could be read, those that tied twice; and
-pairs in one order, those that agreed."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +70,7 @@ class State:
     failures: Mapping[str, int] = field(default_factory=dict)
     """Trials without an outcome, by name of error. What they said stays in the journal: a server
     puts a number or a time into each, and a state must not go by that."""
-    health: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(HEALTH, 0))
+    health: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
     """By name of verdict."""
     again: Entry | None = None
     """A winner whose incumbent changed meanwhile: the next ask judges it again."""

@@ -2,10 +2,9 @@
 
 from typing import NamedTuple
 
-from cairn.core.stats import Estimate
-from cairn.evaluation.judges import Rate
 from cairn.redteam.figures import Figures
 from cairn.redteam.run import Finished
+from cairn.report.words import estimated, number, rated
 
 OUTCOMES = {
     "tried": "reached the target",
@@ -104,29 +103,6 @@ def _truth(figures: Figures) -> list[Row]:
     ]
 
 
-LEDGER = (
-    "role", "calls", "tokens", "money", "reserved, outcome unknown", "possibly paid twice",
-)  # fmt: skip
-"""Columns of the ledger."""
-
-
-def ledger(done: Finished) -> list[tuple[str, ...]]:
-    """What the calls used, by role, and the sum."""
-    rows = [
-        (
-            line.role,
-            str(line.spent.calls),
-            str(line.spent.tokens),
-            money(line.spent.micros),
-            money(line.kept.micros),
-            str(line.maybe_twice),
-        )
-        for line in done.ledger
-    ]
-    total = (str(done.spent.calls), str(done.spent.tokens), money(done.spent.micros))
-    return [*rows, ("together", *total, money(done.kept.micros), str(done.maybe_twice))]
-
-
 def outcomes(done: Finished) -> str:
     """What became of the trials, in one sentence."""
     counts = done.state.counts
@@ -172,25 +148,3 @@ def grid(done: Finished, shares: dict[int, float | None]) -> list[list[str]]:
         for i, label in enumerate(down.labels)
     ]
     return [["", *columns], *rows]
-
-
-def money(micros: int) -> str:
-    """Micro-units as units of the prices' currency."""
-    return f"{micros / 1e6:.4f}"
-
-
-def number(value: float | None) -> str:
-    """Two digits."""
-    return "–" if value is None else f"{value:.2f}"
-
-
-def rated(found: Rate) -> str:
-    """A share with its interval and what it is a share of."""
-    if found.value is None:
-        return "–"
-    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}] of {found.of}"
-
-
-def estimated(found: Estimate | None) -> str:
-    """A value with its interval."""
-    return "–" if found is None else f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cairn.core import files
-from cairn.core.budget import Amount
+from cairn.core.budget import Amount, total
 from cairn.core.draws import DrawKey
 from cairn.core.errors import ConfigError, RunError, suggest
 from cairn.core.journal import Journal, canonical, digest_of
@@ -33,10 +33,10 @@ from cairn.redteam.calls import CORRECTABLE, Bench, classify, respond
 from cairn.redteam.config import GOAL, Audit, RedteamConfig, Search, Simulation
 from cairn.redteam.prompts import Given, Prompts, read_prompts, to_lines
 from cairn.redteam.simulation import World
-from cairn.redteam.tables import estimated, rated
 from cairn.report import tables
+from cairn.report.words import estimated, rated
 from cairn.runs.directory import LanguageRun
-from cairn.runs.session import conduct, ledger, total
+from cairn.runs.session import conduct, ledger
 
 ROLES = ("target", "held_out")
 PROMPTS = "prompts.jsonl"

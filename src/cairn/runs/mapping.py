@@ -13,7 +13,7 @@ from rich.console import Console
 
 from cairn.core.budget import Amount
 from cairn.core.errors import ConfigError
-from cairn.core.journal import Journal
+from cairn.core.journal import Journal, Spending
 from cairn.core.typed import build, plain
 from cairn.engine.map_config import MapConfig, MapResult
 from cairn.engine.map_hands import Work
@@ -29,7 +29,7 @@ from cairn.lm.client import Desk, Role
 from cairn.lm.shared import players_of
 from cairn.lm.spend import Spend
 from cairn.runs.directory import LanguageRun
-from cairn.runs.session import Line, conduct, ledger
+from cairn.runs.session import conduct, ledger
 
 STAGE = "map"
 
@@ -65,7 +65,7 @@ class Mapped:
     """Settled calls, tokens and money, over all sessions."""
     maybe_twice: int
     """Sends possibly paid twice."""
-    ledger: tuple[Line, ...]
+    ledger: tuple[Spending, ...]
     """The books by role."""
     notes: tuple[str, ...]
     """What recovery did, and workers that were lost."""
@@ -179,7 +179,7 @@ def _on_ray(actors: int, make: Any) -> Any:
     return partial(OnRay, company=make, actors=actors) if actors else None
 
 
-def _mapped(path: Path, result: MapResult, lines: tuple[Line, ...], seconds: float) -> Mapped:
+def _mapped(path: Path, result: MapResult, lines: tuple[Spending, ...], seconds: float) -> Mapped:
     same = {name: getattr(result, name) for name in (
         "items", "done", "rejected", "failed", "counts", "stopped", "sink", "rejects", "outcomes"
     )}  # fmt: skip

@@ -14,7 +14,7 @@ from rich.console import Console
 from cairn.core.budget import Amount
 from cairn.core.directory import free
 from cairn.core.errors import ConfigError
-from cairn.core.journal import Journal
+from cairn.core.journal import Journal, Spending
 from cairn.core.typed import build, plain
 from cairn.engine.journal_console import JournalConsole
 from cairn.engine.journal_policy import Policy, name_of
@@ -26,7 +26,7 @@ from cairn.lm.client import Role
 from cairn.lm.shared import players_of
 from cairn.lm.spend import Spend
 from cairn.runs.directory import LanguageRun
-from cairn.runs.session import Line, conduct, ledger
+from cairn.runs.session import conduct, ledger
 
 STAGE = "search"
 Show = Callable[[Progress], None]
@@ -48,7 +48,7 @@ class Searched:
     """Settled calls, tokens and money, over all sessions."""
     kept: Amount
     """Reserved for calls whose outcome nobody knows."""
-    ledger: tuple[Line, ...]
+    ledger: tuple[Spending, ...]
     """The same by role."""
     notes: tuple[str, ...]
     """What recovery did."""

@@ -5,28 +5,18 @@ import signal
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
+from cairn.core import journal_retie
 from cairn.core.budget import Amount
+from cairn.core.errors import RunError
 from cairn.core.journal import Spending
+from cairn.core.journal_files import within
 from cairn.lm.cast import Player, company
 from cairn.lm.client import Role
 
 R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line of the ledger: one role's calls in all stages together."""
-
-    role: str
-    spent: Amount
-    """Settled."""
-    kept: Amount
-    """Reserved for calls whose outcome nobody knows; it stays within the limits."""
-    maybe_twice: int
-    """Sends possibly paid twice: in flight at a kill, or their reply was lost."""
 
 
 Work = Callable[[Mapping[str, Role]], Awaitable[R]]
@@ -76,24 +66,51 @@ def _run(main: Callable[[], Coroutine[Any, Any, R]]) -> R:
         raise KeyboardInterrupt from None
 
 
-def ledger(spending: Iterable[Spending]) -> tuple[Line, ...]:
-    """The books of several journals, by role."""
-    lines: dict[str, Line] = {}
+def ledger(spending: Iterable[Spending]) -> tuple[Spending, ...]:
+    """The books by role, all stages together."""
+    lines: dict[str, Spending] = {}
     for entry in spending:
-        role = entry.role
-        line = lines.get(role, Line(role, Amount(), Amount(), 0))
-        lines[role] = Line(
-            role,
-            line.spent.plus(entry.spent),
-            line.kept.plus(entry.kept),
-            line.maybe_twice + entry.maybe_twice,
+        line = lines.get(entry.role, Spending("", entry.role, Amount(), Amount(), 0))
+        lines[entry.role] = line._replace(
+            spent=line.spent.plus(entry.spent),
+            kept=line.kept.plus(entry.kept),
+            maybe_twice=line.maybe_twice + entry.maybe_twice,
         )
     return tuple(line for _, line in sorted(lines.items()))
 
 
-def total(amounts: Iterable[Amount]) -> Amount:
-    """The sum."""
-    added = Amount()
-    for amount in amounts:
-        added = added.plus(amount)
-    return added
+def follow(
+    path: Path,
+    config: Mapping[str, Any],
+    *,
+    roles: Iterable[str],
+    free: tuple[str, ...],
+    redact: Callable[[str], str],
+    order: str,
+) -> str:
+    """Let the journal at `path` follow the correction of a model that it has no answer of.
+
+    Its trials are made anew, from the answers that are there. `config` is what the journal is to
+    be tied to from now on, with the roles' models under `models`; fields in `free` may differ
+    anyway. Returns a line about what was done; "" where nothing was, and the journal itself says
+    what differs when it is opened. Raises RunError where something else was changed too.
+    """
+    fields, answered = journal_retie.changes(path, config, redact=redact)
+    fields = [field for field in fields if not within(field, free)]
+    silent = tuple(f"models.{role}" for role in roles if role not in answered)
+    # In order of arrival trials would come in another order.
+    may = () if order == "arrival" else silent
+    allowed = [field for field in fields if within(field, may)]
+    if not allowed:
+        return ""
+    if allowed != fields:
+        raise RunError(
+            f"{path} may follow a change of {', '.join(allowed)}, but "
+            f"{', '.join(field for field in fields if field not in allowed)} decided what it "
+            f"holds: change that back in {path.with_name('config.json')}."
+        )
+    journal_retie.retie(path, config, redact=redact)
+    return (
+        f"{path.name} follows the changed config ({', '.join(fields)}): its trials are made anew "
+        f"from the answers that are there; only the changed model is asked again."
+    )

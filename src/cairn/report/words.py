@@ -1,0 +1,52 @@
+"""Figures in words, for a page and a console alike."""
+
+from collections.abc import Iterable
+
+from cairn.core.budget import total
+from cairn.core.journal import Spending
+from cairn.core.stats import Estimate, Rate
+
+LEDGER = (
+    "role", "calls", "tokens", "money", "reserved, outcome unknown", "possibly paid twice",
+)  # fmt: skip
+"""Columns of `ledger`."""
+
+
+def ledger(lines: Iterable[Spending]) -> list[tuple[str, ...]]:
+    """What calls used, a row for each line, and the sum."""
+    lines = list(lines)
+    spent, kept = (total(getattr(line, name) for line in lines) for name in ("spent", "kept"))
+    together = Spending("", "together", spent, kept, sum(line.maybe_twice for line in lines))
+    return [
+        (
+            line.role,
+            str(line.spent.calls),
+            str(line.spent.tokens),
+            money(line.spent.micros),
+            money(line.kept.micros),
+            str(line.maybe_twice),
+        )
+        for line in [*lines, together]
+    ]
+
+
+def money(micros: int) -> str:
+    """Micro-units as units of the prices' currency."""
+    return f"{micros / 1e6:.4f}"
+
+
+def number(value: float | None) -> str:
+    """Two digits; a dash for what is missing."""
+    return "–" if value is None else f"{value:.2f}"
+
+
+def rated(found: Rate) -> str:
+    """A share with its interval and what it is a share of."""
+    if found.value is None:
+        return "–"
+    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}] of {found.of}"
+
+
+def estimated(found: Estimate | None) -> str:
+    """A value with its interval."""
+    return "–" if found is None else f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
