@@ -29,7 +29,7 @@ class Attempts(NamedTuple):
     """Environment steps really computed, those of columns that had run out of work included."""
 
 
-class _Carry(NamedTuple):
+class _UnderWay(NamedTuple):
     attempt: Int[Array, " columns"]
     """What each column plays; `count` or more: nothing any more."""
     time: Int[Array, " columns"]
@@ -59,7 +59,7 @@ def attempt(
     number = keys.shape[0]
     begin = _beginner(env, levels, keys)
 
-    def step(carry: _Carry) -> _Carry:
+    def step(carry: _UnderWay) -> _UnderWay:
         attempt, time, moment = carry.attempt, carry.time, carry.moment
         own = keys[jnp.minimum(attempt, number - 1)]
         played = take(env, actors, moment, *draws(own, time, policy, role))
@@ -74,7 +74,7 @@ def attempt(
         )
         taken = jnp.cumsum(ends, dtype=jnp.int32)
         following = jnp.where(ends, carry.queued + taken - 1, attempt)
-        return _Carry(
+        return _UnderWay(
             following,
             jnp.where(ends, 0, time + 1),
             go_on(moment, played, ends, begin(following)),
@@ -83,7 +83,7 @@ def attempt(
         )
 
     first = jnp.arange(columns, dtype=jnp.int32)
-    begun = _Carry(
+    begun = _UnderWay(
         first,
         jnp.zeros(columns, jnp.int32),
         first_moment(actors, *begin(first), columns),
