@@ -175,6 +175,8 @@ class _Handle:
         self.ready = self.stopping = self.ended = False
         self.waiting: dict[int, asyncio.Future[Done]] = {}
         self.leases: dict[int, ShardLease] = {}
+        self.status: int | None = None
+        """Of its process, once that has ended."""
         self.failure: Exception | None = None
         """That of the worker as a whole."""
         self.end = asyncio.Event()
@@ -202,6 +204,8 @@ class _Handle:
             return await future
         finally:
             del self.waiting[index], self.leases[index]
+            if future.done() and not future.cancelled():
+                future.exception()  # looked at: sending may have failed first
 
     def _receive(self) -> None:
         try:
@@ -231,6 +235,11 @@ class _Handle:
         self.end.set()
         asyncio.get_running_loop().remove_reader(self.pipe.fileno())
         self.process.join(1.0)
+        self.status = self.process.exitcode
+        self._fail()
+
+    def _fail(self) -> None:
+        """Let all who wait for it know that it is gone."""
         for future in self.waiting.values():
             if not future.done():
                 future.set_exception(self._lost())
@@ -240,7 +249,7 @@ class _Handle:
             return self.failure
         if self.stopping:
             return _StoppedError("the run is stopping")
-        status = self.process.exitcode
+        status = self.status
         return _LostError(f"signal {-status}" if status and status < 0 else f"status {status}")
 
     async def stop(self, grace_s: float) -> None:
@@ -261,8 +270,11 @@ class _Handle:
             self.ended = True
         self.process.kill()
         self.process.join()
-        self.process.close()
-        self.pipe.close()
+        # The pipe closes itself once nobody holds it: a thread may be sending yet, and its number
+        # could by then be another file's.
+        if self.status is None:
+            self.status = self.process.exitcode
+        self._fail()
 
 
 def number_of(task: Task) -> int:
