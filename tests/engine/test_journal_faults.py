@@ -21,7 +21,7 @@ from cairn.core.journal import Journal
 def filled(path, events=3):
     with Journal(path, config={}) as journal:
         for trial in range(events):
-            journal.append("tell", trial, "{}")
+            journal.stage("s").append("tell", trial, "{}")
             journal.store_answer(b"%16d" % trial, "label", "paid for")
 
 
@@ -55,13 +55,13 @@ def test_a_journal_that_lost_everything_does_not_begin_anew_in_silence(tmp_path,
 
 def test_a_disk_that_fills_up_with_the_last_statement_of_a_commit_is_one_clear_line(tmp_path):
     with Journal(tmp_path / "j.sqlite", config={}) as journal:
-        journal.append("tell", 0, "{}")
+        journal.stage("s").append("tell", 0, "{}")
         # As SQLite does it on a full disk: the write itself is refused.
         journal._db.execute("PRAGMA query_only = ON")
         with pytest.raises(RunError, match="make room and resume"):
             journal.commit()
         with pytest.raises(RunError, match="make room and resume"):
-            journal.append("tell", 1, "{}")
+            journal.stage("s").append("tell", 1, "{}")
 
 
 def test_a_commit_that_nobody_awaits_leaves_no_exception_behind_and_stops_the_next_write(
@@ -72,12 +72,12 @@ def test_a_commit_that_nobody_awaits_leaves_no_exception_behind_and_stops_the_ne
     async def main():
         asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context))
         with Journal(tmp_path / "j.sqlite", config={}) as journal:
-            journal.append("tell", 0, "{}")
+            journal.stage("s").append("tell", 0, "{}")
             journal._db.execute("PRAGMA query_only = ON")
             journal.save_soon()
             await asyncio.sleep(0.01)
             with pytest.raises(RunError, match="make room and resume"):
-                journal.append("tell", 1, "{}")
+                journal.stage("s").append("tell", 1, "{}")
         gc.collect()
         await asyncio.sleep(0)
 
@@ -115,12 +115,12 @@ def test_a_disk_without_write_ahead_logs_is_refused(tmp_path, monkeypatch, troub
 def test_a_page_found_damaged_while_writing_asks_for_a_resume(tmp_path, monkeypatch):
     path = tmp_path / "j.sqlite"
     with Journal(path, config={}) as journal:
-        journal.append("tell", 0, "{}")
+        journal.stage("s").append("tell", 0, "{}")
 
         def malformed(db):
             raise sqlite3.DatabaseError("database disk image is malformed")
 
-        monkeypatch.setattr(journal._pending, "write", malformed)
+        monkeypatch.setattr(journal.pending, "write", malformed)
         with pytest.raises(RunError, match=r"is damaged \(database disk image .*Resume the run"):
             journal.commit()
     assert path.with_name("j.sqlite.mend").exists()
@@ -154,7 +154,7 @@ def test_a_read_only_folder_can_be_read_and_says_that_it_cannot_be_written(died)
     path = folder / "j.sqlite"
     try:
         journal = Journal(path, config={})
-        journal.append("tell", 0, "{}")
+        journal.stage("s").append("tell", 0, "{}")
         journal.commit()
         if died:  # its log stays, and nothing else is left of the process
             for file in list(folder.iterdir()):

@@ -19,11 +19,11 @@ CONFIG = {"seed": 1, "judge": {"model": "a", "votes": 4}}
 def fill(path, events: int, snapshot_at: int | None = None) -> bytes:
     with Journal(path, config=CONFIG) as journal:
         for trial in range(events):
-            journal.append("tell", trial, f'{{"score":{trial},"pad":"{"x" * 300}"}}')
+            journal.stage("s").append("tell", trial, f'{{"score":{trial},"pad":"{"x" * 300}"}}')
             journal.store_answer(trial.to_bytes(32, "big"), "label", f"answer {trial}")
             journal.commit()
             if trial + 1 == snapshot_at:
-                journal.save_snapshot(b"state")
+                journal.stage("s").save_snapshot(b"state")
                 journal.commit()
         return journal.chain
 
@@ -37,7 +37,7 @@ def test_events_come_back_in_order_with_an_unbroken_chain(tmp_path):
         for event in events:
             digest = chained(digest, event.number, event.kind, event.trial, event.body)
             assert digest == event.chain and event.seq == event.number
-        assert digest == journal.stage("").chain and events[-1].digest == chain == journal.chain
+        assert digest == journal.stage("s").chain and events[-1].digest == chain == journal.chain
         assert journal.notes == []
         assert [event.seq for event in journal.events(after=2498)] == [2499, 2500]
 
@@ -127,8 +127,10 @@ def test_a_damaged_tail_is_cut_at_the_last_good_event_and_said_so(tmp_path, dama
         assert "the old file is kept" in notes
         answers = [journal.answer(trial.to_bytes(32, "big")) for trial in range(100)]
         assert answers == [f"answer {trial}" for trial in range(100)], "answers survive"
-        assert journal.snapshot() == (None if snapshot_at is None else journal.snapshot())
-        journal.append("tell", good, "{}")
+        assert journal.stage("s").snapshot() == (
+            None if snapshot_at is None else journal.stage("s").snapshot()
+        )
+        journal.stage("s").append("tell", good, "{}")
     assert len(list(tmp_path.glob("*.damaged-1"))) == 1
     with Journal(path, config=CONFIG) as journal:
         assert journal.seq == good + 1 and journal.notes == []
@@ -139,7 +141,7 @@ def test_a_lost_write_ahead_log_is_noticed(tmp_path):
     code = (
         "import os, sys; from cairn.core.journal import Journal\n"
         "j = Journal(sys.argv[1], config={})\n"
-        "for i in range(20): j.append('tell', i, '{}')\n"
+        "for i in range(20): j.stage('s').append('tell', i, '{}')\n"
         "j.commit(); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", code, str(path)], timeout=60)
@@ -184,14 +186,14 @@ def test_a_damaged_snapshot_is_passed_over(tmp_path):
     path = tmp_path / "j.sqlite"
     with Journal(path, config=CONFIG) as journal:
         for trial, state in enumerate((b"one", b"two", b"three")):
-            journal.append("tell", trial, "{}")
-            journal.save_snapshot(state)
+            journal.stage("s").append("tell", trial, "{}")
+            journal.stage("s").save_snapshot(state)
     with sqlite3.connect(path) as db:
         assert [row[0] for row in db.execute("SELECT seq FROM snapshots")] == [2, 3]
         db.execute("UPDATE snapshots SET body = x'00' WHERE seq = 3")
     db.close()
     with Journal(path, config=CONFIG) as journal:
-        shot = journal.snapshot()
+        shot = journal.stage("s").snapshot()
         assert shot is not None and (shot[0], shot[2]) == (2, b"two") and journal.seq == 3
 
 
@@ -238,7 +240,7 @@ def test_one_commit_serves_all_waiters_of_a_turn(tmp_path):
             journal.commit = lambda: (commits.append(1), commit())[1]
 
             async def write(trial):
-                journal.append("tell", trial, "{}")
+                journal.stage("s").append("tell", trial, "{}")
                 await journal.saved()
 
             await asyncio.gather(*(write(trial) for trial in range(50)))
@@ -250,7 +252,7 @@ def test_one_commit_serves_all_waiters_of_a_turn(tmp_path):
 def test_a_cancelled_waiter_does_not_cancel_the_others(tmp_path):
     async def main():
         with Journal(tmp_path / "j.sqlite", config={}) as journal:
-            journal.append("tell", 0, "{}")
+            journal.stage("s").append("tell", 0, "{}")
             first = asyncio.ensure_future(journal.saved())
             second = asyncio.ensure_future(journal.saved())
             first.cancel()
@@ -261,15 +263,15 @@ def test_a_cancelled_waiter_does_not_cancel_the_others(tmp_path):
 
 def test_a_full_disk_is_one_clear_line_and_what_was_saved_stays(tmp_path):
     with Journal(tmp_path / "j.sqlite", config=CONFIG) as journal:
-        journal.append("tell", 0, "saved")
+        journal.stage("s").append("tell", 0, "saved")
         journal.commit()
         pages = journal._db.execute("PRAGMA page_count").fetchone()[0]
         journal._db.execute(f"PRAGMA max_page_count={pages + 1}")
         with pytest.raises(RunError, match=r"cannot write to the journal .*full.*make room"):
             for trial in range(1, 50):
-                journal.append("tell", trial, "x" * 4000)
+                journal.stage("s").append("tell", trial, "x" * 4000)
                 journal.commit()
         with pytest.raises(RunError, match="cannot write"):  # no gap: nothing more is written
-            journal.append("tell", 50, "small")
+            journal.stage("s").append("tell", 50, "small")
     with Journal(tmp_path / "j.sqlite", config=CONFIG) as journal:
         assert [event.body for event in journal.events()] == ["saved"]

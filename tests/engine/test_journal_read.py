@@ -49,7 +49,7 @@ def check(path):
         assert journal.spending() == [("search", "m", Amount(), Amount(1, 5), 1)]
         assert journal.stage("search").snapshot() is None and journal.notes == []
         for write in (
-            lambda: journal.append("tell", 0, "{}"),
+            lambda: journal.stage("s").append("tell", 0, "{}"),
             lambda: journal.store_answer(b"k", "label", "other"),
             lambda: journal.intend(b"k", "search", "m", Amount()),
             lambda: journal.stage("search").save_snapshot(b""),

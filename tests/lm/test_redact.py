@@ -131,8 +131,8 @@ async def _with_debug(main, tmp_path, model, shown):
     with Journal(tmp_path / "j.sqlite", config={"key": KEY}, redact=model.redact) as journal:
         desk = Desk(journal, {"m": Role(Endpoint(model, Flow(backoff_s=0.01)))})
         answer, failures = await main(desk)
-        journal.append("note", 0, f"somebody wrote {KEY} here")
-        journal.arrive(0, "failure", json.dumps({"message": KEY}))
+        journal.stage("s").append("note", 0, f"somebody wrote {KEY} here")
+        journal.stage("s").arrive(0, "failure", json.dumps({"message": KEY}))
     assert answer.text == "Bearer [redacted]" and answer.logprobs is None
     for raised in failures:
         shown += [str(raised), repr(raised), "".join(traceback.format_exception(raised))]
@@ -160,7 +160,7 @@ def test_a_key_in_a_policys_own_words_is_kept_out_of_the_journal(tmp_path, monke
             with pytest.raises(CallFailedError, match=r"401 for \[redacted\]") as caught:
                 await desk.clients(0)["app"].complete(Request.of("fail"), purpose="x")
             assert "0123456789" not in "".join(traceback.format_exception(caught.value))
-            journal.append("failure", 0, json.dumps({"error": "X", "message": KEY}))
+            journal.stage("s").append("failure", 0, json.dumps({"error": "X", "message": KEY}))
             return answer
 
     answer = asyncio.run(main())

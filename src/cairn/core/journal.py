@@ -31,7 +31,8 @@ from cairn.core.faults import point
 from cairn.core.files import writing
 from cairn.core.journal_answers import SCHEMA as ANSWERS
 from cairn.core.journal_answers import Answers, forget
-from cairn.core.journal_pending import MANY, Books, Pending
+from cairn.core.journal_books import Books
+from cairn.core.journal_pending import MANY, Pending
 from cairn.core.journal_read import open_to_read
 from cairn.core.journal_rows import (
     FORMAT,
@@ -195,19 +196,11 @@ class Journal:
         row = self._db.execute("SELECT COALESCE(SUM(seconds), 0) FROM sessions").fetchone()
         self.earlier_s: float = row[0]
         """Running time of earlier sessions."""
-        self._books: Books = {}
         self._saved_s = float("-inf")
-        for stage, role, outcome, *sums in self._db.execute("SELECT * FROM spent"):
-            self._books[stage, role, outcome] = sums
-        self._pending = Pending(self._books)
-        self._open_sends: dict[int, tuple[str, str, Amount]] = {}
-        # Whatever was in flight when an earlier process died may have been paid.
-        for send, _, stage, role, *used in self._db.execute("SELECT * FROM sends").fetchall():
-            self._book(stage, role, "lost", Amount(*used))
-            self._pending.settle(send)
-        self._last_send = 0
+        self.pending = Pending()
+        self.books = Books(self._db, self.pending)
         waiting = self._db.execute("SELECT stage, trial FROM arrived").fetchall()
-        self._pending.written.update(waiting)
+        self.pending.written.update(waiting)
 
     # --- events, by stage
 
@@ -248,28 +241,24 @@ class Journal:
         """The digest of the history up to event `seq`."""
         if seq == self._seq:
             return self._chain
-        self._flush()
+        self.flush()
         row = self._db.execute("SELECT digest FROM events WHERE seq = ?", (seq,)).fetchone()
         return START if row is None else row[0]
-
-    def append(self, kind: str, trial: int, body: str) -> str:
-        """Add an event of a run without stages; returns the body as written (redacted)."""
-        return self.stage("").append(kind, trial, body)
 
     def add(self, event: Event) -> None:
         """Take in an event that a stage made."""
         if self._broken is not None:
             raise self._broken
         if event.number == 1:
-            self._pending.stages.append((event.stage, event.seq))
-        self._pending.events.append(event)
+            self.pending.stages.append((event.stage, event.seq))
+        self.pending.events.append(event)
         self._seq, self._chain = event.seq, event.digest
-        if len(self._pending.events) > MANY:
-            self._flush()
+        if len(self.pending.events) > MANY:
+            self.flush()
 
     def events(self, after: int = 0, stage: str | None = None) -> Iterator[Event]:
         """Events with `seq > after`, in order, a bounded number of them in memory."""
-        self._flush()
+        self.flush()
         among = "" if stage is None else "stage = :stage AND "
         query = f"SELECT * FROM events WHERE {among}seq > :after ORDER BY seq LIMIT 1000"
         while True:
@@ -282,18 +271,20 @@ class Journal:
                 return
             after = rows[-1][0]
 
-    def save_snapshot(self, body: bytes) -> None:
-        """`Stage.save_snapshot` of a run without stages."""
-        self.stage("").save_snapshot(body)
-
-    def snapshot(self) -> tuple[int, bytes, bytes] | None:
-        """`Stage.snapshot` of a run without stages."""
-        return self.stage("").snapshot()
-
     def shots(self, stage: str) -> Iterator[check.Shot]:
         """The sound snapshots of a stage, newest first."""
-        self._flush()
+        self.flush()
         return check.shots(self._db, stage)
+
+    def arrived(self, stage: str) -> dict[int, tuple[str, str]]:
+        """`Stage.arrived`."""
+        self.flush()
+        rows = self._db.execute("SELECT * FROM arrived WHERE stage = ?", (stage,)).fetchall()
+        return {
+            trial: (kind, body)
+            for _, trial, kind, body, digest in rows
+            if digest == digest_of(trial, kind, body)
+        }
 
     # --- answers, and the books
 
@@ -332,7 +323,7 @@ class Journal:
 
     def put(self, stage: str, scope: str, name: str, body: bytes) -> None:
         """`Stage.put`."""
-        self._check()
+        self.check()
         if stage not in self._stores:
             raise ConfigError(f"stage {stage!r} has no store: open it with store=True first.")
         self._stores[stage].payloads[scope, name] = body
@@ -346,52 +337,17 @@ class Journal:
         """Note that a request is about to leave; returns the number of the send."""
         if self._broken is not None:
             raise self._broken
-        self._last_send = send = self._last_send + 1
-        self._open_sends[send] = (stage, role, reserved)
-        self._pending.sends[send] = (send, key, stage, role, *reserved[:5])
-        return send
+        return self.books.intend(key, stage, role, reserved)
 
     def settle(self, send: int, outcome: Outcome, actual: Amount | None) -> None:
         """Note how a send ended; `actual` None keeps what was reserved."""
         if self._broken is not None:
             raise self._broken
-        stage, role, reserved = self._open_sends.pop(send)
-        self._book(stage, role, outcome, reserved if actual is None else actual)
-        self._pending.settle(send)
-
-    def _book(self, stage: str, role: str, outcome: str, used: Amount, sends: int = 1) -> None:
-        key = (stage, role, outcome)
-        sums = self._books.get(key)
-        if sums is None:
-            sums = self._books[key] = [0] * 6
-        calls, tokens, micros, cpu_ms, wall_ms, _ = used
-        sums[0] += sends
-        sums[1] += calls
-        sums[2] += tokens
-        sums[3] += micros
-        sums[4] += cpu_ms
-        sums[5] += wall_ms
-        self._pending.spent.add(key)
+        self.books.settle(send, outcome, actual)
 
     def spending(self) -> list[Spending]:
         """The books: a line per stage and role. Sends that are still open count as kept."""
-        lines: dict[tuple[str, str], list[Amount]] = {}
-        unknown: dict[tuple[str, str], int] = {}
-
-        def add(stage: str, role: str, outcome: str, count: int, used: Amount) -> None:
-            line = lines.setdefault((stage, role), [Amount(), Amount()])
-            kept = outcome == "lost"
-            line[kept] = line[kept].plus(used)
-            unknown[stage, role] = unknown.get((stage, role), 0) + count * kept
-
-        for (stage, role, outcome), (count, *sums) in self._books.items():
-            add(stage, role, outcome, count, Amount(*sums))
-        for stage, role, reserved in self._open_sends.values():
-            add(stage, role, "lost", 1, reserved.lasting())
-        return [
-            Spending(*key, spent, kept, unknown[key])
-            for key, (spent, kept) in sorted(lines.items())
-        ]
+        return self.books.spending()
 
     # --- shards: journals of workers in other processes
 
@@ -416,8 +372,8 @@ class Journal:
         """
         path = self.shard(stage, number)
         with Journal.read(path) as shard:
-            for (_, role, outcome), (count, *sums) in shard._books.items():
-                self._book(stage, role, outcome, Amount(*sums), count)
+            for (_, role, outcome), (count, *sums) in shard.books.sums.items():
+                self.books.add(stage, role, outcome, Amount(*sums), count)
             spending = shard.spending()
         self.chore(shards.CHORE, path.name)
         return spending
@@ -431,7 +387,7 @@ class Journal:
 
     def chores(self, kind: str) -> list[str]:
         """What is to be done."""
-        self._flush()
+        self.flush()
         query = "SELECT what FROM chores WHERE kind = ? ORDER BY what"
         return [row[0] for row in self._db.execute(query, (kind,))]
 
@@ -439,40 +395,15 @@ class Journal:
         """Strike it off the list, with the next commit."""
         self.write("DELETE FROM chores WHERE kind = ? AND what = ?", (kind, what))
 
-    # --- outcomes that wait for their turn
-
-    def arrive(self, trial: int, kind: str, body: str, stage: str = "") -> str:
-        """Keep the outcome of a trial until it is told; returns the body as written."""
-        self._check()
-        body = self.clean(body)
-        row = (stage, trial, kind, body, digest_of(trial, kind, body))
-        self._pending.arrived[stage, trial] = row
-        return body
-
-    def arrived(self, stage: str = "") -> dict[int, tuple[str, str]]:
-        """Outcomes that wait: trial id to (kind, body). At most as many as run ahead."""
-        self._flush()
-        rows = self._db.execute("SELECT * FROM arrived WHERE stage = ?", (stage,)).fetchall()
-        return {
-            trial: (kind, body)
-            for _, trial, kind, body, digest in rows
-            if digest == digest_of(trial, kind, body)
-        }
-
-    def depart(self, trial: int, stage: str = "") -> None:
-        """Drop a waiting outcome: it is an event now."""
-        self._check()
-        self._pending.depart(stage, trial)
-
     # --- transactions
 
     def commit(self) -> None:
         """Save everything written since the last commit."""
-        self._check()
+        self.check()
         try:
             for store in self._stores.values():
                 store.commit()
-            self._flush()
+            self.flush()
             if not self._db.in_transaction:
                 return
             self._count_time()
@@ -537,17 +468,18 @@ class Journal:
             else:
                 waiter.set_exception(failure)
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise what broke the journal, if something did: nothing is written after it."""
         if self._broken is not None:
             raise self._broken
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
         """Hand what waits to the transaction that the next commit saves."""
         if self._broken is not None:
             if self._lock is None:
                 return  # only read: nothing ever waits
             raise self._broken
-        if self._pending or self._answers.waiting:
+        if self.pending or self._answers.waiting:
             self._begin()
 
     def write(self, statement: str, values: tuple) -> sqlite3.Cursor:
@@ -560,11 +492,11 @@ class Journal:
 
     def _begin(self) -> None:
         """Open the transaction that the next commit saves, with what waits in it."""
-        self._check()
+        self.check()
         try:
             if not self._db.in_transaction:
                 self._db.execute("BEGIN IMMEDIATE")
-            self._pending.write(self._db)
+            self.pending.write(self._db)
             self._answers.write(self._db)
         except sqlite3.DatabaseError as error:
             raise self._unwritable(error) from error

@@ -4,7 +4,7 @@ import sqlite3
 
 from cairn.core.journal_rows import Event
 
-Books = dict[tuple[str, str, str], list[int]]
+Sums = dict[tuple[str, str, str], list[int]]
 """(stage, role, outcome) to the number of sends, then calls, tokens, micros, cpu_ms, wall_ms."""
 
 MANY = 20_000
@@ -14,8 +14,8 @@ MANY = 20_000
 class Pending:
     """What was written since the last commit and is not in the database yet."""
 
-    def __init__(self, books: Books):
-        self.books = books
+    def __init__(self):
+        self.sums: Sums = {}
         self.events: list[Event] = []
         self.stages: list[tuple[str, int]] = []
         self.arrived: dict[tuple[str, int], tuple[str, int, str, str, bytes]] = {}
@@ -58,7 +58,7 @@ class Pending:
             if rows:
                 db.executemany(statement, rows)
         if self.spent:
-            rows = [(*key, *self.books[key]) for key in self.spent]
+            rows = [(*key, *self.sums[key]) for key in self.spent]
             db.executemany("INSERT OR REPLACE INTO spent VALUES (?,?,?,?,?,?,?,?,?)", rows)
         self.written.update(self.arrived)
         for rows in (

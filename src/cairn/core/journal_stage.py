@@ -86,12 +86,17 @@ class Stage:
 
     def arrive(self, trial: int, kind: str, body: str) -> str:
         """Keep the outcome of a trial until it is told; returns the body as written."""
-        return self.journal.arrive(trial, kind, body, stage=self.name)
+        self.journal.check()
+        body = self.journal.clean(body)
+        row = (self.name, trial, kind, body, digest_of(trial, kind, body))
+        self.journal.pending.arrived[self.name, trial] = row
+        return body
 
     def arrived(self) -> dict[int, tuple[str, str]]:
         """Outcomes that wait: trial id to (kind, body). At most as many as run ahead."""
-        return self.journal.arrived(stage=self.name)
+        return self.journal.arrived(self.name)
 
     def depart(self, trial: int) -> None:
         """Drop a waiting outcome: it is an event now."""
-        self.journal.depart(trial, stage=self.name)
+        self.journal.check()
+        self.journal.pending.depart(self.name, trial)
