@@ -68,6 +68,18 @@ def test_the_page_on_models_names_every_setting_and_shows_what_other_peoples_ser
         assert row.endswith(f"| {good} of {len(servers[name])} |")
 
 
+def test_the_page_on_cloning_shows_the_results_on_file():
+    before = list(sys.path)
+    sys.path.insert(0, str(BENCHMARKS / "verify"))  # the script imports its neighbour
+    script = load("verify/behaviour_cloning")
+    sys.path[:] = before
+    files = sorted((BENCHMARKS / "results" / "behaviour_cloning").glob("seed-*.json"))
+    found = [json.loads(file.read_text()) for file in files]
+    page = (ROOT / "docs" / "methods" / "bc.md").read_text()
+    assert f"<!-- cloning -->\n{script.described(found)}<!-- end -->" in page
+    assert len(found) == 3 and script.holds(found)
+
+
 def test_the_default_page_shows_the_results_on_file():
     page = load("default_page")
     files = sorted((BENCHMARKS / "results" / "maze_default").glob("seed-*.json"))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from test_directions import directions, load
 
+import house
 from cairn.envs.maze.solve import UNREACHABLE, optimal_actions
 
 
@@ -51,6 +52,29 @@ def test_actions_and_images_are_measured_once_per_task_and_seed(tmp_path, monkey
     monkeypatch.setattr(script, "measure", None)
     script.main()
     assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+@pytest.mark.slow
+def test_clones_and_their_teachers_are_measured_once_per_seed(tmp_path, monkeypatch, capsys):
+    script = load("behaviour_cloning")
+    # Tiny as everything else here, whose programs are compiled already.
+    network = {name: house.STUDENT[name] for name in ("memory", "hidden", "head", "filters")}
+    monkeypatch.setattr(script, "SMALL", house.MAZE | network)
+    short = house.settings("dr").items() - (house.MAZE | network).items()
+    monkeypatch.setattr(script, "SHORT", dict(short))
+    monkeypatch.setattr(script, "FEW", house.OFFLINE)
+    command = ["behaviour_cloning.py", "--tiny", "--seeds", "1", "--results", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", command)
+    script.main()
+    (file,) = tmp_path.iterdir()
+    result = json.loads(file.read_text())
+    assert all(0 <= rate <= 1 for rate in result["solve_rate"].values())
+    assert result["rows"] == 14 * 4 * 8 and result["data"]["steps"] > 8
+    assert "clones within 0.05 of their teachers" in capsys.readouterr().out
+    monkeypatch.setattr(script, "measure", None)
+    script.main()
+    far = [{"solve_rate": {"teacher": 0.6, "clone": rate}} for rate in (0.62, 0.54)]
+    assert script.holds(far[:1]) and not script.holds(far)
 
 
 def test_the_finite_set_is_what_it_says():
