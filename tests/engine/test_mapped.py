@@ -195,6 +195,29 @@ def test_what_does_not_arrive_in_time_is_left_and_done_again(tmp_path):
     assert result.items == 60 and result.progress.spent.calls == 120
 
 
+def test_of_a_private_map_no_answer_is_left_in_any_file(tmp_path):
+    def holding(text):
+        files = [path for path in tmp_path.rglob("*") if path.is_file()]
+        return [path.name for path in files if text.encode() in path.read_bytes()]
+
+    said = []
+
+    async def secretive(item, clients, key):
+        answer = await clients["m"].complete(map_job.Request.of(item.value["text"]), purpose="ask")
+        said.append(answer.text)
+        if item.id == "r40":
+            await asyncio.sleep(0)
+            open_now.extend(holding(answer.text))
+        return item.id
+
+    open_now: list[str] = []
+    start(tmp_path, doing=secretive, shard=7, workers=2, private=True)
+    assert open_now and all(name.startswith("map.store.sqlite") for name in open_now)
+    assert [name for text in said for name in holding(text)] == []
+    mode = (tmp_path / "map.store.sqlite").stat().st_mode
+    assert mode & 0o077 == 0
+
+
 # --- bad input
 
 

@@ -32,6 +32,9 @@ class MapConfig:
     """Try items once more for which a model brought no answer, or none that could be read."""
     item_timeout_s: float | None = None
     """An item that takes longer has failed; waiting for slots counts."""
+    private: bool = False
+    """Keep answers in a store of their own, from which they are gone, and not only deleted, when
+    their shard is finished; in processes a shard's journal is a file that goes as a whole."""
     grace_s: float = 60.0
     """How long what is in flight may still arrive after the run was stopped."""
     report_every_s: float = 0.5

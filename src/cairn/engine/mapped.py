@@ -81,7 +81,9 @@ async def map_stage(
         stage, config.seed, work, sink_at(sink), as_fold(fold), folder / "parts",
         config.workers, config.item_timeout_s,
     )  # fmt: skip
-    driver = Driver(journal.stage(stage), desk, source_at(source), job, config)
+    driver = Driver(
+        journal.stage(stage, store=config.private), desk, source_at(source), job, config
+    )
     reporter = asyncio.create_task(driver.report(on_progress))
     try:
         return await driver.drive(crew or _crew(config, company))

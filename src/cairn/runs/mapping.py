@@ -95,6 +95,7 @@ def map(
     retry_rejected: bool = False,
     retry_failed: bool = False,
     item_timeout_s: float | None = None,
+    private: bool = False,
     show: bool | Show = True,
 ) -> Mapped:
     """Work on every item of a source; a run that exists is gone on with.
@@ -121,6 +122,7 @@ def map(
         retry_rejected: try rejected items once more, with other draws.
         retry_failed: the same for items that got no answer, or none that could be read.
         item_timeout_s: an item that takes longer has failed.
+        private: no answer is left in any file of the run once its shard is finished.
         show: a live line on stderr; or a function that is given each moment's progress.
 
     Raises ConfigError and RunError for what cannot work, an LMError for a server that cannot be
@@ -131,6 +133,7 @@ def map(
     config = MapConfig(
         seed=seed, version=version, workers=workers, processes=processes, shard=shard,
         retry_rejected=retry_rejected, retry_failed=retry_failed, item_timeout_s=item_timeout_s,
+        private=private,
     )  # fmt: skip
     found = source_at(source, id)
     spend = limits if isinstance(limits, Spend) else build(Spend, limits or {}, "limits")
