@@ -6,7 +6,7 @@ import pytest
 
 from cairn.core.draws import DrawKey
 from cairn.core.journal import Journal
-from cairn.lm.bench import Bench, together
+from cairn.lm.bench import Bench, in_both_orders, together
 from cairn.lm.cast import FREE, Application, Model, cast
 from cairn.lm.client import Desk, Role
 from cairn.lm.endpoint import Endpoint
@@ -70,6 +70,14 @@ def test_after_all_readings_a_missing_grade_is_an_error_and_no_grade(tmp_path):
     with pytest.raises(UnreadableAnswerError, match="expected a number"):
         bench(tmp_path, echo, lambda made: made.read("judge", "?", "p", number), readings=2)
     assert len(echo.asked) == 2
+
+
+def test_each_pair_of_verdicts_is_asked_in_both_orders():
+    async def one(order, index):
+        return f"{order[:4]}{index}"
+
+    found = asyncio.run(in_both_orders(one, 2))
+    assert found == (("ours0", "thei0"), ("ours1", "thei1"))
 
 
 def test_all_are_awaited_before_the_first_error_is_raised():

@@ -1,9 +1,21 @@
 """What is read out of answers."""
 
+import math
+
 import pytest
 
+from cairn.lm.completion import Completion, TokenLogprob
 from cairn.lm.errors import UnreadableAnswerError
-from cairn.lm.readings import FIRST, SECOND, TIE, probability, prompt_of, refuses, verdict
+from cairn.lm.readings import (
+    FIRST,
+    SECOND,
+    TIE,
+    first_token,
+    probability,
+    prompt_of,
+    refuses,
+    verdict,
+)
 
 CHOICES = {"FIRST": FIRST, "SECOND": SECOND, "TIE": TIE, "UNCLEAR": TIE}
 PROMPTS = [
@@ -94,3 +106,23 @@ def test_a_score_is_a_number_on_the_last_line(answer, value):
 def test_a_number_out_of_range_or_place_is_no_score(answer):
     with pytest.raises(UnreadableAnswerError, match="scorer: expected a number from 0 to 1"):
         probability(answer, by="scorer")
+
+
+def said(word, chance):
+    return Completion(word, logprobs=(TokenLogprob(" ", 0.0), TokenLogprob(word, math.log(chance))))
+
+
+@pytest.mark.parametrize(
+    "word, chance, expected",
+    [("unsafe", 0.9, 0.9), ("safe", 0.9, 0.1), ("un", 0.75, 0.75), (" Unsafe", 0.5, 0.5)],
+)
+def test_a_guard_is_read_by_the_chance_of_its_first_token(word, chance, expected):
+    answer = said(word, chance)
+    assert first_token(answer, "unsafe", "safe", by="scorer") == pytest.approx(expected)
+
+
+def test_a_first_token_that_is_neither_or_has_no_chance_is_no_grade():
+    with pytest.raises(UnreadableAnswerError, match=r"expected safe or unsafe .*, got 'hm'"):
+        first_token(said("hm", 0.9), "unsafe", "safe", by="scorer")
+    with pytest.raises(UnreadableAnswerError, match="no log-probabilities"):
+        first_token(Completion("unsafe"), "unsafe", "safe", by="scorer")

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from cairn.lm.answers import whole_text
 from cairn.lm.cast import Application, Model, Player
@@ -13,6 +13,8 @@ from cairn.lm.readings import Reading
 from cairn.lm.request import Completion, Message, Request, Sampling
 
 R = TypeVar("R")
+Order = Literal["ours-first", "theirs-first"]
+"""In which order two texts are shown to a judge."""
 
 
 @dataclass
@@ -70,6 +72,18 @@ class Bench:
         system = system or self.systems.get(role)
         head = () if system is None else (Message("system", system),)
         return Request((*head, Message("user", text)), sampling, self.version)
+
+
+async def in_both_orders(
+    one: Callable[[Order, int], Coroutine[Any, Any, R]], count: int
+) -> tuple[tuple[R, R], ...]:
+    """`count` pairs of verdicts on two texts, each pair once in both orders."""
+    orders: list[tuple[Order, int]] = [
+        (order, i) for i in range(count) for order in ("ours-first", "theirs-first")
+    ]
+    # A coroutine per vote: awaiting one object twice would count one call twice.
+    found = await together(*(one(order, i) for order, i in orders))
+    return tuple(zip(found[::2], found[1::2], strict=True))
 
 
 async def together(*coroutines: Coroutine[Any, Any, R]) -> list[R]:

@@ -1,10 +1,12 @@
 """Reading what models write: prompts out of chatter, refusals, verdicts, numbers."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Container
 from typing import TypeVar
 
+from cairn.lm.completion import Completion
 from cairn.lm.errors import NeverReadableError, UnreadableAnswerError
 
 A = TypeVar("A")
@@ -113,6 +115,24 @@ def probability(answer: str, *, by: str) -> float:
             f"{by}: expected a number from 0 to 1 on the last line, got {last[:60]!r}"
         )
     return float(match[1])
+
+
+def first_token(answer: Completion, yes: str, no: str, *, by: str) -> float:
+    """P(yes) from the first token, as guard models give it: p if it says `yes`, 1 - p if `no`.
+
+    Raises UnreadableAnswerError if the token is neither, or has no log-probability.
+    """
+    tokens = [token for token in answer.logprobs or () if token.token.strip()]
+    if not tokens:
+        raise UnreadableAnswerError(f"{by}: the server gave no log-probabilities, which it needs")
+    word = tokens[0].token.strip().lower()
+    chance = math.exp(min(tokens[0].logprob, 0.0))
+    # A tokeniser may cut "unsafe" into "un" and "safe".
+    if yes.startswith(word):
+        return chance
+    if no.startswith(word):
+        return 1.0 - chance
+    raise UnreadableAnswerError(f"{by}: expected {no} or {yes} as the first token, got {word!r}")
 
 
 NEVER = 20

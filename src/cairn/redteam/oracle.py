@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from cairn.lm.answers import whole_text
+from cairn.lm.bench import together
 from cairn.lm.readings import verdict
 from cairn.redteam import templates
-from cairn.redteam.calls import Bench, respond, together, vote
+from cairn.redteam.calls import Bench, respond, vote
 from cairn.redteam.state import Entry, Votes, wins
 
 
