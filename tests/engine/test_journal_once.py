@@ -134,6 +134,21 @@ def test_stages_share_a_desk_and_its_limits_and_have_answers_of_their_own(tmp_pa
     assert all(line.spent.calls >= 4 for line in books), "and each stage paid for its own"
 
 
+@pytest.mark.parametrize("calls", [9, 2])
+def test_a_desk_stays_open_after_the_last_trial_and_after_a_limit(tmp_path, calls):
+    model = ScriptedModel(lambda request, key: str(key.integer(32)))
+
+    async def main():
+        config = Config(trials=5, lag=2)
+        with Journal(tmp_path / "j.sqlite", config=config.tied()) as journal:
+            desk = Desk(journal, {"m": Role(Endpoint(model))}, limits=Limits(calls=calls))
+            result = await run(Asks(99), journal.stage("a"), config=config, desk=desk)
+            desk.check_open()
+            return result
+
+    assert asyncio.run(main()).told == min(calls, 5)
+
+
 def test_a_policy_that_is_done_waits_for_calls_in_flight_and_for_nothing_else(tmp_path):
     class Slow(Programs):
         async def evaluate(self, trial, clients):

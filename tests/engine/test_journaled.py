@@ -159,13 +159,13 @@ class Moody(Walk):
 
 @pytest.mark.parametrize("order", ["trial", "arrival"])
 def test_failures_and_timeouts_are_events_and_told_as_such(tmp_path, order):
-    config = Config(trials=10, order=order, trial_timeout_s=0.1)
+    config = Config(trials=10, order=order, trial_timeout_s=0.75)
     result = drive(tmp_path / "j.sqlite", Moody(), config)
     outcomes = {trial["id"]: outcome for trial, outcome in result.state}
     for k in (1, 6):
         assert outcomes[k] == ["failure", "UnreadableAnswerError", "no verdict"]
     for k in (3, 8):
-        assert outcomes[k] == ["timeout", "TimeoutError", "no outcome within 0.1 s"]
+        assert outcomes[k] == ["timeout", "TimeoutError", "no outcome within 0.75 s"]
     assert outcomes[4] == ["timeout", "TimeoutError", "its own clock"]
     assert isinstance(outcomes[0], str)
     with Journal(tmp_path / "j.sqlite", config=config.tied()) as journal:

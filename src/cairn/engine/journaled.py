@@ -152,7 +152,7 @@ async def run(
         journal.notes,
         engine.about,
         project=engine.project,
-        stopping=lambda: engine.stopping and bool(engine.tasks),
+        stopping=lambda: engine.stopping and bool(engine.evaluating),
     )
     reporter = asyncio.create_task(speed.report(on_progress, config.report_every_s))
     try:
@@ -396,7 +396,7 @@ class _Engine:
             # The desk stays open: another stage may have work for it.
             for tally in self.evaluating.values():
                 tally.closed = True
-        elif self.tasks:
+        elif self.evaluating:
             self.desk.close()
         ends_s = time.monotonic() + self.config.grace_s
         try:
