@@ -460,3 +460,14 @@ def test_failed_trials_of_a_run_in_order_of_arrival_cannot_be_asked_again(server
     assert redteam_command(["run", config, "--run", str(path), "--order", "arrival"]) == 0
     with pytest.raises(RunError, match="in order of arrival"):
         redteam_command(["resume", str(path), "--retry-failed"])
+
+
+def test_a_setting_that_a_server_does_not_take_is_corrected_and_no_trial_is_lost(server, tmp_path):
+    """Refused with 400 from the first call on; the model has never answered, so it may change."""
+    path, server.unsupported = tmp_path / "run", "max_tokens"
+    with pytest.raises(CairnError, match="max_tokens"):
+        redteam_command(["run", write(tmp_path, toml(server.url)), "--run", str(path)])
+    corrected(path, '"tokens_field": "max_tokens"', '"tokens_field": "max_completion_tokens"')
+    assert redteam_command(["resume", str(path)]) == 0
+    found = summary(path)
+    assert found["counts"]["told"] == 20 and found["counts"]["failed"] == 0

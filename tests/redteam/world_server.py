@@ -58,6 +58,8 @@ class WorldServer:
         self.keys = set()
         self.trouble: Trouble = lambda number, role: None
         """(number of the request, role) to (status, headers, message), or None."""
+        self.unsupported: str | None = None
+        """A field that it does not take."""
         self.say = lambda role, text: text
         """What becomes of a role's answer."""
         self.finish: Finish = lambda role, text: (text, "stop")
@@ -96,6 +98,9 @@ class WorldServer:
             self.requests += 1
             self.keys.add(key)
             trouble = self.trouble(self.requests, role)
+            if self.unsupported in body:
+                says = f"Unsupported parameter: {self.unsupported!r} is not supported."
+                trouble = 400, {}, says
             self.seen[name] += 1
             times = 0 if self.draws_by_text else self.seen[name]
             draw = DrawKey.root(0).child(unfenced(name) if self.draws_by_text else name, times)
