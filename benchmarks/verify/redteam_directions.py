@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 from provenance import command, source_hash, versions
 
+from cairn.archive.text_axes import Categories
 from cairn.core.budget import Amount, Limits
 from cairn.core.journal import Journal
 from cairn.core.stats import bootstrap, mean, wilson
@@ -39,7 +40,6 @@ from cairn.engine.map_list import Listing
 from cairn.lm.cast import cast
 from cairn.lm.readings import Reading
 from cairn.redteam import audit, figures
-from cairn.redteam.axes import Categories
 from cairn.redteam.config import Audit, RedteamConfig, Search, Simulation
 from cairn.redteam.run import Finished
 from cairn.redteam.search import Rainbow

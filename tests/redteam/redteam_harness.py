@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+from cairn.archive.text_axes import Categories
 from cairn.core.budget import Amount
 from cairn.core.draws import DrawKey
 from cairn.engine.journal_policy import Failed
@@ -13,7 +14,6 @@ from cairn.lm.errors import TrialFailedError
 from cairn.lm.readings import Reading
 from cairn.redteam import audit as audits
 from cairn.redteam import state as states
-from cairn.redteam.axes import Categories
 from cairn.redteam.config import Audit, RedteamConfig, Search, Simulation
 from cairn.redteam.run import Finished
 from cairn.redteam.search import Rainbow

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redteam_harness import config, drive
 
+from cairn.archive.text_axes import Categories, Length, Space
 from cairn.core.errors import ConfigError
 from cairn.redteam import state as states
 from cairn.redteam import templates
-from cairn.redteam.axes import Categories, Length, Space
 from cairn.redteam.choose import choose, draw_cell
 from cairn.redteam.config import Search
 from cairn.redteam.search import Rainbow

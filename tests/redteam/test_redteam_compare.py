@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 from redteam_harness import config, finished
 
+from cairn.archive.text_axes import Categories
 from cairn.cli.redteam import redteam_command
 from cairn.core.errors import ConfigError
 from cairn.evaluation import audit
 from cairn.redteam import state as states
-from cairn.redteam.axes import Categories
 from cairn.redteam.compare import as_json, compare, lines, sign_test
 from cairn.redteam.state import Entry
 

@@ -8,10 +8,10 @@ import pytest
 from redteam_harness import MemoryDesk, config, search
 from test_redteam_search import new, usual
 
+from cairn.archive.text_axes import Categories
 from cairn.cli.redteam import redteam_command
 from cairn.core.errors import ConfigError, RunError
 from cairn.redteam import rehearsal
-from cairn.redteam.axes import Categories
 from cairn.redteam.config import Search, Simulation
 from cairn.redteam.search import Rainbow
 from cairn.redteam.simulation import players

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from redteam_harness import MemoryDesk, config, search
 
+from cairn.archive.text_axes import Categories, Length
 from cairn.engine.journaled import Config as Engine
 from cairn.redteam import rehearsal
-from cairn.redteam.axes import Categories, Length
 from cairn.redteam.config import Search, Simulation
 
 TRIALS = 20

@@ -23,7 +23,7 @@ from cairn.lm.cast import Model
 from cairn.lm.readings import FIRST, SECOND
 from cairn.redteam import directory, export, figures, page, run
 from cairn.redteam import state as states
-from cairn.redteam.axes import COLUMNS
+from cairn.redteam.config import COLUMNS
 from cairn.redteam.state import Entry
 from cairn.report.tables import to_csv
 

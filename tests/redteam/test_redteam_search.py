@@ -8,15 +8,16 @@ from typing import Any
 import pytest
 from redteam_harness import MemoryDesk, config, drive, finished
 
+from cairn.archive.text_axes import Categories, Length
 from cairn.core.draws import DrawKey
 from cairn.engine.journal_policy import Failed
 from cairn.evaluation import judges
+from cairn.evaluation.votes import complete
 from cairn.lm.errors import NeverReadableError, UnreadableAnswerError
 from cairn.lm.scripted import ScriptedModel
 from cairn.lm.simulated import unfenced
 from cairn.redteam import figures, page, tables
 from cairn.redteam import state as states
-from cairn.redteam.axes import Categories, Length
 from cairn.redteam.config import RedteamConfig, Search, Simulation
 from cairn.redteam.search import Rainbow
 from cairn.redteam.simulation import World
@@ -112,7 +113,7 @@ def test_a_verdict_is_read_again_and_a_pair_without_one_is_void():
 
     assert votes(2) == ((0, 0), (0, 0))
     assert votes(3) == ((3, 0), (0, 0))
-    assert states.complete(votes(3)) == ((3, 3), (0, 0))
+    assert complete(votes(3)) == ((3, 3), (0, 0))
 
 
 def test_no_score_at_all_fails_the_trial_and_is_not_a_grade():

@@ -20,6 +20,7 @@ from cairn.core.overrides import change, described, split
 from cairn.core.typed import build
 from cairn.engine.journal_console import JournalConsole
 from cairn.engine.journal_price import Quote, check_quote
+from cairn.evaluation.audit import share
 from cairn.evaluation.correct import read_verdicts, to_label
 from cairn.lm.cast import cast
 from cairn.lm.shared import DEFAULT
@@ -28,6 +29,7 @@ from cairn.redteam.cautions import cautions
 from cairn.redteam.config import RedteamConfig
 from cairn.redteam.directory import ROLES
 from cairn.redteam.simulation import players
+from cairn.report.chat import REFUSALS
 from cairn.report.tables import to_lines, write_parquet
 from cairn.report.words import money
 
@@ -259,7 +261,7 @@ def _render(arguments: argparse.Namespace) -> int:
 def _answers(arguments: argparse.Namespace, config: RedteamConfig) -> tuple[str, ...]:
     """What the fine-tuning set answers."""
     if arguments.refusals is None:
-        return export.REFUSALS
+        return REFUSALS
     if arguments.redact:
         raise ConfigError(
             "cairn redteam report: give --redact or --refusals, not both: a fine-tuning set holds "
@@ -398,7 +400,7 @@ def _write(
     target: Path,
     *,
     redact: bool,
-    refusals: tuple[str, ...] = export.REFUSALS,
+    refusals: tuple[str, ...] = REFUSALS,
 ) -> str:
     """Report, figures and exports; a line about the exports."""
     versions = directory.RedteamRun(path).versions
@@ -424,7 +426,7 @@ def _kept(path: Path, done: run.Finished) -> str:
 
 def _print_map(out: Console, done: run.Finished, *, simulated: bool) -> None:
     """The map as a table, where it fits a terminal."""
-    shares = {test.cell: figures.share(test) for test in done.tests}
+    shares = {test.cell: share(test) for test in done.tests}
     rows = tables.grid(done, shares)
     if len(rows[0]) > 12:
         return

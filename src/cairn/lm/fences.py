@@ -5,6 +5,8 @@ second pair after it. So the tags of a request end in a mark that is drawn for i
 its texts contains.
 """
 
+import re
+
 from cairn.core.draws import DrawKey
 
 RULE = (
@@ -27,3 +29,13 @@ def mark(key: DrawKey, *texts: str) -> str:
 def fenced(name: str, text: str, mark: str) -> str:
     """The text between tags that it cannot close: `<name-mark>text</name-mark>`."""
     return f"<{name}-{mark}>{text}</{name}-{mark}>"
+
+
+_TAG = re.compile(r"<(/?[a-z0-9-]+)>")
+
+
+def judged(template: str, key: DrawKey, **parts: str) -> str:
+    """A template with its parts, all its tags marked, and the rule after its first paragraph."""
+    drawn = mark(key, *parts.values())
+    head, rest = _TAG.sub(rf"<\1-{drawn}>", template).split("\n\n", 1)
+    return f"{head}\n\n{RULE.format(mark=drawn)}\n{rest}".format(**parts)

@@ -2,10 +2,12 @@
 
 import random
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cairn.core.errors import ConfigError
 from cairn.lm.fences import RULE
+from cairn.lm.request import Completion, Request
+from cairn.lm.scripted import ScriptedModel
 
 REFUSAL = "I'm sorry, but I can't help with that."
 
@@ -81,3 +83,12 @@ def unfenced(text: str) -> str:
     """A request as it was before its tags were marked, so that a script's draws, which go by the
     text, are the same with marks and without."""
     return _MARKED.sub(r"\1>", _RULE.sub("", text))
+
+
+class Unmarked(ScriptedModel):
+    """Reads a request without the marks of its tags, and draws as if there were none."""
+
+    async def complete(self, request: Request, sample: str = "0") -> Completion:
+        """The script's answer to the request without marks."""
+        messages = (m._replace(content=unfenced(m.content)) for m in request.messages)
+        return await super().complete(replace(request, messages=tuple(messages)), sample)

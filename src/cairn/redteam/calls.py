@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
+from cairn.archive.text_axes import Axis
 from cairn.lm import bench as benches
 from cairn.lm.answers import whole_text
 from cairn.lm.bench import Order, in_both_orders
@@ -10,6 +11,7 @@ from cairn.lm.cast import Application, Model
 from cairn.lm.client import Clients
 from cairn.lm.completion import CUT, Completion
 from cairn.lm.errors import UnreadableAnswerError
+from cairn.lm.fences import judged
 from cairn.lm.readings import (
     FIRST,
     MISSING,
@@ -24,7 +26,6 @@ from cairn.lm.readings import (
     verdict,
 )
 from cairn.redteam import scorers, templates
-from cairn.redteam.axes import Axis
 from cairn.redteam.config import Search
 
 CHOICES = {"FIRST": FIRST, "SECOND": SECOND, "TIE": TIE, "UNCLEAR": TIE}
@@ -77,7 +78,7 @@ class Bench(benches.Bench):
 
     def judged(self, template: str, **parts: str) -> str:
         """The request to judge these parts."""
-        return templates.judged(template, self._mark_key, **parts)
+        return judged(template, self._mark_key, **parts)
 
     async def ask(
         self, role: str, text: str, purpose: str, index: int = 0, *, system: str | None = None

@@ -14,8 +14,7 @@ import numpy as np
 
 from cairn.core.errors import ConfigError
 from cairn.core.stats import Estimate, mean, paired_difference
-from cairn.evaluation.audit import Tested, alike, success
-from cairn.redteam.figures import broken, share
+from cairn.evaluation.audit import Tested, alike, broken, share, success
 from cairn.redteam.run import Finished
 from cairn.report.words import estimated, number
 

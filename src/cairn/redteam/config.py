@@ -5,17 +5,24 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Literal
 
+from cairn.archive.text_axes import Axis, Categories, Space
 from cairn.core.errors import ConfigError, suggest
 from cairn.engine.journaled import Config as Engine
 from cairn.lm.cast import Application, Model
 from cairn.lm.prices import check_prices
 from cairn.lm.spend import Spend
-from cairn.redteam.axes import Axis, Categories, Space
 
 Method = Literal["rainbow", "same-cell", "random", "no-archive"]
 Acceptance = Literal["judge", "score", "oracle"]
 SCORERS = ("probability", "verdict", "guard", "two-stage")
 GOAL = "by giving harmful help, or by expressing what a safe assistant would not"
+
+
+COLUMNS = (
+    "id", "cell", "prompt", "response", "fitness", "unsafe", "graded", "parent", "beaten",
+    "similarity", "simulated",
+)  # fmt: skip
+"""The table of elites (`export.rows`) has these columns besides one per axis."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +156,12 @@ class RedteamConfig:
 
     def __post_init__(self):
         self._check_goals()
+        for i, axis in enumerate(self.axes):
+            if axis.name in COLUMNS:
+                raise ConfigError(
+                    f"axes[{i}]: an axis must not be named {axis.name!r}: the table of elites has "
+                    f"a column of that name."
+                )
         space = self.space
         if self.search.method == "rainbow" and space.cells < 2:
             raise ConfigError("rainbow moves prompts between cells: axes must make at least two.")

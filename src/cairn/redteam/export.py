@@ -1,22 +1,15 @@
 """The archive for other tools: a fine-tuning set with refusals, and a table."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 from cairn.core.files import write_private
 from cairn.redteam.run import Finished
 from cairn.redteam.state import Entry
-from cairn.report.tables import redacted, to_csv, to_lines
+from cairn.report.chat import REFUSALS, refused
+from cairn.report.tables import redacted, to_csv
 
 FINE_TUNING = "finetune.jsonl"
-REFUSALS = (
-    "I can't help with that.",
-    "I'm sorry, but I won't help with this request.",
-    "I can't assist with that. If there is something safe behind your question, tell me more.",
-    "That is something I won't do. I am glad to help with something else.",
-)
-"""Answers to learn; better ones, written for the prompt by a careful model, may replace them."""
 
 
 def to_refuse(done: Finished) -> list[Entry] | None:
@@ -29,23 +22,6 @@ def to_refuse(done: Finished) -> list[Entry] | None:
         return None
     worked = {test.id for test in done.tests if any(test.unsafe)}
     return [entry for entry in done.state.held() if entry.id in worked]
-
-
-def fine_tuning(entries: list[Entry], refusals: tuple[str, ...] = REFUSALS) -> str:
-    """Chat-format JSON lines: each prompt, answered by a refusal.
-
-    The refusal is chosen by the prompt's digest, so the file is the same each time.
-    """
-    rows = []
-    for entry in entries:
-        digest = hashlib.sha256(entry.prompt.encode()).digest()
-        refusal = refusals[int.from_bytes(digest[:8], "big") % len(refusals)]
-        messages = [
-            {"role": "user", "content": entry.prompt},
-            {"role": "assistant", "content": refusal},
-        ]
-        rows.append({"messages": messages})
-    return to_lines(rows)
 
 
 def rows(done: Finished, *, redact: bool = False) -> list[dict[str, Any]]:
@@ -90,6 +66,6 @@ def write_all(
     entries = to_refuse(done)
     if entries is None:
         return "no finetune.jsonl: a question is to be answered rightly, not refused"
-    write_private(path / FINE_TUNING, fine_tuning(entries, refusals))
+    write_private(path / FINE_TUNING, refused([entry.prompt for entry in entries], refusals))
     of = f"{len(entries)} of {len(done.state.held())} prompts"
     return f"{path / FINE_TUNING}: {of}, those with an unsafe fresh response"

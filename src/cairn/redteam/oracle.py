@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
+from cairn.evaluation.votes import Votes, wins
 from cairn.lm.answers import whole_text
 from cairn.lm.bench import together
 from cairn.lm.readings import verdict
 from cairn.redteam import templates
 from cairn.redteam.calls import Bench, respond, vote
-from cairn.redteam.state import Entry, Votes, wins
+from cairn.redteam.state import Entry
 
 
 async def examine(bench: Bench, made: Entry) -> tuple[Entry, Votes]:

@@ -5,16 +5,16 @@ from dataclasses import replace
 from itertools import islice, product
 from typing import Any, NamedTuple
 
+from cairn.archive.text_axes import Length
 from cairn.core.typed import plain
 from cairn.engine.journal_failures import FailedTrial
 from cairn.evaluation.audit import Tested
+from cairn.evaluation.audit import share as share_of
 from cairn.lm.readings import FIRST, MISSING, SECOND, TIE
 from cairn.redteam import tables
-from cairn.redteam.axes import Length
 from cairn.redteam.cautions import cautions
 from cairn.redteam.config import RedteamConfig
 from cairn.redteam.figures import Figures
-from cairn.redteam.figures import share as share_of
 from cairn.redteam.run import Finished
 from cairn.redteam.state import Entry
 from cairn.report import pages, words

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
+from cairn.archive.text_axes import Space
 from cairn.core.draws import DrawKey
 from cairn.engine import rehearsal as engine_rehearsal
 from cairn.engine.journal_price import Quote, dry_run
@@ -21,7 +22,6 @@ from cairn.lm.readings import Reading
 from cairn.lm.request import Completion, Request, TokenLogprob
 from cairn.lm.scripted import ScriptedModel
 from cairn.redteam import audit
-from cairn.redteam.axes import Space
 from cairn.redteam.config import RedteamConfig
 from cairn.redteam.search import Rainbow
 from cairn.redteam.state import Entry, State, offer

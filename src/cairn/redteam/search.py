@@ -19,6 +19,7 @@ from cairn.core.draws import DrawKey
 from cairn.engine.journal_policy import Failed
 from cairn.evaluation import judges
 from cairn.evaluation.bleu import bleu
+from cairn.evaluation.votes import Votes, readable, wins
 from cairn.lm.client import Clients
 from cairn.lm.readings import Reading
 from cairn.redteam import oracle, templates
@@ -34,7 +35,7 @@ from cairn.redteam.calls import (
 )
 from cairn.redteam.choose import choose
 from cairn.redteam.config import RedteamConfig
-from cairn.redteam.state import Entry, State, Votes, as_entry
+from cairn.redteam.state import Entry, State, as_entry
 
 
 class Rainbow:
@@ -143,7 +144,7 @@ class Rainbow:
         return self._accept(state, trial, entry, votes)
 
     def _accept(self, state: State, trial: Mapping, entry: Entry, votes: Votes) -> State:
-        if votes and not states.readable(votes):
+        if votes and not readable(votes):
             # A missing grade is not a grade: neither won nor lost.
             return state.counted(no_verdict=1)
         holder = states.incumbent(state, entry.cell)
@@ -159,7 +160,7 @@ class Rainbow:
                 if entry.fitness < 1.0 and holder is not None:
                     return state.counted(lost=1)
                 return self._settle(state, entry, holder)
-        if votes and not states.wins(votes):
+        if votes and not wins(votes):
             # Beaten by an elite, and elites are only replaced by what beat them.
             return state.counted(lost=1)
         # Without votes nobody was in the cell, or the prompt landed in another one.

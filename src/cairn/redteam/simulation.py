@@ -14,18 +14,18 @@ errs. What the harness reports can be held against it.
 import random
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from cairn.archive.text_axes import Space
 from cairn.core.draws import DrawKey
 from cairn.lm.cast import Player
-from cairn.lm.request import Completion, Request
+from cairn.lm.request import Request
 from cairn.lm.scripted import ScriptedModel
-from cairn.lm.simulated import REFUSAL, Classifier, Grader, PairJudge, unfenced
+from cairn.lm.simulated import REFUSAL, Classifier, Grader, PairJudge, Unmarked
 from cairn.redteam import scorers
-from cairn.redteam.axes import Space
 from cairn.redteam.config import RedteamConfig, Simulation
 
 LABEL = "simulated"
@@ -58,14 +58,6 @@ PADS: tuple[str, ...] = (
 
 _FIELD = r"<{0}>(.*?)</{0}>"
 _LEVEL = re.compile(r"level (\d+) of (\d+)")
-
-
-class _Unmarked(ScriptedModel):
-    """Reads a request without the marks of its tags, and draws as if there were none."""
-
-    async def complete(self, request: Request, sample: str = "0") -> Completion:
-        messages = (m._replace(content=unfenced(m.content)) for m in request.messages)
-        return await super().complete(replace(request, messages=tuple(messages)), sample)
 
 
 @dataclass(frozen=True)
@@ -177,7 +169,7 @@ class World:
         """The cast, by role."""
         seed = self.simulation.seed
         roles = ("mutator", "target", "judge", "scorer", "held_out")
-        return {role: _Unmarked(getattr(self, role), f"{LABEL}-{role}", seed) for role in roles}
+        return {role: Unmarked(getattr(self, role), f"{LABEL}-{role}", seed) for role in roles}
 
 
 def players(config: RedteamConfig) -> Mapping[str, Player]:

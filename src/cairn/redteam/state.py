@@ -9,20 +9,15 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from cairn.archive.contest import Incumbent, commit, contest, tally
+from cairn.archive.contest import Incumbent, commit, contest
 from cairn.archive.elites import Candidates, Elites, empty, insert
+from cairn.archive.text_axes import Space
 from cairn.evaluation.judges import COUNTED
-from cairn.lm.readings import MISSING
-from cairn.redteam.axes import Space
+from cairn.evaluation.votes import Votes
 
 _commit = eqx.filter_jit(commit)
 _insert = eqx.filter_jit(insert)
-_tally = eqx.filter_jit(tally)
 _contest = eqx.filter_jit(contest)
-
-
-Votes = tuple[tuple[int, int], ...]
-"""Pairs of verdicts on one contest: candidate shown first, the other shown first."""
 
 
 @dataclass(frozen=True)
@@ -129,23 +124,6 @@ def incumbent(state: State, cell: int) -> int | None:
     """The id to beat, None in an empty cell."""
     holder = _contest(state.elites, jnp.asarray(np.int32(cell)))
     return int(holder.id) if bool(holder.present) else None
-
-
-def wins(votes: Votes) -> bool:
-    """A strict majority for the candidate over pairs of verdicts in both orders."""
-    pairs = complete(votes)
-    first, second = np.array(pairs, np.int32).T
-    return bool(_tally(jnp.asarray(first), jnp.asarray(second)).accepted)
-
-
-def readable(votes: Votes) -> bool:
-    """Whether at least one pair of verdicts is whole."""
-    return any(MISSING not in pair for pair in votes)
-
-
-def complete(votes: Votes) -> Votes:
-    """A pair with a missing verdict is void, so that each order keeps the same weight."""
-    return tuple(pair if MISSING not in pair else (MISSING, MISSING) for pair in votes)
 
 
 def _candidate(space: Space, entry: Entry) -> Candidates:

@@ -1,10 +1,6 @@
 """What the models of a run are asked. Tags mark the parts, so that any model can find them."""
 
-import re
-
-from cairn.core.draws import DrawKey
-from cairn.lm.fences import RULE, mark
-from cairn.redteam.axes import Axis, Length
+from cairn.archive.text_axes import Axis, Length
 
 VERSION = "1"
 """Part of every cache key: raise it when a template changes its meaning."""
@@ -97,17 +93,6 @@ differently.
 <reference>{reference}</reference>
 
 On the last line write WRONG or RIGHT, and nothing else."""
-
-
-_TAG = re.compile(r"<(/?[a-z0-9-]+)>")
-
-
-def judged(template: str, key: DrawKey, **parts: str) -> str:
-    """A judge's request. Its tags carry a mark, drawn from `key`, that none of the parts contains:
-    a response that writes tags of its own closes nothing."""
-    drawn = mark(key, *parts.values())
-    head, rest = _TAG.sub(rf"<\1-{drawn}>", template).split("\n\n", 1)
-    return f"{head}\n\n{RULE.format(mark=drawn)}\n{rest}".format(**parts)
 
 
 def generate(axis: Axis, label: str, goal: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cairn.archive.text_axes import Axis, Space
 from cairn.core import files
 from cairn.core.budget import Amount, total
 from cairn.core.draws import DrawKey
@@ -28,7 +29,6 @@ from cairn.lm.client import Clients, Desk, Role
 from cairn.lm.readings import Reading
 from cairn.lm.shared import DEFAULT, share
 from cairn.lm.spend import Spend
-from cairn.redteam.axes import Axis, Space
 from cairn.redteam.calls import CORRECTABLE, Bench, classify, respond
 from cairn.redteam.config import GOAL, Audit, RedteamConfig, Search, Simulation
 from cairn.redteam.prompts import Given, Prompts, read_prompts, to_lines

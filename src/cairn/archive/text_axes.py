@@ -1,4 +1,4 @@
-"""The axes of the map: lists of categories, or the length of the prompt in bins."""
+"""Axes of an archive of texts: lists of categories, or the length of a text in bins."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,16 +10,10 @@ from cairn.archive.categorical import Categorical
 from cairn.archive.product import Product
 from cairn.core.errors import ConfigError
 
-COLUMNS = (
-    "id", "cell", "prompt", "response", "fitness", "unsafe", "graded", "parent", "beaten",
-    "similarity", "simulated",
-)  # fmt: skip
-"""The table of elites (`export.rows`) has these columns besides one per axis."""
-
 
 @dataclass(frozen=True)
 class Categories:
-    """An axis of named categories; the mutator is told which one to move the prompt into."""
+    """An axis of named categories, which a text is written for and cannot be measured by."""
 
     name: str
     """What the axis is called in templates and in the report."""
@@ -27,7 +21,7 @@ class Categories:
     """The categories, in the order of the map."""
     kind: Literal["categories"] = "categories"
     instruction: str = "Change as little as needed; keep everything else about the prompt."
-    """What the mutator of this axis is told besides the category."""
+    """What who rewrites a text for this axis is told besides the category."""
     examples: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Few-shot examples by label, shown to the mutator."""
     meanings: dict[str, str] = field(default_factory=dict)
@@ -104,10 +98,6 @@ Axis = Categories | Length
 def _check_name(name: str) -> None:
     if not name.strip():
         raise ConfigError("every axis needs a name, got an empty one.")
-    if name in COLUMNS:
-        raise ConfigError(
-            f"an axis must not be named {name!r}: the table of elites has a column of that name."
-        )
 
 
 class Space:
