@@ -358,3 +358,8 @@ def test_an_oracles_entry_is_shown_against_the_oracle_and_a_winner_against_whom_
     for settings, words in ((qa_config(), "or the oracle's answer?"), (CONFIG, "of prompt 1?")):
         assert words in shown(settings, won).replace("&#39;", "'")
     assert "as a stepping stone" in shown(qa_config(), entry(2))
+
+
+def test_a_cell_without_a_grade_is_not_a_zero_in_the_console():
+    rows = tables.grid(finished(CONFIG), {0: None, 1: 0.0, 3: 0.5})
+    assert [row[1:] for row in rows[1:]] == [["–", "0.00"], ["–", "0.50"]]
