@@ -1,21 +1,25 @@
 import dataclasses
+import io
 import json
 import os
 import types
+from pathlib import Path
 
 import equinox as eqx
 import jax
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from cairn.cli.main import run as command
+from cairn.cli.show import Drawing
 from cairn.core.errors import ConfigError, RunError
 from cairn.core.rundir import RunDir
 from cairn.runs.experiment import Experiment
 from cairn.runs.presets import experiment
 from cairn.show import cards, make, subject, tables
-from cairn.show.panels import PANELS
+from cairn.show.panels import PANELS, Panel
 from cairn.show.subject import Subject
 
 PICTURES = {"curves.png", "mazes.png", "attempt.gif", "archive.png", "ancestry.png", "hero.png"}
@@ -168,6 +172,27 @@ def test_a_task_without_levels_shows_its_curves_alone(accel_run, tmp_path):
     ]
     assert made.figures["held_out"] == {} and made.figures["steps"] == 128
     assert "sphere, 2 seeds" in tables.summary(made.figures)
+
+
+@pytest.mark.parametrize("patience_s", [0.0, 60.0])
+def test_what_is_drawn_is_told_once_it_takes_longer_than_a_moment(patience_s, monkeypatch):
+    told = io.StringIO()
+    nothing = Panel(
+        "nothing.png", lambda subject: "", lambda subject: None, lambda data, path: path
+    )
+    last = dataclasses.replace(nothing, file="last.png")
+    monkeypatch.setattr(make, "PANELS", (nothing, last))
+    monkeypatch.setattr(make, "played", lambda subject: "")
+    monkeypatch.setattr(make.tables, "headline", lambda subject, shown: {})
+    with Drawing(patience_s, Console(file=told)) as drawing:
+        drawing("nothing.png", 0, 2)
+        if patience_s == 0:
+            drawing._clock.join()  # it speaks, though nothing new has begun
+            assert told.getvalue() == "drawing nothing.png  pictures 0 of 2\n"
+        make.draw(object.__new__(Subject), Path(), drawing)
+    silent = patience_s > 0
+    assert told.getvalue().endswith("" if silent else "drawing last.png  pictures 1 of 2\n")
+    assert (told.getvalue() == "") == silent
 
 
 def test_what_is_no_run_is_refused_in_one_line(tmp_path, capsys):

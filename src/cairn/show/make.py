@@ -1,7 +1,7 @@
 """All pictures of a run at once: what `cairn show` does."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,7 +25,17 @@ class Made(NamedTuple):
     """What was left out, and why."""
 
 
-def show(run: Run | Path | str, out: Path | None = None, seed_index: int = 0) -> Made:
+Advance = Callable[[str, int, int], None]
+"""Called before each picture is begun: its file, how many are behind, how many there may be."""
+
+
+def show(
+    run: Run | Path | str,
+    out: Path | None = None,
+    seed_index: int = 0,
+    *,
+    advance: Advance = lambda file, behind, total: None,
+) -> Made:
     """Draw the agent, the archive and the learning curves of `run` into `out`.
 
     `out` is RUN/pictures by default; pictures of an earlier call are replaced, the run itself is
@@ -38,13 +48,14 @@ def show(run: Run | Path | str, out: Path | None = None, seed_index: int = 0) ->
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK):  # before minutes of work, not after
             raise PermissionError(13, "Permission denied")
-        return draw(subject, folder)
+        return draw(subject, folder, advance)
 
 
-def draw(subject: Subject, folder: Path) -> Made:
+def draw(subject: Subject, folder: Path, advance: Advance) -> Made:
     """Every panel that applies."""
     files, remarks = [], []
-    for panel in PANELS:
+    for behind, panel in enumerate(PANELS):
+        advance(panel.file, behind, len(PANELS))
         reason = panel.applies(subject)
         if reason is None:
             files.append(panel.draw(panel.data(subject), folder / panel.file))
