@@ -5,7 +5,7 @@ from typing import Literal
 
 import pytest
 
-from cairn.cli import flags
+from cairn.cli import flags, main
 from cairn.core.errors import ConfigError
 from cairn.core.sections import settings
 from cairn.envs.maze.env import Maze
@@ -140,3 +140,13 @@ def test_negations_are_flags_of_truths_only():
     assert not parsed.loud
     with pytest.raises(ConfigError, match="--no-count"):
         flags.parse(Small, ["--no-count"], KINDS, default=Small(), prog="x")
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"), [(["train", "maze"], "--method STR "), (["evaluate"], "--role STR ")]
+)
+def test_help_shows_what_a_flag_takes_and_not_that_it_may_be_left_out(words, shown, capsys):
+    with pytest.raises(SystemExit):
+        main.run([*words, "--help"])
+    told = capsys.readouterr().out
+    assert shown in told and "{None}" not in told

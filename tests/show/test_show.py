@@ -184,8 +184,9 @@ def test_what_is_drawn_is_told_once_it_takes_longer_than_a_moment(patience_s, mo
     monkeypatch.setattr(make, "PANELS", (nothing, last))
     monkeypatch.setattr(make, "played", lambda subject: "")
     monkeypatch.setattr(make.tables, "headline", lambda subject, shown: {})
-    with Drawing(patience_s, Console(file=told)) as drawing:
-        drawing("nothing.png", 0, 2)
+    drawing = Drawing(patience_s, Console(file=told))
+    drawing("nothing.png", 0, 2)
+    with drawing:
         if patience_s == 0:
             drawing._clock.join()  # it speaks, though nothing new has begun
             assert told.getvalue() == "drawing nothing.png  pictures 0 of 2\n"

@@ -8,6 +8,12 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import tyro
+from tyro.constructors import (
+    ConstructorRegistry,
+    PrimitiveConstructorSpec,
+    PrimitiveTypeInfo,
+    UnsupportedTypeAnnotationError,
+)
 
 from cairn.core.errors import ConfigError, suggest
 from cairn.core.sections import Sections, expectation, find, settings
@@ -96,7 +102,8 @@ def parse(
     that says in one line what was expected and what came.
     """
     if any(flag in arguments for flag in HELP):
-        return tyro.cli(kind, args=["--help"], default=default, prog=prog, config=flat)
+        with _OF_HELP:
+            return tyro.cli(kind, args=["--help"], default=default, prog=prog, config=flat)
     with _one_line(arguments, kinds):
         parsed, rest = tyro.cli(
             kind, args=arguments, default=default, prog=prog, config=flat, return_unknown_args=True
@@ -104,6 +111,29 @@ def parse(
     if rest:
         raise ConfigError(_unknown(rest[0], kinds))
     return parsed
+
+
+_OF_HELP = ConstructorRegistry()
+"""What help shows of flags, where that is not what they take."""
+
+
+@_OF_HELP.primitive_rule
+def _left_out(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    """A flag that may be left out takes what it takes: STR, not {None}|STR."""
+    kind = _certain(info.type)
+    if kind is info.type:
+        return None
+    inner = PrimitiveTypeInfo.make(kind, info.markers)
+    spec = ConstructorRegistry.get_primitive_spec(inner)
+    if isinstance(spec, UnsupportedTypeAnnotationError):
+        return None
+    return dataclasses.replace(
+        spec,
+        is_instance=lambda value: value is None or spec.is_instance(value),
+        str_from_instance=lambda value: (
+            ["None"] if value is None else spec.str_from_instance(value)
+        ),
+    )
 
 
 @contextlib.contextmanager

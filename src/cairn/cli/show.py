@@ -88,7 +88,8 @@ class Drawing:
             if not self._clock.finished.is_set():
                 self._progress.__enter__()
                 self._speaks = True
-                self._progress.show(self._now)
+                if self._now:
+                    self._progress.show(self._now)
 
 
 def show_command(arguments: list[str]) -> int:

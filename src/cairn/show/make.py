@@ -51,7 +51,9 @@ def show(
         return draw(subject, folder, advance)
 
 
-def draw(subject: Subject, folder: Path, advance: Advance) -> Made:
+def draw(
+    subject: Subject, folder: Path, advance: Advance = lambda file, behind, total: None
+) -> Made:
     """Every panel that applies."""
     files, remarks = [], []
     for behind, panel in enumerate(PANELS):
