@@ -24,7 +24,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable
+from collections import Counter
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -87,7 +87,9 @@ async def child(folder: Path, workers: int, processes: int, actors: int = 0) -> 
             source=folder.parent / "in.jsonl", work=work, sink=folder / "out.jsonl",
             config=config, company=company, crew=crew, fold=funnel,
         )  # fmt: skip
+    lost = sum(note.startswith("a worker was lost") for note in result.progress.notes)
     summary = {
+        "lost_workers": lost,
         "items": result.items, "done": result.done, "rejected": result.rejected,
         "failed": result.failed, "counts": result.counts,
         "possibly_paid_twice": result.progress.maybe_twice, "calls": result.progress.spent.calls,
@@ -136,45 +138,81 @@ def ended(process: subprocess.Popen, *, lost_workers: bool) -> str:
     raise RuntimeError(f"exit status {process.returncode}: {errors}")
 
 
-def killed(folder: Path, workers: int, processes: int, points: Iterable[str], moments: int) -> dict:
-    """A map killed at fault points, at moments between, and then gone on with to its end."""
-    folder.mkdir()
-    draw = random.Random(workers * 10 + processes)
-    ends: dict[str, int] = {}
+class Sessions:
+    """Sessions of maps that are killed: when one is finished, another is begun."""
+
+    def __init__(self, root: Path, workers: int, processes: int):
+        self.root, self.workers, self.processes = root, workers, processes
+        self.ends: Counter[str] = Counter()
+        self.digests: list[list[str]] = []
+        """Of every map that came to its end."""
+        self.possibly_paid_twice = self.lost_workers = 0
+        self._next()
+
+    def _next(self) -> None:
+        self.folder = self.root / f"killed-{self.workers}-{self.processes}-{len(self.digests)}"
+        self.folder.mkdir()
+
+    def _end(self, process: subprocess.Popen, *, lost_workers: bool = False) -> str:
+        how = ended(process, lost_workers=lost_workers)
+        self.ends[how] += 1
+        if how == "finished":
+            self.digests.append(digests(self.folder))
+            summary = json.loads((self.folder / "summary.json").read_text())
+            self.possibly_paid_twice += summary["possibly_paid_twice"]
+            self.lost_workers += summary["lost_workers"]
+            self._next()
+        return how
+
+    def at_point(self, point: str) -> bool:
+        """Kill a session where it passes `point`; False if no session passes it."""
+        once = "create" in point or point.startswith(AT_THE_END)
+        fault = f"{point}:{1 if once else 2}"
+        for _ in range(2):  # the first may find a map that is nearly over
+            before = self.lost_workers
+            process = start(self.folder, self.workers, self.processes, fault)
+            # A worker that dies is replaced, and the map may be finished nevertheless.
+            if self._end(process, lost_workers=True) != "finished" or self.lost_workers > before:
+                return True
+        return False
+
+    def at_moment(self, after_s: float) -> None:
+        """Kill a session so long after it began to work."""
+        process = start(self.folder, self.workers, self.processes)
+        while process.poll() is None and not busy(self.folder):
+            time.sleep(0.005)
+        time.sleep(after_s)
+        process.kill()
+        self._end(process)
+
+    def finish(self) -> None:
+        """Go on to the end."""
+        self._end(start(self.folder, self.workers, self.processes))
+
+
+def killed(root: Path, workers: int, processes: int, moments: int) -> dict:
+    """Maps killed at every fault point, and at moments between, each gone on with to its end."""
     began = time.perf_counter()
-    passed: list[str] = []
-
-    def note(how: str) -> None:
-        ends[how] = ends.get(how, 0) + 1
-
-    def at_moments() -> None:
-        for _ in range(moments):
-            process = start(folder, workers, processes)
-            while process.poll() is None and not busy(folder):
-                time.sleep(0.005)
-            time.sleep(draw.uniform(0.0, 0.25))
-            process.kill()
-            note(ended(process, lost_workers=False))
-
-    points = [p for p in points if processes > 1 or not p.startswith(SHARED)]
+    draw = random.Random(workers * 10 + processes)
+    sessions = Sessions(root, workers, processes)
+    points = [p for p in fault_points() if processes > 1 or not p.startswith(SHARED)]
     late = [point for point in points if point.startswith(AT_THE_END)]
-    for point in points:
-        if late and point == late[0]:
-            at_moments()
-        count = 1 if "create" in point or point in late else 2
-        how = ended(start(folder, workers, processes, f"{point}:{count}"), lost_workers=True)
-        note(how)
-        passed += [point] if how != "finished" else []
-    note(ended(start(folder, workers, processes), lost_workers=False))
+    passed = [point for point in points if point not in late and sessions.at_point(point)]
+    for _ in range(moments):
+        sessions.at_moment(draw.uniform(0.0, 0.25))
+    passed += [point for point in late if sessions.at_point(point)]
+    sessions.finish()
     return {
         "workers": workers,
         "processes": processes,
-        "sessions": ends,
-        "points_passed": len(passed),
+        "sessions": dict(sessions.ends),
+        "points": len(passed),
         "points_not_passed": sorted(set(points) - set(passed)),
         "wall_s": round(time.perf_counter() - began, 1),
-        **json.loads((folder / "summary.json").read_text()),
-        "digests": digests(folder),
+        "maps": len(sessions.digests),
+        "workers_replaced_in_finished_sessions": sessions.lost_workers,
+        "possibly_paid_twice": sessions.possibly_paid_twice,
+        "digests": sessions.digests,
     }
 
 
@@ -230,7 +268,7 @@ def on_ray(folder: Path) -> dict:
         "a_node_died_after_s": died[0] if died else None,
         "wall_s": round(time.perf_counter() - began, 1),
         **json.loads((folder / "summary.json").read_text()),
-        "digests": digests(folder),
+        "digests": [digests(folder)],
     }
 
 
@@ -253,14 +291,13 @@ def main() -> None:
         runs = []
         if options.only != "ray":
             for workers, processes in ((1, 1), (4, 1), (64, 1), (64, 2)):
-                folder = root / f"killed-{workers}-{processes}"
-                runs.append(killed(folder, workers, processes, fault_points(), options.moments))
+                runs.append(killed(root, workers, processes, options.moments))
                 print(json.dumps(runs[-1]), flush=True)
         if options.ray or options.only == "ray":
             runs.append(on_ray(root / "ray"))
             print(json.dumps(runs[-1]), flush=True)
         for run in runs:
-            run["same_bytes"] = run.pop("digests") == whole
+            run["same_bytes"] = all(found == whole for found in run.pop("digests"))
     outcome = {
         "command": command(),
         "source": source_hash(Path(__file__), ("core", "engine", "lm")),

@@ -26,8 +26,8 @@ from cairn.engine.map_worker import Books, Company, portable
 from cairn.engine.map_workers import number_of
 from cairn.lm.client import Desk
 
-OPEN = 2
-"""Shards an actor gets in one dataset."""
+OPEN = 8
+"""Shards an actor gets in one dataset: each starts its actors anew, which takes seconds."""
 QUIET_S = 0.2
 """So long no further shard came: there is none, or those that are open are waited for."""
 
@@ -49,7 +49,7 @@ class OnRay:
 
     @property
     def slots(self) -> int:
-        """Two shards an actor."""
+        """So many shards an actor."""
         return OPEN * self.actors
 
     async def __aenter__(self) -> "OnRay":
