@@ -1,9 +1,12 @@
 """The store of a stage: what is forgotten is gone from every file, whatever dies when."""
 
 import os
+import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -80,6 +83,28 @@ def test_what_is_forgotten_is_gone_from_every_file_while_the_run_goes_on(tmp_pat
         assert traces(tmp_path) == []
     with Journal(tmp_path / "j.sqlite", config={}) as journal:
         assert journal.chores("forget") == []
+
+
+def test_what_somebody_reads_while_it_is_forgotten_goes_as_soon_as_it_can(tmp_path):
+    folder, killed = tmp_path / "run", tmp_path / "killed"
+    with Journal(folder / "j.sqlite", config={}) as journal:
+        stage = journal.stage("refine", store=True)
+        stage.put("refine/0", "page", b"marzipan" * 9000)
+        journal.commit()
+        with closing(sqlite3.connect(folder / "refine.store.sqlite")) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT COUNT(*) FROM payloads").fetchone()
+            journal.forget("refine/0")
+            journal.commit()
+            assert traces(folder) != [] and journal.chores("forget") == ["refine/0"]
+            journal.commit()  # the chore is in the journal by now
+            shutil.copytree(folder, killed)
+        journal.forget("refine/1")
+        journal.commit()
+        assert traces(folder) == []
+    with Journal(killed / "j.sqlite", config={}) as journal:
+        journal.stage("refine", store=True)
+        assert traces(killed) == []
 
 
 def test_only_its_owner_can_read_a_store(tmp_path):

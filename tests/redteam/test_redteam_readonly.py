@@ -48,7 +48,7 @@ def test_it_is_reported_elsewhere_and_nothing_in_it_changes(whole, tmp_path):
     done = cairn(whole, "report", whole, "--out", out)
     assert (done.returncode, done.stderr) == (0, "")
     assert out.read_text() == (whole / "report.html").read_text()
-    for command, said in (("report", "--out FILE"), ("resume", "Cannot write")):
+    for command, said in (("report", "--out FILE"), ("resume", "cannot write in")):
         done = cairn(whole, command, whole)
         assert done.returncode == 2 and said in done.stderr, done.stderr
         assert done.stderr.count("\n") == 1

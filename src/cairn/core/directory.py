@@ -126,13 +126,15 @@ class RunDirectory(ABC):
     def reading(self) -> Iterator[None]:
         """Keep others from the run while it is read. Raises RunError if another process has it.
 
-        Where nothing can be written, nobody can be working on it: then there is no lock.
+        Where nothing can be written or locked, nobody can be working on it: then there is no lock.
         """
+        held: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
         try:
             held = journal_files.lock(self.path / LOCK)
-        except OSError:
-            yield
-            return
+        except journal_files.InUseError:
+            raise
+        except RunError:
+            pass
         with held:
             yield
 

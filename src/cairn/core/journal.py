@@ -434,10 +434,11 @@ class Journal:
             if store is None:
                 continue  # the stage will be opened yet
             try:
-                store.forget(scope)
+                gone = store.forget(scope)
             except sqlite3.DatabaseError as error:
                 raise self._unwritable(error) from error
-            self.chore_done(FORGET, scope)
+            if gone:  # else with what is forgotten next, or when the stage is opened next
+                self.chore_done(FORGET, scope)
 
     def saved(self) -> asyncio.Future[None]:
         """Await this to know that everything written so far is saved (a shared commit)."""

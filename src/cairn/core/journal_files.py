@@ -19,10 +19,15 @@ if TYPE_CHECKING:
     from cairn.core.journal import Journal
 
 
-def lock(path: Path) -> IO[str]:
-    """Take the lock at `path` for this process, or raise RunError naming the process that has it.
+class InUseError(RunError):
+    """Another process has the lock."""
 
-    The kernel drops the lock when the process dies, so nothing is left to clean up.
+
+def lock(path: Path) -> IO[str]:
+    """Take the lock at `path` for this process.
+
+    The kernel drops the lock when the process dies, so nothing is left to clean up. Raises
+    InUseError naming the process that has it, and RunError where nothing can be locked.
     """
     try:
         handle = open(path, "a+")  # noqa: SIM115 (held open for as long as the journal)
@@ -37,7 +42,7 @@ def lock(path: Path) -> IO[str]:
         handle.seek(0)
         holder = handle.read().strip() or "unknown"
         handle.close()
-        raise RunError(
+        raise InUseError(
             f"{path.parent} is in use by process {holder}: wait for it or stop it, "
             f"or choose another run directory."
         ) from error

@@ -26,11 +26,13 @@ class Changes(NamedTuple):
 def changes(path: Path, config: Mapping, *, redact: Callable[[str], str] = str) -> Changes:
     """How the config that the journal at `path` is tied to differs from `config`.
 
-    A damaged journal counts as unchanged: it has to be opened and repaired first.
+    A damaged journal counts as unchanged: it has to be opened and repaired first. Raises RunError
+    for one that lost all of its events (`journal_files.check_cut`).
     """
     none = Changes((), frozenset())
     with files.lock(path.with_name(path.name + ".lock")):
         files.finish_repair(path)
+        files.check_cut(path)  # which an empty database, once opened, would no longer show
         if not path.exists():
             return none
         db = files.connect(path, "process")

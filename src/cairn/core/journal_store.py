@@ -81,15 +81,22 @@ class Store:
         self.payloads.clear()
         point("store:committed")
 
-    def forget(self, scope: str) -> None:
-        """Delete what belongs to a scope or lies inside it, from the file and from its log."""
+    def forget(self, scope: str) -> bool:
+        """Delete what belongs to a scope or lies inside it, from the file and from its log.
+
+        False: somebody reads the file, so that the log could not be cut yet. Do it again later.
+        """
         self.db.execute("BEGIN IMMEDIATE")
         for table in TABLES:
             forget(self.db, table, scope)
         point("store:forget")
         self.db.execute("COMMIT")
         point("store:forgotten")
-        self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        # Without waiting for a reader: calls are in flight meanwhile.
+        self.db.execute("PRAGMA busy_timeout = 0")
+        busy, _, _ = self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        self.db.execute("PRAGMA busy_timeout = 5000")
+        return not busy
 
     def close(self) -> None:
         """Close the file; what was put must be saved before."""
