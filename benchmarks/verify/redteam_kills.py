@@ -62,7 +62,7 @@ SAME = ("archive", "curve", "coverage", "success", "health", "counts", "correcte
 def fault_points() -> list[str]:
     """Every place where the journal, the engine or a call can be made to die."""
     files = [f"core/{name}.py" for name in ("journal", "journal_stage", "journal_files", "desk")]
-    files.append("engine/journaled.py")
+    files.append("engine/journal_session.py")
     return sorted({name for file in files for name in POINT.findall((PACKAGE / file).read_text())})
 
 

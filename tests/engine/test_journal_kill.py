@@ -20,7 +20,8 @@ KILLED = -9
 
 
 def fault_points() -> list[str]:
-    files = ["core/journal.py", "core/journal_stage.py", "core/desk.py", "engine/journaled.py"]
+    files = ["core/journal.py", "core/journal_stage.py", "core/desk.py"]
+    files.append("engine/journal_session.py")
     return sorted({name for file in files for name in POINT.findall((SOURCES / file).read_text())})
 
 

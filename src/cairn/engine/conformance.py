@@ -11,7 +11,6 @@ give the same events and the same state. `PROMISES` lists what is tested.
 
 import asyncio
 import random
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -22,13 +21,12 @@ from cairn.core.budget import Limits
 from cairn.core.errors import CairnError
 from cairn.core.journal import Journal
 from cairn.engine.conformance_probe import Breach, Note, Probe, agree, brief
+from cairn.engine.conformance_world import Moments, Silent, uneven, uneven_roles
 from cairn.engine.journal_policy import Policy, name_of
 from cairn.engine.journaled import Config, run
-from cairn.lm.client import Clients, Desk, Role
-from cairn.lm.endpoint import Endpoint, Flow
-from cairn.lm.errors import CallFailedError
-from cairn.lm.limiter import Concurrency
-from cairn.lm.request import Completion, LanguageModel, Request
+from cairn.lm.client import Desk, Role
+from cairn.lm.endpoint import Endpoint
+from cairn.lm.request import LanguageModel
 
 PROMISES: Mapping[str, str] = {
     "runs": "it runs: no method raises, asks go on beyond the last trial, outcomes are JSON",
@@ -104,7 +102,7 @@ class _Trial:
         return tuple(self.breaches.values())
 
     async def _all(self, folder: Path) -> None:
-        moments = _Moments(folder)
+        moments = Moments(folder)
         probe = _probe(self.make, self._breach)
         try:
             whole = await self._run(folder / "whole", probe, moments=moments)
@@ -135,14 +133,14 @@ class _Trial:
         workers: int | None = None,
         jitter: random.Random | None = None,
         limits: Limits | None = None,
-        moments: "_Moments | None" = None,
+        moments: "Moments | None" = None,
     ) -> _Ended:
         # All but the first run go through snapshots: a state is loaded every few events.
         every = self.config.snapshot_every if policy else 7
         trials = self.config.trials if trials is None else trials
         config = replace(self.config, workers=workers, trials=trials, snapshot_every=every)
-        roles = _roles(self.models, self.failing, jitter, moments)
-        tried = _uneven(policy or self.make(), jitter, moments)
+        roles = uneven_roles(self.models, self.failing, jitter, moments)
+        tried = uneven(policy or self.make(), jitter, moments)
         with Journal(folder / NAME, config=config.tied()) as journal:
             stage = journal.stage(STAGE)
             result = await run(tried, stage, config=config, roles=roles, limits=limits)
@@ -175,10 +173,10 @@ class _Trial:
                 return
         await self._compare("parts", said, whole, folder, **parts[-1])
 
-    async def _killed(self, whole: _Ended, folder: Path, moments: "_Moments") -> None:
+    async def _killed(self, whole: _Ended, folder: Path, moments: "Moments") -> None:
         """Kill at moments of a run with answers in another order, and let a new instance go on."""
         chosen = sorted(self.draw.sample(range(moments.passed), min(self.kills, moments.passed)))
-        again = _Moments(folder, frozenset(chosen))
+        again = Moments(folder, frozenset(chosen))
         try:
             await self._run(folder / "to-kill", jitter=random.Random(3), moments=again)
         except CairnError as error:
@@ -191,7 +189,7 @@ class _Trial:
         """Evaluate each trial again: a new instance, and nothing but the journal's answers."""
         asked = {trial: body for kind, trial, body in whole.events if kind == "ask"}
         told = [(trial, body) for kind, trial, body in whole.events if kind == "tell"]
-        roles = {name: Role(Endpoint(_Silent(model))) for name, model in self.models.items()}
+        roles = {name: Role(Endpoint(Silent(model))) for name, model in self.models.items()}
         with Journal(folder / NAME, config=self.config.tied()) as journal:
             desk = Desk(journal, roles, seed=self.config.seed)
             policy = self.make()
@@ -222,90 +220,3 @@ def _difference(whole: _Ended, ended: _Ended) -> str | None:
     if len(whole.events) != len(ended.events):
         return f"there are {len(ended.events)} events, not {len(whole.events)}"
     return None if whole.state == ended.state else "all events are the same, and the state is not"
-
-
-class _Moments:
-    """Copies the journal's folder at chosen moments: what a kill at that moment would leave."""
-
-    def __init__(self, folder: Path, chosen: frozenset[int] = frozenset()):
-        self.folder, self.chosen = folder, chosen
-        self.passed = 0
-        self.left: list[Path] = []
-
-    def __call__(self) -> None:
-        self.passed += 1
-        if self.passed - 1 in self.chosen:
-            copy = self.folder / f"answer {self.passed}"
-            shutil.copytree(self.folder / "to-kill", copy)
-            self.left.append(copy)
-
-
-def _roles(
-    models: Mapping[str, LanguageModel],
-    failing: float,
-    jitter: random.Random | None,
-    moments: _Moments | None,
-) -> dict[str, Role]:
-    flow = Flow(Concurrency(start=64, most=64))
-    return {
-        name: Role(Endpoint(_Uneven(model, failing, jitter, moments), flow))
-        for name, model in models.items()
-    }
-
-
-def _uneven(inner: Policy, jitter: random.Random | None, moments: _Moments | None) -> Policy:
-    """The policy, its outcomes in whatever order, under its own name."""
-
-    async def evaluate(self: object, trial: Any, clients: Clients) -> Any:
-        outcome = await inner.evaluate(trial, clients)
-        await _dawdle(jitter)
-        if moments is not None:
-            moments()
-        return outcome
-
-    members: dict[str, Any] = {
-        "evaluate": evaluate,
-        "__getattr__": lambda self, name: getattr(inner, name),
-    }
-    made: Any = type(name_of(inner), (), members)()
-    return made
-
-
-async def _dawdle(jitter: random.Random | None) -> None:
-    for _ in range(0 if jitter is None else jitter.randrange(20)):
-        await asyncio.sleep(0)
-
-
-class _Uneven:
-    """A model that fails now and then, and answers in whatever order."""
-
-    def __init__(
-        self,
-        inner: LanguageModel,
-        failing: float,
-        jitter: random.Random | None,
-        moments: _Moments | None,
-    ):
-        self.inner, self.failing, self.jitter = inner, failing, jitter
-        self.moments = moments
-        self.identity = inner.identity
-
-    async def complete(self, request: Request, sample: str = "0") -> Completion:
-        await _dawdle(self.jitter)
-        # The same calls fail in every run.
-        if random.Random(f"{request!r} {sample}").random() < self.failing:
-            raise CallFailedError("a call that always fails, to see what becomes of its trial")
-        answer = await self.inner.complete(request, sample)
-        if self.moments is not None:
-            self.moments()
-        return answer
-
-
-class _Silent:
-    """A model that must not be asked."""
-
-    def __init__(self, inner: LanguageModel):
-        self.identity = inner.identity
-
-    async def complete(self, request: Request, sample: str = "0") -> Completion:
-        raise CallFailedError(f"it asks {brief(request.messages[-1].content)}")

@@ -14,97 +14,20 @@ is in the journal can be replayed, and another run may differ.
 """
 
 import asyncio
-import time
-from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from cairn.core.budget import BudgetExceededError, Limits
-from cairn.core.draws import DrawKey
-from cairn.core.errors import ConfigError, RunError
-from cairn.core.faults import point
-from cairn.core.journal import Stage, canonical, digest_of
-from cairn.core.jsontext import compact, parse
-from cairn.engine.journal_blame import PolicyError
-from cairn.engine.journal_fold import Fold, restore
-from cairn.engine.journal_policy import WAIT, Policy, check_ask, described, name_of
+from cairn.core.budget import Limits
+from cairn.core.journal import Stage, digest_of
+from cairn.engine.journal_config import Config
+from cairn.engine.journal_policy import Policy
 from cairn.engine.journal_progress import Progress, Speedometer
-from cairn.engine.journal_projection import Projection, Projector
-from cairn.lm.client import Desk, Role, Tally
-from cairn.lm.errors import TrialFailedError
+from cairn.engine.journal_session import Session
+from cairn.lm.client import Desk, Role
+
+__all__ = ["Config", "Result", "run"]
 
 S = TypeVar("S")
-LOOK_EVERY_S = 0.1
-"""How often a stopping run looks whether it is still worth waiting."""
-
-
-@dataclass(frozen=True)
-class Config:
-    """How a run is driven. `seed`, `lag` and `order` are part of what a journal is tied to."""
-
-    trials: int
-    """How many trials; may be raised to go on with a finished run."""
-    seed: int = 0
-    """Root of all draws."""
-    lag: int = 32
-    """L: how many trials asks may run ahead of the tells. Choose it above `workers` (twice is
-    good), so that one slow trial does not idle the others; a small one lets asks see more."""
-    workers: int | None = None
-    """How many trials are evaluated at a time; None: `lag`. It moves no result in trial order."""
-    order: Literal["trial", "arrival"] = "trial"
-    """In which order outcomes are told; "arrival" gives up independence of kills and timing."""
-    trial_timeout_s: float | None = None
-    """A trial that takes longer is told as a timeout; waiting for slots counts."""
-    grace_s: float = 60.0
-    """How long what is in flight may still arrive after the run was stopped, by Ctrl-C, an error
-    or the policy; a second Ctrl-C ends it at once."""
-    snapshot_every: int = 10_000
-    """Events between snapshots of the state."""
-    report_every_s: float = 0.5
-    """How often progress is reported."""
-
-    MOVED: ClassVar[Mapping[str, str]] = {
-        "window": "it is two settings now: rename it to `lag` for the same results, and give "
-        "`workers` for how many trials are evaluated at a time (left out: as many as `lag`)"
-    }
-    """Fields of earlier versions, for whoever reads a config that has them."""
-
-    def __post_init__(self):
-        for name in (
-            "lag", "workers", "snapshot_every", "report_every_s", "trial_timeout_s", "grace_s",
-        ):  # fmt: skip
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ConfigError(f"engine Config.{name} must be above 0, got {value}")
-        if self.trials < 0:
-            raise ConfigError(f"engine Config.trials must be at least 0, got {self.trials}")
-        if self.order not in ("trial", "arrival"):
-            raise ConfigError(
-                f"engine Config.order must be 'trial' or 'arrival', got {self.order!r}"
-            )
-
-    @property
-    def at_once(self) -> int:
-        """How many trials are evaluated at a time."""
-        return self.lag if self.workers is None else min(self.workers, self.lag)
-
-    def idle(self, slots: Mapping[str, int]) -> str:
-        """A line about servers that have more slots than trials are evaluated at a time; empty
-        where there is none. `slots` are those by name."""
-        wide = {name: count for name, count in slots.items() if count > self.at_once}
-        if not wide:
-            return ""
-        listed = ", ".join(f"{name} has {count}" for name, count in wide.items())
-        return (
-            f"{self.at_once} trials are evaluated at a time, fewer than there are slots "
-            f"({listed}): unless a trial makes several calls at once, some stay empty. Raise "
-            f"engine.lag (twice the slots is good) and, if it is set, engine.workers."
-        )
-
-    def tied(self) -> dict:
-        """The part that decides the result; put it into the config a Journal is opened with."""
-        return {"seed": self.seed, "lag": self.lag, "order": self.order}
 
 
 class Result(NamedTuple):
@@ -145,21 +68,21 @@ async def run(
     """
     journal = stage.journal
     desk = desk or Desk(journal, roles or {}, limits=limits, seed=config.seed)
-    engine = _Engine(policy, stage, config, desk)
+    session = Session(policy, stage, config, desk)
     speed = Speedometer(
         desk,
-        lambda: (engine.fold.told, config.trials),
+        lambda: (session.fold.told, config.trials),
         journal.notes,
-        engine.about,
-        project=engine.project,
-        stopping=lambda: engine.stopping and bool(engine.evaluating),
+        session.about,
+        project=session.project,
+        stopping=lambda: session.stopping and bool(session.evaluating),
     )
     reporter = asyncio.create_task(speed.report(on_progress, config.report_every_s))
     try:
-        stopped = await engine.drive()
+        stopped = await session.drive()
     finally:
         try:
-            await engine.settle_down()
+            await session.settle_down()
         finally:
             reporter.cancel()
             await asyncio.gather(reporter, return_exceptions=True)
@@ -168,279 +91,10 @@ async def run(
         if on_progress is not None:
             on_progress(progress)
     return Result(
-        state=engine.fold.state,
-        told=engine.fold.told,
+        state=session.fold.state,
+        told=session.fold.told,
         stopped=stopped,
-        state_digest=digest_of(engine.fold.dump_state()).hex(),
+        state_digest=digest_of(session.fold.dump_state()).hex(),
         journal_digest=stage.chain.hex(),
         progress=progress,
     )
-
-
-class _Arrival(NamedTuple):
-    trial_id: int
-    kind: str
-    body: str
-    error: BaseException | None = None
-
-
-class _Engine:
-    """One session of a run."""
-
-    def __init__(self, policy: Policy, stage: Stage, config: Config, desk: Desk):
-        self.policy, self.stage, self.config, self.desk = policy, stage, config, desk
-        check_ask(policy)
-        self.root = DrawKey.root(config.seed)
-        self.fold: Fold = restore(policy, stage)
-        self.blame = self.fold.blame
-        self.stopping = False
-        arrived = stage.arrived().items()
-        self.waiting = {trial: told for trial, told in arrived if trial in self.fold.pending}
-        self.unkept: set[int] = set()
-        """Those in `waiting` that are not in the journal: their turn was there at once."""
-        self.ready = deque(
-            trial
-            for trial in self.fold.pending
-            if trial not in self.waiting and trial < config.trials
-        )
-        """Trials to evaluate as soon as there is a worker for them."""
-        self.arrivals: asyncio.Queue[_Arrival] = asyncio.Queue()
-        self.tasks: dict[int, asyncio.Task[None]] = {}
-        # Not len(tasks): a task is done only some turns after its arrival was received.
-        self.running = 0
-        self.evaluating: dict[int, Tally] = {}
-        self.projector = Projector()
-        self.limit: str | None = None
-        self.over = False
-        """Whether the policy is done: outcomes still to come are of no use."""
-        self.events_at_snapshot = self.fold.snapshot_seq
-
-    # --- what the console shows
-
-    def about(self) -> str:
-        """The policy's words about its state; a mistake in them ends no run."""
-        try:
-            with self.blame("describe"):
-                return described(self.policy, self.fold.state)
-        except PolicyError as error:
-            return str(error)
-
-    def project(self, s_per_trial: float) -> Projection | None:
-        """What the whole run comes to."""
-        total = self.desk.budget.spent.plus(self.desk.budget.kept)
-        for tally in self.evaluating.values():
-            total = total.minus(tally.used)  # of trials that are priced among those left
-        left = self.config.trials - self.fold.told - len(self.waiting) - self.arrivals.qsize()
-        return self.projector.project(total, left=max(left, 0), s_per_trial=s_per_trial)
-
-    # --- the run
-
-    async def drive(self) -> str:
-        """Ask, collect and tell until there is nothing left to do; returns why it stopped."""
-        self._fill()
-        while True:
-            self._tell_all()
-            if self._done():
-                self.over = True
-                return "done"
-            if self.fold.told >= self.config.trials:
-                # The last task may not have been dropped yet, but nothing of it is left to do.
-                self.over = True
-                return "finished"
-            if self.limit is not None and self.running == 0:
-                return self.limit
-            self._start_ready()
-            if self.running == 0:
-                raise RunError(
-                    f"{name_of(self.policy)}.ask answers WAIT for trial {self.fold.asked} although "
-                    f"no trial is pending, so no tell can come: it must give a trial when "
-                    f"`pending` is empty, or be done."
-                )
-            self._receive(await self.arrivals.get())
-            while not self.arrivals.empty():
-                self._receive(self.arrivals.get_nowait())
-
-    def _receive(self, arrival: _Arrival) -> None:
-        self.running -= 1
-        if isinstance(arrival.error, BudgetExceededError):
-            # No event: with a higher limit the trial goes on where it stands.
-            self.limit = str(arrival.error)
-        elif arrival.error is not None:
-            raise arrival.error
-        else:
-            point("engine:arrive")
-            body = arrival.body
-            if self.config.order == "trial" and arrival.trial_id != self.fold.told:
-                body = self.stage.arrive(arrival.trial_id, arrival.kind, body)
-            else:
-                self.unkept.add(arrival.trial_id)
-            self.waiting[arrival.trial_id] = (arrival.kind, body)
-        self.stage.journal.save_soon()
-
-    def _tell_all(self) -> None:
-        """Tell what can be told; each tell is followed by the asks it makes room for."""
-        while (trial_id := self._next_to_tell()) is not None:
-            if self._done():
-                return
-            kind, body = self.waiting.pop(trial_id)
-            point("engine:tell")
-            body = self.stage.append(kind, trial_id, body)
-            if trial_id in self.unkept:
-                self.unkept.remove(trial_id)
-            else:
-                self.stage.depart(trial_id)
-            self.fold.apply(kind, trial_id, body)
-            point("engine:told")
-            self._fill()
-            if self.stage.seq - self.events_at_snapshot >= self.config.snapshot_every:
-                self._snapshot()
-
-    def _next_to_tell(self) -> int | None:
-        if self.config.order == "trial":
-            return self.fold.told if self.fold.told in self.waiting else None
-        return next(iter(self.waiting), None)
-
-    def _done(self) -> bool:
-        with self.blame("done"):
-            return self.policy.done(self.fold.state)
-
-    def _fill(self) -> None:
-        """Ask until asks are `lag` ahead or the policy waits: ask k follows tell k-L at once.
-
-        Asks go on past a limit and past the last trial, without being evaluated: a run that is
-        continued later has then asked each trial in the state in which it would have anyway.
-        """
-        fold = self.fold
-        while fold.asked < fold.told + self.config.lag and not self._done():
-            trial_id = fold.asked
-            key = self.root.child(trial_id, "ask")
-            with self.blame("ask", trial_id):
-                trial = self.policy.ask(fold.state, trial_id, key, fold.trials)
-            if trial is WAIT:
-                return
-            point("engine:ask")
-            body = self.stage.append("ask", trial_id, _as_json(trial, "ask", trial_id))
-            fold.apply("ask", trial_id, body)
-            if trial_id < self.config.trials:
-                self.ready.append(trial_id)
-
-    def _snapshot(self) -> None:
-        body = self.fold.dump()
-        self.stage.save_snapshot(body)
-        # Go on with the state as a resumed run would load it.
-        self.fold.load(body)
-        self.events_at_snapshot = self.stage.seq
-
-    def _start_ready(self) -> None:
-        while self.ready and self.limit is None and self.running < self.config.at_once:
-            trial_id = self.ready.popleft()
-            task = asyncio.create_task(self._work(trial_id, self.fold.pending[trial_id]))
-            self.tasks[trial_id] = task
-            self.running += 1
-            task.add_done_callback(lambda _, trial_id=trial_id: self.tasks.pop(trial_id))
-
-    async def _work(self, trial_id: int, body: str) -> None:
-        seconds = self.config.trial_timeout_s
-        limit = None if seconds is None else asyncio.timeout(seconds)
-        key = self.root.child(trial_id, "evaluate")
-        clients = self.desk.clients(trial_id, stage=self.stage.name, key=key)
-        tally = self.evaluating[trial_id] = clients.tally
-        try:
-            if limit is None:
-                outcome = await self.policy.evaluate(parse(body), clients)
-            else:
-                async with limit:
-                    outcome = await self.policy.evaluate(parse(body), clients)
-            arrival = _Arrival(trial_id, "tell", _as_json(outcome, "evaluate", trial_id))
-        except TimeoutError as error:
-            message = str(error)
-            if limit is not None and limit.expired():
-                message = f"no outcome within {seconds:g} s"
-            arrival = _failure(trial_id, "timeout", "TimeoutError", message)
-        except TrialFailedError as error:
-            arrival = _failure(trial_id, "failure", type(error).__name__, str(error))
-        except BaseException as error:
-            arrival = _Arrival(trial_id, "error", "", self._error(error, trial_id))
-        finally:
-            del self.evaluating[trial_id]
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            return  # cut short, whatever evaluate made of it
-        if tally.stopped is not None and arrival.error is None:
-            # Evaluate was kept from an answer, and went on without it: that is no outcome.
-            arrival = _Arrival(trial_id, "error", "", tally.stopped)
-        if arrival.error is None:
-            self.projector.add(tally.used)
-        self.arrivals.put_nowait(arrival)
-
-    def _error(self, error: BaseException, trial_id: int) -> BaseException:
-        """What to raise for an error of `evaluate`; re-raises the engine's own cancellation."""
-        if isinstance(error, asyncio.CancelledError):
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise error
-            # Not ours: something within the policy or an application was cancelled, and whoever
-            # waits for this trial must hear of it.
-        elif not isinstance(error, Exception) or self.blame.passes(error, "evaluate"):
-            return error
-        made = self.blame.error(error, "evaluate", trial_id)
-        made.__cause__ = error
-        return made
-
-    # --- the end
-
-    async def settle_down(self) -> None:
-        """Let what is in flight arrive, then cancel what is left, and keep what arrived."""
-        self.stopping = True
-        if self.over:
-            # The desk stays open: another stage may have work for it.
-            for tally in self.evaluating.values():
-                tally.closed = True
-        elif self.evaluating:
-            self.desk.close()
-        ends_s = time.monotonic() + self.config.grace_s
-        try:
-            while self.tasks and self._worth_waiting() and time.monotonic() < ends_s:
-                await asyncio.wait(self.tasks.values(), timeout=LOOK_EVERY_S)
-        finally:
-            # Also when a second Ctrl-C ends the wait: calls settle before the journal is closed.
-            try:
-                left = list(self.tasks.values())
-                for task in left:
-                    task.cancel()
-                await asyncio.gather(*left, return_exceptions=True)
-            finally:
-                self._keep_arrivals()
-
-    def _worth_waiting(self) -> bool:
-        """Whether anything is in flight that may have been paid for, or is a trial's own work: not
-        calls that wait for a slot, a pause or a budget."""
-        if self.desk.sent:
-            return True
-        return not self.over and any(t.in_flight == 0 for t in self.evaluating.values())
-
-    def _keep_arrivals(self) -> None:
-        """Journal outcomes that came after the stop, or with what caused it."""
-        while not self.arrivals.empty():
-            arrival = self.arrivals.get_nowait()
-            if arrival.error is None:
-                self.waiting[arrival.trial_id] = (arrival.kind, arrival.body)
-                self.unkept.add(arrival.trial_id)
-        for trial_id in sorted(self.unkept):
-            kind, body = self.waiting[trial_id]
-            self.stage.arrive(trial_id, kind, body)
-        self.unkept.clear()
-
-
-def _failure(trial_id: int, kind: str, error: str, message: str) -> _Arrival:
-    return _Arrival(trial_id, kind, canonical({"error": error, "message": message}))
-
-
-def _as_json(value: Any, method: str, trial_id: int) -> str:
-    try:
-        return compact(value)
-    except (TypeError, ValueError) as error:
-        raise RunError(
-            f"the policy's {method} must return a JSON value without NaN (trial {trial_id}): "
-            f"{error}."
-        ) from error
