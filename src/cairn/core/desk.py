@@ -151,35 +151,30 @@ class Desk:
         Raises BudgetExceededError, and what `work` raises. Then the reservation stays, since
         nobody knows what was used; NotDoneError says it.
         """
-        while (body := self.journal.answer(key, scope)) is None:
-            if key not in self._in_flight:
-                return await self._alone(scope, key, role, reserve, work, label)
+        while (found := self.journal.answer(key, scope)) is None and key in self._in_flight:
             # The same work is being done: its result is ours, but after its failure we try too.
             other = self._in_flight[key]
             if other is None:
                 other = self._in_flight[key] = asyncio.get_running_loop().create_future()
             await asyncio.wait([other])
-        self.counts["cached"] += 1
-        return body
-
-    async def _alone(
-        self, scope: str, key: bytes, role: str, reserve: Amount | None, work: Work, label: str
-    ) -> str:
+        if found is not None:
+            self.counts["cached"] += 1
+            return found
         self._in_flight[key] = None
         try:
             budget = self.budgets[role]
             books = Books(self, scope.partition("/")[0], budget, key)
             left_s = budget.remaining_s()
-            if left_s is None and reserve is None:
-                try:
+            if left_s is not None:
+                body, used = await self._in_time(books, reserve, work, left_s)
+            elif reserve is not None:
+                body, used = await self._work(books, reserve, work)
+            else:
+                try:  # as in `_work`; calls to models pass here, and each layer has its price
                     body, used = await work(books)
                 except BaseException:
                     books.abandon()
                     raise
-            elif left_s is None:
-                body, used = await self._work(books, reserve, work)
-            else:
-                body, used = await self._in_time(books, reserve, work, left_s)
             # No await between the books and the result: one commit has both.
             if reserve is not None:
                 books.settle("answered", reserve if used is None else used)

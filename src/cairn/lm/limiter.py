@@ -54,7 +54,7 @@ class Limiter:
 
     async def acquire(self) -> int:
         """Wait for a slot; returns the episode it belongs to, for `congested`."""
-        if self.in_flight >= self.slots or self._waiting:
+        if self._waiting or self.in_flight >= int(self.limit):
             turn = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
             try:
@@ -70,15 +70,17 @@ class Limiter:
     def release(self) -> None:
         """Give a slot back."""
         self.in_flight -= 1
-        self._hand_out()
+        if self._waiting:
+            self._hand_out()
 
     def answered(self) -> None:
         """An answer came: grow, but only while the slots are really in use."""
-        if self.in_flight * 2 < self.slots:
+        if self.in_flight * 2 < int(self.limit) or self.limit >= self.config.most:
             return
         gain = 1.0 if self._slow_start else 1.0 / self.limit
         self.limit = min(float(self.config.most), self.limit + gain)
-        self._hand_out()
+        if self._waiting:
+            self._hand_out()
 
     def congested(self, episode: int) -> None:
         """The server asked for less: cut once per episode."""

@@ -35,7 +35,8 @@ def payload(
     body: dict[str, Any] = {"model": model}
     if api == "chat":
         body["messages"] = [_turn(message) for message in request.messages]
-        body |= _tools(request)
+        if request.tools or request.tool_choice is not None:
+            body |= _tools(request)
     elif request.tools:
         raise ConfigError(
             'api = "completions" has no tools: take api = "chat", or a request without tools.'

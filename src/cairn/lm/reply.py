@@ -81,8 +81,13 @@ def read_completion(record: Any, api: Api, *, reasoning_tag: str = "") -> Comple
     reasoning = ""
     if api == "chat":
         message = _expect(choice["message"], dict, "message")
-        calls, reasoning = _calls(message), _reasoning(message)
-        text = _chat_text(message, empty=isinstance(finish, str) or bool(calls or reasoning))
+        if len(message) > ("role" in message) + ("content" in message):
+            calls, reasoning = _calls(message), _reasoning(message)
+        content = message.get("content")
+        if type(content) is str:
+            text = content
+        else:
+            text = _chat_text(message, empty=isinstance(finish, str) or bool(calls or reasoning))
     else:
         text = _expect(choice["text"], str, "text")
     if reasoning_tag and not reasoning:
@@ -91,7 +96,7 @@ def read_completion(record: Any, api: Api, *, reasoning_tag: str = "") -> Comple
         text=text,
         finish_reason=finish if isinstance(finish, str) else "unknown",
         usage=_usage(record.get("usage")),
-        logprobs=_logprobs(choice.get("logprobs"), api),
+        logprobs=_logprobs(choice["logprobs"], api) if "logprobs" in choice else None,
         tool_calls=calls,
         reasoning=reasoning,
         token_ids=_token_ids(choice),
@@ -167,9 +172,12 @@ def _usage(record: Any) -> Usage | None:
     counts: list[Any] = [
         record.get("prompt_tokens"),
         record.get("completion_tokens"),
-        _detail(record, "prompt_tokens_details", "cached_tokens"),
-        _detail(record, "completion_tokens_details", "reasoning_tokens"),
+        0,
+        0,
     ]
+    if len(record) > 2:
+        counts[2] = _detail(record, "prompt_tokens_details", "cached_tokens")
+        counts[3] = _detail(record, "completion_tokens_details", "reasoning_tokens")
     # bool is an int to isinstance, but not a count.
     for count in counts:
         if type(count) is not int or not 0 <= count <= MOST_TOKENS:
