@@ -161,6 +161,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=6000)
     parser.add_argument("--slots", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--out", type=Path, default=RESULT)
     parser.add_argument("--ask", help=argparse.SUPPRESS)
     parser.add_argument("--url", default="", help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -190,7 +191,7 @@ def main() -> None:
         **{name: round(value, 3) for name, value in middle.items()},
     }
     print(json.dumps(record, indent=2))
-    RESULT.write_text(json.dumps(record, indent=2) + "\n")
+    asked.out.write_text(json.dumps(record, indent=2) + "\n")
 
 
 def one_round(asked: argparse.Namespace, url: str) -> dict[str, float]:

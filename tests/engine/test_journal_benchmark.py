@@ -29,3 +29,13 @@ def test_programs_of_a_driver_that_is_killed_are_not_run_again(tmp_path):
     found = json.loads(out.read_text())["kills"]["results_in_files"]
     assert found["kills"] > 0 and found["told"] == 60 and found["ended_and_run_again"] == 0
     assert found["starts"] == 60 + found["cut_by_a_kill"]
+
+
+def test_the_cost_of_a_call_is_measured_against_a_plain_loop(tmp_path):
+    script = SCRIPT.parent / "verify" / "call_cost.py"
+    tree, out = SCRIPT.parents[1], tmp_path / "result.json"
+    command = [sys.executable, str(script), str(tree), "--calls", "700", "--rounds", "1"]
+    subprocess.run([*command, "--out", str(out)], check=True, timeout=120)
+    record = json.loads(out.read_text())
+    assert record["plain_ms"] > 0 and record["new_scripted_calls_per_core_s"] > 0
+    assert 0.2 < record["new_ms"] / record["old_ms"] < 5, "a checkout against itself"
