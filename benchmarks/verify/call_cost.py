@@ -96,8 +96,8 @@ async def engine(url: str, slots: int, clock: Clock, folder: str) -> dict[str, f
         def init(self) -> int:
             return 0
 
-        def ask(self, state: int, trial: int, key: Any, pending: Any = ()) -> int:
-            return trial
+        def ask(self, state: int, trial_id: int, key: Any, pending: Any = ()) -> int:
+            return trial_id
 
         def asked(self, state: int, trial: Any) -> int:
             return state
@@ -124,7 +124,8 @@ async def engine(url: str, slots: int, clock: Clock, folder: str) -> dict[str, f
     )
     endpoint = Endpoint(model, Flow(concurrency=Concurrency(start=slots, most=slots)))
     wide = "lag" if "lag" in {field.name for field in fields(Config)} else "window"
-    config = Config(trials=clock.calls, **{wide: 2 * slots})
+    options: dict[str, Any] = {"trials": clock.calls, wide: 2 * slots}
+    config = Config(**options)
     with Journal(Path(folder) / "journal.sqlite", config=config.tied()) as journal:
         place: Any = journal.stage("search") if hasattr(journal, "stage") else journal
         result = await run(Tally(), place, config=config, roles={"m": Role(endpoint)})
