@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -135,3 +136,44 @@ def test_a_signal_lets_what_is_in_flight_arrive_and_it_goes_on_from_there(tmp_pa
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.stdout.splitlines()[-1] == "40 40 0", done.stderr
     assert len((tmp_path / "run.jsonl").read_text().splitlines()) == 40
+
+
+IN_PROCESSES = """
+import asyncio, os, sys
+import cairn
+from cairn.lm.scripted import FunctionModel
+
+async def answer(request):
+    await asyncio.sleep(0.2)
+    log = os.open("calls.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(log, b"x")
+    os.close(log)
+    return "x"
+
+async def work(item, clients, key):
+    return await clients["m"].ask(f"number {item.value}")
+
+if __name__ == "__main__":
+    done = cairn.map(work, source=list(range(60)), run="run", sink="out.jsonl", processes=2,
+                     models={"m": FunctionModel(answer, "m")}, workers=4, shard=6, show=False)
+    print(done.done, done.spent.calls, done.maybe_twice)
+"""
+
+
+@pytest.mark.slow
+def test_ctrl_c_at_a_terminal_reaches_all_processes_and_nothing_is_paid_twice(tmp_path):
+    (tmp_path / "script.py").write_text(IN_PROCESSES)
+    command, where = [sys.executable, "script.py"], {"cwd": tmp_path, "text": True}
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, **where
+    )
+    log = tmp_path / "calls.log"
+    while process.poll() is None and not log.exists():
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode != 0 and errors.count("Traceback") == 1
+    assert 0 < len(log.read_text()) < 60
+    done = subprocess.run(command, capture_output=True, **where)
+    assert done.stdout.split() == ["60", "60", "0"], done.stderr
+    assert len(log.read_text()) == 60
