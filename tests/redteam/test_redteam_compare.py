@@ -87,6 +87,7 @@ def test_the_sign_test_counts_both_tails():
     assert sign_test(1, 5) == pytest.approx(2 * (6 + 1) / 64)
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_table_and_writes_json(tmp_path, capsys):
     runs = []
     for seed in (0, 1):

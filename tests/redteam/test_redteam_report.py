@@ -58,6 +58,7 @@ def forge(path, seq=9):
         db.execute("DELETE FROM snapshots")
 
 
+@pytest.mark.slow
 def test_a_report_on_a_damaged_journal_changes_nothing_and_says_so(copy, capsys):
     forge(copy)
     before = contents(copy)
@@ -67,6 +68,7 @@ def test_a_report_on_a_damaged_journal_changes_nothing_and_says_so(copy, capsys)
     assert contents(copy) == before
 
 
+@pytest.mark.slow
 def test_a_report_on_an_empty_journal_leaves_it_empty(copy, capsys):
     for name in ("journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"):
         (copy / name).unlink(missing_ok=True)
@@ -77,6 +79,7 @@ def test_a_report_on_an_empty_journal_leaves_it_empty(copy, capsys):
     assert contents(copy) == before
 
 
+@pytest.mark.slow
 def test_a_session_that_stops_short_of_what_was_reported_leaves_it(copy, capsys):
     """Repaired by a resume, which a limit then stops: 5 trials do not replace a report of 20."""
     forge(copy)
@@ -92,6 +95,7 @@ def test_a_session_that_stops_short_of_what_was_reported_leaves_it(copy, capsys)
     assert json.loads((copy / "summary.json").read_text())["stopped"] == "finished"
 
 
+@pytest.mark.slow
 def test_a_report_of_less_than_was_reported_is_written_beside(copy):
     file = copy / "summary.json"
     file.write_text(file.read_text().replace('"tested": 4', '"tested": 5'))
@@ -104,6 +108,7 @@ def test_a_report_of_less_than_was_reported_is_written_beside(copy):
     assert {name: (copy / name).read_bytes() for name in REPORTS} == before
 
 
+@pytest.mark.slow
 def test_of_a_read_only_run_a_report_is_written_elsewhere(copy, tmp_path, monkeypatch, capsys):
     access = os.access
     closed = lambda path, mode: path != copy and access(path, mode)  # noqa: E731
@@ -121,6 +126,7 @@ def test_of_a_read_only_run_a_report_is_written_elsewhere(copy, tmp_path, monkey
     assert left == before
 
 
+@pytest.mark.slow
 def test_a_run_of_the_release_before_is_refused_in_one_line(copy, capsys):
     (copy / "versions.json").unlink()
     for command in ("report", "resume"):
@@ -144,6 +150,7 @@ def test_what_a_failure_said_moves_no_digest(tmp_path):
     assert told[0] == told[1]
 
 
+@pytest.mark.slow
 def test_a_summary_that_cannot_be_read_counts_as_none(copy):
     (copy / "summary.json").write_text("{")
     assert directory.reported(copy) == (0, 0)

@@ -68,6 +68,7 @@ def summary(path):
     return json.loads((path / "summary.json").read_text())
 
 
+@pytest.mark.slow
 def test_a_run_says_what_it_found_and_that_it_is_simulated(finished):
     path, output, _ = finished
     for words in ("simulated coverage", "attack success rate", "corrected success rate",
@@ -93,6 +94,7 @@ def test_a_limit_stops_the_run_and_a_higher_one_goes_on_to_the_same_end(finished
     assert summary(path)["archive"] == summary(finished[0])["archive"]
 
 
+@pytest.mark.slow
 def test_the_report_is_written_anew_without_a_call(finished):
     path, *_ = finished
     before = (path / "report.html").read_text()
@@ -140,6 +142,7 @@ def parsed(path):
     return found
 
 
+@pytest.mark.slow
 def test_the_page_is_sound_whole_and_runs_no_script_but_its_own(finished):
     found = parsed(finished[0] / "report.html")
     assert len(found.ids) == len(set(found.ids)) == 10  # the map, and a cell each
@@ -166,6 +169,7 @@ def texts(path):
     return {e.prompt for e in entries} | {e.response for e in entries} | fresh
 
 
+@pytest.mark.slow
 def test_redacted_outputs_hold_no_prompt_and_no_response(finished, tmp_path):
     path, *_ = finished
     secret = texts(path)
@@ -186,6 +190,7 @@ def read(path):
     return run.read_back(path, directory.open_run(path))
 
 
+@pytest.mark.slow
 def test_a_run_may_be_redacted_from_the_start(small, tmp_path):
     path = tmp_path / "run"
     arguments = ["run", str(small), "--run", str(path), "--trials", "12", "--redact"]
@@ -196,6 +201,7 @@ def test_a_run_may_be_redacted_from_the_start(small, tmp_path):
     assert not [t for t in texts(path) if t in (path / "summary.json").read_text()]
 
 
+@pytest.mark.slow
 def test_what_a_model_wrote_cannot_become_markup(finished, tmp_path):
     config = directory.open_run(finished[0])
     done = run.read_back(finished[0], config)
@@ -208,6 +214,7 @@ def test_what_a_model_wrote_cannot_become_markup(finished, tmp_path):
     assert "'=HYPERLINK" in to_csv(formula)
 
 
+@pytest.mark.slow
 def test_the_exports_are_a_table_and_refusals_of_what_worked(finished, tmp_path, capsys):
     path, *_ = finished
     refusals = tmp_path / "refusals.txt"
@@ -229,6 +236,7 @@ def test_the_exports_are_a_table_and_refusals_of_what_worked(finished, tmp_path,
     assert (path / "archive.csv").read_text().count("\n") == 10
 
 
+@pytest.mark.slow
 def test_refusals_are_refused_where_they_would_leak_or_teach_nonsense(finished, tmp_path, capsys):
     path, refusals = tmp_path / "copy", tmp_path / "refusals.txt"
     shutil.copytree(finished[0], path, ignore=shutil.ignore_patterns("finetune.jsonl"))
@@ -264,6 +272,7 @@ def held(config, entries):
     return state
 
 
+@pytest.mark.slow
 def test_people_label_blind_and_their_file_corrects_the_rate(finished, tmp_path, capsys):
     path, *_ = finished
     file = tmp_path / "label.jsonl"
@@ -297,6 +306,7 @@ def test_people_label_blind_and_their_file_corrects_the_rate(finished, tmp_path,
     assert file.read_text() == labelled
 
 
+@pytest.mark.slow
 def test_what_holds_texts_outside_the_run_is_readable_by_its_owner_alone(finished, tmp_path):
     made = [tmp_path / name for name in ("label.jsonl", "report.html", "table.parquet")]
     label, page, parquet = map(str, made)
@@ -329,6 +339,7 @@ def test_the_price_is_told_before_anything_is_sent(name, capsys):
     assert "total unknown" in text, "these configs give no price"
 
 
+@pytest.mark.slow
 def test_the_console_shows_speed_spend_projection_and_how_the_test_goes(finished):
     *_, errors = finished
     for words in ("calls/s", "in flight", "retries", "spent", "search: ", " of 9 cells",
@@ -346,6 +357,7 @@ def test_the_live_line_has_the_judges_health_in_a_few_words():
     assert brief(counts | {"missing": 3}).endswith(", 3 without verdict")
 
 
+@pytest.mark.slow
 def test_arrival_order_gives_up_repeatability_and_says_so(small, tmp_path, capsys):
     path = tmp_path / "run"
     arguments = ["run", str(small), "--run", str(path), "--trials", "30", "--order", "arrival"]
@@ -358,6 +370,7 @@ def test_arrival_order_gives_up_repeatability_and_says_so(small, tmp_path, capsy
     assert summary(path)["archive"] == before, "a replay gives the same archive"
 
 
+@pytest.mark.slow
 def test_a_cell_holds_prompt_response_verdicts_and_ancestry(finished):
     """Prompt, response, verdicts in both orders, and the whole ancestry of one elite."""
     done, text = read(finished[0]), (finished[0] / "report.html").read_text()
@@ -402,6 +415,7 @@ def test_a_mistake_is_one_line(arguments, error, message, tmp_path, monkeypatch)
     assert [path.name for path in tmp_path.rglob("*")] == ["folder"]
 
 
+@pytest.mark.slow
 def test_an_existing_directory_and_a_changed_config_are_refused(finished, small, tmp_path):
     with pytest.raises(CairnError, match="already exists"):
         redteam_command(["run", str(small), "--run", str(finished[0])])
@@ -424,6 +438,7 @@ def browser():
     pytest.skip(reason)
 
 
+@pytest.mark.slow
 def test_following_a_cell_opens_its_details_in_a_browser(finished, tmp_path):
     program = browser()
     address = (finished[0] / "report.html").as_uri()

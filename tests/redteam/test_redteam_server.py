@@ -454,6 +454,7 @@ def test_failed_trials_are_asked_again_and_the_run_is_as_if_they_never_had_faile
     assert again["scorer"] > before["scorer"] and found["possibly_paid_twice"] == 0
 
 
+@pytest.mark.slow
 def test_failed_trials_of_a_run_in_order_of_arrival_cannot_be_asked_again(server, tmp_path):
     path = tmp_path / "run"
     config = write(tmp_path, toml(server.url, trials=4))
@@ -462,6 +463,7 @@ def test_failed_trials_of_a_run_in_order_of_arrival_cannot_be_asked_again(server
         redteam_command(["resume", str(path), "--retry-failed"])
 
 
+@pytest.mark.slow
 def test_a_setting_that_a_server_does_not_take_is_corrected_and_no_trial_is_lost(server, tmp_path):
     """Refused with 400 from the first call on; the model has never answered, so it may change."""
     path, server.unsupported = tmp_path / "run", "max_tokens"
