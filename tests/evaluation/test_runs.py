@@ -22,6 +22,7 @@ from cairn.envs.protocol import Discrete, Quick
 from cairn.evaluation.during import during
 from cairn.learners.protocol import Actor
 from cairn.learners.random import Nothing, RandomPolicy
+from cairn.runs import evaluate as evaluating
 from cairn.runs.open import open_run
 from cairn.runs.presets import experiment
 from cairn.runs.train import train
@@ -193,6 +194,21 @@ def test_what_cannot_be_is_refused_in_one_line(path, capsys, arguments, complain
     status, out, error = printed(capsys, "evaluate", path, *given)
     assert (status, out) == (2, "")
     assert complaint in error and error.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_both_runs_of_a_comparison_are_played_by_the_role_that_is_named(path, capsys, monkeypatch):
+    asked = []
+    played = evaluating.results
+    monkeypatch.setattr(
+        evaluating, "results", lambda *a, **k: asked.append(k["role"]) or played(*a, **k)
+    )
+    words = ("compare", path, path, "--attempts", 1, "--json", "-", "--role", "student")
+    status, out, _ = printed(capsys, *words)
+    assert status == 0 and json.loads(out)["role"] == "student"
+    assert asked == ["student", "student"]
+    status, _, error = printed(capsys, "compare", path, path, "--role", "teacher")
+    assert status == 2 and "has no role 'teacher'. Expected one of student" in error
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ import cairn
 import house
 from cairn.core.errors import ConfigError
 from cairn.core.returns import gae
+from cairn.core.rundir import RunDir
 from cairn.envs.maze.env import Maze
 from cairn.envs.maze.level import MazeLevel
 from cairn.learners.ppo import PPO, PPOConfig
@@ -20,6 +21,7 @@ from cairn.runs import presets
 from cairn.runs import train as training
 from cairn.runs.train import Outcome, train
 from cairn.score.paired import Regret
+from cairn.show import subject
 from cairn.ued import paired, roles
 from cairn.ued.method import problem_of
 from cairn.ued.paired import STUDENTS
@@ -197,6 +199,15 @@ def test_a_run_is_evaluated_and_loaded_by_role(tmp_path):
     usual = cairn.load(tmp_path / "run", seed=1)
     assert same(usual.state, agents["student"].state)
     assert not same(usual.state, agents["antagonist"].state)
+    RunDir.open(tmp_path / "run").append({"ledger": {"training": [0, 0]}}, {})
+    shown = {role: subject.read(tmp_path / "run", 1, role) for role in STUDENTS}
+    for role in STUDENTS:
+        assert same(shown[role].actor.state, agents[role].state)
+    assert "paired (antagonist) on maze" in shown["antagonist"].caption
+    with pytest.raises(ConfigError, match=r"teacher of .* does not play Maze"):
+        subject.read(tmp_path / "run", 0, "teacher")
+    with pytest.raises(ConfigError, match="has no role 'nobody'"):
+        subject.read(tmp_path / "run", 0, "nobody")
     level = usual.env.space.sample(jax.random.key(0))
     _, observation = usual.env.reset(jax.random.key(0), level)
     assert 0 <= usual.act(observation) < 7

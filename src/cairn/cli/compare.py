@@ -40,6 +40,8 @@ class Flags:
     """Published sizes: the worst of 10,000 levels, and with --suite all the largest mazes."""
     attempts: int = 20
     """Episodes at each level."""
+    role: str | None = None
+    """Who plays for both runs, where several do: student (the default), antagonist, ..."""
     seed: int = 0
     """Fixes the levels and every draw, so that a comparison can be repeated."""
 
@@ -60,6 +62,7 @@ def compare_command(arguments: list[str]) -> int:
             full=asked.full,
             attempts=asked.attempts,
             seed=asked.seed,
+            role=asked.role,
             advance=watch,
         )
     give_json(asked.json, report)

@@ -42,6 +42,8 @@ class Flags:
     """Folder for the pictures; RUN/pictures by default. Pictures already there are replaced."""
     seed_index: int = 0
     """Which of the run's seeds shows its agent and archive: 0 is the first."""
+    role: str | None = None
+    """Who is shown, where several play: student (the default), antagonist, ..."""
     json: Path | None = None
     """Write files and numbers as JSON to this file; - for standard output, and nothing else."""
 
@@ -99,7 +101,7 @@ def show_command(arguments: list[str]) -> int:
     run = open_run(path)
     check_json(asked.json, [run])
     with Drawing() as drawing:
-        made = make.show(run, asked.out, asked.seed_index, advance=drawing)
+        made = make.show(run, asked.out, asked.seed_index, role=asked.role, advance=drawing)
     figures = {"files": [str(file) for file in made.files], "remarks": made.remarks}
     give_json(asked.json, figures | made.figures)
     if str(asked.json) != "-":

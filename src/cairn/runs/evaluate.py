@@ -60,6 +60,7 @@ def compare(
     full: bool = False,
     attempts: int = 20,
     seed: int = 0,
+    role: str | None = None,
     advance: Advance = lambda suite, behind, total: None,
 ) -> dict[str, Any]:
     """The first run minus the second, pair by pair on the same levels with the same draws.
@@ -67,6 +68,7 @@ def compare(
     `equal_ledger` says whether both spent as many environment steps for training, scoring and
     mutation (mean over seeds). If not, `at_equal_steps` holds the differences of the runs' own
     evaluations at the most steps both have reached, or None if they have none to compare.
+    `role` is who plays for both, by default the one whose tests each run reports.
     Raises ConfigError if the runs were trained in different environments.
     """
     runs = [run if isinstance(run, Run) else open_run(run) for run in (ours, theirs)]
@@ -76,11 +78,18 @@ def compare(
             f"Two runs can be compared in one environment only, got {names[0]} and {names[1]}."
         )
     for run in runs:
-        run.actor()
+        run.actor(role)
     # Levels come from the first run's environment for both: its sizes may be part of the config.
     chosen = choose_suites(runs[0].experiment.env, suites, None, full=full, seed=seed)
     played = [
-        results(run, _for(run, chosen, full, seed), attempts=attempts, seed=seed, advance=advance)
+        results(
+            run,
+            _for(run, chosen, full, seed),
+            attempts=attempts,
+            seed=seed,
+            advance=advance,
+            role=role,
+        )
         for run in runs
     ]
     steps = [_mean(cost(run.state.ledger.totals())) for run in runs]
@@ -88,6 +97,7 @@ def compare(
     report = {
         "runs": [_about(run) for run in runs],
         "attempts": attempts,
+        "role": role,
         "evaluation_seed": seed,
         "steps": steps,
         "equal_ledger": equal,

@@ -34,15 +34,16 @@ def show(
     out: Path | None = None,
     seed_index: int = 0,
     *,
+    role: str | None = None,
     advance: Advance = lambda file, behind, total: None,
 ) -> Made:
     """Draw the agent, the archive and the learning curves of `run` into `out`.
 
     `out` is RUN/pictures by default; pictures of an earlier call are replaced, the run itself is
     only read. Raises RunError if `run` is no run, has no checkpoint yet, or `out` cannot be
-    written; ConfigError if there is no seed of that index.
+    written; ConfigError if there is no seed of that index, or no such role to act in levels.
     """
-    subject = subjects.read(run, seed_index)
+    subject = subjects.read(run, seed_index, role)
     folder = Path(out) if out is not None else subject.directory.path / "pictures"
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from cairn.core.ledger import cost, unit
 from cairn.core.rundir import RunDir
 from cairn.learners.protocol import Actor
 from cairn.runs.experiment import Experiment
-from cairn.runs.open import Run, open_run
+from cairn.runs.open import Run, check_plays, open_run
 
 Look = TypeVar("Look")
 
@@ -30,6 +30,8 @@ class Subject:
     """Place of the seed in the run."""
     lines: list[dict[str, Any]]
     """metrics.jsonl."""
+    role: str | None = None
+    """Who is shown; None: whoever the run's tests are of."""
     _seen: dict[Callable, Any] = field(default_factory=dict, init=False, repr=False)
 
     def once(self, look: Callable[["Subject"], Look]) -> Look:
@@ -57,24 +59,26 @@ class Subject:
     def actor(self) -> Actor | None:
         """Who is shown: the one whose tests the run reports, or else its student, if it has one."""
         program = self.experiment.how.program(self.experiment.setup(None))
-        role = program.measured.role if program.measured else "student"
-        return program.actors(self.state).get(role)
+        usual = program.measured.role if program.measured else "student"
+        return program.actors(self.state).get(self.role or usual)
 
     @property
     def caption(self) -> str:
         """Which agent this is, in a few words."""
         experiment, spent = self.experiment, unit(self.lines[-1]["ledger"])
+        who = "" if self.role is None else f" ({self.role})"
         return (
-            f"{experiment.method} on {experiment.task}, {count(self.steps)} {spent}, "
+            f"{experiment.method}{who} on {experiment.task}, "
+            f"{count(self.steps)} {spent}, "
             f"seed {experiment.run.seed + self.seed_index}"
         )
 
 
-def read(run: Run | Path | str, seed_index: int = 0) -> Subject:
-    """One seed of a run. Changes nothing in it.
+def read(run: Run | Path | str, seed_index: int = 0, role: str | None = None) -> Subject:
+    """One seed of a run, and who of those that play. Changes nothing in it.
 
     Raises RunError if there is no run, or nothing of it to be seen yet; ConfigError if it has no
-    such seed.
+    such seed or role, or the role plays another game.
     """
     run = run if isinstance(run, Run) else open_run(run)
     seeds = len(run.seeds)
@@ -83,6 +87,8 @@ def read(run: Run | Path | str, seed_index: int = 0) -> Subject:
             f"--seed-index must lie in [0, {seeds}), got {seed_index}: {run.directory.path} has "
             f"{seeds} seed{'s' if seeds > 1 else ''}."
         )
+    if role is not None:
+        run.actor(role)  # refused if there is nobody of that role
     lines = run.directory.metrics()
     if not lines:
         raise RunError(
@@ -90,4 +96,8 @@ def read(run: Run | Path | str, seed_index: int = 0) -> Subject:
             f"until it has shown its first figures."
         )
     state = jax.tree.map(lambda leaf: leaf[seed_index], run.state)
-    return Subject(run.experiment, run.directory, state, seed_index, lines)
+    subject = Subject(run.experiment, run.directory, state, seed_index, lines, role)
+    if role is not None and subject.actor is not None:
+        who = f"The {role} of {run.directory.path}"
+        check_plays(subject.actor, run.experiment.env, who, "Show somebody else.")
+    return subject
