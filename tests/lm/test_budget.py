@@ -133,3 +133,47 @@ def test_many_waiters_all_get_their_turn():
         assert sorted(done) == list(range(50)) and budget.spent.tokens == 50
 
     asyncio.run(main())
+
+
+def test_a_lease_is_held_until_it_is_given_back_and_bounds_who_has_it():
+    async def main():
+        run = Budget("run", Limits(calls=10, micros=1000))
+        judge = run.child("judge", Limits(tokens=500))
+        assert judge.left() == Limits(calls=10, tokens=500, micros=1000)
+        lease = await judge.lease(Amount(calls=6, tokens=400, micros=300, cpu_ms=7))
+        assert lease.limits == Limits(calls=6, tokens=400, micros=300), "only what is limited here"
+        assert judge.left() == Limits(calls=4, tokens=100, micros=700)
+        waiting = asyncio.create_task(judge.reserve(Amount(calls=5)))
+        await asyncio.sleep(0)
+        assert not waiting.done(), "the other process may need it all"
+        there = Budget("run").child("judge", lease.limits)
+        await there.reserve(Amount(calls=6))
+        with pytest.raises(BudgetExceededError, match="1 calls, but 0 of 6 are left"):
+            there.settle(Amount(calls=6), Amount(calls=6))
+            await there.reserve(Amount(calls=1))
+        lease.give_back(Amount(calls=2, tokens=50, micros=20), Amount(calls=1, tokens=10))
+        await waiting
+        assert run.spent == Amount(2, 50, 20) and run.kept == Amount(1, 10)
+        assert judge.held == run.held == Amount(calls=5)
+        with pytest.raises(BudgetExceededError, match="441 tokens, but 440 of 500 are left"):
+            await judge.lease(Amount(tokens=441))
+
+    asyncio.run(main())
+
+
+def test_memory_is_held_while_it_is_used_and_never_spent():
+    async def main():
+        budget = Budget("run", Limits(memory_mb=300))
+        program = Amount(cpu_ms=5, memory_mb=200)
+        await budget.reserve(program)
+        second = asyncio.create_task(budget.reserve(program))
+        await asyncio.sleep(0)
+        assert not second.done()
+        budget.settle(program, None)  # nobody knows what it used, but it runs no more
+        await second
+        budget.settle(program, Amount(cpu_ms=3, memory_mb=150))
+        assert budget.kept == Amount(cpu_ms=5) and budget.spent == Amount(cpu_ms=3)
+        with pytest.raises(BudgetExceededError, match="301 memory_mb, but 300 of 300 are left"):
+            await budget.reserve(Amount(memory_mb=301))
+
+    asyncio.run(main())
