@@ -47,3 +47,8 @@ def test_control_characters_of_a_policy_or_a_server_reach_no_terminal():
         said = shown(replace(MOMENT, about="calm"), evil, terminal=terminal)
         assert "\x1b[2J" not in said and "\x07" not in said and "\x1b]0" not in said
     assert "best: " in shown(evil) and "gone" in shown(evil)
+
+
+def test_the_last_moment_is_said_once():
+    assert shown(MOMENT).count("5/9 trials") == 1
+    assert shown(MOMENT, replace(MOMENT, told=6)).count("6/9 trials") == 1

@@ -35,3 +35,9 @@ def test_a_field_that_no_model_has_is_named_with_the_nearest():
         share({"default": {"modle": "m"}}, ())
     with pytest.raises(ConfigError, match="must be a table, got 3"):
         share({"default": 3}, ())
+
+
+def test_a_table_of_nobody_is_answered_with_the_nearest_role():
+    models = {"default": SERVER, "juge": {"temperature": 0.0}}
+    with pytest.raises(ConfigError, match=r"models.juge\] is no role of this run.*'judge'"):
+        share(models, ("judge", "target"))

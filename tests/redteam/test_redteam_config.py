@@ -217,3 +217,8 @@ def test_help_names_the_settings(capsys):
     text = capsys.readouterr().out
     for flag in ("--search.temperature", "--models.ROLE.temperature", "--limits.calls"):
         assert flag in text
+
+
+def test_a_folder_is_no_config(tmp_path):
+    with pytest.raises(ConfigError, match="is a folder: expected a TOML file"):
+        directory.read_config(tmp_path)

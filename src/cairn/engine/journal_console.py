@@ -54,6 +54,7 @@ class JournalConsole:
         self._live: Live | None = None
         self._shown_at = float("-inf")
         self._latest: Progress | None = None
+        self._printed = ""
         self._notes = 0
         self._projected: Projection | None = None
         self._stopping = self._waiting = False
@@ -83,7 +84,8 @@ class JournalConsole:
             self._live.update(Text(line(progress)), refresh=True)
         elif time.monotonic() - self._shown_at >= self.plain_every_s:
             self._shown_at = time.monotonic()
-            self._print(line(progress))
+            self._printed = line(progress)
+            self._print(self._printed)
 
     def _is_news(self, projection: Projection) -> bool:
         """The first one, and one that takes an earlier one back."""
@@ -92,7 +94,7 @@ class JournalConsole:
     def __exit__(self, *_: object) -> None:
         if self._live is not None:
             self._live.stop()
-        elif self._latest is not None:
+        elif self._latest is not None and line(self._latest) != self._printed:
             self._print(line(self._latest))
 
     def _print(self, text: str) -> None:

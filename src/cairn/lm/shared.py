@@ -19,14 +19,22 @@ def share(models: Mapping[str, Any], roles: Iterable[str]) -> dict[str, Any]:
     kind of model has are left out: a function has no `base_url`. Tables of a role that are no
     table, and unknown fields of a role, are left for `typed.build` to name.
 
-    Raises ConfigError for a field of the default that no model has.
+    Raises ConfigError for a field of the default that no model has, and for a table of a role
+    that is none of `roles`, where there are any.
     """
+    roles = tuple(roles)
     default = models.get(DEFAULT)
     own = {name: table for name, table in models.items() if name != DEFAULT}
     if default is None:
         return own
     if not isinstance(default, Mapping):
         raise ConfigError(f"[models.{DEFAULT}] must be a table, got {default!r}.")
+    for name in own:
+        if roles and name not in roles:
+            raise ConfigError(
+                f"[models.{name}] is no role of this run; its roles are {', '.join(roles)}."
+                f"{suggest(name, roles)}"
+            )
     fields = {kind: _fields(described) for kind, described in KINDS.items()}
     known = {name for names in fields.values() for name in names}
     for name in default:
