@@ -118,3 +118,20 @@ def test_the_stored_kills_of_redteaming_all_ended_the_same(redteam):
     stored = json.loads((redteam.directions.RESULTS / "kills.json").read_text())["rows"]
     assert len(stored) > 10 and all(row["same"] for row in stored)
     assert next(row["kills"] for row in stored if row["where"] == "random") >= 20
+
+
+def test_red_teaming_rebuilt_found_what_it_found_before(redteam):
+    stored = json.loads((redteam.directions.RESULTS / "same.json").read_text())
+    assert len(stored["rows"]) == 21 and all(row["same"] for row in stored["rows"])
+    assert all(difference["reason"] for difference in stored["differences"])
+
+
+def test_no_forger_holds_a_cell_since_tags_are_marked(redteam):
+    rows = json.loads((redteam.directions.RESULTS / "forged.json").read_text())["rows"]
+    held = {(row["when"], row["judge_takes"]): row["held_by_forgers"] for row in rows}
+    assert held == {
+        ("before", "first"): 49, ("before", "last"): 100,
+        ("after", "first"): 0, ("after", "last"): 0,
+    }  # fmt: skip
+    page = redteam.PAGE.read_text()
+    assert "| 49 of 100 | 0 of 100 |" in page and "| 100 of 100 | 0 of 100 |" in page
