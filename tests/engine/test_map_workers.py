@@ -10,7 +10,7 @@ from functools import partial
 import map_job
 import pytest
 
-from cairn.core.budget import Limits
+from cairn.core.budget import Amount, Limits
 from cairn.core.errors import ConfigError, RunError
 from cairn.core.journal import Journal
 from cairn.engine.map_items import Reject
@@ -51,6 +51,43 @@ def test_a_limit_of_the_run_holds_for_all_processes_together(whole, tmp_path):
     result = start(tmp_path, shard=4, processes=2)
     assert (result.progress.spent.calls, result.progress.maybe_twice) == (120, 0)
     assert (tmp_path / "out.jsonl").read_bytes() == whole[1]
+
+
+@pytest.mark.parametrize("processes", [(2, 1), (1, 2)])
+def test_what_processes_paid_for_is_not_paid_again_by_one_and_nothing_stays(
+    whole, tmp_path, monkeypatch, processes
+):
+    monkeypatch.setenv("CALL_LOG", str(tmp_path / "calls.log"))
+    first, second = processes
+    start(tmp_path, shard=25, processes=first, limits=Limits(calls=50))
+    result = start(tmp_path, shard=25, processes=second)
+    assert (tmp_path / "out.jsonl").read_bytes() == whole[1]
+    calls = len((tmp_path / "calls.log").read_text().split())
+    assert result.progress.spent.calls == calls
+    if first == 2:
+        assert calls == 120
+    with Journal.read(tmp_path / "journal.sqlite") as journal:
+        assert list(journal.answers()) == [] and journal.left_shards("map") == {}
+
+
+async def programs(item, clients, key):
+    """A call, and a program, of a role that only the work knows."""
+    answer = await clients["m"].complete(map_job.Request.of(f"rewrite {item.value}"), purpose="a")
+
+    async def program():
+        return f"ran {answer.text}", Amount(cpu_ms=10)
+
+    return await clients.once("jail", "program", Amount(cpu_ms=50), program)
+
+
+def test_the_books_of_programs_that_ran_in_processes_are_whole(tmp_path):
+    start(tmp_path, shard=25, processes=2, doing=programs, limits=Limits(calls=30))
+    result = start(tmp_path, shard=25, processes=2, doing=programs)
+    assert (result.done, result.progress.spent.cpu_ms) == (60, 600)
+    with Journal.read(tmp_path / "journal.sqlite") as journal:
+        assert [(line.role, line.spent.cpu_ms) for line in journal.spending()] == [
+            ("jail", 600), ("m", 0),
+        ]  # fmt: skip
 
 
 async def deadly(item, clients, key):

@@ -296,6 +296,22 @@ def test_a_sink_that_is_gone_is_said_to_be(tmp_path):
         start(tmp_path)
 
 
+def test_another_sink_than_the_one_that_was_written_is_written_too_or_refused(whole, tmp_path):
+    start(tmp_path)
+    result = start(tmp_path, sink="again.jsonl")  # the parts are kept: some items have no outcome
+    assert result.sink == str(tmp_path / "again.jsonl")
+    assert (tmp_path / "again.jsonl").read_bytes() == whole[1]
+    assert (tmp_path / "again.jsonl.rejects.jsonl").read_bytes() == whole[2]
+
+    async def easy(item, clients, key):
+        return item.id
+
+    start(tmp_path / "easy", doing=easy)
+    with pytest.raises(RunError, match=r"to .*out\.jsonl, and not to .*again\.jsonl: copy them"):
+        start(tmp_path / "easy", sink="again.jsonl", doing=easy)
+    assert start(tmp_path / "easy", doing=easy).done == 60
+
+
 def test_a_file_where_the_sink_needs_a_folder(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="is a file where the sink"):

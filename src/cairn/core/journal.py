@@ -295,6 +295,11 @@ class Journal:
             return store.answers.get(store.db, key)
         return self._answers.get(self._db, key)
 
+    def answers(self) -> Iterator[tuple[bytes, str, str, str]]:
+        """Every sound answer outside the stages' stores: key, scope, label and body."""
+        self.flush()
+        return self._answers.all(self._db)
+
     def store_answer(self, key: bytes, label: str, body: str, scope: str = "") -> str:
         """Keep an answer until its scope is forgotten; returns it as written (redacted)."""
         if self._broken is not None:

@@ -1,6 +1,7 @@
 """Answers by key, in whichever database they are kept: a run's journal or the store of a stage."""
 
 import sqlite3
+from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
 
@@ -68,6 +69,17 @@ class Answers:
         except sqlite3.DatabaseError as error:
             raise files.unreadable(self.path, error, reading=self.reading) from error
         return None
+
+    def all(self, db: sqlite3.Connection) -> Iterator[tuple[bytes, str, str, str]]:
+        """Every sound answer in the database: key, scope, label and body."""
+        query = "SELECT key, scope, label, body, digest FROM answers ORDER BY id"
+        try:
+            for *answer, digest in db.execute(query):
+                key, scope, label, body = answer
+                if digest == digest_of(key, body):
+                    yield key, scope, label, body
+        except sqlite3.DatabaseError as error:
+            raise files.unreadable(self.path, error, reading=self.reading) from error
 
     def put(self, key: bytes, scope: str, label: str, body: str) -> None:
         """Keep an answer."""

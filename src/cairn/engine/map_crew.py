@@ -6,6 +6,7 @@ from typing import Protocol
 from cairn.core.draws import DrawKey
 from cairn.core.journal import Stage
 from cairn.engine.map_hands import Hands, Job, Task
+from cairn.engine.map_leases import take_over
 from cairn.engine.map_state import Done
 from cairn.lm.client import Clients, Desk
 
@@ -79,6 +80,7 @@ class Here:
         return self.desk.in_flight
 
     async def __aenter__(self) -> "Here":
+        await take_over(self.stage, self.desk)
         await self.hands.__aenter__()
         return self
 

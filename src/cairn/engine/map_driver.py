@@ -60,6 +60,8 @@ class Driver:
         if self.joiner is None:
             return
         self.joiner.check_vacant()
+        if self.state.joined:
+            self.joiner.check_same()
         if self.state.joined and not self.config.retried:
             self.joiner.check_there()
 

@@ -45,6 +45,19 @@ class Joiner:
         if "://" not in str(self.sink.where) and blocked is not None:
             raise RunError(f"{blocked} is a file where the sink {self.sink.where} needs a folder.")
 
+    def check_same(self) -> None:
+        """Raise RunError if the run has written another sink, and no parts to write this one."""
+        others = [name for name in self.state.sealed or () if name != self.rejects]
+        if str(self.sink.where) in others:
+            return
+        if all((self.folder / d.part.name).exists() for d in self.state.shards.values()):
+            self.state.sealed, self.state.joined = None, False  # written once more, elsewhere
+            return
+        raise RunError(
+            f"this run has written its results to {' and '.join(others)}, and not to "
+            f"{self.sink.where}: copy them, or start a new run."
+        )
+
     def check_there(self) -> None:
         """Raise RunError if what this run wrote is gone.
 
@@ -59,6 +72,9 @@ class Joiner:
     async def join(self) -> None:
         """Write what is to be written, and give it its names."""
         sealed = self.state.sealed
+        if sealed is not None and str(self.sink.where) not in sealed:
+            await asyncio.to_thread(self._remove_hidden, sealed)  # killed, and another sink since
+            sealed = None
         if sealed is None or not await asyncio.to_thread(self._all_there, sealed):
             # Not yet written, or what was beside its place is gone.
             sealed = await asyncio.to_thread(self._write)
@@ -91,6 +107,10 @@ class Joiner:
                 point("map:named")
         if self.rejects not in sealed and self._own(self.rejects, self.state.written):
             remove(self.rejects)  # of an earlier round: there are none any more
+
+    def _remove_hidden(self, sealed: dict[str, str]) -> None:
+        for name in sealed:
+            remove(beside(name, self._tag))
 
     def _event(self, kind: str, body: str) -> None:
         point("map:event")

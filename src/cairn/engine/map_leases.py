@@ -40,9 +40,7 @@ class Leases:
                 # Killed as it was made, or damaged: who opens it next mends it and tells its books.
                 continue
             self.books[number] = lines
-            for line in lines:
-                self.desk.budgets[line.role].restore(line.spent, line.kept)
-                self.desk.maybe_twice += line.maybe_twice
+            charge(self.desk, lines)
 
     @asynccontextmanager
     async def lease(self, number: int, share: float) -> AsyncIterator["ShardLease"]:
@@ -72,7 +70,9 @@ class Leases:
     def _give_back(self, number: int, lease: "ShardLease") -> None:
         growth = shards.grown(lease.before, lease.after)
         for name, part in lease.roles.items():
-            part.give_back(*growth.get(name, (Amount(), Amount())))
+            part.give_back(*growth.pop(name, (Amount(), Amount())))
+        for name, used in growth.items():  # of roles that the work itself made, for programs
+            self.desk.role(name).restore(*used)
         self.desk.maybe_twice += _maybe_twice(lease.after) - _maybe_twice(lease.before)
         self.books[number] = lease.after
         self._out -= 1
@@ -120,6 +120,32 @@ class ShardLease:
                 }
             )
         return limits
+
+
+def charge(desk: Desk, lines: list[Spending]) -> None:
+    """Let the budgets know of what an earlier session spent."""
+    for line in lines:
+        desk.role(line.role).restore(line.spent, line.kept)
+        desk.maybe_twice += line.maybe_twice
+
+
+async def take_over(stage: Stage, desk: Desk) -> None:
+    """Bring what workers of an earlier session left, answers and books, into the run's journal.
+
+    For a crew without journals of its own: what was paid for in one is not paid for again.
+    """
+    journal = stage.journal
+    for number, path in shards.left(journal.path, stage.name).items():
+        await _until_free(path)
+        try:
+            with Journal.read(path) as shard:
+                answers = list(shard.answers())
+        except RunError:
+            continue  # killed as it was made, or damaged: kept for a crew that mends it
+        for key, scope, label, body in answers:
+            journal.store_answer(key, label, body, scope)
+        charge(desk, journal.take(stage.name, number))
+        journal.commit()
 
 
 def _maybe_twice(lines: list[Spending]) -> int:

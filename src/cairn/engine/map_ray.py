@@ -81,7 +81,10 @@ class OnRay:
 
     def settle(self, task: Task) -> None:
         """Take over the books of the shard's journal."""
-        self.stage.journal.take(self.stage.name, number_of(task))
+        journal = self.stage.journal
+        journal.take(self.stage.name, number_of(task))
+        # Of a session that worked on it in the run's own process.
+        journal.forget(self.job.scope(task))
 
     async def stop(self, grace_s: float) -> None:
         """Begin no further dataset; shards that end in time are kept."""

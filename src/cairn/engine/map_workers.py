@@ -133,7 +133,10 @@ class Processes:
 
     def settle(self, task: Task) -> None:
         """Take over the books of the shard's journal, which goes once that is saved."""
-        self.stage.journal.take(self.stage.name, number_of(task))
+        journal = self.stage.journal
+        journal.take(self.stage.name, number_of(task))
+        # Of a session that worked on it in the run's own process.
+        journal.forget(self.job.scope(task))
 
     async def stop(self, grace_s: float) -> None:
         """Have all workers send nothing more, and wait for what is in flight."""
