@@ -310,6 +310,8 @@ def test_another_sink_than_the_one_that_was_written_is_written_too_or_refused(wh
     with pytest.raises(RunError, match=r"to .*out\.jsonl, and not to .*again\.jsonl: copy them"):
         start(tmp_path / "easy", sink="again.jsonl", doing=easy)
     assert start(tmp_path / "easy", doing=easy).done == 60
+    with pytest.raises(RunError, match=r"outcomes are in .*out\.jsonl: .* the run kept no copy"):
+        list(start(tmp_path / "easy", sink=None, doing=easy).outcomes())
 
 
 def test_a_file_where_the_sink_needs_a_folder(tmp_path):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cairn.core.errors import ConfigError
+from cairn.core.errors import ConfigError, RunError
 from cairn.engine.map_items import Kind, Outcome, unpacked
 from cairn.engine.map_progress import MapProgress
 from cairn.engine.map_state import Done
@@ -76,6 +76,8 @@ class MapResult(NamedTuple):
     progress: MapProgress
     folder: Path
     shards: Mapping[int, Done]
+    written: tuple[str, ...] = ()
+    """What this run and its earlier sessions gave a name."""
 
     def outcomes(self) -> Iterator[Outcome]:
         """All outcomes in the source's order, from the parts.
@@ -83,5 +85,11 @@ class MapResult(NamedTuple):
         Raises RunError once the parts are gone: they are kept without a sink, and with one as long
         as there is something to try once more.
         """
+        parts = (self.folder / done.part.name for done in self.shards.values())
+        if self.written and not all(part.exists() for part in parts):
+            raise RunError(
+                f"the outcomes are in {' and '.join(self.written)}: once they were written there, "
+                f"the run kept no copy."
+            )
         for _, done in sorted(self.shards.items()):
             yield from map(unpacked, done.part.lines(self.folder))

@@ -254,4 +254,5 @@ class Driver:
             progress=self.read(),
             folder=self.job.folder,
             shards=dict(state.shards),
+            written=tuple(state.written),
         )
