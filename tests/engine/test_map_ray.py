@@ -64,5 +64,6 @@ def test_two_actors_of_which_one_is_killed_write_the_same_bytes(tmp_path, monkey
     assert (tmp_path / "mark").exists()
     for name in ("out.jsonl", "out.jsonl.rejects.jsonl"):
         assert (tmp_path / "ray" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
-    assert result.progress.spent.calls == 121
-    assert result.progress.maybe_twice <= 64
+    # The call before the kill: paid for, and its answer not saved yet when the process died.
+    assert result.progress.spent.calls == 120
+    assert 1 <= result.progress.maybe_twice <= 64
