@@ -88,6 +88,17 @@ def test_a_commit_that_nobody_awaits_leaves_no_exception_behind_and_stops_the_ne
     assert unheard == []
 
 
+def test_what_broke_a_journal_does_not_gather_the_frames_of_all_who_meet_it(tmp_path):
+    filled(tmp_path / "j.sqlite")
+    with Journal.read(tmp_path / "j.sqlite") as journal:
+        lengths = set()
+        for _ in range(50):
+            with pytest.raises(RunError, match="nothing can be written") as caught:
+                journal.check()
+            lengths.add(len(caught.traceback))
+        assert len(lengths) == 1
+
+
 def test_a_disk_without_file_locks_is_refused(tmp_path, monkeypatch):
     def flock(handle, operation):
         raise OSError(errno.ENOLCK, "No locks available")

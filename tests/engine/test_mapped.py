@@ -284,16 +284,36 @@ def test_a_sink_that_somebody_edited_is_not_overwritten_by_a_retry(tmp_path):
     start(tmp_path, shard=7)
     with (tmp_path / "out.jsonl").open("a") as file:
         file.write("a note\n")
-    with pytest.raises(RunError, match="exists already, and this run did not write it"):
+    with pytest.raises(RunError, match=r"out\.jsonl was changed since this run wrote it: nothing"):
         start(tmp_path, retry_rejected=True)
     assert (tmp_path / "out.jsonl").read_text().endswith("a note\n")
 
 
-def test_a_sink_that_is_gone_is_said_to_be(tmp_path):
+def test_of_a_sink_that_somebody_edited_it_is_said_that_it_differs(tmp_path):
     start(tmp_path)
+    assert not start(tmp_path).progress.notes
+    with (tmp_path / "out.jsonl").open("a") as file:
+        file.write("a note\n")
+    (note,) = start(tmp_path).progress.notes
+    assert note == f"{tmp_path}/out.jsonl is not what this run wrote: it was changed since."
+
+
+@pytest.mark.parametrize("retry", [{}, {"retry_rejected": True}])
+def test_a_sink_that_is_gone_is_joined_again_while_its_parts_are_there(whole, tmp_path, retry):
+    spent = start(tmp_path).progress.spent
     (tmp_path / "out.jsonl").unlink()
-    with pytest.raises(RunError, match="was written by this run and is gone"):
-        start(tmp_path)
+    again = start(tmp_path)
+    assert again.progress.spent == spent and again.stopped == "finished"
+    assert (tmp_path / "out.jsonl").read_bytes() == whole[1]
+    assert (tmp_path / "out.jsonl.rejects.jsonl").read_bytes() == whole[2]
+
+    async def easy(item, clients, key):
+        return item.id
+
+    start(tmp_path / "easy", doing=easy)
+    (tmp_path / "easy" / "out.jsonl").unlink()
+    with pytest.raises(RunError, match=r"by this run and is gone\. It was the only copy"):
+        start(tmp_path / "easy", doing=easy, **retry)
 
 
 def test_another_sink_than_the_one_that_was_written_is_written_too_or_refused(whole, tmp_path):

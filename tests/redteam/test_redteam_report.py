@@ -156,3 +156,12 @@ def test_a_summary_that_cannot_be_read_counts_as_none(copy):
     assert directory.reported(copy) == (0, 0)
     assert redteam_command(["report", str(copy)]) == 0
     assert directory.reported(copy) == (20, 4)
+
+
+def test_a_change_that_the_journal_refuses_leaves_the_config_as_it_was(copy):
+    before = (copy / "config.json").read_bytes()
+    with pytest.raises(RunError, match=r"temperature was [\d.]+, now 0\.3\. Resume with the old"):
+        redteam_command(["resume", str(copy), "--search.temperature", "0.3"])
+    assert (copy / "config.json").read_bytes() == before
+    assert redteam_command(["resume", str(copy), "--calls", "100000"]) == 0
+    assert json.loads((copy / "config.json").read_text())["limits"]["calls"] == 100000

@@ -132,6 +132,8 @@ def test_a_signal_lets_what_is_in_flight_arrive_and_it_goes_on_from_there(tmp_pa
     process.send_signal(number)
     _, errors = process.communicate(timeout=20)
     assert process.returncode != 0 and "KeyboardInterrupt" in errors
+    assert f"stopped; call again with run='{tmp_path}/run' to go on.\n" in errors
+    assert "no running event loop" not in errors
     assert not (tmp_path / "run.jsonl").exists()
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.stdout.splitlines()[-1] == "40 40 0", done.stderr

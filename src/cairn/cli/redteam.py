@@ -181,7 +181,6 @@ def _raised(arguments: argparse.Namespace) -> RedteamConfig:
         changed = change(RedteamConfig, directory.plain(config), arguments.changes)
         config = build(RedteamConfig, changed)
         config = replace(config, limits=replace(config.limits, **raised))
-        directory.RedteamRun(arguments.dir).change_config(directory.plain(config))
     return config
 
 

@@ -248,7 +248,7 @@ class Journal:
     def add(self, event: Event) -> None:
         """Take in an event that a stage made."""
         if self._broken is not None:
-            raise self._broken
+            raise self._as_broken()
         if event.number == 1:
             self.pending.stages.append((event.stage, event.seq))
         self.pending.events.append(event)
@@ -303,7 +303,7 @@ class Journal:
     def store_answer(self, key: bytes, label: str, body: str, scope: str = "") -> str:
         """Keep an answer until its scope is forgotten; returns it as written (redacted)."""
         if self._broken is not None:
-            raise self._broken
+            raise self._as_broken()
         body = self.clean(body)
         store = self._stores.get(scope.partition("/")[0]) if self._stores else None
         answers = self._answers if store is None else store.answers
@@ -341,13 +341,13 @@ class Journal:
     def intend(self, key: bytes, stage: str, role: str, reserved: Amount) -> int:
         """Note that a request is about to leave; returns the number of the send."""
         if self._broken is not None:
-            raise self._broken
+            raise self._as_broken()
         return self.books.intend(key, stage, role, reserved)
 
     def settle(self, send: int, outcome: Outcome, actual: Amount | None) -> None:
         """Note how a send ended; `actual` None keeps what was reserved."""
         if self._broken is not None:
-            raise self._broken
+            raise self._as_broken()
         self.books.settle(send, outcome, actual)
 
     def spending(self) -> list[Spending]:
@@ -477,14 +477,14 @@ class Journal:
     def check(self) -> None:
         """Raise what broke the journal, if something did: nothing is written after it."""
         if self._broken is not None:
-            raise self._broken
+            raise self._as_broken()
 
     def flush(self) -> None:
         """Hand what waits to the transaction that the next commit saves."""
         if self._broken is not None:
             if self._lock is None:
                 return  # only read: nothing ever waits
-            raise self._broken
+            raise self._as_broken()
         if self.pending or self._answers.waiting:
             self._begin()
 
@@ -506,6 +506,10 @@ class Journal:
             self._answers.write(self._db)
         except sqlite3.DatabaseError as error:
             raise self._unwritable(error) from error
+
+    def _as_broken(self) -> RunError:
+        # A new one each time: what is raised again gathers the frames of everybody who met it.
+        return RunError(str(self._broken))
 
     def _unwritable(self, error: sqlite3.DatabaseError) -> RunError:
         # SQLite may have rolled back: whatever came after would leave a gap in the events.

@@ -46,13 +46,19 @@ class Driver:
             self.phase = "working"
             async with crew(self.job, self.stage, self.desk) as self.crew:
                 await self._work(self.crew)
-        if self.limit is None and self.joiner is not None and not self.state.joined:
-            self.phase = "writing"
-            await self.joiner.join()
+        if self.limit is None and self.joiner is not None:
+            await self._join(self.joiner)
         if self.limit is None:
             self.phase = "finished"
             self._clean()
         return self._result()
+
+    async def _join(self, joiner: Joiner) -> None:
+        if self.state.joined:
+            self.stage.journal.notes += await asyncio.to_thread(joiner.edited)
+        else:
+            self.phase = "writing"
+            await joiner.join()
 
     # --- before
 
@@ -62,7 +68,7 @@ class Driver:
         self.joiner.check_vacant()
         if self.state.joined:
             self.joiner.check_same()
-        if self.state.joined and not self.config.retried:
+        if self.state.joined and not self.state.count(self.config.retried):
             self.joiner.check_there()
 
     async def _survey(self) -> None:

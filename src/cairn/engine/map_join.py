@@ -50,7 +50,7 @@ class Joiner:
         others = [name for name in self.state.sealed or () if name != self.rejects]
         if str(self.sink.where) in others:
             return
-        if all((self.folder / d.part.name).exists() for d in self.state.shards.values()):
+        if self._parts_there():
             self.state.sealed, self.state.joined = None, False  # written once more, elsewhere
             return
         raise RunError(
@@ -59,15 +59,29 @@ class Joiner:
         )
 
     def check_there(self) -> None:
-        """Raise RunError if what this run wrote is gone.
+        """See to it that what is gone of what this run wrote is written once more.
 
-        Only whether it is there is looked at: a digest would read all of it at every start.
+        Raises RunError if the parts are gone too.
         """
-        for name in self.state.sealed or ():
-            if not exists(name):
-                raise RunError(
-                    f"{name} was written by this run and is gone. Put it back, or start a new run."
-                )
+        gone = [name for name in self.state.sealed or () if not exists(name)]
+        if gone and not self._parts_there():
+            raise RunError(
+                f"{gone[0]} was written by this run and is gone. It was the only copy: once "
+                f"nothing is left to try again, the parts that it was joined from are deleted. "
+                f"Put it back, or start a new run."
+            )
+        self.state.joined = not gone
+
+    def edited(self) -> list[str]:
+        """A line about each file that is not what this run wrote. Reads all of them."""
+        return [
+            f"{name} is not what this run wrote: it was changed since."
+            for name in self.state.sealed or ()
+            if not self._own(name, self.state.written)
+        ]
+
+    def _parts_there(self) -> bool:
+        return all((self.folder / d.part.name).exists() for d in self.state.shards.values())
 
     async def join(self) -> None:
         """Write what is to be written, and give it its names."""
@@ -103,6 +117,11 @@ class Joiner:
             hidden = beside(name, self._tag)
             if exists(hidden):
                 own = self._own(name, self.state.written) or self._own(name, sealed)
+                if not own and name in self.state.written and exists(name):
+                    raise RunError(
+                        f"{name} was changed since this run wrote it: nothing was overwritten. "
+                        f"Move it away and go on."
+                    )
                 move(hidden, name, replace=own)
                 point("map:named")
         if self.rejects not in sealed and self._own(self.rejects, self.state.written):

@@ -4,6 +4,7 @@ One journal has both stages. The audit's is named by all that it depends on (arc
 judge, settings): another judge opens a stage of its own, which finds the answers of that before.
 """
 
+import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -155,6 +156,7 @@ class _Session:
         if retry_failed:
             self._drop_failures()
         with self._open() as journal:
+            self._keep_config()
             limits = self.config.limits.limits()
             desk = Desk(journal, self.roles, limits=limits, seed=engine.seed)
             policy, stage = Rainbow(self.config, self.reading), journal.stage(SEARCH)
@@ -173,6 +175,12 @@ class _Session:
                 journal, self.config, found.state, found.state_digest, tested, stopped,
                 tuple(self.notes), began,
             )  # fmt: skip
+
+    def _keep_config(self) -> None:
+        """Only now that the journal took it: a refused one must not stand in the way of the old."""
+        kept, now = directory.RedteamRun(self.path), directory.plain(self.config)
+        if kept.config != json.loads(json.dumps(now)):
+            kept.change_config(now)
 
     def _open(self) -> Journal:
         return Journal(self.path / JOURNAL, config=self.tied, free=NOT_SEARCHED, redact=self.redact)

@@ -29,7 +29,7 @@ from cairn.lm.client import Desk, Role
 from cairn.lm.shared import players_of
 from cairn.lm.spend import Spend
 from cairn.runs.directory import LanguageRun
-from cairn.runs.session import conduct, ledger
+from cairn.runs.session import conduct, ledger, said_how_to_go_on
 
 STAGE = "map"
 
@@ -163,7 +163,8 @@ def map(
             )  # fmt: skip
             return _mapped(path, result, ledger(journal.spending()), time.monotonic() - began)
 
-    mapped = conduct(players, session)
+    with said_how_to_go_on(path):
+        mapped = conduct(players, session)
     if show is True:
         _say(mapped)
     return mapped

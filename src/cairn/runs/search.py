@@ -26,7 +26,7 @@ from cairn.lm.client import Role
 from cairn.lm.shared import players_of
 from cairn.lm.spend import Spend
 from cairn.runs.directory import LanguageRun
-from cairn.runs.session import conduct, ledger
+from cairn.runs.session import conduct, ledger, said_how_to_go_on
 
 STAGE = "search"
 Show = Callable[[Progress], None]
@@ -143,7 +143,8 @@ def search(
             result.state_digest,
         )
 
-    found = conduct(players, work)
+    with said_how_to_go_on(path):
+        found = conduct(players, work)
     if show is True:
         _say(found, trials)
     return found

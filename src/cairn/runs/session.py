@@ -2,9 +2,11 @@
 
 import asyncio
 import signal
+import sys
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,9 +45,7 @@ def conduct(players: Mapping[str, Player], work: Work[R]) -> R:
         async with company(players) as roles:
             return await work(roles)
 
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not _in_loop():
         return _run(main)
     with ThreadPoolExecutor(1) as beside:
         running = beside.submit(_run, main)
@@ -59,11 +59,29 @@ def conduct(players: Mapping[str, Player], work: Work[R]) -> R:
                     cancel()
 
 
+def _in_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 def _run(main: Callable[[], Coroutine[Any, Any, R]]) -> R:
     try:
         return asyncio.run(main())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
+
+
+@contextmanager
+def said_how_to_go_on(path: Path) -> Iterator[None]:
+    """Say on stderr, after Ctrl-C, how a script goes on with the run in `path`."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"stopped; call again with run={str(path)!r} to go on.", file=sys.stderr)
+        raise
 
 
 def ledger(spending: Iterable[Spending]) -> tuple[Spending, ...]:
