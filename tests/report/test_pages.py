@@ -115,6 +115,14 @@ def test_lines_of_a_prompt_stay_lines_and_right_to_left_text_stands_apart(wing):
     assert re.search(r"bdi, [^{]*pre \{ unicode-bidi: isolate; \}", style)
 
 
+def test_of_a_text_of_200_kilobytes_a_page_shows_the_beginning_and_says_how_much_is_left_out(wing):
+    page = wing("{{ parts.block(text) }}{{ parts.block(short) }}", text="<a>" * 70_000, short="s")
+    (long, short) = Read(page).texts["pre"]
+    assert long.strip().startswith("<a><a>") and len(long) < 10_100
+    assert "… 200,000 more characters, not shown here" in long
+    assert short.strip() == "s"
+
+
 def test_every_table_scrolls_by_itself_and_labels_of_a_map_stay_in_sight(wing):
     found = Read(everything(wing))
     tables = [name for name in found.tags if name == "table"]

@@ -20,6 +20,8 @@ from cairn.core.redact import printable
 FOLDER = "html"
 """Of a package, where its templates lie."""
 SHADES = 5
+LONGEST = 10_000
+"""Characters of a text that a page shows: a page of answers of 200 kB each could not be read."""
 
 
 class Card(NamedTuple):
@@ -96,12 +98,21 @@ def environment(package: str) -> Environment:
         finalize=_shown,
     )
     found.globals["shade"] = shade
+    found.filters["clipped"] = clipped
     return found
 
 
 def shade(share: float) -> str:
     """The colour class of a share in [0, 1]."""
     return f"h{min(int(share * SHADES), SHADES - 1)}"
+
+
+def clipped(text: str) -> str:
+    """A text no longer than a page shows; what is left out is said."""
+    left = len(text) - LONGEST
+    if left <= 0:
+        return text
+    return f"{text[:LONGEST]}\n… {left:,} more characters, not shown here"
 
 
 def _shown(value: Any) -> Any:
