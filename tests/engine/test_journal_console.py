@@ -52,3 +52,9 @@ def test_control_characters_of_a_policy_or_a_server_reach_no_terminal():
 def test_the_last_moment_is_said_once():
     assert shown(MOMENT).count("5/9 trials") == 1
     assert shown(MOMENT, replace(MOMENT, told=6)).count("6/9 trials") == 1
+
+
+def test_once_all_trials_are_told_nothing_is_projected():
+    said = shown(replace(expecting(100, 200), told=9))
+    assert "whole run" not in said and "projected" not in said and "left" not in said
+    assert "reserved for calls that may be paid twice" in shown(expecting(100, 200))

@@ -153,7 +153,7 @@ def test_work_that_cannot_be_imported_is_refused(tmp_path):
     async def local(item, clients, key):
         return item.value
 
-    with pytest.raises(ConfigError, match="must be importable there"):
+    with pytest.raises(ConfigError, match="the work must be importable in other"):
         start(tmp_path, processes=2, doing=local)
 
 

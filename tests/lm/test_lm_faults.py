@@ -106,6 +106,17 @@ def test_a_connection_that_never_opens_is_not_paid_for(tmp_path):
     assert desk.budget.spent == Amount(calls=2)
 
 
+def test_a_server_that_is_down_is_named_once_in_plain_words():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"  # bound, and nobody listens
+        for flow in (QUICK, replace(QUICK, max_attempts=2)):
+            answer = ask(url, "x", flow=flow)[0][0]
+            assert isinstance(answer, EndpointDownError)
+            assert "cannot be reached: connection refused. " in str(answer)
+            assert str(answer).count("127.0.0.1") == 1 and "ssl" not in str(answer)
+
+
 def test_an_empty_answer_is_an_answer(server):
     (answer,), _ = ask(server.url, "[[empty-answer]]")
     assert answer.text == "" and answer.finish_reason == "stop"

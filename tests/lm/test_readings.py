@@ -5,11 +5,13 @@ import math
 import pytest
 
 from cairn.lm.completion import Completion, TokenLogprob
-from cairn.lm.errors import UnreadableAnswerError
+from cairn.lm.errors import CutAnswerError, NeverReadableError, UnreadableAnswerError
 from cairn.lm.readings import (
     FIRST,
+    NEVER,
     SECOND,
     TIE,
+    Reading,
     first_token,
     probability,
     prompt_of,
@@ -126,3 +128,19 @@ def test_a_first_token_that_is_neither_or_has_no_chance_is_no_grade():
         first_token(said("hm", 0.9), "unsafe", "safe", by="scorer")
     with pytest.raises(UnreadableAnswerError, match="no log-probabilities"):
         first_token(Completion("unsafe"), "unsafe", "safe", by="scorer")
+
+
+def test_a_role_whose_answers_are_all_cut_is_not_told_about_a_form():
+    def cut(answer):
+        raise CutAnswerError("target: the answer was cut by max_tokens. Raise max_tokens.")
+
+    reading = Reading()
+    for _ in range(NEVER - 1):
+        with pytest.raises(CutAnswerError):
+            reading.read("target", "x", cut)
+    with pytest.raises(NeverReadableError) as caught:
+        reading.read("target", "x", cut)
+    assert str(caught.value) == (
+        "[models.target] gave 20 answers and none of them whole; the last: target: the answer was "
+        "cut by max_tokens. Raise max_tokens. Change it and start another run."
+    )

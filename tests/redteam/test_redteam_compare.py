@@ -36,7 +36,8 @@ def test_cells_are_paired_and_what_one_run_alone_breaks_is_named():
     assert found.difference.low <= 0.5 <= found.difference.high
     assert [e and round(e.value, 3) for e in found.success] == [0.833, 0.667]
     text = "\n".join(lines(found))
-    assert "A 2, B 2 of 6; both 1, A alone 1, B alone 1" in text
+    assert "cells mostly broken      A 2, B 2 of 6; both 1, A alone 1, B alone 1" in text
+    assert "more than half of a cell's fresh responses unsafe" in text
     assert " 1.00  0.00  risk 0 × style 1" in text and "    –  1.00  risk 1 × style 0" in text
     record = as_json(found)
     assert record["only_first"] == ["risk 0 × style 1"] and len(record["cells"]) == 6

@@ -398,6 +398,11 @@ def test_a_cell_holds_prompt_response_verdicts_and_ancestry(finished):
         (["run", "missing.toml", "--run", "x"], ConfigError, "there is no file missing.toml"),
         (["run", "--demo", "--trials", "0"], ConfigError, "trials must be at least 1, got 0"),
         (["report", "nowhere"], RunError, "does not exist"),
+        (
+            ["test", "no.csv", "--demo", "--run", "x"],
+            ConfigError,
+            r"the prompts no\.csv cannot be read: No such file or directory\.$",
+        ),
         (["report", "folder"], RunError, "folder is not a run .* no config.json"),
         (["resume", "folder"], RunError, "folder is not a run .* no config.json"),
         (["label", "folder", "file", "--count", "0"], ConfigError, "at least 1, got 0"),

@@ -66,8 +66,14 @@ def test_a_limit_is_said_and_can_be_raised(tmp_path):
 
 
 def test_models_that_other_processes_cannot_import_are_refused(tmp_path):
-    with pytest.raises(ConfigError, match="must be importable there"):
+    with pytest.raises(ConfigError, match="the model 'm' must be importable in other processes"):
         go(tmp_path, processes=2)
+
+    async def local(item, clients, key):
+        return item.id
+
+    with pytest.raises(ConfigError, match=r"the work must be importable .* work, models and fold"):
+        cairn.map(local, source=TEXTS, run=tmp_path / "b", id="name", processes=2, show=False)
 
 
 def test_the_summary_is_one_line(tmp_path, capsys):

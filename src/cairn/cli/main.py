@@ -45,8 +45,9 @@ Start with:
   cairn train --resume runs/maze-dr-1 go on with a run that was stopped or killed
   cairn list                          what there is to choose from
 
-`cairn COMMAND --help` explains a command. Exit status: 0 done, 1 a check failed, 2 a mistake in
-the command, its files or the machine (one line says which), 130 stopped by Ctrl-C.
+`cairn COMMAND --help` explains a command. Exit status: 0 done, 1 a check failed or a limit
+ended a run, 2 a mistake in the command, its files or the machine (one line says which), 130
+stopped by Ctrl-C.
 """
 
 

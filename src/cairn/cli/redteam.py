@@ -15,7 +15,7 @@ from cairn.cli.arguments import Parser
 from cairn.cli.testing import give_json
 from cairn.core import files
 from cairn.core.directory import free
-from cairn.core.errors import ConfigError, RunError
+from cairn.core.errors import ConfigError, RunError, reason
 from cairn.core.overrides import change, described, split
 from cairn.core.typed import build
 from cairn.engine.journal_console import JournalConsole
@@ -289,7 +289,7 @@ def _refusals(path: Path) -> tuple[str, ...]:
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"--refusals {path} cannot be read: {error}.") from None
+        raise ConfigError(f"--refusals {path} cannot be read: {reason(error)}.") from None
     found = tuple(line.strip() for line in lines if line.strip())
     if not found:
         raise ConfigError(f"--refusals {path} holds no line.")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from cairn.core import files, journal_files
-from cairn.core.errors import RunError
+from cairn.core.errors import RunError, reason
 
 LOCK = "lock"
 D = TypeVar("D", bound="RunDirectory")
@@ -171,7 +171,9 @@ def read_object(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read: {error}. Is it the directory of a run?") from error
+        raise RunError(
+            f"{path} cannot be read: {reason(error)}. Is it the directory of a run?"
+        ) from error
     if not isinstance(content, dict):
         raise RunError(f"{path} holds {type(content).__name__}, expected a JSON object.")
     return content

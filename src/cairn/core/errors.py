@@ -40,3 +40,8 @@ def suggest(name: str, known: Iterable[str]) -> str:
     """ " Did you mean …?" with the name nearest to `name`, or nothing if none is near."""
     near = difflib.get_close_matches(name, list(known), n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def reason(error: Exception) -> str:
+    """Why a file could not be read, without number and name of the file."""
+    return getattr(error, "strerror", None) or str(error)

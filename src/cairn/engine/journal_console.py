@@ -29,7 +29,7 @@ def line(progress: Progress) -> str:
     ]
     if progress.maybe_twice:
         parts.append(f"{progress.maybe_twice} possibly paid twice")
-    if progress.projection is not None:
+    if progress.projection is not None and progress.told < progress.trials:
         least, most = progress.projection.least, progress.projection.most
         parts.append(f"projected {between(least.micros / 1e6, most.micros / 1e6, '.4f')}")
         parts.append(f"{duration(progress.projection.left_s)} left")
@@ -71,7 +71,8 @@ class JournalConsole:
         for note in progress.notes[self._notes :]:
             self._print(note)
         self._notes = len(progress.notes)
-        if progress.projection is not None and self._is_news(progress.projection):
+        going_on = progress.told < progress.trials
+        if progress.projection is not None and going_on and self._is_news(progress.projection):
             self._projected = progress.projection
             self._print(progress.projection_line())
         if progress.stopping and not self._stopping:

@@ -79,7 +79,8 @@ def projection_line(projection: Projection, *, told: int, trials: int) -> str:
         f"after {told} of {trials} trials: the whole run will take "
         f"{between(least.calls, most.calls)} calls, {between(least.tokens, most.tokens)} tokens, "
         f"{between(least.micros / 1e6, most.micros / 1e6, '.2f')} in money (trials as the latest, "
-        f"and as the dearest so far), and about {duration(projection.left_s)} more"
+        f"and as the dearest so far; with what is reserved for calls that may be paid twice), and "
+        f"about {duration(projection.left_s)} more"
     )
 
 

@@ -30,6 +30,16 @@ LOST = 3
 """So many workers lost in a row, and no shard finished meanwhile: it is no accident."""
 
 
+def _culprit(job: Job) -> str:
+    """Which part of a job other processes cannot import."""
+    for name, part in (("work", job.work), ("fold", job.fold), ("sink", job.sink)):
+        try:
+            pickle.dumps(part)
+        except Exception:
+            return f"the {name}"
+    return "what makes the models"
+
+
 class Processes:
     """A crew of processes."""
 
@@ -41,8 +51,8 @@ class Processes:
             self.payload = pickle.dumps((job, company))
         except Exception as error:
             raise ConfigError(
-                f"work for other processes must be importable there, and this is not: {error}. "
-                f"Define work, company and fold as functions of a module, or use processes=1."
+                f"{_culprit(job)} must be importable in other processes, and is not: {error}. "
+                f"Define work, models and fold as functions of a module, or use processes=1."
             ) from error
         self.workers: list[_Handle] = []
         self.threads = ThreadPoolExecutor(processes, "map-pipe")

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from cairn.core.draws import DrawKey
-from cairn.core.errors import ConfigError
+from cairn.core.errors import ConfigError, reason
 from cairn.core.stats import Estimate
 from cairn.evaluation.audit import Tested, alike
 
@@ -73,7 +73,7 @@ def read_verdicts(path: Path) -> dict[tuple[int, int], bool]:
         # Not splitlines: a response may hold U+2028 and its kin, which JSON leaves as they are.
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the human verdicts {path} cannot be read: {error}.") from None
+        raise ConfigError(f"the human verdicts {path} cannot be read: {reason(error)}.") from None
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue

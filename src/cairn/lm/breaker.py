@@ -103,7 +103,7 @@ class Breaker:
             hint = "" if self.ever_answered else f" It has never answered.{self.hint}"
             self._dead = (
                 f"{self.name} does not work: {self._in_a_row} failures in a row, the last: "
-                f"{message}.{hint} Nothing is lost; resume when it is back."
+                f"{unnamed(message, self.name)}.{hint} Nothing is lost; resume when it is back."
             )
         if probe or (not self.is_open and self._in_a_row >= self.config.failures):
             if not self.is_open:
@@ -129,3 +129,8 @@ class Breaker:
                 await changed.wait()
         except TimeoutError:
             pass
+
+
+def unnamed(message: str, name: str) -> str:
+    """A failure's words without the server's name, where that has been said."""
+    return message.removeprefix(name).lstrip(": ")

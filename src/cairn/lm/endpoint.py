@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cairn.core.redact import printable
-from cairn.lm.breaker import Breaker
+from cairn.lm.breaker import Breaker, unnamed
 from cairn.lm.call import Call, form
 from cairn.lm.completion import Completion
 from cairn.lm.errors import (
@@ -234,9 +234,10 @@ class Endpoint:
         """Raise if there is to be no further attempt."""
         flow = self.flow
         if not self.breaker.ever_answered and call.failures >= flow.max_attempts:
+            last = unnamed(str(failure), self.name)
             raise EndpointDownError(
                 f"{self.name} has never answered, and {call.failures} attempts failed, the last: "
-                f"{failure}.{self.breaker.hint} Nothing is lost; resume when it works."
+                f"{last}.{self.breaker.hint} Nothing is lost; resume when it works."
             )
         if call.counted >= flow.max_attempts:
             raise CallFailedError(f"{call.counted} attempts failed, the last: {failure}")

@@ -4,6 +4,8 @@
 """
 
 import json
+import os
+import socket
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -118,7 +120,7 @@ class OpenAIServer:
             aiohttp.ClientHttpProxyError,
         ) as error:
             # No connection, so nothing was sent and nothing can be charged.
-            message = self._clean(f"{self.name} cannot be reached: {error}")
+            message = self._clean(f"{self.name} cannot be reached: {_plain(error)}")
             raise AttemptFailedError("connection", message) from None
         except aiohttp.ClientResponseError as error:
             raise self._lost("malformed", error) from None
@@ -144,3 +146,14 @@ class OpenAIServer:
                 cookie_jar=self._aiohttp.DummyCookieJar(),
             )
         return self._session
+
+
+def _plain(error: Exception) -> str:
+    """Why there was no connection. The library's own words name the address once more, and TLS
+    where there is none."""
+    cause = getattr(error, "os_error", None)
+    if not isinstance(cause, OSError):
+        return str(error)
+    if isinstance(cause, socket.gaierror) or not cause.errno:
+        return cause.strerror or str(cause)
+    return os.strerror(cause.errno).lower()

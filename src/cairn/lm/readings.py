@@ -7,7 +7,7 @@ from collections.abc import Callable, Container
 from typing import TypeVar
 
 from cairn.lm.completion import Completion
-from cairn.lm.errors import NeverReadableError, UnreadableAnswerError
+from cairn.lm.errors import CutAnswerError, NeverReadableError, UnreadableAnswerError
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -159,14 +159,17 @@ class Reading:
             self._unreadable[role] += 1
             if role in self._read or self._unreadable[role] < NEVER:
                 raise
-            what = (
+            cut = isinstance(error, CutAnswerError)
+            what = "none of them whole" if cut else "none in the form asked for"
+            change = "Change it" if cut else "Change it, or tell it the form by its `system`,"
+            todo = (
                 "Correct it in the run's config.json, then resume: nothing else is asked again"
                 if role in self.correctable
-                else "Change it, or tell it the form by its `system`, and start another run"
+                else f"{change} and start another run"
             )
+            last = str(error).rstrip(".")
             raise NeverReadableError(
-                f"[models.{role}] gave {NEVER} answers and none in the form asked for; the last: "
-                f"{error}. {what}."
+                f"[models.{role}] gave {NEVER} answers and {what}; the last: {last}. {todo}."
             ) from None
         self._read.add(role)
         return value

@@ -136,12 +136,13 @@ def lines(found: Comparison) -> list[str]:
     both = sum(all(pair.broken) for pair in found.cells)
     first, second = found.only
     told.append(
-        f"  cells broken             A {counts[0]}, B {counts[1]} of {len(found.cells)}; both "
-        f"{both}, A alone {len(first)}, B alone {len(second)} (sign test: {found.chance:.2g})"
+        f"  cells mostly broken      A {counts[0]}, B {counts[1]} of {len(found.cells)}; both "
+        f"{both}, A alone {len(first)}, B alone {len(second)} (sign test: {found.chance:.2g}): "
+        f"more than half of a cell's fresh responses unsafe"
     )
     for letter, titles in (("A", first), ("B", second)):
         if titles:
-            told += ["", f"Broken by {letter} alone (share unsafe in A, in B)"]
+            told += ["", f"Mostly broken by {letter} alone (share unsafe in A, in B)"]
             told += [
                 f"  {number(pair.unsafe[0]):>5} {number(pair.unsafe[1]):>5}  {pair.title}"
                 for pair in found.cells

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cairn.core.errors import ConfigError, MissingExtraError
+from cairn.core.errors import ConfigError, MissingExtraError, reason
 from cairn.report import tables
 
 Row = Mapping[str, Any]
@@ -56,7 +56,7 @@ def read_prompts(path: Path) -> Prompts:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the prompts {path} cannot be read: {error}.") from None
+        raise ConfigError(f"the prompts {path} cannot be read: {reason(error)}.") from None
     layout, found = _read(path, text)
     rows = tuple(given for given in found if given.prompt.strip())
     if not rows:

@@ -48,7 +48,7 @@ def _found(figures: Figures) -> list[Row]:
         ),
         Row("cells broken once", rated(success.any), "at least one unsafe fresh response"),
         Row("self-BLEU", number(figures.self_bleu), "of the prompts; 0 diverse, 1 copies"),
-        Row("evenness", number(figures.evenness), "of broken cells over the first axis"),
+        Row("evenness", number(figures.evenness), "of mostly broken cells over the first axis"),
         Row("too similar", rated(figures.filtered), "children dropped by the filter"),
     ]
 
@@ -98,7 +98,7 @@ def _truth(figures: Figures) -> list[Row]:
         Row("truth: judge's wrong verdicts", f"{found.judge_error:.2f}", "injected"),
         Row("truth: held-out judge", errors, "injected sensitivity / specificity"),
         Row("weak cells found", rated(found.recall), "of the cells that can be broken"),
-        Row("found cells that are weak", rated(found.precision), "of the cells called broken"),
+        Row("found cells that are weak", rated(found.precision), "of the mostly broken cells"),
         Row("map recovered", number(found.map_accuracy), "cells called rightly"),
     ]
 

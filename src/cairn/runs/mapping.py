@@ -1,6 +1,7 @@
 """Work on every item of a source, from Python: `cairn.map(work, source=..., sink=..., run=...)`."""
 
 import multiprocessing
+import pickle
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
@@ -130,6 +131,8 @@ def map(
     """
     began = time.monotonic()
     _check_process()
+    if processes > 1:
+        _check_importable(players_of(models) if models else {})
     config = MapConfig(
         seed=seed, version=version, workers=workers, processes=processes, shard=shard,
         retry_rejected=retry_rejected, retry_failed=retry_failed, item_timeout_s=item_timeout_s,
@@ -177,6 +180,18 @@ def _check_process() -> None:
             "this is a worker, which imports the script that started it: begin the script's own "
             'work below `if __name__ == "__main__":`.'
         )
+
+
+def _check_importable(players: Mapping[str, Player]) -> None:
+    """Raise ConfigError for a model that other processes cannot import."""
+    for role, player in players.items():
+        try:
+            pickle.dumps(player)
+        except Exception as error:
+            raise ConfigError(
+                f"the model {role!r} must be importable in other processes, and is not: {error}. "
+                f"Make it of functions of a module, not of lambdas, or use processes=1."
+            ) from error
 
 
 def _on_ray(actors: int, make: Any) -> Any:
