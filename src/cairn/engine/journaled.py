@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from cairn.core.budget import Limits
+from cairn.core.collector import patient_collector
 from cairn.core.journal import Stage, digest_of
 from cairn.engine.journal_config import Config
 from cairn.engine.journal_policy import Policy
@@ -79,7 +80,8 @@ async def run(
     )
     reporter = asyncio.create_task(speed.report(on_progress, config.report_every_s))
     try:
-        stopped = await session.drive()
+        with patient_collector():
+            stopped = await session.drive()
     finally:
         try:
             await session.settle_down()

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from cairn.core.collector import patient_collector
 from cairn.core.errors import ConfigError
 from cairn.core.journal import Journal, Stage
 from cairn.engine.map_config import MapConfig, MapResult
@@ -86,7 +87,8 @@ async def map_stage(
     )
     reporter = asyncio.create_task(driver.report(on_progress))
     try:
-        return await driver.drive(crew or _crew(config, company))
+        with patient_collector():
+            return await driver.drive(crew or _crew(config, company))
     finally:
         reporter.cancel()
         await asyncio.gather(reporter, return_exceptions=True)
