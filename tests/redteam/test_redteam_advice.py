@@ -1,12 +1,14 @@
 """What a person is told to change: the limit that was reached, and settings that idle a server."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from redteam_harness import config
 
-from cairn.cli.redteam import _how_to_go_on, _idle
+from cairn.cli.redteam_commands import how_to_go_on, idle
 from cairn.engine.journaled import Config as Engine
 from cairn.lm.cast import Model
 from cairn.redteam.directory import read_config
@@ -29,7 +31,7 @@ RUN = Path("runs/a")
     ],
 )
 def test_only_the_limit_that_was_reached_is_to_be_raised(stopped, advice):
-    assert _how_to_go_on(RUN, stopped) == f"cairn redteam resume runs/a{advice}"
+    assert how_to_go_on(RUN, stopped) == f"cairn redteam resume runs/a{advice}"
 
 
 def served(**engine):
@@ -40,7 +42,7 @@ def served(**engine):
 
 def test_fewer_trials_at_a_time_than_slots_are_said():
     def said(**engine):
-        return _idle(served(**engine))
+        return idle(served(**engine))
 
     assert said(lag=128) == [] == said(lag=64)
     (line,) = said(lag=32)
@@ -55,3 +57,16 @@ def test_the_presets_keep_their_slots_busy(path):
     most = max((getattr(model, "slots", 0) for model in settings.models.values()), default=0)
     assert settings.engine.at_once >= most
     assert settings.engine.lag >= 2 * most
+
+
+def test_help_and_a_wrong_flag_wait_for_no_jax():
+    script = (
+        "import sys\n"
+        "from cairn.cli.main import run\n"
+        "try: run(['redteam', *sys.argv[1:]])\n"
+        "finally: print('jax' in sys.modules)\n"
+    )
+    for arguments in (["--help"], ["run", "--demo", "--sede", "1"], ["label"]):
+        command = [sys.executable, "-c", script, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.stdout.splitlines()[-1] == "False", done.stderr

@@ -1,14 +1,16 @@
 """Axes of an archive of texts: lists of categories, or the length of a text in bins."""
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from cairn.archive.categorical import Categorical
-from cairn.archive.product import Product
 from cairn.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from cairn.archive.product import Product
 
 
 @dataclass(frozen=True)
@@ -112,8 +114,20 @@ class Space:
             raise ConfigError(f"axes must differ in name, got {repeated[0]!r} twice.")
         self.axes = axes
         self.shape = tuple(len(axis.labels) for axis in axes)
-        self.tessellation = Product(tuple(Categorical(axis.labels) for axis in axes))
-        self.cells = self.tessellation.cells
+        self.cells = math.prod(self.shape)
+        if self.cells >= 2**31 - 1:
+            raise ConfigError(
+                f"the axes have {self.cells:,} cells; at most 2^31 - 2 can be numbered."
+            )
+
+    @cached_property
+    def tessellation(self) -> "Product":
+        """The same as an archive takes it."""
+        # Imported here: it brings JAX, and who only reads a config need not wait for that.
+        from cairn.archive.categorical import Categorical
+        from cairn.archive.product import Product
+
+        return Product(tuple(Categorical(axis.labels) for axis in self.axes))
 
     def indices(self, cell: int) -> tuple[int, ...]:
         """A cell's place along each axis."""
