@@ -54,9 +54,12 @@ class Session:
             if trial not in self.waiting and trial < config.trials
         )
         """Trials to evaluate as soon as there is a worker for them."""
-        self.arrivals: asyncio.Queue[_Arrival] = asyncio.Queue()
+        self.arrivals: deque[_Arrival] = deque()
+        self._came: asyncio.Future[None] | None = None
+        """Done with the next arrival, while somebody waits for one: an asyncio.Queue of one reader,
+        whose every turn is paid for by every trial."""
         self.tasks: dict[int, asyncio.Task[None]] = {}
-        # Not len(tasks): a task is done only some turns after its arrival was received.
+        # Not len(tasks): an arrival that waits to be received still has its worker.
         self.running = 0
         self.evaluating: dict[int, Tally] = {}
         self.projector = Projector()
@@ -80,7 +83,7 @@ class Session:
         total = self.desk.budget.spent.plus(self.desk.budget.kept)
         for tally in self.evaluating.values():
             total = total.minus(tally.used)  # of trials that are priced among those left
-        left = self.config.trials - self.fold.told - len(self.waiting) - self.arrivals.qsize()
+        left = self.config.trials - self.fold.told - len(self.waiting) - len(self.arrivals)
         return self.projector.project(total, left=max(left, 0), s_per_trial=s_per_trial)
 
     # --- the run
@@ -94,7 +97,7 @@ class Session:
                 self.over = True
                 return "done"
             if self.fold.told >= self.config.trials:
-                # The last task may not have been dropped yet, but nothing of it is left to do.
+                # The desk stays open: nothing of this stage is left to do.
                 self.over = True
                 return "finished"
             if self.limit is not None and self.running == 0:
@@ -106,9 +109,18 @@ class Session:
                     f"no trial is pending, so no tell can come: it must give a trial when "
                     f"`pending` is empty, or be done."
                 )
-            self._receive(await self.arrivals.get())
-            while not self.arrivals.empty():
-                self._receive(self.arrivals.get_nowait())
+            if not self.arrivals:
+                await self._arrival()
+            while self.arrivals:
+                self._receive(self.arrivals.popleft())
+
+    async def _arrival(self) -> None:
+        """Wait for one."""
+        self._came = asyncio.get_running_loop().create_future()
+        try:
+            await self._came
+        finally:
+            self._came = None
 
     def _receive(self, arrival: _Arrival) -> None:
         self.running -= 1
@@ -184,10 +196,9 @@ class Session:
     def _start_ready(self) -> None:
         while self.ready and self.limit is None and self.running < self.config.at_once:
             trial_id = self.ready.popleft()
-            task = asyncio.create_task(self._work(trial_id, self.fold.pending[trial_id]))
-            self.tasks[trial_id] = task
+            work = self._work(trial_id, self.fold.pending[trial_id])
+            self.tasks[trial_id] = asyncio.create_task(work)
             self.running += 1
-            task.add_done_callback(lambda _, trial_id=trial_id: self.tasks.pop(trial_id))
 
     async def _work(self, trial_id: int, body: str) -> None:
         seconds = self.config.trial_timeout_s
@@ -212,7 +223,8 @@ class Session:
         except BaseException as error:
             arrival = _Arrival(trial_id, "error", "", self._error(error, trial_id))
         finally:
-            del self.evaluating[trial_id]
+            # Here and not when the task is done: nothing below waits, and it saves a callback.
+            del self.evaluating[trial_id], self.tasks[trial_id]
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             return  # cut short, whatever evaluate made of it
@@ -221,7 +233,9 @@ class Session:
             arrival = _Arrival(trial_id, "error", "", tally.stopped)
         if arrival.error is None:
             self.projector.add(tally.used)
-        self.arrivals.put_nowait(arrival)
+        self.arrivals.append(arrival)
+        if self._came is not None and not self._came.done():
+            self._came.set_result(None)
 
     def _error(self, error: BaseException, trial_id: int) -> BaseException:
         """What to raise for an error of `evaluate`; re-raises the engine's own cancellation."""
@@ -271,8 +285,8 @@ class Session:
 
     def _keep_arrivals(self) -> None:
         """Journal outcomes that came after the stop, or with what caused it."""
-        while not self.arrivals.empty():
-            arrival = self.arrivals.get_nowait()
+        while self.arrivals:
+            arrival = self.arrivals.popleft()
             if arrival.error is None:
                 self.waiting[arrival.trial_id] = (arrival.kind, arrival.body)
                 self.unkept.add(arrival.trial_id)
