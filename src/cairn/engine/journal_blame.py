@@ -27,6 +27,8 @@ class PolicyError(RunError):
 class Blame:
     """Turns what a policy's code raises into a PolicyError: use `with blame("tell", trial_id):`.
 
+    Where every trial passes, a `try` that raises again inside of it costs nothing in good times.
+
     What a person can mend already passes as it is: ConfigError and its like, and in `evaluate`
     also what its models raise.
     """

@@ -40,8 +40,11 @@ class Fold:
             self.pending[trial_id] = body
             self._trials[trial_id] = trial
             self.asked += 1
-            with self.blame("asked", trial_id):
+            try:
                 self.state = after_asking(self.policy, self.state, trial)
+            except BaseException:
+                with self.blame("asked", trial_id):
+                    raise
             return
         if self.pending.pop(trial_id, None) is None:
             raise RunError(
@@ -51,8 +54,11 @@ class Fold:
         outcome = parse(body)
         if kind != "tell":
             outcome = Failed(kind, outcome["error"], outcome["message"])  # type: ignore[arg-type]
-        with self.blame("tell", trial_id):
+        try:
             self.state = self.policy.tell(self.state, self._trials.pop(trial_id), outcome)
+        except BaseException:
+            with self.blame("tell", trial_id):
+                raise
         self.told += 1
 
     def dump(self) -> bytes:

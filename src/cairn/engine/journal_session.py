@@ -163,8 +163,11 @@ class Session:
         return next(iter(self.waiting), None)
 
     def _done(self) -> bool:
-        with self.blame("done"):
+        try:
             return self.policy.done(self.fold.state)
+        except BaseException:
+            with self.blame("done"):
+                raise
 
     def _fill(self) -> None:
         """Ask until asks are `lag` ahead or the policy waits: ask k follows tell k-L at once.
@@ -176,8 +179,11 @@ class Session:
         while fold.asked < fold.told + self.config.lag and not self._done():
             trial_id = fold.asked
             key = self.root.child(trial_id, "ask")
-            with self.blame("ask", trial_id):
+            try:
                 trial = self.policy.ask(fold.state, trial_id, key, fold.trials)
+            except BaseException:
+                with self.blame("ask", trial_id):
+                    raise
             if trial is WAIT:
                 return
             point("engine:ask")
