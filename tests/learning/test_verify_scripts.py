@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from test_directions import directions, load
 
+import cairn
 import house
+from cairn.core.sections import settings
 from cairn.envs.maze.solve import UNREACHABLE, optimal_actions
 
 
@@ -52,6 +54,24 @@ def test_actions_and_images_are_measured_once_per_task_and_seed(tmp_path, monkey
     monkeypatch.setattr(script, "measure", None)
     script.main()
     assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_the_pendulum_trains_by_default_as_it_was_measured():
+    """But for its levels, of which there it had one, and devices."""
+    measured = load("actions_and_images").TASKS["pendulum"]
+    chosen = cairn.experiment("pendulum")
+    values = {name: setting.value for name, setting in settings(chosen.everything).items()}
+    differ = {
+        name for name in measured if (values | {"method": chosen.method})[name] != measured[name]
+    }
+    assert differ == {"spread", "devices"}
+    # Nobody else's settings, nor another preset's.
+    assert cairn.experiment("cartpole").student.hidden == 128
+    assert cairn.experiment("pendulum", preset="reference").student.memory == "lstm"
+    # Choosing SFL's levels leaves most of the budget for training.
+    sfl = cairn.experiment("pendulum", method="sfl").algorithm
+    choosing = sfl.candidates * sfl.candidate_batches * sfl.scoring_steps
+    assert 4 * choosing < sfl.refresh * sfl.batch * sfl.steps_per_cycle < chosen.run.steps
 
 
 @pytest.mark.slow

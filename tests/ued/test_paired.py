@@ -21,7 +21,8 @@ from cairn.runs import presets
 from cairn.runs import train as training
 from cairn.runs.train import Outcome, train
 from cairn.score.paired import Regret
-from cairn.show import subject
+from cairn.show import designs, subject
+from cairn.show.panels import PANELS
 from cairn.ued import paired, roles
 from cairn.ued.method import problem_of
 from cairn.ued.paired import STUDENTS
@@ -211,3 +212,46 @@ def test_a_run_is_evaluated_and_loaded_by_role(tmp_path):
     level = usual.env.space.sample(jax.random.key(0))
     _, observation = usual.env.reset(jax.random.key(0), level)
     assert 0 <= usual.act(observation) < 7
+
+
+def looked_at(state, path, **replaced):
+    """The tiny run as `cairn show` sees it, with other actors in some places."""
+    learner = {**state.learner, **replaced}
+    ledger = {name: [n] for name, n in state.ledger.totals().items()}
+    state = dataclasses.replace(state, learner=learner)
+    return subject.Subject(TINY, RunDir(path), state, 0, [{"ledger": ledger}])
+
+
+def always(learner, action):
+    """It does the same, whatever it sees."""
+    return eqx.tree_at(
+        lambda learner: learner.network.actor[-1].bias,
+        learner,
+        replace_fn=lambda bias: bias.at[action].set(1e6),
+    )
+
+
+@pytest.mark.slow
+def test_levels_that_the_teacher_designs_are_shown_with_how_the_students_fare(tmp_path):
+    state = history("paired")[-1].after
+    who = {role: always(state.learner[role], 5) for role in ("teacher", "antagonist")}
+    one = looked_at(state, tmp_path, **who)
+    (panel,) = (panel for panel in PANELS if panel.name == "designed")
+    assert panel.applies(one) is None
+    made = one.once(designs.fresh)
+    # It names one cell of 4 × 4 for every wall, and then for the goal, which takes their place.
+    levels = [level.level for level in made]
+    assert len(levels) == 12 and not any(level.walls.any() for level in levels)
+    assert all(level.goal.tolist() == [1, 1] for level in levels)
+    assert len({(*level.agent.tolist(), int(level.heading)) for level in levels}) > 3
+    # The antagonist never walks; the student has learned little, but it walks.
+    rates = np.array([[level.solve_rates[role] for role in STUDENTS] for level in made])
+    assert rates[:, 0].any() and not rates[:, 1].any()
+    sheet = panel.data(one)
+    assert [len(row.cards) for row in sheet.rows] == [6, 6] and not sheet.descent
+    shown = [(card.title, card.note) for row in sheet.rows for card in row.cards]
+    assert shown == [(f"student {rate:.0%} solved", "antagonist 0%") for rate in rates[:, 0]]
+    assert all(card.pixels.dtype == np.uint8 for row in sheet.rows for card in row.cards)
+    assert panel.draw(sheet, tmp_path / panel.file).stat().st_size > 10_000
+    # A teacher that plays the maze, as a student does, designs nothing, and nobody misses it.
+    assert panel.applies(looked_at(state, tmp_path, teacher=state.learner["student"])) == ""

@@ -28,6 +28,7 @@ attempt.gif   attempts in motion, with what the agent sees
 curves.png    learning curves against the ledger, with intervals over seeds
 archive.png   the archive's levels with the highest scores, and its most useful ones
 ancestry.png  where its best evolved levels came from
+designed.png  levels that its teacher designs now, where one learns to
 hero.png      the best of all in one picture
 map.png       the map of elites, where the method keeps one
 levels.txt    instead of pictures of levels, where the environment has no `picture` method

@@ -16,10 +16,15 @@ class Preset(NamedTuple):
     """Fields to change from their defaults. Those that a task or section lacks are passed over."""
 
     description: str
-    tasks: Mapping[str, Mapping[str, Any]] = NO_FIELDS
-    """Task name to fields of the task; other tasks keep their own defaults."""
+    tasks: Mapping[str, Mapping[str, Mapping[str, Any]]] = NO_FIELDS
+    """Task name to what it wants otherwise: section to fields, those under `task` of the task
+    itself. They go before `sections`; what a task does not name is as for all."""
     sections: Mapping[str, Mapping[str, Any]] = NO_FIELDS
     """Section to fields; those under `run` are of the run settings."""
+
+    def fields(self, section: str, task: str) -> dict[str, Any]:
+        """Of a section, in a run of the task called so."""
+        return {**self.sections.get(section, {}), **self.tasks.get(task, {}).get(section, {})}
 
 
 class Setup(NamedTuple):

@@ -35,7 +35,7 @@ def experiment(
         raise ConfigError(f"{name} leaves nobody to be chosen as its learner, got {learner!r}.")
     chosen = find(how, preset, name)
     kinds = section_classes(how, learner)
-    given = {**chosen.tasks.get(task, {}), **how.adapts(task)}
+    given = {**chosen.fields("task", task), **how.adapts(task)}
     try:
         made = kind(**given)
     except TypeError as error:
@@ -45,8 +45,11 @@ def experiment(
         ) from error
     sections = {
         "task": made,
-        **{section: cls(**_known(cls, chosen, section)) for section, cls in kinds.items()},
-        "run": RunConfig(**_known(RunConfig, chosen, "run")),
+        **{
+            section: cls(**_known(cls, chosen.fields(section, task)))
+            for section, cls in kinds.items()
+        },
+        "run": RunConfig(**_known(RunConfig, chosen.fields("run", task))),
     }
     sections = change(sections, settings)
     run = sections.pop("run")
@@ -64,7 +67,6 @@ def find(how: Method, preset: str | None, method: str) -> Preset:
     return how.presets[name]
 
 
-def _known(kind: type, preset: Preset, section: str) -> Mapping[str, Any]:
+def _known(kind: type, fields: Mapping[str, Any]) -> Mapping[str, Any]:
     names = {field.name for field in dataclasses.fields(kind)}
-    fields = preset.sections.get(section, {})
     return {name: value for name, value in fields.items() if name in names}

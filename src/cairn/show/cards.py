@@ -2,8 +2,9 @@
 
 from cairn.archive.replay import Replay
 from cairn.core.console import count
-from cairn.envs.protocol import Environment, Level
+from cairn.envs.protocol import Environment
 from cairn.show.data import Card, Row, Sheet
+from cairn.show.facts import described
 from cairn.show.held_out import ATTEMPTS, Shown, play_held_out
 from cairn.show.subject import Subject
 from cairn.show.treasures import ATTEMPTS as TRIES
@@ -77,7 +78,7 @@ def _attempted(level: Shown) -> Card:
             "level": level.name,
             "solved": f"{level.solve_rate:.0%}",
             "steps": str(level.length),
-            **_described(level.env, level.level),
+            **described(level.env, level.level),
         },
     )
 
@@ -109,10 +110,5 @@ def _facts(env: Environment, level: Treasure) -> dict[str, str]:
         "generation": str(level.generation),
         "age": str(level.age),
         "solved": "" if level.solve_rate is None else f"{level.solve_rate:.0%}",
-        **_described(env, level.level),
+        **described(env, level.level),
     }
-
-
-def _described(env: Environment, level: Level) -> dict[str, str]:
-    facts = env.space.describe(level)
-    return {n: f"{v:.4g}" if isinstance(v, float) else str(v) for n, v in facts.items()}

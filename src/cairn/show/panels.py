@@ -11,7 +11,7 @@ from typing import Any
 
 from cairn.archive.replay import Replay
 from cairn.envs.protocol import Environment
-from cairn.show import animation, cards, curves, heatmap, hero, sheets, tables
+from cairn.show import animation, cards, curves, designs, heatmap, hero, sheets, tables
 from cairn.show.held_out import play_held_out
 from cairn.show.subject import Subject
 
@@ -87,6 +87,11 @@ def descended(subject: Subject) -> str | None:
     return reason
 
 
+def designed(subject: Subject) -> str | None:
+    """Whether there is a teacher whose levels can be drawn."""
+    return drawn(subject) if designs.designs(subject) else ""
+
+
 def mapped(subject: Subject) -> str | None:
     """Whether it keeps a map of elites."""
     return "" if heatmap.of_subject(subject) is None else None
@@ -109,6 +114,7 @@ PANELS: tuple[Panel, ...] = (
     ),
     Panel("archive.png", archived, lambda subject: subject.once(cards.archive), sheets.draw),
     Panel("ancestry.png", descended, lambda subject: subject.once(cards.ancestry), sheets.draw),
+    Panel("designed.png", designed, designs.sheet, sheets.draw),
     Panel("hero.png", drawn, hero.data, hero.draw),
     Panel(
         "map.png",

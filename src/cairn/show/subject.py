@@ -1,6 +1,6 @@
 """The run to be shown, read once: its experiment, and the newest state of one seed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +11,7 @@ from cairn.core.console import count
 from cairn.core.errors import ConfigError, RunError
 from cairn.core.ledger import cost, unit
 from cairn.core.rundir import RunDir
+from cairn.engine.program import Program
 from cairn.learners.protocol import Actor
 from cairn.runs.experiment import Experiment
 from cairn.runs.open import Run, check_plays, open_run
@@ -58,9 +59,17 @@ class Subject:
     @property
     def actor(self) -> Actor | None:
         """Who is shown: the one whose tests the run reports, or else its student, if it has one."""
-        program = self.experiment.how.program(self.experiment.setup(None))
-        usual = program.measured.role if program.measured else "student"
-        return program.actors(self.state).get(self.role or usual)
+        measured = self._program.measured
+        return self.actors.get(self.role or (measured.role if measured else "student"))
+
+    @property
+    def actors(self) -> Mapping[str, Actor]:
+        """Everybody who acts, by role."""
+        return self._program.actors(self.state)
+
+    @property
+    def _program(self) -> Program:
+        return self.experiment.how.program(self.experiment.setup(None))
 
     @property
     def caption(self) -> str:

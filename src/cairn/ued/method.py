@@ -11,6 +11,7 @@ from jaxtyping import Array, Key
 
 from cairn.core import axes
 from cairn.core.errors import ConfigError
+from cairn.engine.design import TEACHER
 from cairn.engine.program import Archived, Measured, Program, Report
 from cairn.envs.protocol import Environment
 from cairn.learners.protocol import Actor
@@ -21,7 +22,6 @@ from cairn.score import STUDENT
 from cairn.ued.config import CurationConfig, CycleConfig
 from cairn.ued.parts import Problem, State, budget
 from cairn.ued.presets import PRESETS
-from cairn.ued.roles import TEACHER
 
 Init = Callable[[Any, Any, Key[Array, ""]], State]
 Step = Callable[[Any, Any, State], tuple[State, Report]]

@@ -14,6 +14,7 @@ from typing import ClassVar, Literal
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
+from cairn.engine.design import TEACHER
 from cairn.engine.program import Report, merged
 from cairn.envs.protocol import Environment
 from cairn.score import STUDENT
@@ -22,7 +23,7 @@ from cairn.ued import parts, roles
 from cairn.ued.config import CycleConfig, check_episodes_end
 from cairn.ued.method import crowded, method
 from cairn.ued.parts import State
-from cairn.ued.roles import TEACHER, Problems
+from cairn.ued.roles import Problems
 
 STUDENTS = (STUDENT, ANTAGONIST)
 

@@ -7,7 +7,6 @@ each role, what it plays and how it learns; `state.learner` its state.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
@@ -15,18 +14,16 @@ from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
 from cairn.core.ledger import Ledger
 from cairn.core.trace import Trace
+from cairn.engine import design as engine_design
+from cairn.engine.design import TEACHER
 from cairn.engine.learning import improve
 from cairn.engine.program import Report
-from cairn.engine.rollout import rollout
 from cairn.envs.protocol import Editor, Environment, Level
 from cairn.learners.protocol import Actor
 from cairn.score import STUDENT
 from cairn.ued import parts
 from cairn.ued.metrics import rollout_metrics
 from cairn.ued.parts import Problem, State
-
-TEACHER = "teacher"
-"""The role of whoever designs levels."""
 
 Metrics = Mapping[str, Float[Array, ""]]
 Problems = Mapping[str, Problem]
@@ -61,19 +58,10 @@ def begin(problems: Problems, key: Key[Array, ""], counts: Iterable[str]) -> Sta
 def design(problems: Problems, state: State, batch: int) -> tuple[Level, Trace]:
     """`batch` levels by the teacher, each from noise of its own, and how it made them."""
     problem = problems[TEACHER]
-    editor, key = problem.env, parts.key_for(state, "design")
-    assert isinstance(editor, Editor)
-    noise = jax.vmap(editor.space.sample)(jax.random.split(stream(key, "noise"), batch))
-    carry, traces = rollout(
-        editor,
-        {TEACHER: Actor(problem.learner, state.learner[TEACHER])},
-        jax.tree.map(lambda leaf: leaf[None], noise),
-        key,
-        steps=editor.max_steps,
-        restart=None,
-        mesh=problem.mesh,
-    )
-    return jax.vmap(editor.level)(carry.state), traces[TEACHER]
+    assert isinstance(problem.env, Editor)
+    teacher = Actor(problem.learner, state.learner[TEACHER])
+    key = parts.key_for(state, "design")
+    return engine_design.design(problem.env, teacher, key, batch, problem.mesh)
 
 
 def play(
