@@ -110,12 +110,12 @@ def _find(name: str) -> Callable[[list[str]], int]:
             f"{suggest(name, commands)} See cairn --help."
         )
     _prepare_jax()
-    with _leaving_at_once():
+    with leaving_at_once():
         return getattr(import_module(f"cairn.cli.{name}"), f"{name}_command")
 
 
 @contextmanager
-def _leaving_at_once() -> Iterator[None]:
+def leaving_at_once() -> Iterator[None]:
     """While nothing has begun, Ctrl-C ends the process where it stands.
 
     A KeyboardInterrupt would be swallowed if it came in one of JAX's callbacks of the garbage

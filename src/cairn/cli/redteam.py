@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from cairn.cli.arguments import Parser
+from cairn.cli.main import leaving_at_once
 from cairn.core.overrides import described, split
 from cairn.lm.shared import DEFAULT
 from cairn.redteam.config import RedteamConfig
@@ -51,7 +52,9 @@ def redteam_command(argv: Sequence[str]) -> int:
         changes, words = split(words, RedteamConfig, KEYS, configured[command].flags)
     arguments = parser.parse_args([command, *words] if argv else [])
     arguments.changes = changes
-    return getattr(import_module("cairn.cli.redteam_commands"), arguments.go)(arguments)
+    with leaving_at_once():
+        commands = import_module("cairn.cli.redteam_commands")
+    return getattr(commands, arguments.go)(arguments)
 
 
 def _parser() -> tuple[argparse.ArgumentParser, dict[str, Parser]]:
