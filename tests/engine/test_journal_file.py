@@ -1,6 +1,7 @@
 """The journal as a file: what it keeps, what it refuses, and how it comes back from damage."""
 
 import asyncio
+import json
 import os
 import sqlite3
 import subprocess
@@ -134,6 +135,37 @@ def test_a_damaged_tail_is_cut_at_the_last_good_event_and_said_so(tmp_path, dama
     assert len(list(tmp_path.glob("*.damaged-1"))) == 1
     with Journal(path, config=CONFIG) as journal:
         assert journal.seq == good + 1 and journal.notes == []
+
+
+def test_after_a_repair_without_a_new_event_the_journal_can_be_read(tmp_path):
+    path = tmp_path / "j.sqlite"
+    fill(path, 100)
+    damage_body(path)
+    with Journal(path, config=CONFIG) as journal:
+        assert "later events are lost" in " ".join(journal.notes)
+        good = journal.seq
+    with Journal.read(path) as journal:
+        assert journal.seq == good
+
+
+@pytest.mark.parametrize("fault", ["journal:commit:1", "journal:committed:1", "journal:commit:2"])
+def test_a_kill_around_the_commit_that_notes_a_loss_does_not_lose_the_note(tmp_path, fault):
+    path = tmp_path / "j.sqlite"
+    fill(path, 100)
+    damage_body(path)
+    code = (
+        "import json, sys; from cairn.core.journal import Journal\n"
+        "j = Journal(sys.argv[1], config=json.loads(sys.argv[2]))\n"
+        "j.stage('s').append('tell', j.seq, '{}'); j.commit()"
+    )
+    command = [sys.executable, "-c", code, str(path), json.dumps(CONFIG)]
+    killed = subprocess.run(command, env={**os.environ, "CAIRN_FAULT": fault}, timeout=60)
+    assert killed.returncode == -9
+    with Journal(path, config=CONFIG) as journal:
+        told = " ".join(journal.notes)
+        assert told.count("later events are lost") == 1
+    with Journal(path, config=CONFIG) as journal:
+        assert journal.notes == []
 
 
 def test_a_lost_write_ahead_log_is_noticed(tmp_path):

@@ -64,6 +64,8 @@ __all__ = [
 ]
 
 
+NOTE = "note"
+"""Kind of chore: what recovery did has to be told."""
 TIME_S = 0.25
 """How much of the running time a kill may lose."""
 
@@ -173,11 +175,23 @@ class Journal:
         files.mend(self)
         self._head = files.Head(self.path)
         self._load()
-        self.notes += self._head.lost(self.seq)
+        self._keep_notes(self._head.lost(self.seq))
         self._has_chores = True
         new = "INSERT INTO sessions(started, seconds) VALUES (?, 0)"
         self._session_id = self.write(new, (time.time(),)).lastrowid
         self.commit()
+
+    def _keep_notes(self, new: list[str]) -> None:
+        """Note what was lost, and what a session that was killed had noted of it.
+
+        The commit that saves the notes moves the mark back, after which the loss can no longer be
+        noticed: they stay until a session has come to its end with them.
+        """
+        for note in (*new, *self.chores(NOTE)):
+            if note not in self.notes:
+                self.notes.append(note)
+        for note in self.notes:
+            self.chore(NOTE, note)
 
     def _create(self, config: Mapping) -> None:
         point("journal:create")
@@ -417,7 +431,7 @@ class Journal:
         except sqlite3.DatabaseError as error:
             raise self._unwritable(error) from error
         point("journal:committed")
-        self._head.raise_to(self.seq)
+        self._head.move_to(self.seq)
         if self._has_chores:
             self._do_chores()
 
@@ -540,6 +554,8 @@ class Journal:
         try:
             if self._broken is None:
                 self._saved_s = float("-inf")
+                for note in self.chores(NOTE):
+                    self.chore_done(NOTE, note)
                 self._begin()  # also where nothing else was written: the time counts
                 self.commit()
                 self.commit()  # what the chores of the first one struck off

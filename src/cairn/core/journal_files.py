@@ -220,7 +220,7 @@ class Head:
 
     def lost(self, seq: int) -> list[str]:
         """A note, if events were committed that the journal no longer has."""
-        missing, self._seq = self._seq - seq, min(self._seq, seq)
+        missing = self._seq - seq
         if missing <= 0:
             return []
         return [
@@ -228,8 +228,8 @@ class Head:
             f"events are lost and will be made again (calls they needed may be paid twice)"
         ]
 
-    def raise_to(self, seq: int) -> None:
-        """Move the mark after a commit."""
+    def move_to(self, seq: int) -> None:
+        """Move the mark after a commit: back, too, once the note of a loss is saved."""
         if seq != self._seq:
             mark = struct.pack("<Q", seq)
             os.pwrite(self._fd, mark + struct.pack("<I", zlib.crc32(mark)), 0)
