@@ -10,6 +10,8 @@ from cairn.core.journal import Journal
 from cairn.engine.journaled import Config
 from cairn.engine.map_items import DuplicateIdError, Item, Outcome, Reject
 from cairn.engine.map_list import map_list, read_list
+from cairn.engine.map_sources import Items
+from cairn.engine.mapped import map_stage
 from cairn.lm.client import Desk, Role
 from cairn.lm.endpoint import Endpoint
 from cairn.lm.request import Request
@@ -54,6 +56,29 @@ def test_outcomes_come_by_item_whatever_the_workers(tmp_path):
     first, second, *_ = found[0].outcomes
     assert first is not None and first.kind == "done" and first.value["said"].startswith("a ")
     assert second == Outcome("bb", "rejected", {"error": "Reject", "message": "two are too many"})
+
+
+class TooLongError(Reject):
+    """A reason of its own."""
+
+
+def test_a_rejection_of_a_class_of_its_own_is_one_all_the_same(tmp_path):
+    async def strict(item, clients, key):
+        raise TooLongError(f"{item.id} is too long")
+
+    async def both():
+        with Journal(tmp_path / "journal.sqlite", config={}) as journal:
+            desk = Desk(journal, {})
+            listed = await map_list(journal.stage("list"), desk, ITEMS, strict)
+            source = [{"id": item.id} for item in ITEMS]
+            result = await map_stage(
+                journal, desk, stage="map", source=Items(source, "id"), work=strict
+            )
+            return listed.outcomes, tuple(result.outcomes())
+
+    listed, mapped = asyncio.run(both())
+    said = {"error": "TooLongError", "message": "a is too long"}
+    assert listed == mapped and listed[0] == Outcome("a", "rejected", said)
 
 
 def test_a_limit_stops_it_and_a_higher_one_goes_on_without_asking_again(tmp_path):

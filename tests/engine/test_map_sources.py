@@ -125,6 +125,10 @@ def test_a_missing_source_is_named(tmp_path):
         list(JsonLines(tmp_path / "*.jsonl").rows())
     with pytest.raises(RunError, match="is no folder"):
         list(Folder(tmp_path / "gone").rows())
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.md").write_text("a")
+    with pytest.raises(RunError, match=r"notes holds no file called \*\.txt"):
+        list(Folder(tmp_path / "notes").rows())
     with pytest.raises(ConfigError, match="what is"):
         source_at(tmp_path / "data.xml")
 

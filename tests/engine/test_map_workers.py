@@ -16,6 +16,7 @@ from cairn.core.journal import Journal
 from cairn.engine.map_items import Reject
 from cairn.engine.map_sources import Items
 from cairn.engine.map_workers import Processes
+from cairn.lm.client import Desk
 
 RECORDS = [{"id": f"r{i}", "text": f"text {i}"} for i in range(60)]
 pytestmark = pytest.mark.slow
@@ -88,6 +89,37 @@ def test_the_books_of_programs_that_ran_in_processes_are_whole(tmp_path):
         assert [(line.role, line.spent.cpu_ms) for line in journal.spending()] == [
             ("jail", 600), ("m", 0),
         ]  # fmt: skip
+
+
+def limited(folder, limits, *, known):
+    """The programs in two processes, under limits of the whole run."""
+
+    async def main():
+        config = map_job.MapConfig(seed=3, shard=4, processes=2)
+        with Journal(folder / "journal.sqlite", config=config.tied()) as journal:
+            desk = Desk(journal, map_job.roles(), limits=limits if not known else None, seed=3)
+            if known:
+                desk.role("jail", limits)
+            return await map_job.map_stage(
+                journal, desk, stage="map", source=Items(RECORDS, "id"), work=programs,
+                config=config, company=map_job.company,
+            )  # fmt: skip
+
+    return asyncio.run(main())
+
+
+def test_a_limit_of_programs_holds_for_all_processes_together(tmp_path):
+    stopped = limited(tmp_path, Limits(cpu_ms=200), known=True)
+    assert "run/jail: " in stopped.stopped and "of 200 cpu_ms" in stopped.stopped
+    # 50 are held before a program, and 10 used by it.
+    assert 150 < stopped.progress.spent.cpu_ms <= 200
+    result = limited(tmp_path, Limits(cpu_ms=1000), known=True)
+    assert (result.done, result.progress.spent.cpu_ms) == (60, 600)
+
+
+def test_a_limit_that_processes_cannot_share_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"limited to 200 cpu_ms, .* desk\.role\('jail'\)"):
+        limited(tmp_path, Limits(cpu_ms=200), known=False)
 
 
 async def deadly(item, clients, key):

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -476,6 +477,21 @@ def test_an_error_of_the_work_is_one_line_with_item_file_and_line(tmp_path):
     with pytest.raises(RunError, match=r"at item 'r0' at .*test_mapped\.py, line \d+: KeyError"):
         start(tmp_path, doing=buggy, workers=1)
     assert '{}["gone"]' in (tmp_path / "traceback.txt").read_text()
+
+
+def test_of_a_private_map_the_traceback_quotes_no_text(tmp_path):
+    async def buggy(item, clients, key):
+        try:
+            return int(item.value["text"])
+        except ValueError as error:
+            raise KeyError(item.value["text"]) from error
+
+    with pytest.raises(RunError, match=r"at item 'r0' at .*test_mapped\.py, line \d+: KeyError"):
+        start(tmp_path, doing=buggy, workers=1, private=True)
+    told = (tmp_path / "traceback.txt").read_text()
+    assert "text 0" not in told
+    assert re.search(r"test_mapped\.py, line \d+, in buggy\nValueError\n", told)
+    assert re.search(r"test_mapped\.py, line \d+, in buggy\nKeyError\n", told)
 
 
 def test_a_cancellation_out_of_the_work_is_its_error_and_hangs_nothing(tmp_path):

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import tomllib
+from pathlib import Path
 
 import pytest
 from world_server import MODEL, toml, write
@@ -140,6 +142,21 @@ def test_a_config_that_cannot_be_is_told_in_one_line(text, says, tmp_path):
     path.write_text(text)
     with pytest.raises(ConfigError, match=says):
         testing.read_config(path, None)
+
+
+def test_a_test_has_its_prompts_as_soon_as_it_is_there(artefact, tmp_path, monkeypatch):
+    there = []
+    rename = Path.rename
+
+    def renamed(self, target):
+        there.append({path.name for path in self.iterdir()})
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", renamed)
+    config = testing.build(testing.PromptTest, tomllib.loads(WORLD))
+    testing.create(tmp_path / "test", config, Path(artefact))
+    assert there and testing.PROMPTS in there[0]
+    assert len(testing.open_test(tmp_path / "test")[1]) == 2
 
 
 def test_mistakes_are_one_line_and_make_nothing(tmp_path, capsys, monkeypatch):

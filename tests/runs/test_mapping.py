@@ -53,6 +53,44 @@ def test_the_work_may_change_its_version_only_in_a_new_run(tmp_path):
         )  # fmt: skip
 
 
+MISTAKES = """
+import cairn
+from cairn.core.errors import ConfigError
+from cairn.lm.scripted import ScriptedModel
+
+class Never:
+    def init(self): raise AssertionError
+
+async def work(item, clients, key): raise AssertionError
+
+models = {"m": ScriptedModel(lambda *_: "")}
+sound = {"map": {"source": [1]}, "search": {"trials": 1, "models": models}}
+calls = {"map": cairn.map, "search": cairn.search}
+for name, given in (
+    ("map", {"source": 5}), ("map", {"workers": "a"}), ("map", {"shard": None}),
+    ("map", {"ray": "two"}), ("map", {"limits": 5}), ("map", {"models": 5}),
+    ("search", {"trials": "many"}), ("search", {"trials": -1}), ("search", {"workers": "a"}),
+    ("search", {"limits": 5}), ("search", {"models": 5}), ("search", {"run": 5}),
+    ("map", {"run": 5}), ("map", {"sink": 5}),
+):
+    first = work if name == "map" else Never()
+    try:
+        calls[name](first, **{"run": "run", "show": False, **sound[name], **given})
+    except ConfigError as error:
+        print(name, *given, "|", error)
+"""
+
+
+def test_values_of_another_kind_are_one_line_before_anything_is_made(tmp_path):
+    # In a process of its own: here, the types of arguments are checked before cairn sees them.
+    done = subprocess.run(
+        [sys.executable, "-c", MISTAKES], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.stderr == "" and list(tmp_path.iterdir()) == []
+    told = done.stdout.splitlines()
+    assert len(told) == 14 and all("got " in line for line in told), done.stdout
+
+
 def test_a_directory_that_is_no_map_is_refused(tmp_path):
     (tmp_path / "run").mkdir()
     with pytest.raises(RunError, match="is not a run of cairn"):

@@ -16,12 +16,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
 from cairn.core import files, journal_files
 from cairn.core.errors import RunError, reason
 
 LOCK = "lock"
+EMPTY: Mapping[str, str] = MappingProxyType({})
 D = TypeVar("D", bound="RunDirectory")
 
 
@@ -43,8 +45,12 @@ class RunDirectory(ABC):
         self.path = path
 
     @classmethod
-    def create(cls: type[D], path: Path | str, config: dict[str, Any]) -> D:
+    def create(
+        cls: type[D], path: Path | str, config: dict[str, Any], inputs: Mapping[str, str] = EMPTY
+    ) -> D:
         """Make a new run directory, complete or not at all.
+
+        `inputs` are texts by the name of the file that is to hold them.
 
         Raises RunError if anything exists at `path`, or if it cannot be written.
         """
@@ -56,6 +62,8 @@ class RunDirectory(ABC):
             try:
                 os.chmod(building, 0o700 if cls.PRIVATE else 0o755)
                 cls._fill(building, config)
+                for name, text in inputs.items():
+                    files.write_private(building / name, text)
                 for file in building.iterdir():
                     files.sync(file)
                 building.rename(path)

@@ -65,19 +65,41 @@ class Blame:
 
 
 def blamed(
-    error: BaseException, what: str, folder: Path, redact: Callable[[str], str]
+    error: BaseException,
+    what: str,
+    folder: Path,
+    redact: Callable[[str], str],
+    *,
+    private: bool = False,
 ) -> PolicyError:
-    """The error for `what` ("... failed ..."); writes the traceback down in `folder`."""
+    """The error for `what` ("... failed ..."); writes the traceback down in `folder`.
+
+    `private`: the file says types, files and lines, and none of what the errors say.
+    """
     what = f"{what}{_place(error.__traceback__)}"
     says = redact(" ".join(f"{type(error).__name__}: {error}".split()))
+    text = _places(error) if private else "".join(traceback.format_exception(error))
+    trace = redact(f"{what}\n\n{text}")
     return PolicyError(
-        f"{what}: {says.rstrip('.: ')}. {_write(error, what, folder, redact)}"
+        f"{what}: {says.rstrip('.: ')}. {_write(trace, folder)}"
         f"Nothing journaled is lost: mend it and go on."
     )
 
 
-def _write(error: BaseException, what: str, folder: Path, redact: Callable[[str], str]) -> str:
-    text = redact(f"{what}\n\n{''.join(traceback.format_exception(error))}")
+def _places(error: BaseException | None) -> str:
+    """A traceback without messages and notes: they quote what was worked on."""
+    told: list[str] = []
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [f"  {frame.filename}, line {frame.lineno}, in {frame.name}\n" for frame in frames]
+        told.append("".join([*lines, f"{type(error).__name__}\n"]))
+        error = error.__cause__ or error.__context__
+    return "\n".join(reversed(told))
+
+
+def _write(text: str, folder: Path) -> str:
     path = folder / FILE
     try:
         # Readable by its owner alone: tracebacks quote prompts and answers.

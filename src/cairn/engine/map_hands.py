@@ -74,6 +74,8 @@ class Job:
     workers: int
     """Items at a time."""
     item_timeout_s: float | None = None
+    private: bool = False
+    """No text of an item in any file that stays."""
 
     def key(self, task: Task, item: str) -> DrawKey:
         """What all draws of an item descend from."""
@@ -214,7 +216,9 @@ class Hands:
             if not isinstance(error, Exception) and self._cancelled():
                 raise
             folder, redact = job.folder.parents[1], clients.desk.journal.redact
-            raise blamed(error, f"the work failed at item {item.id!r}", folder, redact) from error
+            raise blamed(
+                error, f"the work failed at item {item.id!r}", folder, redact, private=job.private
+            ) from error
         finally:
             if clients.tally.stopped is not None and not self._cancelled():
                 raise clients.tally.stopped

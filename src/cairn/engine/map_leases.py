@@ -12,6 +12,10 @@ from cairn.core.errors import RunError
 from cairn.core.journal import Journal, Spending, Stage
 from cairn.lm.client import Desk
 
+RUN = ""
+"""Among the limits of a shard: those of the whole run, which roles without a lease come under."""
+MODELS = ("calls", "tokens", "micros")
+"""What roles of models use; of programs' time and memory they hold nothing."""
 ORPHAN_S = 10.0
 """How long the workers of a killed driver may take to notice that it is gone."""
 
@@ -52,10 +56,11 @@ class Leases:
             await stack.enter_async_context(self._turn)
             if share >= 1:
                 await self._none_out.wait()
-            lease = ShardLease(self.books.get(number, []))
+            lease = ShardLease(self.books.get(number, []), self.desk.budget.limits)
             for name, budget in self.desk.budgets.items():
                 left = budget.left()
-                parts = {part: getattr(left, part) for part in Amount._fields}
+                fields = MODELS if name in self.desk.roles else Amount._fields
+                parts = {part: getattr(left, part) for part in fields}
                 amount = {part: int(n * share) for part, n in parts.items() if n is not None}
                 lease.roles[name] = await budget.lease(Amount(**amount))
             if share < 1:
@@ -98,14 +103,15 @@ class Leases:
 class ShardLease:
     """What a shard may spend."""
 
-    def __init__(self, before: list[Spending]):
+    def __init__(self, before: list[Spending], run: Limits):
+        self.run = run
         self.roles: dict[str, Lease] = {}
         self.before = self.after = before
         """The books of the shard's journal, and the newest that its worker has told."""
 
     def limits(self) -> dict[str, Limits]:
         """Those of a desk over the shard's journal, which counts what it holds already."""
-        limits = {}
+        limits = {RUN: self.run}
         for name, lease in self.roles.items():
             used = Amount()
             for line in self.before:

@@ -17,12 +17,13 @@ from cairn.engine.journal_fold import restore
 from cairn.engine.journal_policy import Failed
 from cairn.engine.journal_progress import Progress
 from cairn.engine.journaled import Config, run
-from cairn.engine.map_items import DuplicateIdError, Item, Kind, Outcome
+from cairn.engine.map_items import DuplicateIdError, Item, Kind, Outcome, Reject
 from cairn.lm.client import Clients, Desk
 
 Work = Callable[[Item, Clients, DrawKey], Awaitable[Any]]
 State = tuple[tuple[int, str, Kind, Any], ...]
 """Place in the list, id, kind and value of each outcome, as they came."""
+REJECT = "Reject: "
 NO_TRIALS = Config(trials=0)
 
 
@@ -132,14 +133,19 @@ class Listing:
         key = self.root.child(trial["id"])
         own = clients.desk.clients(trial["id"], stage=self.answers, key=key)
         own.tally = clients.tally
-        return await self.work(Item(trial["id"], trial["value"]), own, key)
+        try:
+            return await self.work(Item(trial["id"], trial["value"]), own, key)
+        except Reject as error:
+            # Journaled by the name of its class alone, in which a subclass must be known again.
+            raise type(f"{REJECT}{type(error).__name__}", (Reject,), {})(str(error)) from error
 
     def tell(self, state: State, trial: Any, outcome: Any) -> State:
         """The outcome noted."""
         kind: Kind = "done"
         if isinstance(outcome, Failed):
-            kind = "rejected" if outcome.error == "Reject" else "failed"
-            outcome = {"error": outcome.error, "message": outcome.message}
+            kind = "rejected" if outcome.error.partition(":")[0] == "Reject" else "failed"
+            name = outcome.error.removeprefix(REJECT).lstrip("_")
+            outcome = {"error": name, "message": outcome.message}
         return (*state, (trial["place"], trial["id"], kind, outcome))
 
     def describe(self, state: State) -> str:

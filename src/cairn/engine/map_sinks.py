@@ -258,6 +258,8 @@ def sink_at(where: "Where | Sink | None") -> Sink | None:
     """
     if where is None or isinstance(where, Sink):
         return where
+    if not isinstance(where, str | Path):
+        raise ConfigError(f"a sink is a path, a URL or a Sink, got {where!r}.")
     name = str(where)
     if name.endswith((".jsonl", ".ndjson")):
         return JsonLinesSink(where)

@@ -202,7 +202,8 @@ class Folder:
         return str(self.where)
 
     def rows(self) -> Iterator[Row]:
-        """A row for every file, by path."""
+        """A row for every file, by path. Raises RunError if there is none."""
+        name = None
         for name, where in self._files():
             with reading(where) as file:
                 body = file.read(LONGEST + 1)
@@ -212,6 +213,11 @@ class Folder:
                 yield Row(name, _ENCODER.encode({"text": body.decode()}).encode())
             except UnicodeDecodeError as error:
                 raise RunError(f"{where} is not UTF-8 text: {error}.") from error
+        if name is None:
+            raise RunError(
+                f"the folder {self.where} holds no file called {self.pattern}, nor does a folder "
+                f"inside it. Name others by Folder({str(self.where)!r}, pattern=...)."
+            )
 
     def _files(self) -> Iterator[tuple[str, Where]]:
         if is_url(self.where):
@@ -247,6 +253,10 @@ class Items:
 
         Raises ConfigError for an iterator, which could be read only once.
         """
+        if not isinstance(values, Iterable):
+            raise ConfigError(
+                f"a source is a path, a URL, a folder or a list of values, got {values!r}."
+            )
         if iter(values) is values:
             raise ConfigError("a source is read more than once: give a list, not an iterator.")
         self.values, self.id = values, id

@@ -17,12 +17,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from cairn.core.budget import Limits
-from cairn.core.errors import CairnError, RunError
+from cairn.core.budget import Amount, Limits
+from cairn.core.desk import Work
+from cairn.core.errors import CairnError, ConfigError, RunError
 from cairn.core.faults import point
 from cairn.core.journal import Journal, Spending
 from cairn.engine.map_crew import clients
 from cairn.engine.map_hands import Hands, Job, Task
+from cairn.engine.map_leases import RUN
 from cairn.lm.client import Desk, Role
 
 Company = Callable[[], AbstractAsyncContextManager[Mapping[str, Role]]]
@@ -129,7 +131,7 @@ class Books:
         tied = {"stage": job.stage, "shard": task.shard.digest, "round": task.round}
         bounded = {name: replace(role, limits=limits[name]) for name, role in roles.items()}
         self.journal = Journal(path, config=tied)
-        self.desk = Desk(self.journal, bounded, seed=job.seed)
+        self.desk = _LeasedDesk(self.journal, bounded, limits, seed=job.seed)
 
     def read(self) -> list[Spending]:
         """The books as they stand."""
@@ -141,6 +143,36 @@ class Books:
 
     def __exit__(self, *_: object) -> None:
         self.journal.close()
+
+
+class _LeasedDesk(Desk):
+    """Holds every role to its lease, those of programs too (`clients.once`)."""
+
+    def __init__(
+        self, journal: Journal, roles: Mapping[str, Role], limits: Mapping[str, Limits], *,
+        seed: int,
+    ):  # fmt: skip
+        super().__init__(journal, roles, seed=seed)
+        self.run = limits[RUN]
+        self.leased = {name: part for name, part in limits.items() if name != RUN}
+        for name, part in self.leased.items():
+            self.role(name, part)
+
+    async def once(
+        self, scope: str, key: bytes, role: str, reserve: Amount | None, work: Work,
+        label: str = "",
+    ) -> str:  # fmt: skip
+        """Refuses what the run limits and nobody has leased."""
+        if reserve is not None and role not in self.leased:
+            for part in Amount._fields:
+                limit = getattr(self.run, part)
+                if limit is not None and getattr(reserve, part):
+                    raise ConfigError(
+                        f"the run is limited to {limit:,} {part}, and its processes cannot share "
+                        f"that for a role that it does not know: name {role!r} before the map, by "
+                        f"desk.role({role!r}), or use processes=1."
+                    )
+        return await super().once(scope, key, role, reserve, work, label)
 
 
 def portable(error: BaseException) -> bytes:

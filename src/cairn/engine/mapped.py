@@ -80,7 +80,7 @@ async def map_stage(
     folder = journal.path.parent / stage
     job = Job(
         stage, config.seed, work, sink_at(sink), as_fold(fold), folder / "parts",
-        config.workers, config.item_timeout_s,
+        config.workers, config.item_timeout_s, config.private,
     )  # fmt: skip
     driver = Driver(
         journal.stage(stage, store=config.private), desk, source_at(source), job, config

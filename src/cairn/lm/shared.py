@@ -54,6 +54,8 @@ def players_of(models: Mapping[str, Player | Mapping[str, Any]]) -> dict[str, Pl
 
     Raises ConfigError for a table that is none, and where nobody is left.
     """
+    if not isinstance(models, Mapping):
+        raise ConfigError(f"models must be a table of players by role, got {models!r}.")
     tables = {name: table for name, table in models.items() if isinstance(table, Mapping)}
     made = {
         name: convert(Model | Application, table, f"models.{name}")

@@ -147,8 +147,7 @@ def read_config(path: Path, responses: int | None) -> PromptTest:
 def create(path: Path, config: PromptTest, source: Path) -> Prompts:
     """Make the directory of a new test."""
     prompts = read_prompts(source)
-    run = TestRun.create(path, plain(config))
-    files.write_private(run.path / PROMPTS, to_lines(prompts.rows))
+    TestRun.create(path, plain(config), {PROMPTS: to_lines(prompts.rows)})
     return prompts
 
 

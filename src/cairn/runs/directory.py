@@ -1,9 +1,11 @@
 """The directory of a language run: its texts are in the clear, so only its owner can read it."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, ClassVar
 
 from cairn.core.directory import RunDirectory, software
+from cairn.core.errors import ConfigError
 
 
 class LanguageRun(RunDirectory):
@@ -36,3 +38,10 @@ lock             held by the process that works on the run
     @classmethod
     def _unstamped(cls) -> bool:
         return True
+
+
+def path_of(run: Path | str) -> Path:
+    """Where a run lies; raises ConfigError for what is no path."""
+    if not isinstance(run, str | Path):
+        raise ConfigError(f"run must be the path of a directory, got {run!r}.")
+    return Path(run)

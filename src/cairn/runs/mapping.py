@@ -15,13 +15,13 @@ from rich.console import Console
 from cairn.core.budget import Amount
 from cairn.core.errors import ConfigError
 from cairn.core.journal import Journal, Spending
-from cairn.core.typed import build, plain
+from cairn.core.typed import build, convert, plain
 from cairn.engine.map_config import MapConfig, MapResult
 from cairn.engine.map_hands import Work
 from cairn.engine.map_items import Outcome
 from cairn.engine.map_progress import MapConsole, Show
 from cairn.engine.map_ray import OnRay
-from cairn.engine.map_sinks import Sink
+from cairn.engine.map_sinks import Sink, sink_at
 from cairn.engine.map_sources import Source, source_at
 from cairn.engine.map_state import Fold
 from cairn.engine.mapped import map_stage
@@ -29,7 +29,7 @@ from cairn.lm.cast import Player, company, redactor, shaping
 from cairn.lm.client import Desk, Role
 from cairn.lm.shared import players_of
 from cairn.lm.spend import Spend
-from cairn.runs.directory import LanguageRun
+from cairn.runs.directory import LanguageRun, path_of
 from cairn.runs.session import conduct, ledger, said_how_to_go_on
 
 STAGE = "map"
@@ -131,23 +131,25 @@ def map(
     """
     began = time.monotonic()
     _check_process()
-    if processes > 1:
-        _check_importable(players_of(models) if models else {})
-    config = MapConfig(
-        seed=seed, version=version, workers=workers, processes=processes, shard=shard,
-        retry_rejected=retry_rejected, retry_failed=retry_failed, item_timeout_s=item_timeout_s,
-        private=private,
-    )  # fmt: skip
-    found = source_at(source, id)
-    spend = limits if isinstance(limits, Spend) else build(Spend, limits or {}, "limits")
+    given = {
+        "seed": seed, "version": version, "workers": workers, "processes": processes,
+        "shard": shard, "retry_rejected": retry_rejected, "retry_failed": retry_failed,
+        "item_timeout_s": item_timeout_s, "private": private,
+    }  # fmt: skip
+    config = build(MapConfig, given)
+    ray = convert(int, ray, "ray")
+    found, target = source_at(source, id), sink_at(sink)
+    spend = limits if isinstance(limits, Spend) else convert(Spend, limits or {}, "limits")
     players = players_of(models) if models else {}
+    if config.processes > 1:
+        _check_importable(players)
     tied = {
         "work": config.tied(),
         "id": id,
         "models": {role: shaping(player) for role, player in players.items()},
     }
     settings = {**tied, "source": found.name, "map": plain(config), "limits": plain(spend)}
-    path = Path(run)
+    path = path_of(run)
     directory = MapRun.open(path) if path.exists() else MapRun.create(path, settings)
 
     async def session(roles: Mapping[str, Role]) -> Mapped:
@@ -160,7 +162,7 @@ def map(
             make = partial(company, players)
             desk = Desk(journal, roles, limits=spend.limits(), seed=seed)
             result = await map_stage(
-                journal, desk, stage=STAGE, source=found, work=work, sink=sink, fold=fold,
+                journal, desk, stage=STAGE, source=found, work=work, sink=target, fold=fold,
                 config=config, company=make, crew=_on_ray(ray, make),
                 on_progress=console.show if console else show if callable(show) else None,
             )  # fmt: skip

@@ -15,7 +15,7 @@ from cairn.core.budget import Amount
 from cairn.core.directory import free
 from cairn.core.errors import ConfigError
 from cairn.core.journal import Journal, Spending
-from cairn.core.typed import build, plain
+from cairn.core.typed import build, convert, plain
 from cairn.engine.journal_console import JournalConsole
 from cairn.engine.journal_policy import Policy, name_of
 from cairn.engine.journal_progress import Progress
@@ -25,7 +25,7 @@ from cairn.lm.cast import Player, redactor, shaping
 from cairn.lm.client import Role
 from cairn.lm.shared import players_of
 from cairn.lm.spend import Spend
-from cairn.runs.directory import LanguageRun
+from cairn.runs.directory import LanguageRun, path_of
 from cairn.runs.session import conduct, ledger, said_how_to_go_on
 
 STAGE = "search"
@@ -102,8 +102,8 @@ def search(
     used, and KeyboardInterrupt after Ctrl-C; the run can be gone on with after each of them.
     """
     began = time.monotonic()
-    engine = Config(trials=trials, seed=seed, lag=lag, workers=workers)
-    spend = limits if isinstance(limits, Spend) else build(Spend, limits or {}, "limits")
+    engine = build(Config, {"trials": trials, "seed": seed, "lag": lag, "workers": workers})
+    spend = limits if isinstance(limits, Spend) else convert(Spend, limits or {}, "limits")
     players = players_of(models)
     tied = {
         "policy": name_of(policy),
@@ -112,7 +112,7 @@ def search(
         "engine": engine.tied(),
     }
     config = {**tied, "engine": plain(engine), "limits": plain(spend)}
-    path = free(Path("runs") / name_of(policy).lower()) if run is None else Path(run)
+    path = free(Path("runs") / name_of(policy).lower()) if run is None else path_of(run)
     directory = SearchRun.open(path) if path.exists() else SearchRun.create(path, config)
 
     async def work(roles: Mapping[str, Role]) -> Searched:
