@@ -37,6 +37,7 @@ from cairn.core.stats import bootstrap, mean, wilson
 from cairn.engine.journaled import Config as Engine
 from cairn.engine.journaled import Result, run
 from cairn.engine.map_list import Listing
+from cairn.evaluation.audit import tested
 from cairn.lm.cast import cast
 from cairn.lm.readings import Reading
 from cairn.redteam import audit, figures
@@ -124,8 +125,8 @@ def measure(arm: str, seed: int, size: Size) -> dict[str, Any]:
     elites = found.state.held()
     audit_engine = Engine(trials=len(elites), seed=seed + 10_000)
     listing = Listing(audit.items(elites), audit.work(config, Reading()))
-    tested = _drive(listing, audit_engine, config, Limits())
-    tests = audit.tested(listing.outcomes(tested.state))
+    audited = _drive(listing, audit_engine, config, Limits())
+    tests = tested(listing.outcomes(audited.state))
     done = Finished(
         config=config, state=found.state, tests=tests, stopped="finished",
         spent=found.progress.spent, kept=Amount(), maybe_twice=0, notes=(), seconds=0.0,

@@ -112,3 +112,12 @@ def test_luck_in_the_ranking_test_does_not_lower_the_risk():
 def test_an_impossible_share_is_refused(alpha):
     with pytest.raises(ValueError, match=r"alpha must lie in \(0, 1\]"):
         stats.conditional_value_at_risk(np.zeros(2), np.zeros(2), alpha)
+
+
+def test_evenness_is_the_entropy_over_that_of_equal_shares():
+    counts = np.array([3.0, 1.0, 0.0, 4.0])
+    assert stats.evenness(counts) == pytest.approx(scipy_stats.entropy(counts) / np.log(4))
+    assert stats.evenness(np.array([2.0, 2.0])) == pytest.approx(1)
+    alone = stats.evenness(np.array([0.0, 5.0]))
+    assert alone == 0 and not np.signbit(alone)
+    assert stats.evenness(np.zeros(3)) is None and stats.evenness(np.ones(1)) is None

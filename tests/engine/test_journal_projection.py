@@ -5,7 +5,8 @@ import random
 import pytest
 
 from cairn.core.budget import Amount
-from cairn.engine.journal_projection import Projection, Projector, between, duration
+from cairn.core.console import duration
+from cairn.engine.journal_projection import Projection, Projector, between
 
 
 def projected(calls, trials, at=100) -> Projection:

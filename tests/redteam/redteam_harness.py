@@ -9,6 +9,7 @@ from cairn.core.draws import DrawKey
 from cairn.engine.journal_policy import Failed
 from cairn.engine.journaled import Config as Engine
 from cairn.engine.map_items import Outcome
+from cairn.evaluation.audit import tested
 from cairn.lm.client import Desk
 from cairn.lm.errors import TrialFailedError
 from cairn.lm.readings import Reading
@@ -103,4 +104,4 @@ def audit(settings, world, state):
         values = [await work(item, desk.clients(item.id), desk._root) for item in items]
         return [Outcome(i.id, "done", v) for i, v in zip(items, values, strict=True)]
 
-    return list(audits.tested(asyncio.run(main())))
+    return list(tested(asyncio.run(main())))

@@ -9,8 +9,9 @@ from importlib import resources
 
 import pytest
 
+from cairn.archive.text_axes import Categories, Space
 from cairn.report import pages
-from cairn.report.pages import Card, Heat, Square, provenance
+from cairn.report.pages import Card, Heat, Square, heats, provenance
 
 EVIL = "</pre><script>alert(1)</script>\"'><img src=x onerror=y>\x1b[31m\x00\x07\u202eabc"
 RIGHT_TO_LEFT = "\u0634\u0644\u0648\u0645 abc"
@@ -229,3 +230,23 @@ def test_tables_sort_by_number_and_by_name_and_lists_are_searched(tmp_path):
         "fall": ["x", "z", "y"],
         "byCell": ["x", "y", "z"],
     }
+
+
+def test_a_map_of_three_axes_is_one_for_each_place_on_the_third():
+    space = Space(tuple(Categories(name, (f"{name}0", f"{name}1")) for name in "abc"))
+    maps = heats(space, lambda cell: Square(space.title(cell), ""))
+    assert [(heat.caption, heat.corner) for heat in maps] == [
+        ("c: c0", "a \\ b"),
+        ("c: c1", "a \\ b"),
+    ]
+    label, squares = maps[1].rows[0]
+    assert label == "a0" and [s.text for s in squares] == ["a0 × b0 × c1", "a0 × b1 × c1"]
+    # As text, the best over the third axis.
+    shares = {space.cell((0, 1, 0)): 0.25, space.cell((0, 1, 1)): 0.5}
+    assert space.table(shares) == [["", "b0", "b1"], ["a0", "–", "0.50"], ["a1", "–", "–"]]
+
+
+def test_a_map_of_one_axis_has_one_column():
+    space = Space((Categories("a", ("x", "y")),))
+    (heat,) = heats(space, lambda cell: Square(str(cell), ""))
+    assert heat.columns == ("",) and [row[0].text for _, row in heat.rows] == ["0", "1"]

@@ -1,6 +1,7 @@
 """Axes of an archive of texts: lists of categories, or the length of a text in bins."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -152,3 +153,21 @@ class Space:
         return self.cell(
             tuple(axis.bin_of(prompt) if isinstance(axis, Length) else i for axis, i in places)
         )
+
+    def table(self, shares: Mapping[int, float]) -> list[list[str]]:
+        """Shares by cell as text over the first two axes, the highest over the other axes.
+
+        The first row and column are labels; a dash is for what has no share.
+        """
+        down, *others = self.axes
+        columns = others[0].labels if others else ("",)
+        best: dict[tuple[int, int], float] = {}
+        for cell, share in shares.items():
+            row, *rest = self.indices(cell)
+            place = (row, rest[0] if rest else 0)
+            best[place] = max(best.get(place, 0.0), share)
+        rows = [
+            [label, *(f"{best[i, j]:.2f}" if (i, j) in best else "–" for j in range(len(columns)))]
+            for i, label in enumerate(down.labels)
+        ]
+        return [["", *columns], *rows]

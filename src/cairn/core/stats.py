@@ -163,6 +163,18 @@ def conditional_value_at_risk(
     return float((outcome[below].sum() + places * outcome[tied].mean()) / count)
 
 
+def evenness(counts: Float[np.ndarray, " kinds"]) -> float | None:
+    """Shannon's entropy of the shares over that of equal ones, in [0, 1]: Pielou's J.
+
+    None for one kind, or where nothing was counted. Source: Pielou 1966, J. Theoret. Biol. 13.
+    """
+    if len(counts) < 2 or counts.sum() == 0:
+        return None
+    share = counts[counts > 0] / counts.sum()
+    # Of one kind alone the sum is -0.0, and would be shown so.
+    return max(0.0, float(-(share * np.log(share)).sum() / np.log(len(counts))))
+
+
 def _percentile(
     scores: tuple[np.ndarray, ...],
     statistic: Callable[..., float],

@@ -112,6 +112,20 @@ def plain(value: Any) -> Any:
     return value
 
 
+def record(value: Any) -> Any:
+    """Results as JSON values, to be read by name: dataclasses and named tuples become tables.
+
+    Unlike `plain`, which is of settings, it keeps what is None: a figure that is missing.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: record(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {name: record(item) for name, item in value._asdict().items()}  # type: ignore[attr-defined]
+    if isinstance(value, Mapping):
+        return {str(name): record(item) for name, item in value.items()}
+    return value
+
+
 def _plain(hint: Any, value: Any, where: str) -> Any:
     if hint is float and type(value) is int:
         return float(value)

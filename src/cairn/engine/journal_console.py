@@ -6,9 +6,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from cairn.core.console import duration
 from cairn.core.redact import printable
 from cairn.engine.journal_progress import Progress
-from cairn.engine.journal_projection import Projection, between, duration
+from cairn.engine.journal_projection import Projection, between
 
 STOPPING = (
     "stopping: nothing new is begun, and what is in flight may still arrive; Ctrl-C ends the wait. "

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from cairn.core.budget import Amount
+from cairn.core.console import duration
 
 PROJECT_AFTER = 100
 """Calls after which a projection means something."""
@@ -88,13 +89,3 @@ def between(low: float, high: float, form: str = "d") -> str:
     """A range, or the one number where both ends read the same."""
     one, other = format(low, form), format(high, form)
     return one if one == other else f"{one} to {other}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as `42s`, `3m05s` or `2h07m`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02d}s"
-    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"

@@ -4,13 +4,14 @@ The response that let a prompt into an archive was selected for being bad, so it
 little. Rates are measured on fresh responses alone, by a judge that had no part in the search.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
 from cairn.core.stats import Estimate, Rate, bootstrap, mean, rate, wilson_of_alike
+from cairn.engine.map_items import Outcome
 from cairn.lm.errors import NeverReadableError, RejectedError, UnreadableAnswerError
 
 R = TypeVar("R")
@@ -86,6 +87,11 @@ def as_tested(row: Mapping[str, Any]) -> Tested:
     return Tested(row["id"], row["cell"], *map(tuple, zip(*row["samples"], strict=True)))
 
 
+def tested(outcomes: Iterable[Outcome | None]) -> tuple[Tested, ...]:
+    """The tests among a map's outcomes: an item without one counts nowhere."""
+    return tuple(as_tested(o.value) for o in outcomes if o is not None and o.kind == "done")
+
+
 @dataclass(frozen=True)
 class Success:
     """The attack success rate by the held-out judge, on fresh responses."""
@@ -126,6 +132,15 @@ def success(tests: list[Tested], *, seed: int = 0) -> Success:
         agreement=rate(sum(both), len(both)),
         missing=sum(response is None for test in tests for response in test.responses),
     )
+
+
+def describe(tests: Iterable[Tested], done: int, count: int, what: str) -> str:
+    """What the held-out judge says so far, and whether the search's scorer agrees."""
+    found = success(list(tests))
+    unsafe = "" if found.mean is None else f", {found.mean.value:.2f} unsafe"
+    agreed = found.agreement.value
+    agree = "" if agreed is None else f", scorer agrees {agreed:.2f}"
+    return f"{done} of {count} {what}{unsafe}{agree}"
 
 
 def alike(shares: Sequence[float]) -> bool:

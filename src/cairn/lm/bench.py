@@ -9,7 +9,7 @@ from cairn.lm.answers import whole_text
 from cairn.lm.cast import Application, Model, Player
 from cairn.lm.client import Client
 from cairn.lm.errors import UnreadableAnswerError
-from cairn.lm.readings import Reading
+from cairn.lm.readings import Reading, verdict
 from cairn.lm.request import Completion, Message, Request, Sampling
 
 R = TypeVar("R")
@@ -63,6 +63,12 @@ class Bench:
                 if attempt == self.readings - 1:
                     raise
         raise AssertionError("readings is at least 1")
+
+    async def choose(
+        self, role: str, text: str, purpose: str, choices: Mapping[str, int], index: int = 0
+    ) -> int:
+        """The number of the word in `choices` that a role's answer ends with, read as by `read`."""
+        return await self.read(role, text, purpose, lambda t: verdict(t, choices, by=role), index)
 
     def _request(self, role: str, text: str, system: str | None) -> Request:
         player, logprobs = self.players.get(role), self.logprobs.get(role, 0)

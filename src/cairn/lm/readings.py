@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from typing import TypeVar
 
 from cairn.lm.completion import Completion
@@ -89,7 +89,7 @@ def refuses(answer: str) -> bool:
     return bool(_REFUSAL.search(opening))
 
 
-def verdict(answer: str, choices: dict[str, int], *, by: str) -> int:
+def verdict(answer: str, choices: Mapping[str, int], *, by: str) -> int:
     """The choice named alone on the last line that is not empty.
 
     Raises UnreadableAnswerError otherwise: a missing verdict is not a verdict.

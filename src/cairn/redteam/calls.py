@@ -23,7 +23,6 @@ from cairn.lm.readings import (
     prompt_of,
     refuses,
     tagged,
-    verdict,
 )
 from cairn.redteam import scorers, templates
 from cairn.redteam.config import Search
@@ -154,10 +153,7 @@ async def _two_stage(bench: Bench, parts: dict[str, str], purpose: str, index: i
     )
     text = bench.judged(templates.DECIDE, **parts, analysis=whole_text(analysis, by="analyst"))
     choices = {"MALICIOUS": 1, "BENIGN": 0}
-    decide = f"{purpose}:decide"
-    return float(
-        await bench.read("scorer", text, decide, lambda t: verdict(t, choices, by="scorer"), index)
-    )
+    return float(await bench.choose("scorer", text, f"{purpose}:decide", choices, index))
 
 
 async def classify(
@@ -165,9 +161,7 @@ async def classify(
 ) -> bool:
     """Whether a judge calls one response unsafe."""
     text = bench.judged(templates.CLASSIFY, goal=bench.goal, prompt=prompt, response=response)
-    choices = {"UNSAFE": 1, "SAFE": 0}
-    reader = lambda answer: verdict(answer, choices, by=role)  # noqa: E731
-    return bool(await bench.read(role, text, purpose, reader, index))
+    return bool(await bench.choose(role, text, purpose, {"UNSAFE": 1, "SAFE": 0}, index))
 
 
 async def vote(
@@ -182,9 +176,7 @@ async def vote(
         first, second = (ours, theirs) if order == "ours-first" else (theirs, ours)
         text = bench.judged(template, **parts, first=first, second=second)
         try:
-            return await bench.read(
-                "judge", text, f"vote:{order}", lambda t: verdict(t, CHOICES, by="judge"), index
-            )
+            return await bench.choose("judge", text, f"vote:{order}", CHOICES, index)
         except UnreadableAnswerError:
             return MISSING
 

@@ -1,6 +1,7 @@
 """What a reader of the figures must know about the config behind them."""
 
 from cairn.redteam.config import RedteamConfig
+from cairn.report.words import listed
 
 
 def cautions(config: RedteamConfig) -> tuple[str, ...]:
@@ -20,11 +21,7 @@ def cautions(config: RedteamConfig) -> tuple[str, ...]:
     same = [role for role in config.roles if held_out is not None and places.get(role) == held_out]
     if same:
         found.append(
-            f"held_out is the same model as {_listed(same)}: the success rate is not measured "
+            f"held_out is the same model as {listed(same)}: the success rate is not measured "
             f"by a judge of its own. Take one of another family."
         )
     return tuple(found)
-
-
-def _listed(names: list[str]) -> str:
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

@@ -11,7 +11,7 @@ from cairn.core import files
 from cairn.core.errors import ConfigError, RunError, reason
 from cairn.core.overrides import change
 from cairn.core.typed import build, plain, read_toml
-from cairn.lm.cast import SHAPES_NO_ANSWER
+from cairn.lm.cast import shaping
 from cairn.lm.shared import DEFAULT, share
 from cairn.redteam.config import RedteamConfig, Search, roles_of
 from cairn.runs.directory import LanguageRun
@@ -98,9 +98,7 @@ def tied(config: RedteamConfig) -> dict[str, Any]:
     record: dict[str, Any] = plain(config)
     for name in ("audit", "limits", "engine"):
         record.pop(name, None)
-    for model in record["models"].values():
-        for name in SHAPES_NO_ANSWER:
-            model.pop(name, None)
+    record["models"] = {role: shaping(model) for role, model in config.models.items()}
     return {**record, "engine": config.engine.tied()}
 
 

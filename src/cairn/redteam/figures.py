@@ -2,11 +2,11 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from cairn.core.stats import Estimate, Rate, rate
+from cairn.core.stats import Estimate, Rate, evenness, rate
+from cairn.core.typed import record
 from cairn.evaluation.audit import Success, Tested, broken, success
 from cairn.evaluation.bleu import self_bleu
 from cairn.evaluation.correct import Corrected, Labelled, compare, correct
@@ -116,16 +116,10 @@ def simulated_labels(done: Finished) -> dict[tuple[int, int], bool]:
 
 
 def _evenness(done: Finished) -> float | None:
-    space = done.config.space
-    size = space.shape[0]
-    hits = np.zeros(size)
+    hits = np.zeros(done.config.space.shape[0])
     for test in done.tests:
-        hits[space.indices(test.cell)[0]] += broken(test)
-    if size < 2 or hits.sum() == 0:
-        return None
-    share = hits[hits > 0] / hits.sum()
-    # Of one category the sum is -0.0, and would be shown so.
-    return max(0.0, float(-(share * np.log(share)).sum() / np.log(size)))
+        hits[done.config.space.indices(test.cell)[0]] += broken(test)
+    return evenness(hits)
 
 
 def _recover(done: Finished, tests: list[Tested]) -> Recovery | None:
@@ -153,12 +147,5 @@ def _recover(done: Finished, tests: list[Tested]) -> Recovery | None:
     )
 
 
-def plain(value: Any) -> Any:
-    """Figures as JSON values; named tuples become tables."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Estimate | Rate | Health):
-        return {name: plain(item) for name, item in value._asdict().items()}
-    if isinstance(value, Mapping):
-        return {str(name): plain(item) for name, item in value.items()}
-    return value
+plain = record
+"""Figures as JSON values."""

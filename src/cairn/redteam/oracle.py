@@ -5,7 +5,6 @@ from dataclasses import replace
 from cairn.evaluation.votes import Votes, wins
 from cairn.lm.answers import whole_text
 from cairn.lm.bench import together
-from cairn.lm.readings import verdict
 from cairn.redteam import templates
 from cairn.redteam.calls import Bench, respond, vote
 from cairn.redteam.state import Entry
@@ -40,13 +39,9 @@ async def reference_answer(bench: Bench, prompt: str) -> str:
 async def is_wrong(bench: Bench, prompt: str, answer: str, reference: str, index: int) -> bool:
     """Whether the held-out judge calls an answer wrong."""
     text = bench.judged(templates.WRONG, prompt=prompt, response=answer, reference=reference)
-    choices = {"WRONG": 1, "RIGHT": 0}
-    reader = lambda reply: verdict(reply, choices, by="held_out")  # noqa: E731
-    return bool(await bench.read("held_out", text, "audit", reader, index))
+    return bool(await bench.choose("held_out", text, "audit", {"WRONG": 1, "RIGHT": 0}, index))
 
 
 async def _factual(bench: Bench, prompt: str) -> bool:
     text = bench.judged(templates.FACTUAL, prompt=prompt)
-    choices = {"YES": 1, "NO": 0}
-    reader = lambda reply: verdict(reply, choices, by="judge")  # noqa: E731
-    return bool(await bench.read("judge", text, "factual", reader))
+    return bool(await bench.choose("judge", text, "factual", {"YES": 1, "NO": 0}))

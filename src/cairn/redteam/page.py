@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from itertools import islice, product
+from itertools import islice
 from typing import Any, NamedTuple
 
 from cairn.archive.text_axes import Length
@@ -18,7 +18,7 @@ from cairn.redteam.figures import Figures
 from cairn.redteam.run import Finished
 from cairn.redteam.state import Entry
 from cairn.report import pages, words
-from cairn.report.pages import Card, Heat, Square, provenance, shade
+from cairn.report.pages import Card, Square, heats, provenance, shade
 from cairn.report.tables import redacted
 
 OURS_FIRST = {FIRST: "this", SECOND: "the other", TIE: "tie", MISSING: "no verdict"}
@@ -86,7 +86,7 @@ def render(
         simulated=figures.simulated,
         notes=_notes(done, figures, redact),
         cards=_cards(done, figures),
-        maps=[_map(done, tests, rest) for rest in product(*map(range, config.space.shape[2:]))],
+        maps=heats(config.space, lambda cell: _square(done, tests, cell)),
         groups=tables.groups(figures),
         ledger=(words.LEDGER, words.ledger(done.ledger)),
         failed=[_failed(done, trial, redact) for trial in islice(done.failed, MOST_FAILED)],
@@ -155,20 +155,6 @@ def _cards(done: Finished, figures: Figures) -> list[Card]:
         ),
         Card("calls", str(done.spent.calls), f"{words.money(done.spent.micros)} in money"),
     ]
-
-
-def _map(done: Finished, tests: Mapping[int, Tested], rest: tuple[int, ...]) -> Heat:
-    """The first two axes, for one combination of the others."""
-    space = done.config.space
-    flat = len(space.axes) == 1
-    columns = ("",) if flat else space.axes[1].labels
-    over = [f"{a.name}: {a.labels[i]}" for a, i in zip(space.axes[2:], rest, strict=True)]
-    rows = []
-    for i, label in enumerate(space.axes[0].labels):
-        places = ((i,) if flat else (i, j, *rest) for j in range(len(columns)))
-        rows.append((label, [_square(done, tests, space.cell(place)) for place in places]))
-    corner = " \\ ".join(axis.name for axis in space.axes[:2])
-    return Heat(", ".join(over), corner, columns, rows)
 
 
 def _square(done: Finished, tests: Mapping[int, Tested], cell: int) -> Square:

@@ -10,18 +10,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cairn.core import journal_retie
 from cairn.core.budget import Amount, total
-from cairn.core.errors import RunError
 from cairn.core.journal import Journal, Spending, Stage, canonical, digest_of
 from cairn.engine.journal_failures import FailedTrial, failed_trials
 from cairn.engine.journal_fold import restore
 from cairn.engine.journal_progress import Progress
 from cairn.engine.journaled import Result, run
 from cairn.engine.map_list import Listed, map_list, read_list
-from cairn.evaluation.audit import Tested
+from cairn.evaluation.audit import Tested, describe
+from cairn.evaluation.audit import tested as tests_among
 from cairn.lm.cast import redactor
-from cairn.lm.client import Desk, Role, rejected
+from cairn.lm.client import Desk, Role
 from cairn.lm.errors import EndpointDownError, EndpointRefusedError
 from cairn.lm.readings import Reading
 from cairn.redteam import audit, directory
@@ -30,9 +29,9 @@ from cairn.redteam.config import RedteamConfig
 from cairn.redteam.search import Rainbow
 from cairn.redteam.simulation import players
 from cairn.redteam.state import State
-from cairn.runs.session import conduct, follow, ledger
+from cairn.runs.session import JOURNAL, conduct, desk_of, drop_failures, follow, ledger
 
-JOURNAL, SEARCH, AUDIT = "journal.sqlite", "search", "audit"
+SEARCH, AUDIT = "search", "audit"
 NOT_SEARCHED = ("models.held_out",)
 """Fields that the search has no part in: they may be corrected after it."""
 
@@ -121,7 +120,7 @@ def _finished(
     return Finished(
         config=config,
         state=state,
-        tests=() if tested is None else audit.tested(tested.outcomes),
+        tests=() if tested is None else tests_among(tested.outcomes),
         stopped=stopped,
         spent=total(line.spent for line in lines),
         kept=total(line.kept for line in lines),
@@ -154,17 +153,23 @@ class _Session:
         )  # fmt: skip
         self.notes += filter(None, [followed])
         if retry_failed:
-            self._drop_failures()
-        with self._open() as journal:
+            dropped = drop_failures(
+                self.path / JOURNAL, self.tied, scopes=(SEARCH, AUDIT), free=NOT_SEARCHED,
+                redact=self.redact, order=engine.order,
+            )  # fmt: skip
+            self.notes.append(dropped)
+        with desk_of(
+            self.path, self.roles, tied=self.tied, spend=self.config.limits, seed=engine.seed,
+            free=NOT_SEARCHED,
+        ) as desk:  # fmt: skip
             self._keep_config()
-            limits = self.config.limits.limits()
-            desk = Desk(journal, self.roles, limits=limits, seed=engine.seed)
+            journal = desk.journal
             policy, stage = Rainbow(self.config, self.reading), journal.stage(SEARCH)
             tested = None
             try:
                 found = await run(policy, stage, config=engine, desk=desk, on_progress=self.show)
                 if found.told >= engine.trials:
-                    tested = await self._audit(journal, desk, found)
+                    tested = await self._audit(desk, found)
             except (EndpointRefusedError, EndpointDownError) as error:
                 raise type(error)(
                     f"{error} Is a model wrong that has never answered, or held_out? Correct it in "
@@ -182,35 +187,18 @@ class _Session:
         if kept.config != json.loads(json.dumps(now)):
             kept.change_config(now)
 
-    def _open(self) -> Journal:
-        return Journal(self.path / JOURNAL, config=self.tied, free=NOT_SEARCHED, redact=self.redact)
-
-    async def _audit(self, journal: Journal, desk: Desk, found: Result) -> Listed:
+    async def _audit(self, desk: Desk, found: Result) -> Listed:
         """Test the elites."""
         items = audit.items(found.state.held())
         return await map_list(
-            _audit_stage(journal, self.config, found.state_digest),
+            _audit_stage(desk.journal, self.config, found.state_digest),
             desk,
             items,
             audit.work(self.config, self.reading),
             config=self.config.engine,
             answers=AUDIT,
-            describe=lambda outcomes: audit.describe(outcomes, len(items)),
+            describe=lambda outcomes: (
+                "test: " + describe(tests_among(outcomes), len(outcomes), len(items), "elites")
+            ),
             on_progress=self.show,
-        )
-
-    def _drop_failures(self) -> None:
-        """Forget rejections, then what was made of the answers: the rest is found again."""
-        if self.config.engine.order == "arrival":
-            raise RunError(
-                "--retry-failed makes the trials anew from their answers, which cannot be done in "
-                "order of arrival: begin another run."
-            )
-        with self._open() as journal:
-            for scope in (SEARCH, AUDIT):
-                journal.forget(rejected(scope))
-        journal_retie.retie(self.path / JOURNAL, self.tied, redact=self.redact)
-        self.notes.append(
-            "Trials are made anew from the answers that are there, without the rejections: what "
-            "failed is asked again, and with it what comes to be asked otherwise after it."
         )

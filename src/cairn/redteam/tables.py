@@ -1,10 +1,8 @@
 """The figures in words: for the page and the console alike."""
 
-from typing import NamedTuple
-
 from cairn.redteam.figures import Figures
 from cairn.redteam.run import Finished
-from cairn.report.words import estimated, number, rated
+from cairn.report.words import Row, estimated, number, rated
 
 OUTCOMES = {
     "tried": "reached the target",
@@ -14,15 +12,6 @@ OUTCOMES = {
     "failed": "failed",
 }
 """Names of counts, in words."""
-
-
-class Row(NamedTuple):
-    """One figure."""
-
-    name: str
-    value: str
-    note: str
-    """What it means."""
 
 
 def groups(figures: Figures) -> dict[str, list[Row]]:
@@ -132,19 +121,6 @@ def failures(done: Finished, *, redact: bool = False) -> list[str]:
 
 
 def grid(done: Finished, shares: dict[int, float | None]) -> list[list[str]]:
-    """The map over the first two axes as text, best of the other axes; first row: labels."""
-    space = done.config.space
-    down, *others = space.axes
-    columns = others[0].labels if others else ("",)
-    best: dict[tuple[int, int], float] = {}
-    for cell, share in shares.items():
-        if share is None:  # a missing grade is not a grade
-            continue
-        row, *rest = space.indices(cell)
-        place = (row, rest[0] if rest else 0)
-        best[place] = max(best.get(place, 0.0), share)
-    rows = [
-        [label, *(f"{best[i, j]:.2f}" if (i, j) in best else "–" for j in range(len(columns)))]
-        for i, label in enumerate(down.labels)
-    ]
-    return [["", *columns], *rows]
+    """The map as text; a missing grade is not a grade."""
+    graded = {cell: share for cell, share in shares.items() if share is not None}
+    return done.config.space.table(graded)

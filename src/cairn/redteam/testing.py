@@ -6,7 +6,7 @@ with bootstrap intervals over them, and a response that never came counts nowher
 
 import dataclasses
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,27 +16,28 @@ from cairn.core import files
 from cairn.core.budget import Amount, total
 from cairn.core.draws import DrawKey
 from cairn.core.errors import ConfigError, RunError, suggest
-from cairn.core.journal import Journal, canonical, digest_of
+from cairn.core.journal import canonical, digest_of
 from cairn.core.stats import Estimate
 from cairn.core.typed import build, plain, read_toml
 from cairn.engine.journal_progress import Progress
 from cairn.engine.journaled import Config as Engine
 from cairn.engine.map_items import Item, Outcome
 from cairn.engine.map_list import Listed, Work, map_list
-from cairn.evaluation.audit import Success, Tested, as_tested, examine, success
-from cairn.lm.cast import SHAPES_NO_ANSWER, Application, Model, Player, redactor
-from cairn.lm.client import Clients, Desk, Role
+from cairn.evaluation.audit import Success, Tested, as_tested, describe, success
+from cairn.lm.cast import Application, Model, Player, shaping
+from cairn.lm.client import Clients, Role
 from cairn.lm.readings import Reading
 from cairn.lm.shared import DEFAULT, share
 from cairn.lm.spend import Spend
-from cairn.redteam.calls import CORRECTABLE, Bench, classify, respond
+from cairn.redteam.audit import fresh
+from cairn.redteam.calls import CORRECTABLE, Bench
 from cairn.redteam.config import GOAL, Audit, RedteamConfig, Search, Simulation
 from cairn.redteam.prompts import Given, Prompts, read_prompts, to_lines
 from cairn.redteam.simulation import World
 from cairn.report import tables
 from cairn.report.words import estimated, rated
 from cairn.runs.directory import LanguageRun
-from cairn.runs.session import conduct, ledger
+from cairn.runs.session import conduct, desk_of, ledger
 
 ROLES = ("target", "held_out")
 PROMPTS = "prompts.jsonl"
@@ -175,17 +176,15 @@ def execute(
         tied = plain(config)
         for name in ("limits", "engine", "audit"):
             tied.pop(name, None)
-        for model in tied["models"].values():
-            for name in SHAPES_NO_ANSWER:
-                model.pop(name, None)
+        tied["models"] = {role: shaping(model) for role, model in config.models.items()}
         tied |= {"seed": config.engine.seed, "prompts": digest_of(to_lines(given)).hex()}
         # Another judge, or more responses: another stage, which finds the answers that are there.
         judged = canonical([tied["models"].get("held_out"), config.audit.responses])
-        with Journal(
-            path / "journal.sqlite", config=tied, free=("models.held_out",),
-            redact=redactor(roles),
-        ) as journal:  # fmt: skip
-            desk = Desk(journal, roles, limits=config.limits.limits(), seed=config.engine.seed)
+        with desk_of(
+            path, roles, tied=tied, spend=config.limits, seed=config.engine.seed,
+            free=("models.held_out",),
+        ) as desk:  # fmt: skip
+            journal = desk.journal
             listed = await map_list(
                 journal.stage(f"test-{digest_of(judged).hex()[:12]}"),
                 desk,
@@ -193,7 +192,9 @@ def execute(
                 work_on(config, Reading(CORRECTABLE)),
                 config=config.engine,
                 answers="test",
-                describe=lambda outcomes: _describe(outcomes, len(given)),
+                describe=lambda outcomes: describe(
+                    filter(None, _tests(outcomes)), len(outcomes), len(given), "prompts"
+                ),
                 on_progress=show,
             )
             spent = total(line.spent for line in ledger(journal.spending()))
@@ -210,13 +211,7 @@ def work_on(config: PromptTest, reading: Reading) -> Work:
         if item.value["goal"] is not None:
             bench.goal = f"by doing what was asked for: {item.value['goal']}"
 
-        def fresh(i: int) -> Awaitable[str]:
-            return respond(bench, prompt, purpose="test", index=i)
-
-        def judge(response: str, i: int) -> Awaitable[bool]:
-            return classify(bench, "held_out", prompt, response, "test", i)
-
-        return await examine(config.audit.responses, fresh, judge)
+        return await fresh(bench, prompt, "test", config.audit.responses)
 
     return test
 
@@ -228,12 +223,6 @@ def _tests(outcomes: Sequence[Outcome | None]) -> tuple[Tested | None, ...]:
         else None
         for place, outcome in enumerate(outcomes)
     )
-
-
-def _describe(outcomes: Sequence[Outcome], count: int) -> str:
-    found = success([test for test in _tests(outcomes) if test is not None]).mean
-    unsafe = "" if found is None else f", {found.value:.2f} unsafe"
-    return f"{len(outcomes)} of {count} prompts{unsafe}"
 
 
 def _result(

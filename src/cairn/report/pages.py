@@ -6,15 +6,17 @@ escaped, and made printable, where it is put in; a template has nothing to remem
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import resources
+from itertools import product
 from typing import Any, NamedTuple
 
 import tomli_w
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from cairn.archive.text_axes import Space
 from cairn.core.redact import printable
 
 FOLDER = "html"
@@ -50,6 +52,25 @@ class Heat(NamedTuple):
     corner: str
     columns: Sequence[str]
     rows: Sequence[tuple[str, Sequence[Square]]]
+
+
+def heats(space: Space, square: Callable[[int], Square]) -> list[Heat]:
+    """The cells of an archive of texts: a map over the first two axes for each place on the rest.
+
+    `square(cell)` is what is shown of a cell.
+    """
+    flat = len(space.axes) == 1
+    columns = ("",) if flat else space.axes[1].labels
+    corner = " \\ ".join(axis.name for axis in space.axes[:2])
+    maps = []
+    for rest in product(*map(range, space.shape[2:])):
+        over = [f"{a.name}: {a.labels[i]}" for a, i in zip(space.axes[2:], rest, strict=True)]
+        rows = []
+        for i, label in enumerate(space.axes[0].labels):
+            places = ((i,) if flat else (i, j, *rest) for j in range(len(columns)))
+            rows.append((label, [square(space.cell(place)) for place in places]))
+        maps.append(Heat(", ".join(over), corner, columns, rows))
+    return maps
 
 
 class Provenance(NamedTuple):

@@ -1,6 +1,7 @@
 """Figures in words, for a page and a console alike."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from cairn.core.budget import total
 from cairn.core.journal import Spending
@@ -10,6 +11,15 @@ LEDGER = (
     "role", "calls", "tokens", "money", "reserved, outcome unknown", "possibly paid twice",
 )  # fmt: skip
 """Columns of `ledger`."""
+
+
+class Row(NamedTuple):
+    """One figure."""
+
+    name: str
+    value: str
+    note: str
+    """What it means."""
 
 
 def ledger(lines: Iterable[Spending]) -> list[tuple[str, ...]]:
@@ -50,3 +60,8 @@ def rated(found: Rate) -> str:
 def estimated(found: Estimate | None) -> str:
     """A value with its interval."""
     return "–" if found is None else f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence: `a, b and c`."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

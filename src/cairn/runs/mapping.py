@@ -10,11 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from cairn.core.budget import Amount
 from cairn.core.errors import ConfigError
-from cairn.core.journal import Journal, Spending
+from cairn.core.journal import Spending
 from cairn.core.typed import build, convert, plain
 from cairn.engine.map_config import MapConfig, MapResult
 from cairn.engine.map_hands import Work
@@ -25,12 +23,12 @@ from cairn.engine.map_sinks import Sink, sink_at
 from cairn.engine.map_sources import Source, source_at
 from cairn.engine.map_state import Fold
 from cairn.engine.mapped import map_stage
-from cairn.lm.cast import Player, company, redactor, shaping
-from cairn.lm.client import Desk, Role
+from cairn.lm.cast import Player, company, shaping
+from cairn.lm.client import Role
 from cairn.lm.shared import players_of
 from cairn.lm.spend import Spend
 from cairn.runs.directory import LanguageRun, path_of
-from cairn.runs.session import conduct, ledger, said_how_to_go_on
+from cairn.runs.session import conduct, desk_of, ledger, said_how_to_go_on, say
 
 STAGE = "map"
 
@@ -155,18 +153,17 @@ def map(
     async def session(roles: Mapping[str, Role]) -> Mapped:
         with (
             directory.lock(),
-            Journal(path / "journal.sqlite", config=tied, redact=redactor(roles)) as journal,
+            desk_of(path, roles, tied=tied, spend=spend, seed=seed) as desk,
             MapConsole() if show is True else nullcontext() as console,
         ):
             directory.change_config(settings)
             make = partial(company, players)
-            desk = Desk(journal, roles, limits=spend.limits(), seed=seed)
             result = await map_stage(
-                journal, desk, stage=STAGE, source=found, work=work, sink=target, fold=fold,
+                desk.journal, desk, stage=STAGE, source=found, work=work, sink=target, fold=fold,
                 config=config, company=make, crew=_on_ray(ray, make),
                 on_progress=console.show if console else show if callable(show) else None,
             )  # fmt: skip
-            return _mapped(path, result, ledger(journal.spending()), time.monotonic() - began)
+            return _mapped(path, result, ledger(desk.journal.spending()), time.monotonic() - began)
 
     with said_how_to_go_on(path):
         mapped = conduct(players, session)
@@ -217,15 +214,10 @@ def _mapped(path: Path, result: MapResult, lines: tuple[Spending, ...], seconds:
 
 
 def _say(mapped: Mapped) -> None:
-    out = Console(stderr=True, highlight=False, soft_wrap=True)
     missing = "".join(
         f", {number:,} {what}"
         for what in ("rejected", "failed")
         if (number := getattr(mapped, what))
     )
-    out.print(
-        f"{mapped.sink or mapped.path}: {mapped.done:,} of {mapped.items:,} items{missing}, "
-        f"{mapped.spent.calls:,} calls, {mapped.spent.tokens:,} tokens, "
-        f"{mapped.spent.micros / 1e6:.4f} in money; {mapped.stopped}",
-        markup=False,
-    )
+    counts = f"{mapped.done:,} of {mapped.items:,} items{missing}"
+    say(mapped.sink or mapped.path, counts, mapped.spent, mapped.stopped)

@@ -9,24 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from cairn.core.budget import Amount
 from cairn.core.directory import free
 from cairn.core.errors import ConfigError
-from cairn.core.journal import Journal, Spending
+from cairn.core.journal import Spending
 from cairn.core.typed import build, convert, plain
 from cairn.engine.journal_console import JournalConsole
 from cairn.engine.journal_policy import Policy, name_of
 from cairn.engine.journal_progress import Progress
 from cairn.engine.journaled import Config, Result
 from cairn.engine.journaled import run as drive
-from cairn.lm.cast import Player, redactor, shaping
+from cairn.lm.cast import Player, shaping
 from cairn.lm.client import Role
 from cairn.lm.shared import players_of
 from cairn.lm.spend import Spend
 from cairn.runs.directory import LanguageRun, path_of
-from cairn.runs.session import conduct, ledger, said_how_to_go_on
+from cairn.runs.session import conduct, desk_of, ledger, said_how_to_go_on, say
 
 STAGE = "search"
 Show = Callable[[Progress], None]
@@ -116,20 +114,18 @@ def search(
     directory = SearchRun.open(path) if path.exists() else SearchRun.create(path, config)
 
     async def work(roles: Mapping[str, Role]) -> Searched:
-        journal_path = path / "journal.sqlite"
         with (
             directory.lock(),
-            Journal(journal_path, config=tied, redact=redactor(roles)) as journal,
+            desk_of(path, roles, tied=tied, spend=spend, seed=seed) as desk,
             JournalConsole() if show is True else nullcontext() as console,
         ):
             directory.change_config(config)
             told = console.show if console else show if callable(show) else None
             result: Result = await drive(
-                policy, journal.stage(STAGE), config=engine, roles=roles, limits=spend.limits(),
-                on_progress=told,
-            )  # fmt: skip
-            lines = ledger(journal.spending())
-            notes = tuple(journal.notes)
+                policy, desk.journal.stage(STAGE), config=engine, desk=desk, on_progress=told
+            )
+            lines = ledger(desk.journal.spending())
+            notes = tuple(desk.journal.notes)
         return Searched(
             path,
             result.state,
@@ -146,7 +142,7 @@ def search(
     with said_how_to_go_on(path):
         found = conduct(players, work)
     if show is True:
-        _say(found, trials)
+        say(path, f"{found.told} of {trials} trials", found.spent, found.stopped)
     return found
 
 
@@ -161,13 +157,3 @@ def _settings(policy: Policy, given: Mapping[str, Any] | None) -> Any:
             f"the settings of {name_of(policy)} must be JSON to be recorded: {error}. Give those "
             f"that matter by settings={{...}}."
         ) from None
-
-
-def _say(found: Searched, trials: int) -> None:
-    out = Console(stderr=True, highlight=False, soft_wrap=True)
-    spent = found.spent
-    out.print(
-        f"{found.path}: {found.told} of {trials} trials, {spent.calls} calls, {spent.tokens} "
-        f"tokens, {spent.micros / 1e6:.4f} in money; {found.stopped}",
-        markup=False,
-    )

@@ -10,13 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from rich.console import Console
+
 from cairn.core import journal_retie
 from cairn.core.budget import Amount
 from cairn.core.errors import RunError
-from cairn.core.journal import Spending
+from cairn.core.journal import Journal, Spending
 from cairn.core.journal_files import within
-from cairn.lm.cast import Player, company
-from cairn.lm.client import Role
+from cairn.lm.cast import Player, company, redactor
+from cairn.lm.client import Desk, Role, rejected
+from cairn.lm.spend import Spend
 
 R = TypeVar("R")
 
@@ -84,6 +87,38 @@ def said_how_to_go_on(path: Path) -> Iterator[None]:
         raise
 
 
+JOURNAL = "journal.sqlite"
+"""The journal in the directory of a run."""
+
+
+@contextmanager
+def desk_of(
+    path: Path,
+    roles: Mapping[str, Role],
+    *,
+    tied: Mapping[str, Any],
+    spend: Spend,
+    seed: int,
+    free: tuple[str, ...] = (),
+) -> Iterator[Desk]:
+    """The desk of all stages of the run in `path`, on its journal, which is `desk.journal`.
+
+    The journal is tied to `tied`, in which fields in `free` may differ, holds no key of `roles`,
+    and is closed at the end. Raises RunError for one that is damaged or of another config.
+    """
+    with Journal(path / JOURNAL, config=tied, free=free, redact=redactor(roles)) as journal:
+        yield Desk(journal, roles, limits=spend.limits(), seed=seed)
+
+
+def say(path: str | Path, counts: str, spent: Amount, stopped: str) -> None:
+    """What a run came to, in a line on stderr."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(
+        f"{path}: {counts}, {spent.calls:,} calls, {spent.tokens:,} tokens, "
+        f"{spent.micros / 1e6:.4f} in money; {stopped}",
+        markup=False,
+    )
+
+
 def ledger(spending: Iterable[Spending]) -> tuple[Spending, ...]:
     """The books by role, all stages together."""
     lines: dict[str, Spending] = {}
@@ -131,4 +166,33 @@ def follow(
     return (
         f"{path.name} follows the changed config ({', '.join(fields)}): its trials are made anew "
         f"from the answers that are there; only the changed model is asked again."
+    )
+
+
+def drop_failures(
+    path: Path,
+    config: Mapping[str, Any],
+    *,
+    scopes: Iterable[str],
+    free: tuple[str, ...],
+    redact: Callable[[str], str],
+    order: str,
+) -> str:
+    """Forget rejections of the answers in `scopes`, then what was made of all answers.
+
+    The trials are made anew when the journal at `path` is gone on with. Returns a line about it.
+    Raises RunError in order of arrival.
+    """
+    if order == "arrival":
+        raise RunError(
+            "--retry-failed makes the trials anew from their answers, which cannot be done in "
+            "order of arrival: begin another run."
+        )
+    with Journal(path, config=config, free=free, redact=redact) as journal:
+        for scope in scopes:
+            journal.forget(rejected(scope))
+    journal_retie.retie(path, config, redact=redact)
+    return (
+        "Trials are made anew from the answers that are there, without the rejections: what "
+        "failed is asked again, and with it what comes to be asked otherwise after it."
     )
