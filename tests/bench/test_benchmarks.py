@@ -322,9 +322,8 @@ def test_the_command_knows_its_benchmarks(capsys):
 
 def test_drivers_of_peers_import_nothing_before_they_are_asked():
     before = set(sys.modules)
-    for file in (ROOT / "benchmarks" / "peers").glob("*.py"):
-        if file.stem == "pyribs":
-            continue  # speaks a protocol of its own
+    for name in ("jaxued", "minimax", "qdax"):  # those that idle until they are told
+        file = ROOT / "benchmarks" / "peers" / f"{name}.py"
         spec = importlib.util.spec_from_file_location("peer", file)
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
     assert not {"jaxued", "minimax", "flax"} & (set(sys.modules) - before)

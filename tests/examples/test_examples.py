@@ -61,7 +61,10 @@ def test_a_plain_function_is_searched_by_asking_and_telling(capsys):
 
 
 def test_every_example_is_tested():
-    tested = {"train_maze", "evaluate_run", "act_with_policy", "own_environment", "own_fitness"}
+    tested = {
+        "train_maze", "evaluate_run", "act_with_policy", "own_environment", "own_fitness",
+        "map_texts",
+    }  # fmt: skip
     assert {path.stem for path in FOLDER.glob("*.py")} == tested
 
 

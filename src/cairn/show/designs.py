@@ -37,10 +37,9 @@ def designs(subject: Subject) -> bool:
     Others who teach play the environment itself, as a student does.
     """
     env = subject.task
-    if not isinstance(env, Environment) or not isinstance(env.editor, Editor):
-        return False
-    teacher = subject.actors.get(TEACHER)
-    if teacher is None:
+    teacher = subject.actors.get(TEACHER) if isinstance(env, Environment) else None
+    # The editor last: without a teacher nobody asked whether its walls fit the grid.
+    if teacher is None or not isinstance(env.editor, Editor):
         return False
     try:
         check_plays(teacher, env.editor, "The teacher", "")
