@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from cairn.core import console
+from cairn.core import console, units
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_rates_below_ten_keep_a_decimal():
      (3599.7, "1h00m"), (187_200, "2d04h")],
 )  # fmt: skip
 def test_durations_show_their_two_largest_units(seconds, text):
-    assert console.duration(seconds) == text
+    assert units.duration(seconds) == text
 
 
 def progress(every_s: float, terminal: bool) -> tuple[console.Progress, io.StringIO]:

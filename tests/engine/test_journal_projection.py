@@ -5,7 +5,7 @@ import random
 import pytest
 
 from cairn.core.budget import Amount
-from cairn.core.console import duration
+from cairn.core.units import duration
 from cairn.engine.journal_projection import Projection, Projector, between
 
 

@@ -101,7 +101,7 @@ def test_lost_lines_are_found(run, capsys):
 
 def test_a_run_that_another_process_trains_is_left_alone(run, capsys):
     with RunDir.open(run).lock():
-        assert "by another process" in refused(capsys, "train", "--resume", run)
+        assert "in use by process" in refused(capsys, "train", "--resume", run)
 
 
 def test_a_new_run_never_writes_into_an_existing_directory(run, capsys):

@@ -7,7 +7,7 @@ from typing import Any
 
 from cairn.bench import figures
 from cairn.bench.sides import OURS, Answer, Peer, Request, opened
-from cairn.core.console import duration
+from cairn.core.units import duration
 
 PEERS = ("jaxued",)
 """minimax has no test on the same mazes in its driver."""

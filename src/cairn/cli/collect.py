@@ -8,9 +8,10 @@ from typing import get_type_hints
 from rich.console import Console
 
 from cairn.cli import flags
-from cairn.core.console import Progress, count, duration, plural
+from cairn.core.console import Progress, count, plural
 from cairn.core.dataset import refuse_existing
 from cairn.core.errors import ConfigError
+from cairn.core.units import duration
 from cairn.evaluation.evaluate import Actions
 from cairn.runs.collect import Count, collect, placed, source
 

@@ -11,8 +11,9 @@ from rich.console import Console
 
 from cairn.cli.flags import HELP
 from cairn.core import files
-from cairn.core.console import Progress, count, duration
+from cairn.core.console import Progress, count
 from cairn.core.errors import ConfigError
+from cairn.core.units import duration
 from cairn.runs.open import Run
 
 PATIENCE_S = 2.0

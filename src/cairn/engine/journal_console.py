@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from cairn.core.console import duration
 from cairn.core.redact import printable
+from cairn.core.units import duration
 from cairn.engine.journal_progress import Progress
 from cairn.engine.journal_projection import Projection, between
 

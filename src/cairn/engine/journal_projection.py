@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from cairn.core.budget import Amount
-from cairn.core.console import duration
+from cairn.core.units import duration
 
 PROJECT_AFTER = 100
 """Calls after which a projection means something."""

@@ -9,7 +9,8 @@ from typing import Literal
 from rich.console import Console
 
 from cairn.core.budget import Amount
-from cairn.core.console import Progress, count, duration, rate
+from cairn.core.console import Progress, count, rate
+from cairn.core.units import duration
 
 Phase = Literal["reading", "working", "writing", "finished"]
 

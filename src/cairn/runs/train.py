@@ -13,9 +13,9 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from cairn.core import checkpoint, files, trackers
-from cairn.core.console import duration
 from cairn.core.errors import ConfigError, DatasetError
 from cairn.core.rundir import RunDir, config_hash
+from cairn.core.units import duration
 from cairn.engine import devices, hosts, loop
 from cairn.engine.compiled import Compiled
 from cairn.engine.loop import Schedule, Status
