@@ -23,7 +23,8 @@ def whole(tmp_path_factory):
 
 def cairn(path, *arguments):
     """The command, with `path` read-only meanwhile."""
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    # The level too: JAX, imported by another test, may have left its own for children.
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [*CAIRN, *map(str, arguments)]
     if os.geteuid() == 0:
         command = ["unshare", "-m", "sh", "-c", LOCKED, str(path), *command]
