@@ -16,7 +16,9 @@ from cairn.core.journal import Journal
 from cairn.engine.map_items import Reject
 from cairn.engine.map_sources import Items
 from cairn.engine.map_workers import Processes
+from cairn.engine.mapped import MapConfig, map_stage
 from cairn.lm.client import Desk
+from cairn.lm.request import Request
 
 RECORDS = [{"id": f"r{i}", "text": f"text {i}"} for i in range(60)]
 pytestmark = pytest.mark.slow
@@ -52,6 +54,37 @@ def test_a_limit_of_the_run_holds_for_all_processes_together(whole, tmp_path):
     result = start(tmp_path, shard=4, processes=2)
     assert (result.progress.spent.calls, result.progress.maybe_twice) == (120, 0)
     assert (tmp_path / "out.jsonl").read_bytes() == whole[1]
+
+
+async def both(item, clients, key):
+    """A call of one role, then of another."""
+    said = await clients["a"].complete(Request.of(f"rewrite {item.value}"), purpose="rewrite")
+    return (await clients["b"].complete(Request.of(f"grade {said.text}"), purpose="grade")).text
+
+
+def of_two():
+    return {"a": map_job.roles()["m"], "b": map_job.roles()["m"]}
+
+
+@asynccontextmanager
+async def two():
+    yield of_two()
+
+
+def test_roles_share_what_is_left_of_the_run_to_its_last_call(tmp_path):
+    async def go(calls):
+        config = MapConfig(seed=3, shard=4, processes=2)
+        with Journal(tmp_path / "journal.sqlite", config=config.tied()) as journal:
+            desk = Desk(journal, of_two(), limits=Limits(calls=calls), seed=3)
+            return await map_stage(
+                journal, desk, stage="map", source=Items(RECORDS[:12], "id"), work=both,
+                sink=tmp_path / "out.jsonl", config=config, company=two,
+            )  # fmt: skip
+
+    stopped = asyncio.run(go(23))
+    assert stopped.stopped != "finished" and stopped.progress.spent.calls == 23
+    whole = asyncio.run(go(24))  # exactly what is needed
+    assert (whole.stopped, whole.done, whole.progress.spent.calls) == ("finished", 12, 24)
 
 
 @pytest.mark.parametrize("processes", [(2, 1), (1, 2)])

@@ -7,13 +7,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from cairn.core import shards
-from cairn.core.budget import Amount, BudgetExceededError, Lease, Limits
+from cairn.core.budget import Amount, BudgetExceededError, Lease, Limits, total
 from cairn.core.errors import RunError
 from cairn.core.journal import Journal, Spending, Stage
 from cairn.lm.client import Desk
 
 RUN = ""
 """Among the limits of a shard: those of the whole run, which roles without a lease come under."""
+ALONE = "/"
+"""The same: what is left of the run's limits, for a shard that has them to itself."""
 MODELS = ("calls", "tokens", "micros")
 """What roles of models use; of programs' time and memory they hold nothing."""
 ORPHAN_S = 10.0
@@ -59,6 +61,13 @@ class Leases:
             lease = ShardLease(self.books.get(number, []), self.desk.budget.limits)
             for name, budget in self.desk.budgets.items():
                 left = budget.left()
+                if share >= 1:
+                    # Nobody else spends meanwhile: nothing is held, and the shard's own desk keeps
+                    # the roles within what is left of the run, whoever of them needs it.
+                    lease.alone = self.desk.budget.left()
+                    lease.rooms[name] = left
+                    lease.roles[name] = await budget.lease(Amount())
+                    continue
                 fields = MODELS if name in self.desk.roles else Amount._fields
                 parts = {part: getattr(left, part) for part in fields}
                 amount = {part: int(n * share) for part, n in parts.items() if n is not None}
@@ -105,27 +114,30 @@ class ShardLease:
 
     def __init__(self, before: list[Spending], run: Limits):
         self.run = run
+        self.alone: Limits | None = None
+        """What is left of the run, if no other shard has a lease."""
         self.roles: dict[str, Lease] = {}
+        self.rooms: dict[str, Limits] = {}
+        """What is left of the roles, if no other shard has a lease."""
         self.before = self.after = before
         """The books of the shard's journal, and the newest that its worker has told."""
 
     def limits(self) -> dict[str, Limits]:
         """Those of a desk over the shard's journal, which counts what it holds already."""
         limits = {RUN: self.run}
+        if self.alone is not None:
+            limits[ALONE] = _beyond(self.alone, self.before)
         for name, lease in self.roles.items():
-            used = Amount()
-            for line in self.before:
-                if line.role == name:
-                    used = used.plus(line.spent).plus(line.kept)
-            part = lease.limits
-            limits[name] = Limits(
-                **{
-                    field: getattr(used, field) + getattr(part, field)
-                    for field in Amount._fields
-                    if getattr(part, field) is not None
-                }
-            )
+            lines = [line for line in self.before if line.role == name]
+            limits[name] = _beyond(self.rooms.get(name, lease.limits), lines)
         return limits
+
+
+def _beyond(left: Limits, lines: list[Spending]) -> Limits:
+    """`left`, and what these lines have used."""
+    used = total(amount for line in lines for amount in (line.spent, line.kept))
+    parts = {part: getattr(left, part) for part in Amount._fields}
+    return Limits(**{part: getattr(used, part) + n for part, n in parts.items() if n is not None})
 
 
 def charge(desk: Desk, lines: list[Spending]) -> None:

@@ -24,7 +24,7 @@ from cairn.core.faults import point
 from cairn.core.journal import Journal, Spending
 from cairn.engine.map_crew import clients
 from cairn.engine.map_hands import Hands, Job, Task
-from cairn.engine.map_leases import RUN
+from cairn.engine.map_leases import ALONE, RUN
 from cairn.lm.client import Desk, Role
 
 Company = Callable[[], AbstractAsyncContextManager[Mapping[str, Role]]]
@@ -152,9 +152,9 @@ class _LeasedDesk(Desk):
         self, journal: Journal, roles: Mapping[str, Role], limits: Mapping[str, Limits], *,
         seed: int,
     ):  # fmt: skip
-        super().__init__(journal, roles, seed=seed)
+        super().__init__(journal, roles, limits=limits.get(ALONE), seed=seed)
         self.run = limits[RUN]
-        self.leased = {name: part for name, part in limits.items() if name != RUN}
+        self.leased = {name: part for name, part in limits.items() if name not in (RUN, ALONE)}
         for name, part in self.leased.items():
             self.role(name, part)
 
