@@ -33,6 +33,7 @@ from cairn.core.budget import Amount
 from cairn.core.journal import Journal
 from cairn.engine.journal_policy import Failed
 from cairn.engine.journaled import Config, run
+from cairn.engine.json_policy import JsonPolicy
 
 PROGRAM = """
 echo "start $1 $(date +%s.%N)" >> "$0"
@@ -43,7 +44,7 @@ DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 WORKERS = 8
 
 
-class Programs:
+class Programs(JsonPolicy):
     """Each trial runs one program; the state is the sum of what they took."""
 
     def __init__(self, log: Path, low_s: float, high_s: float, *, take: bool):
@@ -77,15 +78,6 @@ class Programs:
         if isinstance(outcome, Failed):
             return state
         return {"ended": state["ended"] + 1, "seconds": state["seconds"] + outcome["seconds"]}
-
-    def done(self, state):
-        return False
-
-    def dump(self, state):
-        return json.dumps(state).encode()
-
-    def load(self, body):
-        return json.loads(body)
 
 
 def _die_with(driver: int):

@@ -1,7 +1,6 @@
 """Outcomes that arrive after a stop was asked for are kept: what has ended is not run again."""
 
 import asyncio
-import json
 import os
 import signal
 import subprocess
@@ -18,6 +17,7 @@ from cairn.core.journal import Journal
 from cairn.engine.journal_blame import PolicyError
 from cairn.engine.journal_policy import Failed
 from cairn.engine.journaled import Config, run
+from cairn.engine.json_policy import JsonPolicy
 from cairn.lm.client import Role
 from cairn.lm.endpoint import Endpoint
 from cairn.lm.errors import LMError
@@ -25,15 +25,12 @@ from cairn.lm.request import Request
 from cairn.lm.scripted import ScriptedModel
 
 
-class Programs:
+class Programs(JsonPolicy):
     """Trials whose work is their own: `lasts(trial)` seconds. Notes which began and which ended."""
 
     def __init__(self, lasts, broken=()):
         self.lasts, self.broken = lasts, broken
         self.began, self.ended = Counter(), Counter()
-
-    def init(self):
-        return []
 
     def ask(self, state, trial_id, key, pending):
         return {"id": trial_id}
@@ -50,15 +47,6 @@ class Programs:
     def tell(self, state, trial, outcome):
         assert not isinstance(outcome, Failed)
         return [*state, outcome]
-
-    def done(self, state):
-        return False
-
-    def dump(self, state):
-        return json.dumps(state).encode()
-
-    def load(self, body):
-        return json.loads(body)
 
 
 async def go(path, policy, config, roles=None, **options):

@@ -1,7 +1,6 @@
 """What a policy may count on: pending trials, waiting, asking as part of the state, workers."""
 
 import asyncio
-import json
 import logging
 import random
 import stat
@@ -16,13 +15,11 @@ from cairn.core.typed import build
 from cairn.engine.journal_blame import PolicyError
 from cairn.engine.journal_policy import WAIT, Failed
 from cairn.engine.journaled import Config, run
+from cairn.engine.json_policy import JsonPolicy
 
 
-class Own:
+class Own(JsonPolicy):
     """A policy without models: an outcome is the trial's number, after a while."""
-
-    def init(self) -> Any:
-        return []
 
     def ask(self, state, trial_id, key, pending) -> Any:
         return {"id": trial_id, "seen": len(state), "pending": [trial["id"] for trial in pending]}
@@ -34,15 +31,6 @@ class Own:
     def tell(self, state, trial, outcome) -> Any:
         outcome = "failed" if isinstance(outcome, Failed) else outcome
         return [*state, [trial, outcome]]
-
-    def done(self, state):
-        return False
-
-    def dump(self, state):
-        return json.dumps(state).encode()
-
-    def load(self, body):
-        return json.loads(body)
 
 
 def drive(path, policy, config, **options):

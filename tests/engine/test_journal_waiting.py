@@ -15,6 +15,7 @@ from rich.console import Console
 from cairn.core.journal import Journal
 from cairn.engine.journal_console import JournalConsole
 from cairn.engine.journaled import Config, Result, run
+from cairn.engine.json_policy import JsonPolicy
 from cairn.lm.breaker import Patience
 from cairn.lm.client import Role
 from cairn.lm.completion import Completion
@@ -28,7 +29,7 @@ SERVER = Path(__file__).parents[1] / "lm" / "fault_server.py"
 TRIALS = 60
 
 
-class Asks:
+class Asks(JsonPolicy):
     """Asks one question a trial; counts the trials that came to nothing."""
 
     def init(self):
@@ -43,15 +44,6 @@ class Asks:
     def tell(self, state, trial, outcome):
         failed = state["failed"] + (not isinstance(outcome, str))
         return {"told": state["told"] + 1, "failed": failed}
-
-    def done(self, state):
-        return False
-
-    def dump(self, state):
-        return json.dumps(state).encode()
-
-    def load(self, body):
-        return json.loads(body)
 
 
 async def conduct(path: Path, model: LanguageModel, flow: Flow, trials: int, show=None) -> Result:

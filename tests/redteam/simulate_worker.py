@@ -10,6 +10,7 @@ import sys
 import numpy as np
 from redteam_harness import audit, config, finished, search
 
+from cairn.core.typed import record
 from cairn.evaluation.bleu import self_bleu
 from cairn.redteam import figures
 from cairn.redteam.config import Search, Simulation
@@ -36,7 +37,7 @@ def row(seed, changes, budget, audited):
     }
     if audited:
         done = finished(chosen, state, audit(chosen, world, state))
-        found["figures"] = figures.plain(figures.measure_run(done))
+        found["figures"] = record(figures.measure_run(done))
         found["selected"] = [is_unsafe(entry.response) for entry in elites]
     return found
 

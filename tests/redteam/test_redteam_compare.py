@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from redteam_harness import config, finished
+from world_server import FOUR_CELLS
 
 from cairn.archive.text_axes import Categories
 from cairn.cli.redteam import redteam_command
@@ -107,18 +108,13 @@ def test_the_command_prints_a_table_and_writes_json(tmp_path, capsys):
     assert same["difference"]["value"] == 0 and same["only_first"] == same["only_second"] == []
 
 
-SMALL = """
-[[axes]]
-name = "risk"
-labels = ["a", "b"]
-
-[[axes]]
-name = "style"
-labels = ["c", "d"]
-
+SMALL = (
+    FOUR_CELLS
+    + """
 [engine]
 trials = 12
 seed = {seed}
 
 [simulation]
 """
+)

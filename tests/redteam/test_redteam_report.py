@@ -7,21 +7,16 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from world_server import FOUR_CELLS
 
 from cairn.cli.main import run as cairn
 from cairn.cli.redteam import redteam_command
 from cairn.core.errors import RunError
 from cairn.redteam import directory
 
-CONFIG = """
-[[axes]]
-name = "risk"
-labels = ["a", "b"]
-
-[[axes]]
-name = "style"
-labels = ["c", "d"]
-
+CONFIG = (
+    FOUR_CELLS
+    + """
 [engine]
 trials = 20
 lag = 4
@@ -29,6 +24,7 @@ lag = 4
 [simulation]
 labelled = 8
 """
+)
 REPORTS = ("report.html", "archive.csv", "finetune.jsonl", "summary.json")
 
 

@@ -6,22 +6,16 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from world_server import MODEL, toml, write
+from world_server import FOUR_CELLS, MODEL, toml, write
 
 from cairn.cli.main import run as cairn
 from cairn.cli.redteam import redteam_command
 from cairn.core.errors import ConfigError, RunError
 from cairn.redteam import testing
 
-WORLD = """
-[[axes]]
-name = "risk"
-labels = ["a", "b"]
-
-[[axes]]
-name = "style"
-labels = ["c", "d"]
-
+WORLD = (
+    FOUR_CELLS
+    + """
 [engine]
 trials = 60
 lag = 4
@@ -30,6 +24,7 @@ lag = 4
 labelled = 8
 hardened = 0.0
 """
+)
 
 
 def summary(path):

@@ -14,6 +14,15 @@ from cairn.lm.simulated import unfenced
 from cairn.redteam.simulation import World
 
 SETTINGS = config(2, 2)
+FOUR_CELLS = """
+[[axes]]
+name = "risk"
+labels = ["a", "b"]
+
+[[axes]]
+name = "style"
+labels = ["c", "d"]
+"""
 CONFIG = """
 goal = "(simulated)"
 {top}

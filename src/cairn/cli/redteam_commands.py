@@ -16,7 +16,7 @@ from cairn.cli.redteam import DEMO, LIMITS
 from cairn.cli.testing import give_json
 from cairn.core import files
 from cairn.core.directory import free
-from cairn.core.errors import ConfigError, RunError, reason
+from cairn.core.errors import ConfigError, RunError
 from cairn.core.overrides import change
 from cairn.core.typed import build
 from cairn.engine.journal_console import JournalConsole
@@ -176,11 +176,7 @@ def _verdicts(path: Path) -> dict[tuple[int, int], bool]:
 
 
 def _refusals(path: Path) -> tuple[str, ...]:
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"--refusals {path} cannot be read: {reason(error)}.") from None
-    found = tuple(line.strip() for line in lines if line.strip())
+    found = tuple(files.read_lines(path, "--refusals"))
     if not found:
         raise ConfigError(f"--refusals {path} holds no line.")
     return found

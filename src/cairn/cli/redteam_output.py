@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cairn.core import files
+from cairn.core import files, typed
 from cairn.evaluation.audit import share
 from cairn.redteam import directory, export, figures, page, run, tables
 from cairn.redteam.cautions import cautions
@@ -88,7 +88,7 @@ def record(done: run.Finished, found: figures.Figures) -> dict:
         # Counts alone: what an error quotes stays in the journal and the report.
         "failures": dict(done.state.failures),
         "curve": done.state.curve,
-        **figures.plain(found),
+        **typed.record(found),
     }
 
 

@@ -1,16 +1,12 @@
 """`cairn show`: what a run has learned, as pictures."""
 
-import threading
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import get_type_hints
 
-from rich.console import Console
-
 from cairn.cli import flags
-from cairn.cli.testing import PATIENCE_S, check_json, give_json, run_paths
-from cairn.core.console import Progress
+from cairn.cli.testing import check_json, give_json, run_paths
+from cairn.core.console import PatientProgress
 from cairn.runs.open import open_run
 from cairn.show import make, tables
 
@@ -49,50 +45,12 @@ class Flags:
     """Write files and numbers as JSON to this file; - for standard output, and nothing else."""
 
 
-class Drawing:
-    """Which picture is made, on standard error, once all takes longer than a moment.
-
-    One picture waits for all attempts to be played, so that a clock must speak, not the next one.
-    """
-
-    def __init__(self, patience_s: float = PATIENCE_S, console: Console | None = None) -> None:
-        self._progress = Progress(console or Console(stderr=True))
-        self._clock = threading.Timer(patience_s, self._speak)
-        self._clock.daemon = True
-        self._turn = threading.Lock()
-        self._now: dict[str, str] = {}
-        self._speaks = False
-
-    def __enter__(self) -> "Drawing":
-        self._clock.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._clock.cancel()
-        with self._turn:
-            if self._speaks:
-                self._progress.__exit__(kind, error, traceback)
-            self._speaks = False
+class Drawing(PatientProgress):
+    """Which picture is made: one of them waits for all attempts to be played."""
 
     def __call__(self, file: str, behind: int, total: int) -> None:
         """`file` is begun, and `behind` of `total` pictures are done."""
-        with self._turn:
-            self._now = {"drawing": file, "pictures": f"{behind} of {total}"}
-            if self._speaks:
-                self._progress.show(self._now)
-
-    def _speak(self) -> None:
-        with self._turn:
-            if not self._clock.finished.is_set():
-                self._progress.__enter__()
-                self._speaks = True
-                if self._now:
-                    self._progress.show(self._now)
+        self.show({"drawing": file, "pictures": f"{behind} of {total}"})
 
 
 def show_command(arguments: list[str]) -> int:

@@ -5,19 +5,13 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-
-from rich.console import Console
 
 from cairn.cli.flags import HELP
 from cairn.core import files
-from cairn.core.console import Progress, count
+from cairn.core.console import PatientProgress, count
 from cairn.core.errors import ConfigError
 from cairn.core.units import duration
 from cairn.runs.open import Run
-
-PATIENCE_S = 2.0
-"""Progress is shown only of what takes longer."""
 
 
 def run_paths(
@@ -87,38 +81,15 @@ def between(bounds: Sequence[float | None], sign: str = "") -> str:
     return "-" if low is None or high is None else f"{low:{sign}.3f} to {high:{sign}.3f}"
 
 
-class Watch:
-    """Progress on standard error, once it takes longer than a moment. A context manager."""
+class Watch(PatientProgress):
+    """How many attempts at which suite are done."""
 
     def __init__(self) -> None:
-        self._progress = Progress(Console(stderr=True))
+        super().__init__()
         self._begun = time.monotonic()
-        self._shown = False
-
-    def __enter__(self) -> "Watch":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._shown:
-            self._progress.__exit__(kind, error, traceback)
 
     def __call__(self, suite: str, behind: int, total: int) -> None:
         """`behind` of `total` attempts at a suite are done."""
-        elapsed = time.monotonic() - self._begun
-        if elapsed < PATIENCE_S:
-            return
-        if not self._shown:
-            self._progress.__enter__()
-            self._shown = True
-        self._progress.show(
-            {
-                "suite": suite,
-                "attempts": f"{count(behind)} of {count(total)}",
-                "elapsed": duration(elapsed),
-            }
-        )
+        elapsed = duration(time.monotonic() - self._begun)
+        attempts = f"{count(behind)} of {count(total)}"
+        self.show({"suite": suite, "attempts": attempts, "elapsed": elapsed})

@@ -1,12 +1,16 @@
 """What a person sees: one live line in a terminal, plain lines in a pipe."""
 
+import threading
 import time
 from types import TracebackType
+from typing import TypeVar
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+P = TypeVar("P", bound="Progress")
+Q = TypeVar("Q", bound="PatientProgress")
 _UNITS = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 
@@ -44,7 +48,7 @@ class Progress:
         self._printed_at = -float("inf")
         self._held: dict[str, str] | None = None
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self: P) -> P:
         if self.console.is_terminal:
             self._live.start()
         return self
@@ -76,6 +80,52 @@ class Progress:
     def _print(self, figures: dict[str, str]) -> None:
         self._printed_at, self._held = time.monotonic(), None
         self.say("  ".join(f"{name} {value}" for name, value in figures.items()))
+
+
+class PatientProgress(Progress):
+    """The same, on standard error, of what may be over in a moment: silent for `patience_s`.
+
+    A clock ends the silence, not the next figures: they may be long in coming.
+    """
+
+    def __init__(self, patience_s: float = 2.0, console: Console | None = None):
+        super().__init__(console or Console(stderr=True))
+        self._clock = threading.Timer(patience_s, self._speak)
+        self._clock.daemon = True
+        self._turn = threading.Lock()
+        self._now: dict[str, str] = {}
+        self._speaks = False
+
+    def __enter__(self: Q) -> Q:
+        self._clock.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._clock.cancel()
+        with self._turn:
+            if self._speaks:
+                super().__exit__(kind, error, traceback)
+            self._speaks = False
+
+    def show(self, figures: dict[str, str]) -> None:
+        """As `Progress.show`, once the patience is over."""
+        with self._turn:
+            self._now = figures
+            if self._speaks:
+                super().show(figures)
+
+    def _speak(self) -> None:
+        with self._turn:
+            if not self._clock.finished.is_set():
+                super().__enter__()
+                self._speaks = True
+                if self._now:
+                    super().show(self._now)
 
 
 def _row(figures: dict[str, str]) -> Table:

@@ -11,7 +11,7 @@ import numpy as np
 from safetensors import SafetensorError
 
 from cairn.core import faults
-from cairn.core.errors import RunError
+from cairn.core.errors import ConfigError, RunError, reason
 
 
 @contextlib.contextmanager
@@ -105,3 +105,16 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not np.isfinite(value):
         return None
     return value
+
+
+def read_lines(path: Path, what: str) -> list[str]:
+    """The lines of a text that hold something, stripped; `what` names the file in messages.
+
+    Not by `splitlines`: a text may hold U+2028 and its kin.
+    Raises ConfigError if it cannot be read.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{what} {path} cannot be read: {reason(error)}.") from None
+    return [line.strip() for line in lines if line.strip()]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cairn.core import files
-from cairn.core.errors import ConfigError, RunError, reason
+from cairn.core.errors import ConfigError, RunError
 from cairn.core.overrides import change
 from cairn.core.typed import build, plain, read_toml
 from cairn.lm.cast import shaping
@@ -52,11 +52,7 @@ def read_config(path: Path, changes: Mapping[str, str] | None = None) -> Redteam
     if config.seeds_file is None:
         return config
     source = path.parent / config.seeds_file
-    try:
-        lines = source.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"seeds_file {source} cannot be read: {reason(error)}.") from None
-    seeds = tuple(line.strip() for line in lines if line.strip())
+    seeds = tuple(files.read_lines(source, "seeds_file"))
     if not seeds:
         raise ConfigError(f"seeds_file {source} holds no prompt; one per line is expected.")
     return replace(config, seeds=config.seeds + seeds, seeds_file=None)

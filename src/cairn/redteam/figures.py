@@ -6,7 +6,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from cairn.core.stats import Estimate, Rate, evenness, rate
-from cairn.core.typed import record
 from cairn.evaluation.audit import Success, Tested, broken, success
 from cairn.evaluation.bleu import self_bleu
 from cairn.evaluation.correct import Corrected, Labelled, compare, correct
@@ -145,7 +144,3 @@ def _recover(done: Finished, tests: list[Tested]) -> Recovery | None:
         sensitivity=1 - simulation.held_out_miss,
         specificity=1 - simulation.held_out_alarm,
     )
-
-
-plain = record
-"""Figures as JSON values."""
