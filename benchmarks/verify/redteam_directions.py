@@ -34,6 +34,7 @@ from cairn.archive.text_axes import Categories
 from cairn.core.budget import Amount, Limits
 from cairn.core.journal import Journal
 from cairn.core.stats import bootstrap, mean, wilson
+from cairn.core.typed import record as plain
 from cairn.engine.journaled import Config as Engine
 from cairn.engine.journaled import Result, run
 from cairn.engine.map_list import Listing
@@ -147,7 +148,7 @@ def measure(arm: str, seed: int, size: Size) -> dict[str, Any]:
             "calls": found.progress.spent.calls,
             "trials": found.told,
         },
-        "report": figures.plain(figures.measure_run(done)),
+        "report": plain(figures.measure_run(done)),
     }
 
 
