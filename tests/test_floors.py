@@ -14,6 +14,7 @@ FLOORS = (
     {"runs"},
     {"ued", "redteam", "refine", "search", "improve", "games", "explore", "offline", "study", "qd"},
     {"show", "bench"},
+    {"view"},
     {"cli"},
 )
 FLOOR_OF = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cairn.core.ledger import Ledger, cost
+from cairn.core.counts import cost
+from cairn.core.ledger import Ledger
 
 FIELDS = ("training", "scoring", "mutation", "evaluation", "updates")
 SMALL = st.integers(0, 2**32 - 1)

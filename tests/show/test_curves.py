@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from cairn.show import curves, style
-from cairn.show.series import Curve
+from cairn.report.series import Curve
+from cairn.show import charts, curves, style
 
 
 def drawn(curve: Curve, **look):
     axes = style.figure(4, 3).add_subplot()
-    curves.draw_chart(axes, curves.chart("Chart", {"curve": curve}, **look))
+    curves.draw_chart(axes, charts.chart("Chart", {"curve": curve}, **look))
     return axes
 
 

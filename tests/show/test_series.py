@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from cairn.core.stats import bootstrap, mean
-from cairn.show import series
-from cairn.show.series import Curve
+from cairn.report import series
+from cairn.report.series import Curve
 
 RNG = np.random.default_rng(0)
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from cairn.cli import flags
 from cairn.cli.testing import Watch, between, check_json, give_json, rate, run_paths
 from cairn.core.console import count, plural
-from cairn.evaluation.measures import label
+from cairn.core.measures import label
 from cairn.runs.evaluate import compare
 from cairn.runs.open import open_run
 

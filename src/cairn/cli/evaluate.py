@@ -12,8 +12,8 @@ from rich.table import Table
 from cairn.cli import flags
 from cairn.cli.testing import Watch, between, check_json, give_json, rate, run_paths
 from cairn.core.console import count, plural
+from cairn.core.measures import label
 from cairn.evaluation.evaluate import Actions
-from cairn.evaluation.measures import label
 from cairn.runs.evaluate import evaluate
 from cairn.runs.open import open_run
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from cairn.core.console import Progress, count, plural, rate
-from cairn.core.ledger import STEPS
+from cairn.core.counts import STEPS
+from cairn.core.measures import headline, label
 from cairn.core.units import duration
 from cairn.engine.loop import Status
-from cairn.evaluation.measures import headline, label
 from cairn.runs.experiment import Experiment
 from cairn.runs.train import Outcome
 

@@ -4,37 +4,17 @@ Every comparison is at equal spend, so the ledger is part of the state. A float3
 at 2^24 and an int32 at 2^31; two uint32 limbs count to 2^64 without 64-bit JAX.
 """
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Integer, UInt32
 
+from cairn.core.counts import COUNTS, STEPS
+
 Amount = Integer[Array, ""] | int
 """How much to add: a Python int in [0, 2^64), or a non-negative int32 or uint32 scalar."""
-
-COUNTS: Mapping[str, str] = MappingProxyType(
-    {
-        "training": "environment steps of rollouts whose traces reach the learner's update",
-        "scoring": "environment steps that only score levels",
-        "mutation": "environment steps on mutated levels before they enter the archive",
-        "designing": "steps of a teacher in its editor",
-        "evaluation": "environment steps of tests during the run, never seen by the learner",
-        "updates": "optimiser updates",
-        "evaluations": "solutions whose fitness was computed",
-        "rows": "rows of a dataset read",
-        "tokens_sampled": "tokens drawn from a model",
-        "tokens_learned": "tokens in the learner's updates",
-    }
-)
-"""The counts there are. A method declares those it keeps; the names mean the same everywhere."""
-
-STEPS = ("training", "scoring", "mutation", "designing", "evaluation")
-"""The counts that are environment steps."""
-SPENT = ("training", "scoring", "mutation", "designing")
-"""The environment steps that a comparison must hold equal: all but those of tests."""
 
 
 class Ledger(eqx.Module):
@@ -86,32 +66,6 @@ class Ledger(eqx.Module):
             total = _sum(total, high, low)
         high, low = _limbs(budget)
         return (total[0] > high) | ((total[0] == high) & (total[1] >= low))
-
-
-def cost(totals: Mapping[str, list[int]]) -> list[int]:
-    """What a comparison must hold equal, by seed, from a metrics line's `ledger`.
-
-    Environment steps but those of tests; where a method takes none, its evaluations, or updates.
-    """
-    return total(totals, _held_equal(totals)[1])
-
-
-def unit(names: Iterable[str]) -> str:
-    """What `cost` counts for a ledger of such counts: environment steps, evaluations or updates."""
-    return _held_equal(names)[0]
-
-
-def _held_equal(names: Iterable[str]) -> tuple[str, tuple[str, ...]]:
-    choices = {"environment steps": SPENT, "evaluations": ("evaluations",), "updates": ("updates",)}
-    kept = set(names)
-    found = [pair for pair in choices.items() if kept & set(pair[1])]
-    return found[0] if found else (min(kept).replace("_", " "), (min(kept),))
-
-
-def total(totals: Mapping[str, list[int]], names: Iterable[str]) -> list[int]:
-    """The sum of some counts by seed, of those there are in a metrics line's `ledger`."""
-    columns = [totals[name] for name in names if name in totals]
-    return [sum(column) for column in zip(*columns, strict=True)]
 
 
 def _add(limbs: UInt32[Array, "2"], amount: Amount) -> UInt32[Array, "2"]:

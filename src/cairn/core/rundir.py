@@ -5,8 +5,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jax
-
 from cairn.core import files
 from cairn.core.directory import RunDirectory, software
 
@@ -118,6 +116,8 @@ def config_hash(config: dict[str, Any]) -> str:
 
 def versions() -> dict[str, Any]:
     """What made this: packages, devices, commit."""
+    import jax  # slow, and reading a run needs none of it
+
     # find_spec tells of an optional package without importing it.
     found = software((*PACKAGES, *ADAPTED))
     devices = [f"{device.platform}: {device.device_kind}" for device in jax.devices()]

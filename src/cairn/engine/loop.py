@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from cairn.core import checkpoint
+from cairn.core.counts import total
 from cairn.core.errors import CheckpointError
-from cairn.core.ledger import total
 from cairn.core.lineage import Lineage
 from cairn.core.rundir import RunDir, config_hash
 from cairn.engine import hosts, lines

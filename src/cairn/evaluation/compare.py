@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from cairn.core.ledger import cost
+from cairn.core import measures
+from cairn.core.counts import cost
 from cairn.core.stats import Estimate, Statistic, interquartile_mean, mean, paired_difference
-from cairn.evaluation import measures
 from cairn.evaluation.evaluate import Results
 from cairn.evaluation.summary import bounds, interval
 

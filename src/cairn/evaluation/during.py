@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from cairn.core import measures
 from cairn.core.keys import stream
 from cairn.engine.compiled import over_seeds
 from cairn.envs.protocol import Environment, Suite
-from cairn.evaluation import measures
 from cairn.evaluation.attempts import Attempts, attempt
 from cairn.evaluation.evaluate import draw_variants
 from cairn.learners.protocol import Actor, Policy

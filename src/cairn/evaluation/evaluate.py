@@ -13,10 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
+from cairn.core import measures
 from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
 from cairn.envs.protocol import Suite
-from cairn.evaluation import measures
 from cairn.evaluation.attempts import attempt
 from cairn.learners.greedy import greedy
 from cairn.learners.protocol import Policy

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
+from cairn.core import measures
 from cairn.core.console import plural
 from cairn.core.stats import (
     Estimate,
@@ -26,7 +27,6 @@ from cairn.core.stats import (
     wilson_of_alike,
 )
 from cairn.envs.protocol import Suite
-from cairn.evaluation import measures
 from cairn.evaluation.evaluate import Results
 
 ALPHAS = (0.01, 0.05, 0.10)

@@ -6,9 +6,9 @@ from typing import Any
 
 import jax
 
+from cairn.core.counts import cost
 from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
-from cairn.core.ledger import cost
 from cairn.envs.protocol import Environment, Suite
 from cairn.evaluation import compare as comparing
 from cairn.evaluation.evaluate import Actions, Advance, Results

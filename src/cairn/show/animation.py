@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from cairn.show.data import Clip
+from cairn.report.data import Clip
 from cairn.show.held_out import Shown
 from cairn.show.style import GREEN, INK, RED, SOFT
 

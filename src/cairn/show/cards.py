@@ -3,7 +3,7 @@
 from cairn.archive.replay import Replay
 from cairn.core.console import count
 from cairn.envs.protocol import Environment
-from cairn.show.data import Card, Row, Sheet
+from cairn.report.data import Card, Row, Sheet
 from cairn.show.facts import described
 from cairn.show.held_out import ATTEMPTS, Shown, play_held_out
 from cairn.show.subject import Subject

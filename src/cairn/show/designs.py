@@ -10,8 +10,8 @@ from cairn.core.keys import stream
 from cairn.engine.design import TEACHER, design
 from cairn.envs.protocol import Editor, Environment, Level, plain_suite
 from cairn.evaluation.evaluate import evaluate
+from cairn.report.data import Card, Row, Sheet
 from cairn.runs.open import check_plays
-from cairn.show.data import Card, Row, Sheet
 from cairn.show.facts import described
 from cairn.show.subject import Subject
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from cairn.show import cards, curves, series, style
-from cairn.show.data import Card, Chart, Front
+from cairn.report import series
+from cairn.report.data import Card, Chart, Front
+from cairn.show import cards, charts, curves, style
 from cairn.show.sheets import card_in
 from cairn.show.subject import Subject
 from cairn.show.treasures import STEPS
@@ -22,10 +23,10 @@ def data(subject: Subject) -> Front:
     """
     lines = subject.lines
     tests, training = series.evaluations(lines), series.metric(lines, "solve_rate")
-    measure, share = curves.measure_of(lines)
+    measure, share = charts.measure_of(lines)
     found = [
-        curves.chart(f"{measure.capitalize()} in tests, never trained on", tests, share, False),
-        curves.chart(
+        charts.chart(f"{measure.capitalize()} in tests, never trained on", tests, share, False),
+        charts.chart(
             "Solve rate on the levels it trains on",
             {} if training is None else {"training": training},
             share=True,
@@ -52,15 +53,15 @@ def draw(front: Front, path: Path) -> Path:
     return style.save(made, path, dpi=110)
 
 
-def _curves(charts: tuple[Chart, ...], made: Figure, strip: float) -> None:
-    if not charts:
+def _curves(shown: tuple[Chart, ...], made: Figure, strip: float) -> None:
+    if not shown:
         return
     height = HEIGHT + strip
     areas = made.add_gridspec(
-        len(charts), 1, left=0.04, right=0.29, top=1 - 0.5 / height,
+        len(shown), 1, left=0.04, right=0.29, top=1 - 0.5 / height,
         bottom=(strip + 0.65) / height, hspace=0.5,
     )  # fmt: skip
-    for i, chart in enumerate(charts):
+    for i, chart in enumerate(shown):
         curves.draw_chart(made.add_subplot(areas[i, 0]), chart)
 
 

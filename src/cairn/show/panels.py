@@ -1,6 +1,6 @@
 """What there is to see of a run: a list of panels, each with its data and a way to draw it.
 
-A panel says whether it applies to a run and returns plain data (`cairn.show.data`). Matplotlib
+A panel says whether it applies to a run and returns plain data (`cairn.report.data`). Matplotlib
 draws them today; whoever draws them tomorrow needs the data alone. A new panel is a line here.
 """
 
@@ -11,7 +11,8 @@ from typing import Any
 
 from cairn.archive.replay import Replay
 from cairn.envs.protocol import Environment
-from cairn.show import animation, cards, curves, designs, heatmap, hero, sheets, tables
+from cairn.report.data import Curves
+from cairn.show import animation, cards, charts, curves, designs, heatmap, hero, sheets, tables
 from cairn.show.held_out import play_held_out
 from cairn.show.subject import Subject
 
@@ -25,7 +26,7 @@ class Panel:
     applies: Callable[[Subject], str | None]
     """None if it does, else why not, for a person; "" where nobody would miss it."""
     data: Callable[[Subject], Any]
-    """One of the named tuples of `cairn.show.data`, or a tuple of them."""
+    """One of the named tuples of `cairn.report.data`, or a tuple of them."""
     draw: Callable[[Any, Path], Path]
     """Writes the file."""
 
@@ -97,6 +98,12 @@ def mapped(subject: Subject) -> str | None:
     return "" if heatmap.of_subject(subject) is None else None
 
 
+def learned(subject: Subject) -> Curves:
+    """Its learning curves."""
+    one = subject.experiment
+    return charts.data(subject.lines, one.method, one.task, one.run.seeds)
+
+
 def _levels(subject: Subject) -> list[Any]:
     kept = isinstance(subject.archive, Replay) and int(subject.archive.count) > 0
     found = [cards.held_out, *([cards.archive] if kept else [])]
@@ -104,7 +111,7 @@ def _levels(subject: Subject) -> list[Any]:
 
 
 PANELS: tuple[Panel, ...] = (
-    Panel("curves.png", always, curves.data, curves.draw),
+    Panel("curves.png", always, learned, curves.draw),
     Panel("mazes.png", drawn, lambda subject: subject.once(cards.held_out), sheets.draw),
     Panel(
         "attempt.gif",

@@ -6,8 +6,8 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cairn.report.data import Card, Sheet
 from cairn.show import style
-from cairn.show.data import Card, Sheet
 
 HEAD = 1.05
 """Inches above the first row of a sheet."""

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import jax
 
 from cairn.core.console import count
+from cairn.core.counts import cost, unit
 from cairn.core.errors import ConfigError, RunError
-from cairn.core.ledger import cost, unit
 from cairn.core.rundir import RunDir
 from cairn.engine.program import Program
 from cairn.learners.protocol import Actor

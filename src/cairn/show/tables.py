@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from cairn.core.console import count, plural
-from cairn.core.ledger import SPENT, unit
-from cairn.evaluation.measures import label
-from cairn.show import heatmap, series
-from cairn.show.curves import final
-from cairn.show.data import Sheet
+from cairn.core.counts import SPENT, unit
+from cairn.core.measures import label
+from cairn.report import series
+from cairn.report.data import Sheet
+from cairn.show import heatmap
+from cairn.show.charts import final
 from cairn.show.held_out import Shown
 from cairn.show.subject import Subject
 

@@ -12,8 +12,9 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from cairn.archive import replay
 from cairn.archive.replay import Inserted, Replay, warm
+from cairn.core.counts import SPENT
 from cairn.core.keys import stream
-from cairn.core.ledger import SPENT, Ledger
+from cairn.core.ledger import Ledger
 from cairn.core.trace import Trace
 from cairn.engine.learning import improve
 from cairn.engine.program import Events

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from cairn.core.errors import ConfigError
-from cairn.envs.protocol import Environment
 
 FIELDS: Mapping[str, str] = MappingProxyType(
     {"solve_rate": "solved", "win_rate": "solved", "return": "episode_return", "length": "length"}
@@ -13,7 +12,15 @@ FIELDS: Mapping[str, str] = MappingProxyType(
 """Measure to the field of `Attempts` whose mean it is."""
 
 
-def field_of(env: Environment) -> str:
+@runtime_checkable
+class Measured(Protocol):
+    """What is measured: an environment."""
+
+    measure: ClassVar[str]
+    """Name of its headline."""
+
+
+def field_of(env: Measured) -> str:
     """The field of `Attempts` that the environment is measured by. Raises ConfigError."""
     if env.measure not in FIELDS:
         raise ConfigError(
@@ -22,7 +29,7 @@ def field_of(env: Environment) -> str:
     return FIELDS[env.measure]
 
 
-def rate_of(env: Environment) -> str:
+def rate_of(env: Measured) -> str:
     """What the share of solved attempts is called there."""
     return "win_rate" if env.measure == "win_rate" else "solve_rate"
 

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from cairn.core.ledger import cost
-from cairn.evaluation.measures import headline
+from cairn.core.counts import cost
+from cairn.core.measures import headline
 
 GRID = 60
 """Places at which seeds are brought together."""

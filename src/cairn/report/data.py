@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from cairn.show.series import Band, Curve
+from cairn.report.series import Band, Curve
 
 
 class Line(NamedTuple):
