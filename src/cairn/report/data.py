@@ -25,6 +25,8 @@ class Chart(NamedTuple):
     lines: tuple[Line, ...]
     share: bool = False
     """Whether the figures lie in [0, 1]."""
+    axis: str = "steps"
+    """What it is over."""
 
 
 class Curves(NamedTuple):

@@ -7,7 +7,10 @@ A wing says what there is to see of its runs in these words; the one renderer
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from cairn.report.data import Chart, Clip, Sheet
+import numpy as np
+from jaxtyping import Float
+
+from cairn.report.data import Chart, Clip, Curves, Sheet
 from cairn.report.pages import Card, Heat, Provenance
 from cairn.report.words import Row
 
@@ -25,11 +28,21 @@ class Text(NamedTuple):
     title: str = ""
 
 
+class Link(NamedTuple):
+    """A text that leads to another place of the page, or of the site; never out of it."""
+
+    text: str
+    href: str
+    """Begins with `#`, `?` or one `/`, or is the name of a file beside the page."""
+
+
 class Words(NamedTuple):
     """A paragraph of the page's own."""
 
     text: str
     tone: Literal["plain", "muted", "bad", "note"] = "plain"
+    link: Link | None = None
+    """Follows the text."""
 
 
 class Cards(NamedTuple):
@@ -48,6 +61,23 @@ class Key(NamedTuple):
     empty: tuple[str, str] | None = None
 
 
+class Map(NamedTuple):
+    """A map of elites over two descriptors, too fine for a table of words."""
+
+    title: str
+    axes: tuple[str, str]
+    """What rows and columns are cells of."""
+    extent: tuple[tuple[float, float], tuple[float, float]]
+    """Lowest and highest of each axis."""
+    shares: Float[np.ndarray, "rows columns"]
+    """In [0, 1], for the colours; NaN in an empty cell."""
+    values: Float[np.ndarray, "rows columns"]
+    """What is said of a cell: its fitness."""
+    hrefs: Sequence[str] = ()
+    """Where each cell leads, row by row; "" for one that leads nowhere."""
+    note: str = ""
+
+
 class Figures(NamedTuple):
     """Figures by name, with what they mean."""
 
@@ -59,19 +89,12 @@ class Table(NamedTuple):
 
     head: Sequence[str]
     rows: Sequence[Sequence[Any]]
-    """str, int, float or `Link`; None is shown as a dash."""
+    """str, int, float or `Link`; None, and what is not finite, is shown as a dash."""
     caption: str = ""
     total: bool = False
     """Whether the last row is the sum of the others."""
     name: str = ""
     """Of its file of data; without one it is offered as none."""
-
-
-class Link(NamedTuple):
-    """A text that leads to another place of the page, or of the site."""
-
-    text: str
-    href: str
 
 
 class Item(NamedTuple):
@@ -105,6 +128,7 @@ class Bullets(NamedTuple):
     rows: Sequence[Sequence["Part"]]
     ordered: bool = True
     start: int = 1
+    title: str = ""
 
 
 class Animation(NamedTuple):
@@ -148,6 +172,7 @@ Part: TypeAlias = (
     | Words
     | Cards
     | Heat
+    | Map
     | Key
     | Figures
     | Table
@@ -156,6 +181,7 @@ Part: TypeAlias = (
     | Animation
     | Tree
     | Chart
+    | Curves
     | Sheet
     | Provenance
     | Later
