@@ -1,15 +1,18 @@
 """Looking at a journal: without a lock, a repair or a byte written, whatever its state."""
 
+import fcntl
 import os
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from cairn.core.budget import Amount
 from cairn.core.errors import RunError
 from cairn.core.journal import Journal
+from cairn.core.journal_read import nothing, open_to_read
 
 WRITER = """
 import os, sys
@@ -85,10 +88,14 @@ def test_a_journal_is_read_while_a_run_writes_to_it(tmp_path):
     writer = start(path, "wait")
     try:
         assert writer.stdout is not None and writer.stdout.readline() == "written\n"
+        before = listing(tmp_path)
         check(path)
+        assert listing(tmp_path) == before  # its shared memory too
     finally:
         writer.communicate("")
     assert writer.returncode == 0
+    # Nobody kept it from clearing its log away.
+    assert sorted(os.listdir(tmp_path)) == ["j.sqlite", "j.sqlite.head", "j.sqlite.lock"]
 
 
 @pytest.mark.parametrize("how", ["event", "log", "mark"])
@@ -123,3 +130,26 @@ def test_what_cannot_be_read_is_said_in_one_line(tmp_path):
     with pytest.raises(RunError, match="seed was 1, now 2"):
         Journal.read(tmp_path / "j.sqlite", config={"seed": 2})
     assert sorted(os.listdir(tmp_path))[0] == "empty.sqlite"
+
+
+def test_a_look_needs_no_lock_and_copies_only_where_the_index_of_the_log_is_gone(tmp_path):
+    path = tmp_path / "j.sqlite"
+    start(path, "die").communicate(timeout=60)
+    with open(tmp_path / "j.sqlite.lock", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a writer that has only just begun
+        db, clean_up = open_to_read(path)
+        assert clean_up is nothing and db.execute("SELECT MAX(seq) FROM events").fetchone() == (20,)
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            db.execute("DELETE FROM events")
+        db.close()
+    (tmp_path / "j.sqlite-shm").unlink()
+    before = listing(tmp_path)
+    db, clean_up = open_to_read(path)
+    held = open(tmp_path / "j.sqlite.lock", "a")  # noqa: SIM115
+    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)  # while the copy is open
+    held.close()
+    assert clean_up is not nothing and db.execute("SELECT COUNT(*) FROM events").fetchone() == (20,)
+    folder = Path(db.execute("PRAGMA database_list").fetchone()[2]).parent
+    db.close()
+    clean_up()
+    assert listing(tmp_path) == before and not folder.exists()
