@@ -49,6 +49,7 @@ WINGS = {
     "test_": "core",
     "thirdparty": "runs",
     "ued": "ued",
+    "view": "view",
 }
 """The wing whose budget the tests of a folder (or files that begin so) draw on; longest wins."""
 

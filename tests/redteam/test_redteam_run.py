@@ -14,6 +14,7 @@ import pytest
 from redteam_harness import config as settings
 from redteam_harness import finished as report_of
 
+import browsers
 from cairn.cli.main import run as cairn
 from cairn.cli.redteam import DEMO, redteam_command
 from cairn.core.errors import CairnError, ConfigError, RunError
@@ -432,24 +433,12 @@ def test_an_existing_directory_and_a_changed_config_are_refused(finished, small,
         redteam_command(["report", str(copy)])
 
 
-def browser():
-    """A browser that works here; without one the test is skipped, and fails in CI."""
-    for name in filter(shutil.which, ("chromium", "chromium-browser", "google-chrome")):
-        # Ubuntu's package is a stand-in that asks for a snap: being there is not enough.
-        if subprocess.run([name, "--version"], capture_output=True).returncode == 0:
-            return name
-    reason = "the report is looked at in chromium, and none works here"
-    assert "CI" not in os.environ, f"{reason}: .ci/run should have installed one"
-    pytest.skip(reason)
-
-
 @pytest.mark.slow
 def test_following_a_cell_opens_its_details_in_a_browser(finished, tmp_path):
-    program = browser()
+    program = browsers.program()
     address = (finished[0] / "report.html").as_uri()
-    # No profile of anybody's; root cannot use the sandbox, and containers have little /dev/shm.
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-               f"--user-data-dir={tmp_path}"]  # fmt: skip
+    # No profile of anybody's.
+    options = ["--headless", *browsers.OPTIONS, f"--user-data-dir={tmp_path}"]
 
     def dom(fragment):
         done = subprocess.run(
