@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import NoReturn
 from urllib.parse import quote
 
@@ -96,8 +97,12 @@ def printable(text: str, *, keep: str = "\n\t") -> str:
     Control characters are made visible, so that none moves a cursor, recolours a line or reorders
     one; those in `keep` stay. A carriage return before a line feed is dropped.
     """
-    table = {code: shown for code, shown in _VISIBLE.items() if chr(code) not in keep}
-    return encodable(text).replace("\r\n", "\n").translate(table)
+    return encodable(text).replace("\r\n", "\n").translate(_table(keep))
+
+
+@cache
+def _table(keep: str) -> dict[int, int | str]:
+    return {code: shown for code, shown in _VISIBLE.items() if chr(code) not in keep}
 
 
 class Redactor:

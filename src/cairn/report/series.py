@@ -142,10 +142,19 @@ def _at(
     if not known.any():
         return np.full(len(places), np.nan)
     between = np.interp(places, steps[known], values[known])
-    nearest = np.abs(places[:, None] - steps[known]).min(axis=1)
+    nearest = _away(places, steps[known])
     spacing = (steps[-1] - steps[0]) / GRID
-    absent = (nearest > np.abs(places[:, None] - steps).min(axis=1)) & (nearest > spacing)
+    absent = (nearest > _away(places, steps)) & (nearest > spacing)
     return np.where(absent, np.nan, between)
+
+
+def _away(
+    places: Float[np.ndarray, " G"], steps: Float[np.ndarray, " M"]
+) -> Float[np.ndarray, " G"]:
+    """From each place to the nearest of `steps`, which ascend."""
+    after = np.searchsorted(steps, places)
+    around = steps[np.maximum(after - 1, 0)], steps[np.minimum(after, len(steps) - 1)]
+    return np.minimum(*(np.abs(places - some) for some in around))
 
 
 def _mean(values: Float[np.ndarray, " S"]) -> tuple[float, float, float]:

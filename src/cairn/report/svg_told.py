@@ -1,0 +1,81 @@
+"""What a chart shows, said in words: for who cannot see it, and for who points at it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from markupsafe import Markup
+
+from cairn.core.console import plural
+from cairn.report.axes import farthest
+from cairn.report.data import Chart, Line
+from cairn.report.svg_lines import Frame
+from cairn.report.svg_marks import tag, title
+from cairn.report.ticks import short
+
+POINTED = 40
+"""Strips of a chart that say their figures when they are pointed at."""
+
+
+def told(chart: Chart, axis: str) -> str:
+    """Where each line begins and ends, with its interval, and what it reached between."""
+    sentences = [f"Lines over {axis}, 0 to {short(farthest(chart))}."]
+    for line in chart.lines:
+        name = line.label or chart.title
+        known = known_of(line)
+        if len(known):
+            value, seeds = line.mean.value[known], line.seeds.values.shape[1]
+            over = f"; {plural(seeds, 'seed')}" if seeds > 1 else ""
+            sentences.append(
+                f"{name}: from {short(value[0])} to {estimated(line, known[-1])};"
+                f" lowest {short(value.min())}, highest {short(value.max())}{over}."
+            )
+        else:
+            sentences.append(f"{name}: no figures yet.")
+    return " ".join(sentences)
+
+
+def ending(line: Line) -> str:
+    """Where the mean ends."""
+    known = known_of(line)
+    return f"ends at {estimated(line, known[-1])}" if len(known) else "no figures yet"
+
+
+def strips(frame: Frame, lines: Sequence[Line], axis: str) -> Markup:
+    """Upright strips that say what the means are at the place pointed at."""
+    low, high = frame.x
+    half = (high - low) / POINTED / 2
+    found = []
+    for index in range(POINTED):
+        middle = low + (2 * index + 1) * half
+        said = [text for line in lines if (text := _said(line, middle, half))]
+        if said:
+            place = {
+                "class": "strip",
+                "x": frame.left + index * frame.width / POINTED,
+                "y": frame.top,
+                "width": frame.width / POINTED,
+                "height": frame.height,
+                "fill-opacity": "0",
+            }
+            words = title("\n".join([f"{axis}: {short(middle)}", *said]))
+            found.append(tag("rect", place, words))
+    return tag("g", {}, *found)
+
+
+def _said(line: Line, place: float, within: float) -> str | None:
+    known = known_of(line)
+    away = np.abs(line.mean.steps[known] - place)
+    if not away.size or away.min() > within:
+        return None
+    return f"{line.label or 'mean'}: {estimated(line, known[away.argmin()])}"
+
+
+def estimated(line: Line, index: int | np.integer) -> str:
+    """One figure of the mean, with its interval where there is one."""
+    _, value, low, high = (float(some[index]) for some in line.mean)
+    return f"{short(value)} [{short(low)}, {short(high)}]" if low < high else short(value)
+
+
+def known_of(line: Line) -> np.ndarray:
+    """Where the mean has a figure."""
+    return np.flatnonzero(np.isfinite(line.mean.steps) & np.isfinite(line.mean.value))
