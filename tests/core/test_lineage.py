@@ -86,22 +86,6 @@ def test_nothing_inserted_writes_nothing(lineage):
     assert lineage.path.stat().st_size == size + lineage.dtype.itemsize
 
 
-def test_ancestors_lead_to_the_root_and_seeds_do_not_mix(lineage):
-    append(lineage, [0, 1, 2, 3], [-1, 0, -1, 1])
-    append(lineage, [0, 1, 2, 3], [-1, -1, 1, 2], seed=1)
-    assert lineage.ancestors(3)["id"].tolist() == [3, 1, 0]
-    assert lineage.ancestors(3, seed=1)["id"].tolist() == [3, 2, 1]
-    assert lineage.ancestors(2)["has_parent"].tolist() == [False]
-    with pytest.raises(RunError, match="no level 9 of seed 1; expected one of its 4 levels"):
-        lineage.ancestors(9, seed=1)
-
-
-def test_a_level_that_descends_from_itself_is_an_error_and_no_endless_loop(lineage):
-    append(lineage, [0, 1], [1, 0])
-    with pytest.raises(RunError, match="no level"):
-        lineage.ancestors(0)
-
-
 def test_half_a_record_is_no_record_and_is_cut_before_going_on(lineage):
     append(lineage, [0, 1], [-1, -1])
     with lineage.path.open("ab") as file:

@@ -37,7 +37,8 @@ def test_a_grid_is_drawn_with_its_first_axis_to_the_right_and_its_second_upwards
     shown = heatmap(elites(6, {cell: 7.0}), GRID)
     assert shown.extent == (0.0, 3.0, -1.0, 1.0) and (shown.filled, shown.cells) == (1, 6)
     assert np.argwhere(~np.isnan(shown.fitness)).tolist() == [[1, 2]]
-    assert shown.fitness[1, 2] == 7
+    assert shown.fitness[1, 2] == 7 and shown.cell[1, 2] == cell
+    assert sorted(shown.cell.flat) == list(range(6))
 
 
 def test_of_further_axes_the_best_is_drawn():
@@ -45,6 +46,7 @@ def test_of_further_axes_the_best_is_drawn():
     shown = heatmap(elites(12, {0: 1.0, 1: 3.0, 11: -2.0}), both)
     assert shown.fitness.shape == (2, 3)
     assert (shown.fitness[0, 0], shown.fitness[1, 2]) == (3, -2)
+    assert (shown.cell[0, 0], shown.cell[1, 2]) == (1, 11)
     assert np.isnan(shown.fitness).sum() == 4
 
 
@@ -58,6 +60,7 @@ def test_centroids_are_drawn_as_what_lies_nearest_to_them():
     corners = Cvt(jnp.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
     shown = heatmap(elites(3, {1: 5.0, 2: 6.0}), corners)
     assert np.isnan(shown.fitness[0, 0])
+    assert (shown.cell[0, 0], shown.cell[0, -1], shown.cell[-1, 0]) == (0, 1, 2)
     assert (shown.fitness[0, -1], shown.fitness[-1, 0]) == (5, 6)
 
 

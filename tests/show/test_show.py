@@ -131,7 +131,8 @@ def test_an_empty_archive_is_no_failure(accel_run):
 @pytest.mark.slow
 def test_panels_give_plain_data_that_anybody_can_draw(accel_run):
     one = subject.read(accel_run, 1)
-    found = {panel.name: panel.data(one) for panel in PANELS if panel.applies(one) is None}
+    drawn = [panel for panel in PANELS if panel.data and panel.applies(one) is None]
+    found = {panel.name: panel.data(one) for panel in drawn}
     assert set(found) == {os.path.splitext(name)[0] for name in PICTURES}
     leaves = jax.tree.leaves(found, is_leaf=lambda leaf: leaf is None)
     assert {type(leaf) for leaf in leaves} <= {np.ndarray, str, bool, float, int}

@@ -5,13 +5,13 @@ level can be looked up by its place, and a half-written record is seen from the 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Array, Bool, PyTree
+from jaxtyping import Array, Bool, Int, PyTree
 
 from cairn.core import files
 from cairn.core.errors import RunError
@@ -109,26 +109,28 @@ class Lineage:
             return np.zeros(0, self.dtype)
         return np.memmap(self.path, self.dtype, "r", offset=self._start, shape=(count,))
 
-    def ancestors(self, level_id: int, seed: int = 0) -> np.ndarray:
-        """The records of a level, its parent, and so on to the level that was drawn new.
+    def blocks(self, size: int) -> Iterator[np.ndarray]:
+        """All whole records, oldest first, about `size` bytes at a time; at least one, if empty."""
+        with self.path.open("rb") as file:
+            file.seek(self._start)
+            count = max(1, size // self.dtype.itemsize)
+            while True:
+                records = np.fromfile(file, self.dtype, count)
+                yield records
+                if len(records) < count:
+                    return
 
-        Raises RunError if `level_id` never entered the archive of that seed.
-        """
-        records = self.records()
-        rows = np.flatnonzero(records["seed"] == seed)
-        row_of = dict(zip(records["id"][rows].tolist(), rows.tolist(), strict=True))
-        chain, wanted, has_parent = [], int(level_id), True
-        while has_parent:
-            if wanted not in row_of:
-                raise RunError(
-                    f"{self.path} has no level {wanted} of seed {seed}; expected one of its "
-                    f"{len(rows)} levels."
-                )
-            # Popped: a damaged file in which a level descends from itself must not hang us.
-            row = row_of.pop(wanted)
-            chain.append(row)
-            wanted, has_parent = int(records["parent"][row]), bool(records["has_parent"][row])
-        return np.asarray(records[chain])
+    def at(self, rows: Int[np.ndarray, " N"]) -> np.ndarray:
+        """The records at some places, in that order. Raises RunError for a place beyond the end."""
+        records = np.zeros(len(rows), self.dtype)
+        with self.path.open("rb") as file:
+            for i, row in enumerate(rows):
+                file.seek(self._start + int(row) * self.dtype.itemsize)
+                content = file.read(self.dtype.itemsize)
+                if len(content) < self.dtype.itemsize:
+                    raise RunError(f"{self.path} has no record {row}: it was cut. Look again.")
+                records[i] = np.frombuffer(content, self.dtype)[0]
+        return records
 
     def levels(self, records: np.ndarray, like: PyTree) -> PyTree:
         """The levels of `records`, stacked, with the structure of `like`."""

@@ -8,8 +8,9 @@ from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from cairn.report.data import Clip
-from cairn.show.held_out import Shown
+from cairn.show.held_out import Shown, play_held_out
 from cairn.show.style import GREEN, INK, RED, SOFT
+from cairn.show.subject import Subject
 
 PIXELS = 330
 BAND = 34
@@ -22,6 +23,11 @@ REST = 10
 """Frames the end of an attempt stays."""
 
 
+def of_subject(subject: Subject) -> tuple[Clip, ...]:
+    """The attempts of its agent at levels it has never seen."""
+    return data(subject.once(play_held_out))
+
+
 def data(shown: list[Shown]) -> tuple[Clip, ...]:
     """The attempts at up to four levels, only those it solves if there are any."""
     chosen = sorted(shown, key=lambda level: not level.success)[:SEQUENCE]
@@ -29,7 +35,7 @@ def data(shown: list[Shown]) -> tuple[Clip, ...]:
         chosen = [level for level in chosen if level.success]
     steps = sum(level.length + 1 for level in chosen)
     stride = max(1, -(-steps // FRAMES))
-    return tuple(_clip(level, stride) for level in chosen)
+    return tuple(clip(level, stride) for level in chosen)
 
 
 def draw(clips: tuple[Clip, ...], path: Path) -> Path:
@@ -42,7 +48,7 @@ def draw(clips: tuple[Clip, ...], path: Path) -> Path:
     return path
 
 
-def _clip(level: Shown, stride: int) -> Clip:
+def clip(level: Shown, stride: int) -> Clip:
     """One attempt, every `stride` steps, its end always."""
     times = [*range(0, level.length, stride), level.length]
     pictures = []

@@ -6,7 +6,14 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from cairn.report.data import Chart, Curves
-from cairn.show import style
+from cairn.show import charts, style
+from cairn.show.subject import Subject
+
+
+def data(subject: Subject) -> Curves:
+    """Everything that its run has learned."""
+    one = subject.experiment
+    return charts.data(subject.lines, one.method, one.task, one.run.seeds)
 
 
 def draw(curves: Curves, path: Path) -> Path:

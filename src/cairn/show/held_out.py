@@ -39,11 +39,16 @@ class Shown(NamedTuple):
         return jax.tree.leaves(self.states)[0].shape[0] - 1
 
 
-def play_held_out(subject: Subject) -> list[Shown]:
-    """The first levels of the environment's first test suite, headline levels first."""
-    root = jax.random.key(0)
+def tested(subject: Subject) -> Suite:
+    """The environment's most telling test."""
     env = subject.experiment.env
-    suite = env.suite(env.suites()[0], root)
+    return env.suite(env.suites()[0], jax.random.key(0))
+
+
+def play_held_out(subject: Subject) -> list[Shown]:
+    """Its first levels, headline levels first."""
+    root = jax.random.key(0)
+    suite = subject.once(tested)
     chosen = np.argsort(~suite.headline, kind="stable")[:LEVELS]
     variants = draw_variants(suite, stream(root, "show variants"), 1)[chosen, 0]
     levels = jax.tree.map(lambda leaf: leaf[variants], suite.variants)

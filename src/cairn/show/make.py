@@ -10,8 +10,9 @@ from cairn.core.errors import RunError
 from cairn.runs.open import Run
 from cairn.show import subject as subjects
 from cairn.show import tables
+from cairn.show.applies import played
 from cairn.show.held_out import play_held_out
-from cairn.show.panels import PANELS, played
+from cairn.show.panels import PANELS
 from cairn.show.subject import Subject
 
 
@@ -57,11 +58,12 @@ def draw(
 ) -> Made:
     """Every panel that applies."""
     files, remarks = [], []
-    for behind, panel in enumerate(PANELS):
-        advance(panel.file, behind, len(PANELS))
+    panels = [panel for panel in PANELS if panel.draw is not None]
+    for behind, panel in enumerate(panels):
+        advance(panel.file, behind, len(panels))
         reason = panel.applies(subject)
         if reason is None:
-            files.append(panel.draw(panel.data(subject), folder / panel.file))
+            files.append(panel.into(subject, folder))
         elif reason and reason not in remarks:
             remarks.append(reason)
     shown = subject.once(play_held_out) if played(subject) is None else []

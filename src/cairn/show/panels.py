@@ -1,34 +1,48 @@
-"""What there is to see of a run: a list of panels, each with its data and a way to draw it.
+"""What there is to see of a run: a list of panels, each with its data and ways to show it.
 
-A panel says whether it applies to a run and returns plain data (`cairn.report.data`). Matplotlib
-draws them today; whoever draws them tomorrow needs the data alone. A new panel is a line here.
+A panel says whether it applies to a run and returns plain data (`cairn.report.data`). `cairn show`
+has Matplotlib draw them; a page makes sections of them (`cairn.show.look`). A new panel is a line
+here. This file imports neither JAX nor Matplotlib, so that a page can offer panels before it opens
+a run: functions stand here by their addresses.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cairn.archive.replay import Replay
-from cairn.envs.protocol import Environment
-from cairn.report.data import Curves
-from cairn.show import animation, cards, charts, curves, designs, heatmap, hero, sheets, tables
-from cairn.show.held_out import play_held_out
-from cairn.show.subject import Subject
+from cairn.core.resolve import function_at
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One thing to see."""
+    """One thing to see. Subject: a seed of a run (`cairn.show.subject`)."""
 
     file: str
-    """What it is drawn into."""
-    applies: Callable[[Subject], str | None]
-    """None if it does, else why not, for a person; "" where nobody would miss it."""
-    data: Callable[[Subject], Any]
-    """One of the named tuples of `cairn.report.data`, or a tuple of them."""
-    draw: Callable[[Any, Path], Path]
-    """Writes the file."""
+    """What it is drawn into; of a panel that is only part of a page, its name."""
+    applies: Callable[[Any], str | None]
+    """Of the subject: None if it does, else why not, in words; "" where nobody would miss it."""
+    data: Callable[[Any], Any] | None
+    """Of the subject: one of the named tuples of `cairn.report.data`, or a tuple of them."""
+    draw: Callable[[Any, Path], Path] | None
+    """Writes the data into the file. Neither: it is only part of a page."""
+    title: str = ""
+    """Its heading in a page. "": it is only drawn into its file."""
+    may: Callable[[frozenset[str]], bool] = lambda sections: True
+    """Whether a run with such sections in its config is worth asking: said before it is opened."""
+    section: Callable[[Any, Mapping[str, str]], Any] | None = None
+    """Its section of a page, of the subject and the arguments in the address. None: made of its
+    data, by its type."""
+    asked: bool = False
+    """Whether a page shows it only when asked, by a link: a level, a cell."""
+    roles: bool = False
+    """Whether it is another one for each role that acts."""
+
+    def into(self, subject: Any, folder: Path) -> Path | None:
+        """Draw it; None if it is only part of a page."""
+        if self.data is None or self.draw is None:
+            return None
+        return self.draw(self.data(subject), folder / self.file)
 
     @property
     def name(self) -> str:
@@ -36,98 +50,64 @@ class Panel:
         return Path(self.file).stem
 
 
-NO_LEVELS = "{} has no levels to act in: no pictures of attempts."
+NOBODY = frozenset(("experiment", "task", "run", "algorithm", "extended"))
+"""Sections of a config that are nobody's who acts."""
 
 
-def always(subject: Subject) -> None:
-    """Every run has it."""
-    return None
+def acted(sections: frozenset[str]) -> bool:
+    """Somebody acts: the config has a section for them."""
+    return bool(sections - NOBODY)
 
 
-def played(subject: Subject) -> str | None:
-    """Whether somebody acts in levels."""
-    if not isinstance(subject.task, Environment):
-        return "" if mapped(subject) is None else NO_LEVELS.format(subject.experiment.task)
-    if subject.actor is None:
-        return f"{subject.experiment.method} has nobody who acts: no pictures of attempts."
-    return None
+def searched(sections: frozenset[str]) -> bool:
+    """No student: perhaps a map of elites."""
+    return "student" not in sections
 
 
-def drawn(subject: Subject) -> str | None:
-    """Whether somebody acts in levels that can be drawn."""
-    reason = played(subject)
-    if reason is None and subject.once(cards.held_out).rows[0].cards[0].pixels is None:
-        reason = (
-            f"{type(subject.task).__name__} has no `picture` method: its levels are in "
-            f"levels.txt, as its space describes them."
-        )
-    return reason
+def taught(sections: frozenset[str]) -> bool:
+    """Somebody acts besides the student."""
+    return bool(sections - NOBODY - {"student"})
 
 
-def listed(subject: Subject) -> str | None:
-    """Whether there are levels that cannot be drawn."""
-    return "" if played(subject) is not None or drawn(subject) is None else None
+def at(address: str) -> Callable[..., Any]:
+    """A function of this room, imported when it is called."""
+    return lambda *arguments: function_at(f"cairn.show.{address}")(*arguments)
 
 
-def archived(subject: Subject) -> str | None:
-    """Whether there is an archive of levels with something in it."""
-    if mapped(subject) is None:
-        return ""
-    if not isinstance(subject.archive, Replay):
-        return f"{subject.experiment.method} keeps no archive of levels: no pictures of one."
-    if int(subject.archive.count) == 0:
-        return "The archive is still empty: no pictures of it."
-    return drawn(subject)
-
-
-def descended(subject: Subject) -> str | None:
-    """Whether a level of the archive descends from another."""
-    reason = archived(subject)
-    if reason is None and not subject.once(cards.ancestry).rows:
-        reason = "No level of the archive descends from another: no ancestry."
-    return reason
-
-
-def designed(subject: Subject) -> str | None:
-    """Whether there is a teacher whose levels can be drawn."""
-    return drawn(subject) if designs.designs(subject) else ""
-
-
-def mapped(subject: Subject) -> str | None:
-    """Whether it keeps a map of elites."""
-    return "" if heatmap.of_subject(subject) is None else None
-
-
-def learned(subject: Subject) -> Curves:
-    """Its learning curves."""
-    one = subject.experiment
-    return charts.data(subject.lines, one.method, one.task, one.run.seeds)
-
-
-def _levels(subject: Subject) -> list[Any]:
-    kept = isinstance(subject.archive, Replay) and int(subject.archive.count) > 0
-    found = [cards.held_out, *([cards.archive] if kept else [])]
-    return [subject.once(look) for look in found]
+def once(address: str) -> Callable[[Any], Any]:
+    """The same, called once for each subject: panels share what is costly."""
+    return lambda subject: subject.once(function_at(f"cairn.show.{address}"))
 
 
 PANELS: tuple[Panel, ...] = (
-    Panel("curves.png", always, learned, curves.draw),
-    Panel("mazes.png", drawn, lambda subject: subject.once(cards.held_out), sheets.draw),
+    Panel("curves.png", at("applies:always"), at("curves:data"), at("curves:draw")),
     Panel(
-        "attempt.gif",
-        drawn,
-        lambda subject: animation.data(subject.once(play_held_out)),
-        animation.draw,
+        "mazes.png", at("applies:drawn"), once("cards:held_out"), at("sheets:draw"),
+        "Levels it has never seen", acted, roles=True,
     ),
-    Panel("archive.png", archived, lambda subject: subject.once(cards.archive), sheets.draw),
-    Panel("ancestry.png", descended, lambda subject: subject.once(cards.ancestry), sheets.draw),
-    Panel("designed.png", designed, designs.sheet, sheets.draw),
-    Panel("hero.png", drawn, hero.data, hero.draw),
     Panel(
-        "map.png",
-        mapped,
-        lambda subject: (heatmap.of_subject(subject), subject.caption),
-        lambda shown, path: heatmap.heatmap_sheet(shown[0], shown[1], path),
+        "attempt.gif", at("applies:drawn"), at("animation:of_subject"), at("animation:draw"),
+        "An attempt, step by step", acted, roles=True,
     ),
-    Panel("levels.txt", listed, _levels, tables.draw),
-)
+    Panel(
+        "archive.png", at("applies:archived"), once("cards:archive"), at("sheets:draw"),
+        "What the archive holds", acted,
+    ),
+    Panel(
+        "ancestry.png", at("applies:descended"), once("cards:ancestry"), at("sheets:draw"),
+        "How its best levels evolved", acted,
+    ),
+    Panel(
+        "designed.png", at("applies:designed"), at("designs:sheet"), at("sheets:draw"),
+        "What its teacher designs", taught,
+    ),
+    Panel("hero.png", at("applies:drawn"), at("hero:data"), at("hero:draw")),
+    Panel(
+        "map.png", at("applies:mapped"), at("heatmap:data"), at("heatmap:draw_sheet"),
+        "The map of elites", searched,
+    ),
+    Panel(
+        "levels.txt", at("applies:listed"), at("tables:levels"), at("tables:draw"),
+        "Levels as they are described", acted,
+    ),
+)  # fmt: skip

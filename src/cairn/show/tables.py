@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from cairn.archive.replay import Replay
 from cairn.core.console import count, plural
 from cairn.core.counts import SPENT, unit
 from cairn.core.measures import label
 from cairn.report import series
 from cairn.report.data import Sheet
-from cairn.show import heatmap
+from cairn.show import cards, heatmap
 from cairn.show.charts import final
 from cairn.show.held_out import Shown
 from cairn.show.subject import Subject
@@ -35,7 +36,7 @@ def headline(subject: Subject, shown: list[Shown]) -> dict[str, Any]:
     tests = series.evaluations(lines)
     figures["measure"] = series.measure(lines)
     figures["tests"] = {name: final(curve) for name, curve in tests.items()}
-    if heatmap.of_subject(subject) is not None:
+    if heatmap.kept(subject):
         figures["map"] = heatmap.figures(subject)
     figures["held_out"] = {level.name: level.solve_rate for level in shown}
     return figures
@@ -65,6 +66,12 @@ def summary(figures: dict[str, Any]) -> str:
         f"    {name:<{width}}  {rate:4.0%} solved" for name, rate in figures["held_out"].items()
     ]
     return "\n".join(lines)
+
+
+def levels(subject: Subject) -> list[Sheet]:
+    """The levels it was tested on, and those its archive holds, if it holds any."""
+    kept = isinstance(subject.archive, Replay) and int(subject.archive.count) > 0
+    return [subject.once(look) for look in (cards.held_out, *([cards.archive] if kept else []))]
 
 
 def draw(sheets: list[Sheet], path: Path) -> Path:

@@ -10,6 +10,7 @@ import numpy as np
 
 from cairn.archive import replay
 from cairn.archive.replay import Replay, ReplayConfig
+from cairn.core.descent import Descent
 from cairn.core.lineage import Lineage
 from cairn.envs.protocol import Level, plain_suite
 from cairn.evaluation.evaluate import evaluate
@@ -42,7 +43,7 @@ class Treasure(NamedTuple):
     """Whether it is still in the archive."""
 
 
-class _Shelf(NamedTuple):
+class Shelf(NamedTuple):
     """An archive with what is looked up again and again."""
 
     archive: Replay
@@ -52,15 +53,14 @@ class _Shelf(NamedTuple):
     """Replay probability of each slot."""
     slot_of: dict[int, int]
     """Slot by id."""
-    lineage: Lineage
-    seed: int
+    descent: Descent
     cycle: int
 
 
 def highest(subject: Subject, count: int) -> list[Treasure]:
     """The levels with the highest score, highest first."""
-    shelf = _shelf(subject)
-    return [_line(shelf, slot)[-1] for slot in shelf.order[:count]]
+    shelf = subject.once(shelf_of)
+    return [line_of(shelf, slot)[-1] for slot in shelf.order[:count]]
 
 
 def most_useful(subject: Subject, count: int) -> list[Treasure]:
@@ -70,7 +70,7 @@ def most_useful(subject: Subject, count: int) -> list[Treasure]:
     replayed; of equals the one more likely to be replayed comes first. Levels solved always or
     never are left out, so there may be fewer than `count`.
     """
-    shelf = _shelf(subject)
+    shelf = subject.once(shelf_of)
     likely = np.argsort(-shelf.chance, kind="stable")[: min(CANDIDATES, len(shelf.order))]
     levels = jax.tree.map(lambda leaf: np.asarray(leaf)[likely], shelf.archive.levels)
     suite = plain_suite("archive", subject.experiment.env, levels)
@@ -81,7 +81,7 @@ def most_useful(subject: Subject, count: int) -> list[Treasure]:
     rates = played["archive"].solve_rates[0]
     best = np.argsort(-rates * (1 - rates), kind="stable")[:count]
     return [
-        _line(shelf, int(likely[i]))[-1]._replace(solve_rate=float(rates[i]))
+        line_of(shelf, int(likely[i]))[-1]._replace(solve_rate=float(rates[i]))
         for i in best
         if 0 < rates[i] < 1
     ]
@@ -94,14 +94,14 @@ def evolved(subject: Subject, count: int) -> list[list[Treasure]]:
     the best is shown, unless there are fewer families than `count`. Long lines are thinned out
     evenly; both ends stay.
     """
-    shelf = _shelf(subject)
+    shelf = subject.once(shelf_of)
     edited = np.asarray(shelf.archive.generation) > 0
     lines: list[list[Treasure]] = []
     relatives: list[list[Treasure]] = []
     families: set[int] = set()
     # Enough to find `count` families as a rule, and few enough look-ups to be quick.
     for slot in [slot for slot in shelf.order if edited[slot]][: 20 * count]:
-        line = _line(shelf, slot)
+        line = line_of(shelf, slot)
         (relatives if line[0].id in families else lines).append(line)
         families.add(line[0].id)
         if len(lines) == count:
@@ -116,28 +116,35 @@ def thinned(line: list, count: int) -> list:
     return [line[round(place)] for place in np.linspace(0, len(line) - 1, count)]
 
 
-def _shelf(subject: Subject) -> _Shelf:
+def descent(subject: Subject) -> Descent:
+    """Who descends from whom among its levels."""
+    return Descent(Lineage.open(subject.directory.lineage), subject.seed_index)
+
+
+def shelf_of(subject: Subject) -> Shelf:
+    """Its archive, which must not be empty."""
     archive, config = subject.state.archive, subject.experiment.algorithm
     assert isinstance(archive, Replay)
     assert isinstance(config, ReplayConfig)
     count = int(archive.count)
     ids = np.asarray(archive.ids)[:count].tolist()
-    return _Shelf(
+    return Shelf(
         archive,
         np.argsort(np.asarray(archive.ranks)[:count], kind="stable").tolist(),
         np.asarray(replay.probabilities(archive, config)),
         dict(zip(ids, range(count), strict=True)),
-        Lineage.open(subject.directory.lineage),
-        subject.seed_index,
+        subject.once(descent),
         int(subject.state.cycle),
     )
 
 
-def _line(shelf: _Shelf, slot: int) -> list[Treasure]:
+def line_of(shelf: Shelf, slot: int) -> list[Treasure]:
     """The level at `slot` and its ancestors, oldest first."""
     archive = shelf.archive
-    records = shelf.lineage.ancestors(int(archive.ids[slot]), shelf.seed)[::-1]
-    levels = shelf.lineage.levels(records, jax.tree.map(lambda leaf: leaf[0], archive.levels))
+    records = shelf.descent.ancestors(int(archive.ids[slot]))[::-1]
+    levels = shelf.descent.lineage.levels(
+        records, jax.tree.map(lambda leaf: leaf[0], archive.levels)
+    )
     line = [
         _treasure(shelf, entry, jax.tree.map(lambda leaf, i=i: leaf[i], levels))
         for i, entry in enumerate(records)
@@ -145,7 +152,16 @@ def _line(shelf: _Shelf, slot: int) -> list[Treasure]:
     return [*line[:-1], line[-1]._replace(score=float(archive.scores[slot]))]
 
 
-def _treasure(shelf: _Shelf, entry: np.void, level: Level) -> Treasure:
+def treasures(shelf: Shelf, records: np.ndarray) -> list[Treasure]:
+    """Levels as records of the lineage file have them: scores are those they entered with."""
+    levels = shelf.descent.lineage.levels(records, shelf.archive.levels)
+    return [
+        _treasure(shelf, entry, jax.tree.map(lambda leaf, i=i: leaf[i], levels))
+        for i, entry in enumerate(records)
+    ]
+
+
+def _treasure(shelf: Shelf, entry: np.void, level: Level) -> Treasure:
     """A record of the lineage file."""
     slot = shelf.slot_of.get(int(entry["id"]))
     return Treasure(
