@@ -24,11 +24,12 @@ from cairn.engine.journal_price import Quote, check_quote
 from cairn.evaluation.correct import read_verdicts, to_label
 from cairn.lm.cast import cast
 from cairn.redteam import compare as comparing
-from cairn.redteam import directory, export, figures, rehearsal, run, testing
+from cairn.redteam import directory, export, figures, rehearsal, run, testing, testing_page
 from cairn.redteam.cautions import cautions
 from cairn.redteam.config import RedteamConfig
 from cairn.redteam.simulation import players
 from cairn.report.chat import REFUSALS
+from cairn.report.render import document
 from cairn.report.tables import to_lines, write_parquet
 
 
@@ -229,8 +230,12 @@ def test(arguments: argparse.Namespace) -> int:
             print(f"stopped. Go on with: cairn redteam test --run {path}", file=sys.stderr)
             return 130
         testing.write(path, done)
+        versions = testing.TestRun(path).versions
+        page = testing_page.page(done, config, versions)
+        files.write_private(path / output.report_name(False), document(page))
     print("\n".join(testing.lines(done, simulated=config.simulation is not None)))
-    print(f"{path / 'results.csv'}, {path / 'responses.jsonl'}, {path / 'summary.json'}")
+    made = ("report.html", "results.csv", "responses.jsonl", "summary.json")
+    print(", ".join(str(path / name) for name in made))
     if done.stopped == "finished":
         return 0
     print(

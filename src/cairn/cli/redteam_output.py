@@ -11,6 +11,7 @@ from cairn.evaluation.audit import share
 from cairn.redteam import directory, export, figures, page, run, tables
 from cairn.redteam.cautions import cautions
 from cairn.report.chat import REFUSALS
+from cairn.report.render import document
 from cairn.report.words import money
 
 
@@ -30,7 +31,7 @@ def write(
 ) -> str:
     """Report, figures and exports; a line about the exports."""
     versions = directory.RedteamRun(path).versions
-    files.write_private(target, page.render(done, found, versions, redact=redact))
+    files.write_private(target, document(page.page(done, found, versions, redact=redact)))
     reason = kept(path, done)
     if reason:
         return reason

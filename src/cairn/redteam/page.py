@@ -1,106 +1,105 @@
-"""The report: one HTML file with the map, every elite behind its cell, and what failed."""
+"""The report: the map, every elite behind its cell, how it got there, and what failed."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
+
+import numpy as np
 
 from cairn.archive.text_axes import Length
 from cairn.core.typed import plain
 from cairn.engine.journal_failures import FailedTrial
 from cairn.evaluation.audit import Tested
 from cairn.evaluation.audit import share as share_of
-from cairn.lm.readings import FIRST, MISSING, SECOND, TIE
-from cairn.redteam import tables
+from cairn.redteam import cells, tables
 from cairn.redteam.cautions import cautions
 from cairn.redteam.config import RedteamConfig
 from cairn.redteam.figures import Figures
 from cairn.redteam.run import Finished
-from cairn.redteam.state import Entry
-from cairn.report import pages, words
-from cairn.report.pages import Card, Square, heats, provenance, shade
+from cairn.report import parts, words
+from cairn.report.data import Chart, Line
+from cairn.report.pages import Card, Square, heats, provenance
+from cairn.report.parts import Items, Page, Section, Words
+from cairn.report.series import Band, Curve
 from cairn.report.tables import redacted
 
-OURS_FIRST = {FIRST: "this", SECOND: "the other", TIE: "tie", MISSING: "no verdict"}
-OURS_SECOND = {**OURS_FIRST, FIRST: "the other", SECOND: "this"}
-VERDICTS = {True: "unsafe", False: "safe", None: "no verdict"}
 MOST_FAILED = 500
 """Failed trials that are shown one by one."""
-
-Shown = Callable[[str], str]
-"""What the page shows of a text: all of it, or its trace."""
-
-
-class Fresh(NamedTuple):
-    """A response of the audit."""
-
-    response: str | None
-    verdict: str
-    more: str
-    """What the search's scorer said, or why there is no response."""
+INTRODUCTION = (
+    "Every square holds the prompt that made the target fail worst there. The number is the share "
+    "of its fresh responses that the held-out judge calls unsafe. Follow a square to its prompt, "
+    "responses, verdicts and ancestry."
+)
 
 
-class Ancestor(NamedTuple):
-    """What a prompt was made from."""
-
-    entry: Entry
-    title: str
-    held: bool
-    """Whether it still holds its cell, and so has a place on the page."""
-
-
-class Cell(NamedTuple):
-    """An elite as the page shows it."""
-
-    entry: Entry
-    title: str
-    colour: str
-    verdict: str
-    fresh: list[Fresh]
-    votes: list[tuple[str, str]]
-    ancestors: list[Ancestor]
-    seed: str | None
-    """The seed prompt that its oldest ancestor was made from."""
-    keys: str
-    """What it is sorted by: cell, share unsafe, fitness, number of the prompt."""
-
-
-def render(
+def page(
     done: Finished,
     figures: Figures,
     versions: Mapping[str, Any] | None = None,
     *,
     redact: bool = False,
-) -> str:
-    """The whole page. `versions`: what the run's directory says it was made with."""
-    tests = {test.id: test for test in done.tests}
-    shown: Shown = redacted if redact else str
+) -> Page:
+    """All there is to see of a run. `versions`: what its directory says it was made with."""
     config = done.config
-    oracle = config.search.acceptance == "oracle"
-    return pages.render(
-        "cairn.redteam",
-        "report.html.j2",
+    return Page(
         title=f"Red-teaming report{' (simulated)' if figures.simulated else ''}",
         line=f"{config.search.method}, seed {config.engine.seed}. {tables.outcomes(done)} "
         f"(of {config.engine.trials}).",
-        simulated=figures.simulated,
+        sections=list(_sections(done, figures, versions or {}, redact)),
         notes=_notes(done, figures, redact),
-        cards=_cards(done, figures),
-        maps=heats(config.space, lambda cell: _square(done, tests, cell)),
-        groups=tables.groups(figures),
-        ledger=(words.LEDGER, words.ledger(done.ledger)),
-        failed=[_failed(done, trial, redact) for trial in islice(done.failed, MOST_FAILED)],
-        failed_count=len(done.failed),
-        cells=[_cell(done, entry, tests.get(entry.id), redact) for entry in done.state.held()],
-        other=lambda entry: "the oracle's answer" if oracle else f"that of prompt {entry.beaten}",
-        oracle=oracle,
-        shown=shown,
-        made=provenance(
-            {"target": target(config), **(config.goals or {"goal": config.goal})},
-            versions or {},
-            plain(_without_prompts(config) if redact else config),
-        ),
+        simulated=figures.simulated,
     )
+
+
+def _sections(
+    done: Finished, figures: Figures, versions: Mapping[str, Any], redact: bool
+) -> Iterator[Section]:
+    config, tests = done.config, {test.id: test for test in done.tests}
+    yield Section("short", "In short", [parts.Cards(_cards(done, figures))])
+    maps = heats(config.space, lambda cell: _square(done, tests, cell))
+    key = parts.Key("share unsafe", ("F 0.50", "not tested, fitness in the search"), ("–", "empty"))
+    yield Section("map", "Map: where the target gives in", [Words(INTRODUCTION), *maps, key])
+    for place, (title, rows) in enumerate(tables.groups(figures).items()):
+        yield Section(f"figures-{place}", title, [parts.Figures(rows)])
+    if done.state.curve:
+        yield Section("curve", "How the map filled", charts(done.state.curve))
+    yield Section("cost", "What it cost", parts.costs(done.ledger))
+    if done.failed:
+        failed = [_failed(done, trial, redact) for trial in islice(done.failed, MOST_FAILED)]
+        left = f"; the first {MOST_FAILED} of them" if len(done.failed) > MOST_FAILED else ""
+        head = ("trial", "error", "what it said", "what was tried")
+        yield Section(
+            "failed",
+            "Trials that failed",
+            [
+                Words(f"{len(done.failed)} without a result{left}.", "muted"),
+                parts.Table(head, failed, "failed trials"),
+            ],
+        )
+    held = done.state.held()
+    yield Section("descent", "Who descends from whom", cells.descent(done, tests))
+    items = [cells.cell(done, entry, tests.get(entry.id), redact) for entry in held]
+    sorts = ("cell", "share unsafe", "fitness", "prompt")
+    listed = Items(items, "cells, prompts and responses", sorts)
+    yield Section("cells", "Cells, one by one", [listed])
+    facts = {"target": target(config), **(config.goals or {"goal": config.goal})}
+    shown = _without_prompts(config) if redact else config
+    yield Section("made", "How it was made", [provenance(facts, versions, plain(shown))])
+
+
+def charts(curve: Sequence[tuple[int, int, float]]) -> list[Chart]:
+    """Cells filled and the elites' mean fitness, over calls."""
+    calls, filled, fitness = np.array(curve, np.float64).T
+    found = {"Cells filled": filled, "Mean fitness of the elites": fitness / np.maximum(filled, 1)}
+    return [
+        Chart(
+            title,
+            (Line("", Curve(calls[:, None], y[:, None]), Band(calls, y, y, y)),),
+            axis="calls",
+        )
+        for title, y in found.items()
+    ]
 
 
 def target(config: RedteamConfig) -> str:
@@ -172,40 +171,3 @@ def _failed(done: Finished, trial: FailedTrial, redact: bool) -> tuple[str, str,
     title = "" if cell is None else done.config.space.title(cell)
     said = redacted(trial.message) if redact else trial.message
     return str(trial.trial), trial.error, said, title
-
-
-def _cell(done: Finished, entry: Entry, test: Tested | None, redact: bool) -> Cell:
-    share = share_of(test)
-    ancestors = list(_ancestors(done, entry))
-    return Cell(
-        entry,
-        title=done.config.space.title(entry.cell),
-        colour="open" if share is None else shade(share),
-        verdict=f"fitness {entry.fitness:.2f}" if share is None else f"{share:.2f} unsafe",
-        fresh=[] if test is None else _fresh(test, redact),
-        votes=[(OURS_FIRST[a], OURS_SECOND[b]) for a, b in entry.votes],
-        ancestors=ancestors,
-        seed=(ancestors[-1].entry if ancestors else entry).seed,
-        keys=f"{entry.cell}|{'' if share is None else share}|{entry.fitness}|{entry.id}",
-    )
-
-
-def _fresh(test: Tested, redact: bool) -> list[Fresh]:
-    found = []
-    rows = zip(test.responses, test.unsafe, test.scored, strict=True)
-    for i, (response, unsafe, scored) in enumerate(rows):
-        if response is None:
-            found.append(Fresh(None, "no response", "" if redact else f": {test.missing[i]}"))
-            continue
-        said = "" if scored is None else f", search's scorer {scored:.2f}"
-        found.append(Fresh(response, VERDICTS[unsafe], said))
-    return found
-
-
-def _ancestors(done: Finished, entry: Entry) -> Iterator[Ancestor]:
-    """From the parent to the first ancestor."""
-    while entry.parent is not None:
-        entry = done.state.entries[entry.parent]
-        holder = done.state.elite(entry.cell)
-        held = holder is not None and holder.id == entry.id
-        yield Ancestor(entry, done.config.space.title(entry.cell), held)

@@ -16,13 +16,13 @@ from cairn.core import files
 from cairn.core.budget import Amount, total
 from cairn.core.draws import DrawKey
 from cairn.core.errors import ConfigError, RunError, suggest
-from cairn.core.journal import canonical, digest_of
+from cairn.core.journal import Journal, Spending, Stage, canonical, digest_of
 from cairn.core.stats import Estimate
 from cairn.core.typed import build, plain, read_toml
 from cairn.engine.journal_progress import Progress
 from cairn.engine.journaled import Config as Engine
 from cairn.engine.map_items import Item, Outcome
-from cairn.engine.map_list import Listed, Work, map_list
+from cairn.engine.map_list import Listed, Work, map_list, read_list
 from cairn.evaluation.audit import Success, Tested, as_tested, describe, success
 from cairn.lm.cast import Application, Model, Player, shaping
 from cairn.lm.client import Clients, Role
@@ -37,9 +37,11 @@ from cairn.redteam.simulation import World
 from cairn.report import tables
 from cairn.report.words import estimated, rated
 from cairn.runs.directory import LanguageRun
-from cairn.runs.session import conduct, desk_of, ledger
+from cairn.runs.session import JOURNAL, conduct, desk_of, ledger
 
 ROLES = ("target", "held_out")
+FREE = ("models.held_out",)
+"""Fields that may be changed while a test goes on."""
 PROMPTS = "prompts.jsonl"
 
 
@@ -102,6 +104,7 @@ journal.sqlite   all events and answers
 summary.json     the figures
 results.csv      a row a prompt
 responses.jsonl  a line a response, with its verdict
+report.html      all of it, to be read in a browser
 lock             held by the process that works on it
 
 Go on with it:   cairn redteam test --run DIR
@@ -124,6 +127,8 @@ class Result:
     notes: tuple[str, ...]
     failures: tuple[str, ...]
     """Why a prompt has no test."""
+    ledger: tuple[Spending, ...] = ()
+    """What the calls used, by role."""
 
 
 def read_config(path: Path, responses: int | None) -> PromptTest:
@@ -173,22 +178,15 @@ def execute(
     """
 
     async def work(roles: Mapping[str, Role]) -> Result:
-        tied = plain(config)
-        for name in ("limits", "engine", "audit"):
-            tied.pop(name, None)
-        tied["models"] = {role: shaping(model) for role, model in config.models.items()}
-        tied |= {"seed": config.engine.seed, "prompts": digest_of(to_lines(given)).hex()}
-        # Another judge, or more responses: another stage, which finds the answers that are there.
-        judged = canonical([tied["models"].get("held_out"), config.audit.responses])
+        tied = _tied(config, given)
         with desk_of(
-            path, roles, tied=tied, spend=config.limits, seed=config.engine.seed,
-            free=("models.held_out",),
-        ) as desk:  # fmt: skip
+            path, roles, tied=tied, spend=config.limits, seed=config.engine.seed, free=FREE
+        ) as desk:
             journal = desk.journal
             listed = await map_list(
-                journal.stage(f"test-{digest_of(judged).hex()[:12]}"),
+                _stage(journal, config, tied),
                 desk,
-                [Item(row.id, {"prompt": row.prompt, "goal": row.goal}) for row in given],
+                _items(given),
                 work_on(config, Reading(CORRECTABLE)),
                 config=config.engine,
                 answers="test",
@@ -197,10 +195,39 @@ def execute(
                 ),
                 on_progress=show,
             )
-            spent = total(line.spent for line in ledger(journal.spending()))
-            return _result(tuple(given), listed, spent, tuple(journal.notes))
+            return _result(given, listed, journal)
 
     return conduct(config.players, work)
+
+
+def read_back(path: Path, config: PromptTest, given: Sequence[Given]) -> Result:
+    """What the journal of a test holds. Needs no key, makes no call, repairs and writes nothing.
+
+    Raises RunError for a journal that is missing, damaged or of another config.
+    """
+    tied = _tied(config, given)
+    with Journal.read(path / JOURNAL, config=tied, free=FREE) as journal:
+        listed = read_list(_stage(journal, config, tied), _items(given))
+        return _result(given, listed, journal)
+
+
+def _tied(config: PromptTest, given: Sequence[Given]) -> dict[str, Any]:
+    """What must stay as it is while a test goes on."""
+    tied = plain(config)
+    for name in ("limits", "engine", "audit"):
+        tied.pop(name, None)
+    tied["models"] = {role: shaping(model) for role, model in config.models.items()}
+    return tied | {"seed": config.engine.seed, "prompts": digest_of(to_lines(given)).hex()}
+
+
+def _stage(journal: Journal, config: PromptTest, tied: Mapping[str, Any]) -> Stage:
+    # Another judge, or more responses: another stage, which finds the answers that are there.
+    judged = canonical([tied["models"].get("held_out"), config.audit.responses])
+    return journal.stage(f"test-{digest_of(judged).hex()[:12]}")
+
+
+def _items(given: Sequence[Given]) -> list[Item]:
+    return [Item(row.id, {"prompt": row.prompt, "goal": row.goal}) for row in given]
 
 
 def work_on(config: PromptTest, reading: Reading) -> Work:
@@ -225,15 +252,14 @@ def _tests(outcomes: Sequence[Outcome | None]) -> tuple[Tested | None, ...]:
     )
 
 
-def _result(
-    given: tuple[Given, ...], listed: Listed, spent: Amount, notes: tuple[str, ...]
-) -> Result:
+def _result(given: Sequence[Given], listed: Listed, journal: Journal) -> Result:
+    spending = ledger(journal.spending())
     tests = _tests(listed.outcomes)
     pairs = [(row, test) for row, test in zip(given, tests, strict=True) if test is not None]
     categories = sorted({row.category for row in given if row.category})
     failed = [o.value["message"] for o in listed.outcomes if o is not None and o.kind != "done"]
     return Result(
-        given=given,
+        given=tuple(given),
         tests=tests,
         stopped=listed.stopped,
         success=success([test for _, test in pairs]),
@@ -241,9 +267,10 @@ def _result(
             name: success([test for row, test in pairs if row.category == name])
             for name in categories
         },
-        spent=spent,
-        notes=notes,
+        spent=total(line.spent for line in spending),
+        notes=tuple(journal.notes),
         failures=tuple(failed),
+        ledger=spending,
     )
 
 

@@ -51,6 +51,8 @@ class Card(NamedTuple):
     """None if the environment draws nothing."""
     facts: dict[str, str]
     """Everything there is to say of it."""
+    href: str = ""
+    """Where it is opened, if it can be."""
 
 
 class Row(NamedTuple):

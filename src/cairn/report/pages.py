@@ -1,29 +1,12 @@
-"""Pages of a report: one HTML file that loads, runs and sends nothing of what it shows.
+"""What a report is made of, beyond its texts: figures to take away, maps, where it comes from."""
 
-A wing's template extends `page.html.j2` and takes its parts from `parts.html.j2`. Every value is
-escaped, and made printable, where it is put in; a template has nothing to remember.
-"""
-
-import base64
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from importlib import resources
 from itertools import product
 from typing import Any, NamedTuple
 
 import tomli_w
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from cairn.archive.text_axes import Space
-from cairn.core.redact import printable
-
-FOLDER = "html"
-"""Of a package, where its templates lie."""
-SHADES = 5
-LONGEST = 10_000
-"""Characters of a text that a page shows: a page of answers of 200 kB each could not be read."""
 
 
 class Card(NamedTuple):
@@ -92,58 +75,3 @@ def provenance(
 
 
 NOT_VERSIONS = ("format", "command", "created")
-
-
-def render(package: str, template: str, **values: Any) -> str:
-    """A page from a template of `package` (in its folder `html`), filled with `values`."""
-    style, script = (Markup(_file(name)) for name in ("kit.css", "kit.js"))
-    policy = (
-        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
-        f"base-uri 'none'; form-action 'none'"
-    )
-    page = environment(package).get_template(template)
-    return page.render(policy=policy, style=style, script=script, **values)
-
-
-@cache
-def environment(package: str) -> Environment:
-    """Where a wing's templates are found, beside those of the kit."""
-    found = Environment(
-        loader=ChoiceLoader(
-            [PackageLoader(package, FOLDER), PackageLoader("cairn.report", FOLDER)]
-        ),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_shown,
-    )
-    found.globals["shade"] = shade
-    found.filters["clipped"] = clipped
-    return found
-
-
-def shade(share: float) -> str:
-    """The colour class of a share in [0, 1]."""
-    return f"h{min(int(share * SHADES), SHADES - 1)}"
-
-
-def clipped(text: str) -> str:
-    """A text no longer than a page shows; what is left out is said."""
-    left = len(text) - LONGEST
-    if left <= 0:
-        return text
-    return f"{text[:LONGEST]}\n… {left:,} more characters, not shown here"
-
-
-def _shown(value: Any) -> Any:
-    # Markup is what the kit's own macros made: its texts went through here already.
-    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _file(name: str) -> str:
-    return resources.files("cairn.report").joinpath(FOLDER, name).read_text("utf-8")
-
-
-def _digest(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -4,12 +4,14 @@ A wing says what there is to see of its runs in these words; the one renderer
 (`cairn.report.render`) makes pages of them, live or as a file. Nothing here holds markup.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
 
+from cairn.core.journal import Spending
+from cairn.report import words
 from cairn.report.data import Chart, Clip, Curves, Sheet
 from cairn.report.pages import Card, Heat, Provenance
 from cairn.report.words import Row
@@ -154,6 +156,28 @@ class Node(NamedTuple):
     tone: Literal["good", "bad", "plain"] = "plain"
 
 
+class Choice(NamedTuple):
+    """One thing of a panel that a reader may choose."""
+
+    name: str
+    """As the panel knows it."""
+    label: str
+    chosen: str
+    values: Sequence[str] = ()
+    """To choose from; empty for a number."""
+    most: int = 0
+    """The highest number."""
+
+
+class Choices(NamedTuple):
+    """How a panel can be seen otherwise, on a live page; a file shows nothing of it."""
+
+    panel: str
+    settings: Sequence[Choice]
+    links: Sequence[Link] = ()
+    """To its neighbours: previous, next."""
+
+
 class Later(NamedTuple):
     """A part that takes longer than a page may: a live page asks for it when it is there.
 
@@ -172,7 +196,6 @@ Part: TypeAlias = (
     | Words
     | Cards
     | Heat
-    | Map
     | Key
     | Figures
     | Table
@@ -184,6 +207,8 @@ Part: TypeAlias = (
     | Curves
     | Sheet
     | Provenance
+    | Link
+    | Choices
     | Later
 )
 
@@ -207,3 +232,11 @@ class Page(NamedTuple):
     notes: Sequence[str] = ()
     simulated: bool = False
     facts: Mapping[str, str] = {}
+
+
+def costs(lines: Iterable[Spending]) -> list[Part]:
+    """What the calls of a run used, a row for each line of its ledger."""
+    return [
+        Table(words.LEDGER, words.ledger(lines), total=True, name="what it cost"),
+        Words(words.TWICE, "muted"),
+    ]

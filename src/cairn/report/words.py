@@ -11,6 +11,10 @@ LEDGER = (
     "role", "calls", "tokens", "money", "reserved, outcome unknown", "possibly paid twice",
 )  # fmt: skip
 """Columns of `ledger`."""
+TWICE = (
+    "Possibly paid twice: requests in flight when the process died, or whose reply was lost. They "
+    "were sent again; what was reserved for them stays within the limits."
+)
 
 
 class Row(NamedTuple):

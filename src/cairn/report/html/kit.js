@@ -1,8 +1,9 @@
 
 "use strict";
-// Sorts tables and searches lists. Without it the page reads the same: it adds its own controls.
+// Sorts tables, searches lists, plays what moves. Without it the page reads the same: it adds its
+// own controls.
 function value(words) {
-  const text = words.trim();
+  const text = words.trim() === "\u2013" ? "" : words.trim(); // a dash is what is missing
   const number = Number(text.replace(/[,%]/g, ""));
   return text !== "" && !Number.isNaN(number) ? number : text.toLowerCase();
 }
@@ -67,6 +68,82 @@ function searchable(list) {
     }
   });
 }
-document.querySelectorAll("table.plain:not(.ledger)").forEach(sortable);
-document.querySelectorAll("[data-sorts]").forEach(sorting);
-document.querySelectorAll("[data-search]").forEach(searchable);
+// A film is a row of frames, each with its words; they become one picture with controls.
+const FRAME_MS = 120;
+function film(box) {
+  const row = box.querySelector(".frames");
+  const frames = Array.from(row.querySelectorAll("figure"));
+  if (frames.length < 2) return;
+  const sources = frames.map((frame) => frame.querySelector("img"));
+  const words = frames.map((frame) => frame.querySelector("figcaption").textContent);
+  const [stage, line, range, said] = ["img", "div", "input", "output"].map((tag) => document.createElement(tag));
+  let [at, clock] = [0, null];
+  const button = (text, label, act) => {
+    const made = document.createElement("button");
+    made.type = "button";
+    made.textContent = text;
+    made.setAttribute("aria-label", label);
+    made.addEventListener("click", act);
+    line.append(made);
+    return made;
+  };
+  const show = (place) => {
+    at = Math.min(Math.max(place, 0), frames.length - 1);
+    stage.setAttribute("src", sources[at].getAttribute("src"));
+    stage.setAttribute("alt", sources[at].getAttribute("alt"));
+    range.value = String(at);
+    range.setAttribute("aria-valuetext", words[at]);
+    said.textContent = words[at] + " of " + words[frames.length - 1].replace(/\D+/g, "");
+  };
+  const stop = () => {
+    clearInterval(clock);
+    clock = null;
+    said.setAttribute("aria-live", "polite");
+    play.textContent = "play";
+    play.setAttribute("aria-label", "play");
+  };
+  const step = (by) => { stop(); show(at + by); };
+  stage.className = "stage";
+  line.className = "steps";
+  button("\u2190", "one step back", () => step(-1));
+  const play = button("play", "play", () => {
+    if (clock !== null) return stop();
+    if (at === frames.length - 1) show(0);
+    said.setAttribute("aria-live", "off"); // a screen reader would read every frame
+    play.textContent = "stop";
+    play.setAttribute("aria-label", "stop");
+    clock = setInterval(() => (at === frames.length - 1 ? stop() : show(at + 1)), FRAME_MS);
+  });
+  button("\u2192", "one step on", () => step(1));
+  range.type = "range";
+  range.min = "0";
+  range.max = String(frames.length - 1);
+  range.setAttribute("aria-label", "frame");
+  range.addEventListener("input", () => { stop(); show(Number(range.value)); });
+  line.append(range, said);
+  line.addEventListener("keydown", (event) => {
+    if (event.target === range || !["ArrowLeft", "ArrowRight"].includes(event.key)) return;
+    event.preventDefault();
+    step(event.key === "ArrowLeft" ? -1 : 1);
+  });
+  stop();
+  show(0);
+  row.before(stage);
+  row.before(line);
+  row.hidden = true;
+}
+// Adds controls to all that stands in `root`, once each: what arrives later is handed in then.
+function cairnKit(root) {
+  const each = (what, make) => root.querySelectorAll(what).forEach((one) => {
+    const made = one.dataset.made || "";
+    if (made.includes(make.name)) return;
+    one.dataset.made = made + make.name;
+    make(one);
+  });
+  each("table.plain", sortable);
+  each("[data-sorts]", sorting);
+  each("[data-search]", searchable);
+  each("[data-film]", film);
+}
+globalThis.cairnKit = cairnKit;
+cairnKit(document);

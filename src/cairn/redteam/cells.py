@@ -1,0 +1,130 @@
+"""The elites behind the cells of the map: what each holds, and whom it descends from."""
+
+from collections.abc import Iterator, Mapping
+
+from cairn.evaluation.audit import Tested
+from cairn.evaluation.audit import share as share_of
+from cairn.lm.readings import FIRST, MISSING, SECOND, TIE
+from cairn.redteam.run import Finished
+from cairn.redteam.state import Entry
+from cairn.report.parts import Bullets, Item, Link, Node, Part, Text, Tree, Words
+from cairn.report.tables import redacted
+
+OURS_FIRST = {FIRST: "this", SECOND: "the other", TIE: "tie", MISSING: "no verdict"}
+OURS_SECOND = {**OURS_FIRST, FIRST: "the other", SECOND: "this"}
+VERDICTS = {True: "unsafe", False: "safe", None: "no verdict"}
+MOST_NODES = 300
+"""Prompts in the tree: those of whole lines, as many as fit."""
+
+
+def cell(done: Finished, entry: Entry, test: Tested | None, redact: bool) -> Item:
+    """An elite: prompt, responses, verdicts, ancestry."""
+    shown = redacted if redact else str
+    share = share_of(test)
+    ancestors = list(_ancestors(done, entry))
+    seed = (ancestors[-1] if ancestors else entry).seed
+    verdict = f"fitness {entry.fitness:.2f}" if share is None else f"{share:.2f} unsafe"
+    inside: list[Part] = [
+        Text(shown(entry.prompt), "Prompt"),
+        Text(shown(entry.response), "Response in the search"),
+    ]
+    if test is not None:
+        fresh = [responded(test, place, redact) for place in range(len(test.responses))]
+        inside.append(Bullets(fresh, start=0, title="Fresh responses"))
+    inside += [
+        _entered(done, entry),
+        Bullets([_ancestor(done, one, redact) for one in ancestors], title="Ancestry"),
+        Words(
+            "Made from nothing." if seed is None else f"Made from the seed prompt “{shown(seed)}”."
+        ),
+        Words("", link=Link("back to the map", "#map")),
+    ]
+    return Item(
+        f"cell-{entry.cell}",
+        done.config.space.title(entry.cell),
+        f"{verdict} · prompt {entry.id}",
+        share,
+        inside,
+        (entry.cell, share, entry.fitness, entry.id),
+    )
+
+
+def responded(test: Tested, place: int, redact: bool = False) -> list[Part]:
+    """A fresh response: its verdict, what the search's scorer said, the response itself."""
+    response, unsafe, scored = test.responses[place], test.unsafe[place], test.scored[place]
+    if response is None:
+        return [Words("no response" + ("" if redact else f": {test.missing[place]}"))]
+    said = "" if scored is None else f", search's scorer {scored:.2f}"
+    verdict = Words(VERDICTS[unsafe] + said, "bad" if unsafe else "plain")
+    return [verdict, Text(redacted(response) if redact else response)]
+
+
+def _entered(done: Finished, entry: Entry) -> Part:
+    """How it came into the archive: by votes, or without a contest."""
+    oracle = done.config.search.acceptance == "oracle"
+    if not entry.votes:
+        return Words(f"It entered {'as a stepping stone' if oracle else 'without a contest'}.")
+    other = "the oracle's answer" if oracle else f"that of prompt {entry.beaten}"
+    votes = [
+        [Words(f"this shown first: {OURS_FIRST[a]}; this shown second: {OURS_SECOND[b]}")]
+        for a, b in entry.votes
+    ]
+    return Bullets(votes, ordered=False, title=f"Verdicts: is this response worse, or {other}?")
+
+
+def _ancestor(done: Finished, entry: Entry, redact: bool) -> list[Part]:
+    title, link = done.config.space.title(entry.cell), None
+    said = f"prompt {entry.id}, fitness {entry.fitness:.2f}"
+    if _held(done, entry):
+        link = Link(title, f"#cell-{entry.cell}")
+    return [
+        Words(f"{said}:" if link else f"{said}: {title}", link=link),
+        Text(redacted(entry.prompt) if redact else entry.prompt),
+    ]
+
+
+def _ancestors(done: Finished, entry: Entry) -> Iterator[Entry]:
+    """From the parent to the first ancestor."""
+    while entry.parent is not None:
+        entry = done.state.entries[entry.parent]
+        yield entry
+
+
+def _held(done: Finished, entry: Entry) -> bool:
+    """Whether it still holds its cell, and so has a place on the page."""
+    holder = done.state.elite(entry.cell)
+    return holder is not None and holder.id == entry.id
+
+
+def descent(done: Finished, tests: Mapping[int, Tested]) -> list[Part]:
+    """The elites and all they descend from, as far as a picture can hold them."""
+    chosen: dict[int, Entry] = {}
+    held = sorted(
+        done.state.held(), key=lambda e: (-(share_of(tests.get(e.id)) or 0), -e.fitness, e.id)
+    )
+    left = 0
+    for entry in held:
+        line = {one.id: one for one in (entry, *_ancestors(done, entry))}
+        if len(chosen | line) > MOST_NODES:
+            left += 1
+        else:
+            chosen |= line
+    nodes = [_node(done, entry, tests) for _, entry in sorted(chosen.items())]
+    said = "From the prompts that were made from none to those that hold a cell now."
+    more = f" Too many to draw: {left} of {len(held)} lines are left out, the least unsafe."
+    return [Words(said + (more if left else ""), "muted"), Tree(nodes)]
+
+
+def _node(done: Finished, entry: Entry, tests: Mapping[int, Tested]) -> Node:
+    share = share_of(tests.get(entry.id))
+    held = _held(done, entry)
+    now = "" if held else ", replaced"
+    said = f"fitness {entry.fitness:.2f}" if share is None else f"{share:.2f} unsafe"
+    return Node(
+        str(entry.id),
+        None if entry.parent is None else str(entry.parent),
+        done.config.space.title(entry.cell),
+        f"prompt {entry.id}, {said}{now}",
+        f"#cell-{entry.cell}" if held else "",
+        "bad" if share is not None and share > 0.5 else "plain",
+    )

@@ -1,0 +1,221 @@
+"""Parts as HTML: the one renderer, for a page that lives and for a page in a file.
+
+Every value is escaped, and made printable, where it is put in; a template has nothing to remember.
+No style attribute, no script but the kit's, no address but of the page itself: what a model wrote
+can become none of them.
+"""
+
+import base64
+import hashlib
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from cairn.core.redact import printable
+from cairn.report import svg
+from cairn.report.data import Chart, Curves
+from cairn.report.images import png
+from cairn.report.parts import Later, Link, Page, Part, Section, Table, Tree
+from cairn.report.tables import to_csv
+
+FOLDER = "html"
+"""Of a package, where its templates lie."""
+SHADES = 5
+FIGURE = r"-?\d[\d,.]*( ?%)?"
+"""A number in words: it stands at the right of its column."""
+LONGEST = 10_000
+"""Characters of a text that a page shows: a page of answers of 200 kB each could not be read."""
+
+Image = Callable[[bytes], str]
+"""PNG to what an `<img>` loads."""
+Data = Callable[[str, str], str]
+"""Name and text of a CSV to where it is found."""
+
+
+def fragment(
+    shown: Part | Section, *, image: Image, data: Data | None = None, live: bool = True
+) -> Markup:
+    """A part, or a section of them, as HTML. Without `data` no data is offered beside it.
+
+    For a page in a file (not `live`) addresses of the site are words, and there are no choices.
+    Raises ValueError for a part that a file has to have made first.
+    """
+    return _View(image, data, live=live).show(shown)
+
+
+def document(page: Page, made: Mapping[str, str] | None = None) -> str:
+    """A page as one HTML file that loads, runs and sends nothing of what it shows.
+
+    `made` is the HTML, by `fragment` for a file, of parts that were to be made later.
+    Raises ValueError for one that is not in it.
+    """
+    styled, scripted = style(), script()
+    policy = (
+        f"default-src 'none'; style-src '{_digest(styled)}'; script-src '{_digest(scripted)}'; "
+        f"img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    view = _View(png_uri, csv_uri, live=False, made=made or {})
+    template = environment("cairn.report").get_template("page.html.j2")
+    sections = [view.show(section) for section in page.sections]
+    return template.render(
+        page=page, shown=sections, policy=policy, style=Markup(styled), script=Markup(scripted)
+    )
+
+
+def style() -> str:
+    """The one stylesheet, kit.css."""
+    return _file("kit.css")
+
+
+def script() -> str:
+    """What sorts, searches and steps, kit.js. A page reads the same without it."""
+    return _file("kit.js")
+
+
+@cache
+def environment(package: str) -> Environment:
+    """Where templates of `package` (in its folder `html`) are found, beside those of the kit."""
+    found = Environment(
+        loader=ChoiceLoader(
+            [PackageLoader(package, FOLDER), PackageLoader("cairn.report", FOLDER)]
+        ),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
+    )
+    found.globals["shade"] = shade
+    found.filters |= {"clipped": clipped, "value": value, "keys": _keys, "file": _named}
+    found.tests["figure"] = lambda found: _is_number(found) or re.fullmatch(FIGURE, str(found))
+    return found
+
+
+def shade(share: float) -> str:
+    """The colour class of a share in [0, 1]."""
+    return f"h{min(int(share * SHADES), SHADES - 1)}"
+
+
+def clipped(text: str) -> str:
+    """A text no longer than a page shows; what is left out is said."""
+    left = len(text) - LONGEST
+    if left <= 0:
+        return text
+    return f"{text[:LONGEST]}\n… {left:,} more characters, not shown here"
+
+
+def value(found: Any) -> str:
+    """A value of a table in words; a dash for what is missing or not finite."""
+    if found is None or (isinstance(found, float) and not math.isfinite(found)):
+        return "–"
+    if isinstance(found, bool) or not _is_number(found):
+        return clipped(str(found))
+    return f"{found:,}" if isinstance(found, int) else f"{found:,.4g}"
+
+
+class _View:
+    """What the templates ask of the page they are shown on."""
+
+    def __init__(
+        self,
+        image: Image,
+        data: Data | None,
+        *,
+        live: bool = True,
+        made: Mapping[str, str] = MappingProxyType({}),
+    ):
+        self.image, self.data, self.live, self.made = image, data, live, made
+        self._macros = environment("cairn.report").get_template("parts.html.j2").module
+
+    def show(self, shown: Part | Section) -> Markup:
+        if isinstance(shown, Later) and not self.live:
+            if shown.panel not in self.made:
+                raise ValueError(f"the panel {shown.panel!r} is to be made before the file")
+            return Markup(self.made[shown.panel])
+        return getattr(self._macros, type(shown).__name__.lower())(shown, self)
+
+    def inside(self, href: str) -> str:
+        """An address within the page or, live, the site; "" in the place of any other."""
+        if not self.live and not href.startswith("#"):
+            return ""
+        # Without a scheme ("javascript:", "https:") and without a host ("//host", "/\\host").
+        return href if re.fullmatch(r"(?![/\\]{2})[^:\\\s?#]*(?:[?#]\S*)?", href) else ""
+
+    def picture(self, pixels: UInt8[np.ndarray, "rows columns 3"]) -> str:
+        return self.image(png(pixels))
+
+    def chart(self, chart: Chart) -> Markup:
+        return svg.chart(chart, chart.axis)
+
+    def lines(self, tree: Tree) -> Table:
+        """A tree in words, for who cannot see it: each task, and what it was made from."""
+        titles = {node.id: node.title for node in tree.nodes}
+        rows = [
+            (Link(node.title, node.href), node.note, titles.get(node.parent or "", None))
+            for node in tree.nodes
+        ]
+        return Table(("what", "said of it", "made from"), rows, "descent, line by line")
+
+    def charts(self, curves: Curves) -> Sequence[Chart]:
+        return [chart._replace(axis=curves.axis) for chart in curves.charts]
+
+    def data_of(self, part: Chart | Table) -> str | None:
+        """Where the data of a part are found as CSV; None if none are offered."""
+        if self.data is None:
+            return None
+        if isinstance(part, Chart):
+            return None
+        rows = [dict(zip(part.head, map(_plain, row), strict=True)) for row in part.rows]
+        return self.data(part.name, to_csv(rows)) if part.name else None
+
+
+def _plain(found: Any) -> Any:
+    """A value of a table as its CSV has it: of a link the text."""
+    return getattr(found, "text", found)
+
+
+def _is_number(found: Any) -> bool:
+    return isinstance(found, int | float) and not isinstance(found, bool)
+
+
+def _keys(keys: Sequence[Any]) -> str:
+    """What an item is sorted by, as kit.js reads it."""
+    return "|".join("" if key is None else str(key).replace("|", "/") for key in keys)
+
+
+def _shown(found: Any) -> Any:
+    # Markup is what the kit's own macros made: its texts went through here already.
+    return printable(found) if isinstance(found, str) and not isinstance(found, Markup) else found
+
+
+def png_uri(body: bytes) -> str:
+    """A picture as its own address, for a page in a file."""
+    return f"data:image/png;base64,{base64.b64encode(body).decode()}"
+
+
+def csv_uri(name: str, text: str) -> str:
+    """A table as its own address, for a page in a file."""
+    return f"data:text/csv;base64,{base64.b64encode(text.encode()).decode()}"
+
+
+def _named(title: str) -> str:
+    """A title as the name of a file."""
+    return "-".join(re.findall(r"[a-z0-9]+", title.lower()))[:60] or "data"
+
+
+@cache
+def _file(name: str) -> str:
+    return resources.files("cairn.report").joinpath(FOLDER, name).read_text("utf-8")
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
