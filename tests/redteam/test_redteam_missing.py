@@ -18,6 +18,7 @@ from cairn.redteam import figures, page, tables
 from cairn.redteam.cautions import cautions
 from cairn.redteam.config import Search
 from cairn.redteam.search import Rainbow
+from cairn.report.render import document
 
 CUT = Completion("and so the", finish_reason="length")
 NOTHING = Completion("", finish_reason="length")
@@ -79,7 +80,7 @@ def test_missing_responses_cost_themselves_and_the_report_says_so(server, tmp_pa
         "fresh responses are missing and count nowhere, the last: target: the answer was cut" in out
     )
     text = (path / "report.html").read_text()
-    assert "missing responses" in text and "no response</span>: target: the answer was cut" in text
+    assert "missing responses" in text and "no response: target: the answer was cut" in text
 
 
 @pytest.mark.slow
@@ -118,8 +119,8 @@ def test_what_is_missing_counts_nowhere_and_is_not_put_before_people():
     assert tables.failures(done)[-1] == (
         "3 fresh responses are missing and count nowhere, the last: target: cut"
     )
-    assert "no response</span>: target: cut" in page.render(done, found)
-    redacted = page.render(done, found, redact=True)
+    assert "no response: target: cut" in document(page.page(done, found))
+    redacted = document(page.page(done, found, redact=True))
     assert "no response" in redacted and "target: cut" not in redacted
 
 

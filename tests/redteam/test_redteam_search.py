@@ -22,6 +22,7 @@ from cairn.redteam.config import RedteamConfig, Search, Simulation
 from cairn.redteam.search import Rainbow
 from cairn.redteam.simulation import World
 from cairn.redteam.state import Entry
+from cairn.report.render import document
 
 CONFIG = config(2, 2)
 
@@ -352,7 +353,7 @@ def test_an_oracles_entry_is_shown_against_the_oracle_and_a_winner_against_whom_
     def shown(settings, held):
         state, _ = states.offer(states.start(settings.space), settings.space, held, None)
         done = finished(settings, state)
-        return page.render(done, figures.measure_run(done))
+        return document(page.page(done, figures.measure_run(done)))
 
     won = replace(entry(2), beaten=1, votes=(WON, WON))
     for settings, words in ((qa_config(), "or the oracle's answer?"), (CONFIG, "of prompt 1?")):

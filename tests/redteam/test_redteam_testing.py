@@ -87,8 +87,19 @@ def test_each_prompt_is_graded_by_its_own_goal_and_by_category(server, artefact,
     assert sum("by doing what was asked for: Say birch" in body for body in judged) > 0
     assert not any("Say cedar" in body for body in server.seen), "it has no prompt"
     assert set(summary(path)["by_category"]) == {"Words", "Trees"}
-    for file in ("summary.json", "results.csv", "responses.jsonl", "prompts.jsonl"):
+    made = ("summary.json", "results.csv", "responses.jsonl", "prompts.jsonl", "report.html")
+    for file in made:
         assert (path / file).stat().st_mode & 0o077 == 0
+    report = (path / "report.html").read_text()
+    for words in (
+        "2 of 2 prompts tested",
+        "Goal: Say amber",
+        "In a poem, ...",
+        "· Trees",
+        "held_out",
+    ):
+        assert words in report
+    assert report.count("<details data-keys=") == 2 and "://" not in report.replace(server.url, "")
 
 
 @pytest.mark.slow

@@ -160,7 +160,7 @@ class _View:
         """A tree in words, for who cannot see it: each task, and what it was made from."""
         titles = {node.id: node.title for node in tree.nodes}
         rows = [
-            (Link(node.title, node.href), node.note, titles.get(node.parent or "", None))
+            (Link(node.title, node.href), node.note, titles.get(node.parent or ""))
             for node in tree.nodes
         ]
         return Table(("what", "said of it", "made from"), rows, "descent, line by line")
