@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from cairn.core.journal import Spending
 from cairn.report import words
@@ -64,7 +64,10 @@ class Key(NamedTuple):
 
 
 class Map(NamedTuple):
-    """A map of elites over two descriptors, too fine for a table of words."""
+    """A map of elites over two descriptors, too fine for a table of words.
+
+    The first row is the lowest, and is drawn below the others.
+    """
 
     title: str
     axes: tuple[str, str]
@@ -78,6 +81,10 @@ class Map(NamedTuple):
     hrefs: Sequence[str] = ()
     """Where each cell leads, row by row; "" for one that leads nowhere."""
     note: str = ""
+    cells: Int[np.ndarray, "rows columns"] | None = None
+    """Which cell is seen at each place, where a cell spans several: `hrefs` go by its number."""
+    outlines: Sequence[Float[np.ndarray, "corners 2"]] = ()
+    """Of each place, where places are no rectangles: along and up, in units of `extent`."""
 
 
 class Figures(NamedTuple):

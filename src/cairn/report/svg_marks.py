@@ -25,7 +25,6 @@ LIGHT: Mapping[str, str] = {
     "muted": "#55606d",
     "grid": "#d5dae1",
     "paper": "#ffffff",
-    "none": "#eceff3",
 }
 """Colours of a picture that stands alone, in a file of its own."""
 INK = "#1c2430"
