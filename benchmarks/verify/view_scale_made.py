@@ -10,7 +10,7 @@ from cairn.evaluation.judges import COUNTED
 from cairn.lm.completion import Completion, Usage, pack
 from cairn.redteam import directory
 from cairn.redteam.config import RedteamConfig
-from cairn.runs.session import JOURNAL
+from cairn.runs.directory import JOURNAL
 
 DEMO = Path(directory.__file__).with_name("configs") / "demo.toml"
 ANSWERS = 20_000

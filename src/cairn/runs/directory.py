@@ -7,6 +7,9 @@ from typing import Any, ClassVar
 from cairn.core.directory import RunDirectory, software
 from cairn.core.errors import ConfigError
 
+JOURNAL = "journal.sqlite"
+"""The journal in the directory of a run."""
+
 
 class LanguageRun(RunDirectory):
     """A run whose state is a fold over a journal."""

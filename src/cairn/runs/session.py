@@ -20,6 +20,7 @@ from cairn.core.journal_files import within
 from cairn.lm.cast import Player, company, redactor
 from cairn.lm.client import Desk, Role, rejected
 from cairn.lm.spend import Spend
+from cairn.runs.directory import JOURNAL
 
 R = TypeVar("R")
 
@@ -85,10 +86,6 @@ def said_how_to_go_on(path: Path) -> Iterator[None]:
     except KeyboardInterrupt:
         print(f"stopped; call again with run={str(path)!r} to go on.", file=sys.stderr)
         raise
-
-
-JOURNAL = "journal.sqlite"
-"""The journal in the directory of a run."""
 
 
 @contextmanager

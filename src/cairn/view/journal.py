@@ -1,0 +1,171 @@
+"""A journal in figures, while it is written or long afterwards.
+
+A look reads what changed since the last one: the books, the requests in flight, the sessions and
+new events. The journal keeps no clock for a single call, so calls per second are the mean over the
+running time, and, as long as somebody looks, what came in between two looks.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from cairn.core.errors import RunError
+from cairn.core.journal_read import state
+from cairn.report.parts import Section
+from cairn.view.journal_books import Books, read_books
+from cairn.view.journal_call import one
+from cairn.view.journal_calls import Calls
+from cairn.view.journal_looks import Looks, Stamp, check, damage, mark, sources
+from cairn.view.journal_pace import Pace
+from cairn.view.journal_sections import Known, sections
+from cairn.view.journal_tally import Tally
+
+SLICE_S = 0.3
+"""How long a look counts events, at most about."""
+SHARDS = 64
+"""Shard journals that a look reads; more are open only where many workers were lost."""
+
+
+class JournalView:
+    """The journal of a run, looked at again and again."""
+
+    def __init__(self, path: Path, *, redact: bool = False):
+        """`path` is the run's directory; with `redact` no text of the run is shown."""
+        self.path, self.redact = path, redact
+        self.problem = "nobody has looked at the journal yet"
+        """In a line, what is wrong with it; empty if nothing is."""
+        self._looks, self._lock = Looks(), threading.RLock()
+        self._tally, self._pace = Tally(), Pace()
+        self._books: dict[str, tuple[Stamp, Books]] = {}
+        """By source."""
+        self._stamps: tuple[tuple[str, Stamp], ...] = ()
+        self._stuck = ""
+        self._left_out = 0
+
+    @property
+    def more(self) -> bool:
+        """Whether events are still to be counted: look again."""
+        return self._tally.more and not self._stuck
+
+    def refresh(self, seconds: float = SLICE_S) -> bool:
+        """Look again, counting events for about so long; whether there is anything new."""
+        with self._lock:
+            return self._refresh(seconds)
+
+    def _refresh(self, seconds: float) -> bool:
+        found = sources(self.path)
+        stamps = tuple((source.name, state(source.path)) for source in found)
+        if stamps == self._stamps and not self.more:
+            return False
+        changed = stamps != self._stamps
+        self._stamps = stamps
+        read = [source for source in found if source.kind != "store"]
+        newest = sorted(read[1:], key=lambda source: dict(stamps)[source.name][0][2])[-SHARDS:]
+        self._left_out = len(read) - 1 - len(newest)
+        before, self.problem = self.problem, ""
+        counted = self._main(read[0].name, read[0].path, seconds)
+        for source in newest:
+            self._shard(source.name, source.path)
+        there = {read[0].name, *(source.name for source in newest)}
+        self._books = {name: book for name, book in self._books.items() if name in there}
+        self._pace.note(time.time(), self.books())
+        return changed or counted or before != self.problem
+
+    def books(self) -> list[Books]:
+        """Those of the run, then those of shards in other processes."""
+        return [books for _, books in self._books.values()]
+
+    def figures(self, running: bool | None = None) -> list[Section]:
+        """Everything there is to say; `running`: whether a process has the run, if that is known.
+
+        After a failed look, what the last good one saw.
+        """
+        with self._lock:
+            return sections(self._known(running))
+
+    def _known(self, running: bool | None) -> Known:
+        return Known(
+            problems=tuple(filter(None, (self.problem, self._stuck))),
+            running=running,
+            redact=self.redact,
+            books=self._books_by_name(),
+            left_out=self._left_out,
+            tally=self._tally,
+            pace=self._pace,
+            files=_files(self.path),
+        )
+
+    def calls(self, search: str = "", before: str = "") -> Section:
+        """Calls that are still held, newest first; `before` is where an earlier list ended."""
+        with self._lock:
+            held = Calls(self._looks, sources(self.path), self._roles(), redact=self.redact)
+            return held.listed(search, before)
+
+    def call(self, key: str) -> Section:
+        """One call, by its key in hexadecimal digits."""
+        with self._lock:
+            return one(self._looks, sources(self.path), self._roles(), key, redact=self.redact)
+
+    def close(self) -> None:
+        """Delete what was copied to be read."""
+        with self._lock:
+            self._looks.close()
+
+    def _roles(self) -> set[str]:
+        return {line.role for books in self.books() for line in books.lines}
+
+    def _books_by_name(self) -> dict[str, Books]:
+        return {name: books for name, (_, books) in self._books.items()}
+
+    def _main(self, name: str, path: Path, seconds: float) -> bool:
+        """Read the run's own journal; whether events were counted."""
+        stamp, marked, counted = state(path), mark(path), False
+        try:
+            with self._looks.at(path) as db:
+                check(db, path)
+                if self._books.get(name, (None, None))[0] != stamp:
+                    self._books[name] = stamp, read_books(db)
+                try:
+                    counted = self._tally.look(db, seconds)
+                    self._stuck = ""
+                except sqlite3.DatabaseError as error:
+                    self._stuck = f"not all events can be read ({error}): those that can are here."
+                self.problem = damage(path, marked, self._tally.newest)
+        except RunError as error:
+            self.problem = str(error)
+        except sqlite3.DatabaseError as error:
+            self.problem = f"{path.name} cannot be read ({error})."
+        return counted
+
+    def _shard(self, name: str, path: Path) -> None:
+        stamp = state(path)
+        if self._books.get(name, (None, None))[0] == stamp:
+            return
+        try:
+            with self._looks.at(path) as db:
+                check(db, path)
+                self._books[name] = stamp, read_books(db)
+        except (RunError, sqlite3.DatabaseError):
+            # Taken over and deleted meanwhile, or not whole yet: the next look knows.
+            self._books.pop(name, None)
+
+
+def _files(path: Path) -> list[tuple[str, int]]:
+    """What the journal takes on disk: a row for each kind of file, and bytes."""
+    found: dict[str, int] = {}
+    for file in _journal_files(path):
+        try:
+            size = file.stat().st_size
+        except OSError:
+            continue  # gone meanwhile
+        name = file.name if file.parent == path else f"{file.parent.name}/"
+        found[name] = found.get(name, 0) + size
+    return list(found.items())
+
+
+def _journal_files(path: Path) -> Iterable[Path]:
+    yield from sorted(path.glob("journal.sqlite*"))
+    yield from sorted(path.glob("*.store.sqlite*"))
+    yield from sorted(path.glob("journal.sqlite.shards/*"))
