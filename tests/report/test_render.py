@@ -41,15 +41,6 @@ EVERY = {
         [EVIL],
         [(EVIL, [Square(EVIL, EVIL, 0.5, "#a"), Square(EVIL, EVIL, empty=True)])],
     ),
-    parts.Map: parts.Map(
-        EVIL,
-        (EVIL, EVIL),
-        ((0.0, 1.0), (0.0, 1.0)),
-        np.array([[0.5, np.nan]]),
-        np.array([[0.5, np.nan]]),
-        ["javascript:alert(1)", EVIL],
-        EVIL,
-    ),
     parts.Key: parts.Key(EVIL, (EVIL, EVIL), (EVIL, EVIL)),
     parts.Figures: parts.Figures([Row(EVIL, EVIL, EVIL)]),
     parts.Table: parts.Table(
@@ -77,7 +68,7 @@ EVERY = {
     parts.Link: parts.Link(EVIL, EVIL),
     parts.Choices: parts.Choices(
         EVIL,
-        [parts.Choice(EVIL, EVIL, EVIL, [(EVIL, EVIL)]), parts.Choice("n", "n", "1", most=5)],
+        [parts.Choice(EVIL, EVIL, EVIL, [EVIL]), parts.Choice("n", "n", "1", most=5)],
         [parts.Link(EVIL, "?panel=x")],
     ),
     parts.Later: parts.Later(EVIL, EVIL),

@@ -170,8 +170,8 @@ class Choice(NamedTuple):
     """As the panel knows it."""
     label: str
     chosen: str
-    values: Sequence[tuple[str, str]] = ()
-    """To choose from, each with what is said of it; empty for a number."""
+    values: Sequence[str] = ()
+    """To choose from; empty for a number."""
     most: int = 0
     """The highest number."""
 
@@ -203,7 +203,6 @@ Part: TypeAlias = (
     | Words
     | Cards
     | Heat
-    | Map
     | Key
     | Figures
     | Table

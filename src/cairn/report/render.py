@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import resources
-from itertools import groupby
 from types import MappingProxyType
 from typing import Any
 
@@ -25,7 +24,7 @@ from cairn.core.redact import printable
 from cairn.report import svg
 from cairn.report.data import Chart, Curves
 from cairn.report.images import png
-from cairn.report.parts import Later, Link, Map, Page, Part, Section, Table, Tree
+from cairn.report.parts import Later, Link, Page, Part, Section, Table, Tree
 from cairn.report.tables import to_csv
 
 FOLDER = "html"
@@ -156,14 +155,6 @@ class _View:
 
     def chart(self, chart: Chart) -> Markup:
         return svg.chart(chart, chart.axis)
-
-    def map(self, found: Map) -> Markup:
-        return svg.heat(found._replace(hrefs=[self.inside(href) for href in found.hrefs]))
-
-    def groups(self, shown: Sequence[Part]) -> list[tuple[bool, list[Part]]]:
-        """Parts in their order; charts that follow each other stand side by side."""
-        found = groupby(shown, lambda part: isinstance(part, Chart))
-        return [(drawn, list(group)) for drawn, group in found]
 
     def lines(self, tree: Tree) -> Table:
         """A tree in words, for who cannot see it: each task, and what it was made from."""

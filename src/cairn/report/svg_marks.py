@@ -7,6 +7,7 @@ number of pictures stand in one page under the strictest policy.
 
 import re
 from collections.abc import Mapping
+from typing import Literal
 
 from markupsafe import Markup, escape
 
@@ -77,13 +78,24 @@ def clipped(value: str, width: float, size: float = 11) -> str:
 
 
 def picture(
-    label: str, told: str, width: float, height: float, *inside: Markup, role: str = "img"
+    label: str,
+    told: str,
+    width: float,
+    height: float,
+    *inside: Markup,
+    role: str = "img",
+    kind: Literal["chart", "tree", "spark"] = "chart",
 ) -> Markup:
-    """A whole picture: `label` is its name, `told` says in words what is seen."""
+    """A whole picture: `label` is its name, `told` says in words what is seen.
+
+    A chart takes the width that it is given; of the other kinds each has a size of its own.
+    """
+    size = {} if kind == "chart" else {"width": width, "height": height}
     return tag(
         "svg",
         {
-            "class": "chart",
+            "class": kind,
+            **size,
             "viewBox": f"0 0 {number(width)} {number(height)}",
             "role": role,
             "aria-label": label,
@@ -104,8 +116,10 @@ def standalone(svg: Markup) -> str:
         return f'{found[0]} color="{colours[0]}"' if colours else found[0]
 
     # No text holds a quotation mark: they are escaped in it.
-    body = re.sub(r'class="([^"]*)"', coloured, svg)
+    body = svg[svg.index("<svg") : svg.rindex("</svg>") + len("</svg>")]
+    body = re.sub(r'class="([^"]*)"', coloured, body)
     width, height = re.findall(r'viewBox="0 0 (\S+) (\S+)"', body)[0]
+    body = re.sub(r'^(<svg class="\w+") width="\S+" height="\S+"', r"\1", body)
     opened = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" color="{INK}"'
     )

@@ -29,7 +29,7 @@ def to_csv(rows: Sequence[Row]) -> str:
     if rows:
         writer = csv.DictWriter(out, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows({name: _harmless(value) for name, value in row.items()} for row in rows)
+        writer.writerows({name: harmless(value) for name, value in row.items()} for row in rows)
     return out.getvalue()
 
 
@@ -51,7 +51,8 @@ def write_parquet(path: Path, rows: Sequence[Row]) -> None:
         pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows)), part)
 
 
-def _harmless(value: Any) -> Any:
+def harmless(value: Any) -> Any:
+    """A value of a table as a spreadsheet may open it."""
     if not isinstance(value, str):
         return value
     shown = printable(value)
