@@ -19,7 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
-from cairn.core import files, journal_files
+from cairn.core import files, locks
 from cairn.core.errors import RunError, reason
 
 LOCK = "lock"
@@ -126,7 +126,7 @@ class RunDirectory(ABC):
         The operating system drops the lock when the process ends, however it ends.
         """
         with files.writing(self.path / LOCK):
-            held = journal_files.lock(self.path / LOCK)
+            held = locks.lock(self.path / LOCK)
         with held:
             yield
 
@@ -138,8 +138,8 @@ class RunDirectory(ABC):
         """
         held: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
         try:
-            held = journal_files.lock(self.path / LOCK)
-        except journal_files.InUseError:
+            held = locks.lock(self.path / LOCK, reads=True)
+        except locks.InUseError:
             raise
         except RunError:
             pass

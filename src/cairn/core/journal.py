@@ -20,11 +20,11 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 from cairn.core import journal_check as check
 from cairn.core import journal_files as files
-from cairn.core import shards
+from cairn.core import locks, shards
 from cairn.core.budget import Amount
 from cairn.core.errors import ConfigError, RunError
 from cairn.core.faults import point
@@ -98,7 +98,7 @@ class Journal:
         self._prepare(path, redact, durable, reading=False)
         with writing(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = files.lock(self.path.with_name(self.path.name + ".lock"))
+        self._lock = locks.lock(self.path.with_name(self.path.name + ".lock"))
         try:
             self._open(config, free)
         except BaseException:
@@ -146,7 +146,7 @@ class Journal:
         self._broken: RunError | None = None
         self._answers = Answers(self.path, reading=reading)
         self._stores: dict[str, Store] = {}
-        self._lock: IO[str] | None = None
+        self._lock: locks.Lock | None = None
         self._clean_up: Callable[[], None] = lambda: None
         self._stages: dict[str, Stage] = {}
         self._waiters: list[asyncio.Future[None]] = []

@@ -1,6 +1,5 @@
-"""The files of a journal: its lock, its high-water mark, and the repair of a damaged one."""
+"""The files of a journal: its high-water mark, and the repair of a damaged one."""
 
-import fcntl
 import json
 import os
 import sqlite3
@@ -8,7 +7,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from cairn.core import journal_check as check
 from cairn.core.errors import RunError
@@ -17,45 +16,6 @@ from cairn.core.journal_rows import FORMAT, TABLES
 
 if TYPE_CHECKING:
     from cairn.core.journal import Journal
-
-
-class InUseError(RunError):
-    """Another process has the lock."""
-
-
-def lock(path: Path) -> IO[str]:
-    """Take the lock at `path` for this process.
-
-    The kernel drops the lock when the process dies, so nothing is left to clean up. Raises
-    InUseError naming the process that has it, and RunError where nothing can be locked.
-    """
-    try:
-        handle = open(path, "a+")  # noqa: SIM115 (held open for as long as the journal)
-    except OSError as error:
-        raise RunError(
-            f"cannot write in {path.parent}: {error.strerror}. A run needs a folder that it can "
-            f"write in; what is there can be read all the same."
-        ) from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        handle.seek(0)
-        holder = handle.read().strip() or "unknown"
-        handle.close()
-        raise InUseError(
-            f"{path.parent} is in use by process {holder}: wait for it or stop it, "
-            f"or choose another run directory."
-        ) from error
-    except OSError as error:
-        handle.close()
-        raise RunError(
-            f"{path.parent} is on a disk without file locks ({error.strerror}), so two processes "
-            f"could write at once. Put the run on a local disk."
-        ) from error
-    handle.truncate(0)
-    handle.write(str(os.getpid()))
-    handle.flush()
-    return handle
 
 
 def connect(path: Path, durable: str) -> sqlite3.Connection:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cairn.core import journal_files as files
+from cairn.core import locks
 from cairn.core.faults import point
 from cairn.core.journal import canonical
 
@@ -30,7 +31,7 @@ def changes(path: Path, config: Mapping, *, redact: Callable[[str], str] = str) 
     for one that lost all of its events (`journal_files.check_cut`).
     """
     none = Changes((), frozenset())
-    with files.lock(path.with_name(path.name + ".lock")):
+    with locks.lock(path.with_name(path.name + ".lock")):
         files.finish_repair(path)
         files.check_cut(path)  # which an empty database, once opened, would no longer show
         if not path.exists():
@@ -55,7 +56,7 @@ def retie(path: Path, config: Mapping, *, redact: Callable[[str], str] = str) ->
 
     What that run asks as before is answered from the journal; what was spent stays in the books.
     """
-    with files.lock(path.with_name(path.name + ".lock")):
+    with locks.lock(path.with_name(path.name + ".lock")):
         db = files.connect(path, "process")
         try:
             # The mark first: without it nothing is checked, with it events would seem lost.

@@ -120,7 +120,7 @@ def band(curve: Curve) -> Band:
         places = np.linspace(*ends, GRID) if ends[0] < ends[1] else np.mean(ends, keepdims=True)
     columns = zip(curve.steps.T, curve.values.T, strict=True)
     table = np.stack([_at(places, steps, values) for steps, values in columns], axis=1)
-    rows = [_mean(row[np.isfinite(row)]) for row in table]
+    rows = [over_seeds(row[np.isfinite(row)]) for row in table]
     value, low, high = np.array(rows, np.float64).T
     return Band(places, value, low, high)
 
@@ -157,7 +157,7 @@ def _away(
     return np.minimum(*(np.abs(places - some) for some in around))
 
 
-def _mean(values: Float[np.ndarray, " S"]) -> tuple[float, float, float]:
+def over_seeds(values: Float[np.ndarray, " S"]) -> tuple[float, float, float]:
     """Mean and interval over seeds, as in `cairn.core.stats.bootstrap`."""
     if len(values) == 0:
         return np.nan, np.nan, np.nan

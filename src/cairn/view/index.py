@@ -1,0 +1,207 @@
+"""All runs under a folder: each in a line, read again only where something changed.
+
+A run that is half written, damaged, of another format or deleted while it is looked at has a line
+that says so, and the rest goes on.
+"""
+
+import os
+import threading
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cairn.core.errors import CairnError, ConfigError
+from cairn.core.rundir import RunDir
+from cairn.runs.directory import LanguageRun
+from cairn.view import compiled, journaled, notes
+from cairn.view.choose import order, search, where
+from cairn.view.reading import UnreadableError, read_table
+from cairn.view.state import Hold, Locks, hold, locks_now, state_of
+from cairn.view.summaries import Headline, Summary, flat
+from cairn.view.walk import Walk
+
+__all__ = ["Headline", "Runs", "Summary", "order", "search", "where"]
+
+GROWING = ("metrics.jsonl", "timing.jsonl", "journal.sqlite", "journal.sqlite-wal")
+WATCHED = ("config.json", "versions.json", "summary.json", notes.NOTES, *GROWING)
+"""Files whose change makes a run be read again."""
+LOCKS = ("lock", "journal.sqlite.lock")
+Stamp = tuple[int, int, int]
+"""Inode, size and time of change."""
+
+
+class Known(NamedTuple):
+    """A run as it was read."""
+
+    stamps: tuple[Stamp | None, ...]
+    running: bool
+    finished: bool
+    summary: Summary
+
+
+class Runs:
+    """The runs under a folder, or the one run that it is. Safe to use from several threads."""
+
+    def __init__(self, folder: Path | str):
+        """Raises ConfigError if `folder` is none."""
+        if not os.path.isdir(folder):
+            what = "is a file" if os.path.exists(folder) else "does not exist"
+            raise ConfigError(
+                f"{folder} {what}; expected the folder of the runs. Give another one, or begin a "
+                f"run: cairn train maze"
+            )
+        self.folder = Path(folder).resolve()
+        self._walk = Walk(self.folder)
+        self._known: dict[str, Known] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Folders that the newest scan could not look into, in a line each."""
+        return tuple(self._walk.problems)
+
+    def scan(self) -> list[Summary]:
+        """Every run there is, by name."""
+        with self._lock:
+            locks, names = locks_now(), self._walk.runs()
+            known, self._known = self._known, {}
+            for name in names:
+                found = self._look(name, known.get(name), locks)
+                if found is not None:
+                    self._known[name] = found
+            return [one.summary for one in self._known.values()]
+
+    def get(self, name: str) -> Summary:
+        """One run, as it is now.
+
+        Raises KeyError for a name that no run under the folder has; one with "..", an absolute
+        one, or one that leads through a link is none.
+        """
+        inside = self._inside(name)
+        with self._lock:
+            found = self._look(inside, self._known.get(inside), locks_now())
+            if found is None:
+                raise KeyError(name)
+            self._known[inside] = found
+        return found.summary
+
+    def _inside(self, name: str) -> str:
+        """The path of a run under the folder, of which nothing is a link or hidden."""
+        if self._walk.is_run(""):
+            if name != self.folder.name:
+                raise KeyError(name)
+            return ""
+        parts = name.split("/")
+        if any(not part or part.startswith(".") or "\0" in part for part in parts):
+            raise KeyError(name)
+        for depth in range(1, len(parts) + 1):
+            path = "/".join(parts[:depth])
+            # Inside a run nothing is looked for.
+            if (self.folder / path).is_symlink() or self._walk.is_run(path) != (path == name):
+                raise KeyError(name)
+        return name
+
+    def _look(self, name: str, known: Known | None, locks: Locks | None) -> Known | None:
+        """A run as it is now; None if it is gone."""
+        path = self.folder / name if name else self.folder
+        base = str(path)
+        stamps = tuple(_stamp(f"{base}/{file}") for file in WATCHED)
+        holds: list[Hold] = [hold(path / file, locks) for file in LOCKS]
+        running = "held" in holds
+        if known is not None and known.stamps == stamps and known.running == running:
+            return known._replace(summary=_with_state(known.summary, holds, known.finished))
+        if not any(stamps) and not path.is_dir():
+            return None
+        finished, summary = _read(name or self.folder.name, path, stamps, running)
+        return Known(stamps, running, finished, _with_state(summary, holds, finished))
+
+
+def _stamp(path: str) -> Stamp | None:
+    try:
+        found = os.stat(path, follow_symlinks=False)
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _with_state(summary: Summary, holds: list[Hold], finished: bool) -> Summary:
+    if summary.kind == "broken":
+        return summary
+    state = state_of(holds, finished=finished)
+    return summary if state == summary.state else summary._replace(state=state)
+
+
+def _read(
+    name: str, path: Path, stamps: tuple[Stamp | None, ...], running: bool
+) -> tuple[bool, Summary]:
+    """Whether the run's budget is reached, and the run."""
+    times = {file: stamp[2] / 1e9 for file, stamp in zip(WATCHED, stamps, strict=True) if stamp}
+    noted, problems = notes.Notes(), []
+    try:
+        noted = notes.read(path)
+    except CairnError as error:
+        problems.append(str(error))
+    begun = times.get("versions.json") or times.get("config.json") or max(times.values(), default=0)
+    grown = [times[file] for file in GROWING if file in times]
+    summary = Summary(
+        name=name, path=path, kind="broken", command="", method="", task="", seeds=0,
+        state="unreadable", spent={}, unit="", cost=None, progress=None, headline=None,
+        created=begun, updated=max(grown, default=begun), config={}, star=noted.star,
+        tags=noted.tags, note=noted.note, problem="",
+    )  # fmt: skip
+    try:
+        config, versions = read_table(path / "config.json"), read_table(path / "versions.json")
+        summary = summary._replace(config=flat(config), command=_command(path, versions))
+        finished, summary = _whole(summary, config, versions, running)
+    except UnreadableError as error:
+        return False, summary._replace(problem=str(error))
+    except Exception as error:  # of a file that somebody else wrote: the list must go on
+        what = f"{type(error).__name__}: {error}".split("\n")[0][:200]
+        return False, summary._replace(problem=f"It cannot be read ({what}).")
+    problems = [text for text in (summary.problem, *problems) if text]
+    return finished, summary._replace(problem=" ".join(problems))
+
+
+def _command(path: Path, versions: Mapping[str, Any]) -> str:
+    """What made a run. Raises UnreadableError for a format that this release does not read."""
+    made = versions.get("command")
+    command = made if isinstance(made, str) else RunDir.COMMAND
+    expected = RunDir.FORMAT if command == RunDir.COMMAND else LanguageRun.FORMAT
+    found = versions.get("format")
+    if found != expected:
+        age = "an older" if isinstance(found, int) and found < expected else "a newer"
+        raise UnreadableError(
+            f"It was written by {age} cairn ({versions.get('cairn')}): its format is {found}, this "
+            f"release reads {expected}. Install the release that wrote it."
+        )
+    return command
+
+
+def _whole(
+    summary: Summary, config: Mapping[str, Any], versions: Mapping[str, Any], running: bool
+) -> tuple[bool, Summary]:
+    if summary.command == RunDir.COMMAND:
+        names = config["experiment"]
+        seeds = config["run"]["seeds"]
+        found = compiled.standing(summary.path, config)
+        summary = summary._replace(
+            kind="compiled", method=str(names["method"]), task=str(names["task"]), seeds=seeds
+        )
+    else:
+        named, found = journaled.standing(summary.path, summary.command, config, running=running)
+        summary = summary._replace(
+            kind="journaled", method=named.method, task=named.task, seeds=1,
+            created=_time(versions.get("created"), summary.created),
+        )  # fmt: skip
+    return found.finished, summary._replace(
+        spent=found.spent, unit=found.unit, cost=found.cost, progress=found.progress,
+        headline=found.headline, problem=found.problem,
+    )  # fmt: skip
+
+
+def _time(text: Any, otherwise: float) -> float:
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (TypeError, ValueError):
+        return otherwise
