@@ -7,14 +7,14 @@ from cairn.evaluation.audit import share as share_of
 from cairn.lm.readings import FIRST, MISSING, SECOND, TIE
 from cairn.redteam.run import Finished
 from cairn.redteam.state import Entry
-from cairn.report.parts import Bullets, Item, Link, Node, Part, Text, Tree, Words
+from cairn.report import pieces
+from cairn.report.parts import Bullets, Item, Link, Node, Part, Text, Words
+from cairn.report.pieces import answer
 from cairn.report.tables import redacted
 
 OURS_FIRST = {FIRST: "this", SECOND: "the other", TIE: "tie", MISSING: "no verdict"}
 OURS_SECOND = {**OURS_FIRST, FIRST: "the other", SECOND: "this"}
 VERDICTS = {True: "unsafe", False: "safe", None: "no verdict"}
-MOST_NODES = 300
-"""Prompts in the tree: those of whole lines, as many as fit."""
 
 
 def cell(done: Finished, entry: Entry, test: Tested | None, redact: bool) -> Item:
@@ -53,10 +53,10 @@ def responded(test: Tested, place: int, redact: bool = False) -> list[Part]:
     """A fresh response: its verdict, what the search's scorer said, the response itself."""
     response, unsafe, scored = test.responses[place], test.unsafe[place], test.scored[place]
     if response is None:
-        return [Words("no response" + ("" if redact else f": {test.missing[place]}"))]
+        return answer(None, "no response" + ("" if redact else f": {test.missing[place]}"))
     said = "" if scored is None else f", search's scorer {scored:.2f}"
-    verdict = Words(VERDICTS[unsafe] + said, "bad" if unsafe else "plain")
-    return [verdict, Text(redacted(response) if redact else response)]
+    shown = redacted(response) if redact else response
+    return answer(shown, VERDICTS[unsafe] + said, bad=unsafe is True)
 
 
 def _entered(done: Finished, entry: Entry) -> Part:
@@ -97,34 +97,20 @@ def _held(done: Finished, entry: Entry) -> bool:
 
 
 def descent(done: Finished, tests: Mapping[int, Tested]) -> list[Part]:
-    """The elites and all they descend from, as far as a picture can hold them."""
-    chosen: dict[int, Entry] = {}
-    held = sorted(
-        done.state.held(), key=lambda e: (-(share_of(tests.get(e.id)) or 0), -e.fitness, e.id)
-    )
-    left = 0
-    for entry in held:
-        line = {one.id: one for one in (entry, *_ancestors(done, entry))}
-        if len(chosen | line) > MOST_NODES:
-            left += 1
-        else:
-            chosen |= line
-    nodes = [_node(done, entry, tests) for _, entry in sorted(chosen.items())]
-    said = "From the prompts that were made from none to those that hold a cell now."
-    more = f" Too many to draw: {left} of {len(held)} lines are left out, the least unsafe."
-    return [Words(said + (more if left else ""), "muted"), Tree(nodes)]
+    """The elites and all they descend from; of too many those whose targets gave in most."""
+    nodes = {str(name): _node(done, one, tests) for name, one in sorted(done.state.entries.items())}
+    worst = lambda e: (-(share_of(tests.get(e.id)) or 0), -e.fitness, e.id)  # noqa: E731
+    return pieces.descent(nodes, [str(one.id) for one in sorted(done.state.held(), key=worst)])
 
 
 def _node(done: Finished, entry: Entry, tests: Mapping[int, Tested]) -> Node:
-    share = share_of(tests.get(entry.id))
-    held = _held(done, entry)
-    now = "" if held else ", replaced"
+    share, held = share_of(tests.get(entry.id)), _held(done, entry)
     said = f"fitness {entry.fitness:.2f}" if share is None else f"{share:.2f} unsafe"
     return Node(
         str(entry.id),
         None if entry.parent is None else str(entry.parent),
         done.config.space.title(entry.cell),
-        f"prompt {entry.id}, {said}{now}",
+        f"prompt {entry.id}, {said}{'' if held else ', replaced'}",
         f"#cell-{entry.cell}" if held else "",
         "bad" if share is not None and share > 0.5 else "plain",
     )

@@ -1,11 +1,8 @@
 """The report: the map, every elite behind its cell, how it got there, and what failed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import islice
 from typing import Any
-
-import numpy as np
 
 from cairn.archive.text_axes import Length
 from cairn.core.typed import plain
@@ -17,15 +14,11 @@ from cairn.redteam.cautions import cautions
 from cairn.redteam.config import RedteamConfig
 from cairn.redteam.figures import Figures
 from cairn.redteam.run import Finished
-from cairn.report import parts, words
-from cairn.report.data import Chart, Line
+from cairn.report import parts, pieces, words
 from cairn.report.pages import Card, Square, heats, provenance
 from cairn.report.parts import Items, Page, Section, Words
-from cairn.report.series import Band, Curve
 from cairn.report.tables import redacted
 
-MOST_FAILED = 500
-"""Failed trials that are shown one by one."""
 INTRODUCTION = (
     "Every square holds the prompt that made the target fail worst there. The number is the share "
     "of its fresh responses that the held-out judge calls unsafe. Follow a square to its prompt, "
@@ -63,43 +56,21 @@ def _sections(
     for place, (title, rows) in enumerate(tables.groups(figures).items()):
         yield Section(f"figures-{place}", title, [parts.Figures(rows)])
     if done.state.curve:
-        yield Section("curve", "How the map filled", charts(done.state.curve))
-    yield Section("cost", "What it cost", parts.costs(done.ledger))
-    if done.failed:
-        failed = [_failed(done, trial, redact) for trial in islice(done.failed, MOST_FAILED)]
-        left = f"; the first {MOST_FAILED} of them" if len(done.failed) > MOST_FAILED else ""
-        head = ("trial", "error", "what it said", "what was tried")
-        yield Section(
-            "failed",
-            "Trials that failed",
-            [
-                Words(f"{len(done.failed)} without a result{left}.", "muted"),
-                parts.Table(head, failed, "failed trials"),
-            ],
-        )
-    held = done.state.held()
+        calls, filled, fitness = zip(*done.state.curve, strict=True)
+        means = [total / cells for total, cells in zip(fitness, filled, strict=True)]
+        grown = {"Cells filled": filled, "Mean fitness of the elites": means}
+        charts = [pieces.grown(name, calls, values, "calls") for name, values in grown.items()]
+        yield Section("curve", "How the map filled", charts)
+    yield Section("cost", "What it cost", pieces.costs(done.ledger))
+    yield from pieces.failed([_failed(done, trial, redact) for trial in done.failed])
     yield Section("descent", "Who descends from whom", cells.descent(done, tests))
-    items = [cells.cell(done, entry, tests.get(entry.id), redact) for entry in held]
+    items = [cells.cell(done, one, tests.get(one.id), redact) for one in done.state.held()]
     sorts = ("cell", "share unsafe", "fitness", "prompt")
     listed = Items(items, "cells, prompts and responses", sorts)
     yield Section("cells", "Cells, one by one", [listed])
     facts = {"target": target(config), **(config.goals or {"goal": config.goal})}
     shown = _without_prompts(config) if redact else config
     yield Section("made", "How it was made", [provenance(facts, versions, plain(shown))])
-
-
-def charts(curve: Sequence[tuple[int, int, float]]) -> list[Chart]:
-    """Cells filled and the elites' mean fitness, over calls."""
-    calls, filled, fitness = np.array(curve, np.float64).T
-    found = {"Cells filled": filled, "Mean fitness of the elites": fitness / np.maximum(filled, 1)}
-    return [
-        Chart(
-            title,
-            (Line("", Curve(calls[:, None], y[:, None]), Band(calls, y, y, y)),),
-            axis="calls",
-        )
-        for title, y in found.items()
-    ]
 
 
 def target(config: RedteamConfig) -> str:

@@ -9,7 +9,7 @@ from cairn.evaluation.audit import share as share_of
 from cairn.redteam.cells import responded
 from cairn.redteam.prompts import Given
 from cairn.redteam.testing import PromptTest, Result
-from cairn.report import parts, words
+from cairn.report import parts, pieces, words
 from cairn.report.pages import Card, provenance
 from cairn.report.parts import Bullets, Figures, Item, Items, Page, Part, Section, Text, Words
 from cairn.report.words import Row
@@ -32,7 +32,7 @@ def page(done: Result, config: PromptTest, versions: Mapping[str, Any]) -> Page:
         f"each, graded by a held-out judge.",
         sections=[
             Section("figures", "What was found", _figures(done)),
-            Section("cost", "What it cost", parts.costs(done.ledger)),
+            Section("cost", "What it cost", pieces.costs(done.ledger)),
             Section("prompts", "Prompts, one by one", [_listed(items)]),
             Section("made", "How it was made", [provenance(facts, versions, plain(config))]),
         ],

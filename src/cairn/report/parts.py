@@ -4,14 +4,12 @@ A wing says what there is to see of its runs in these words; the one renderer
 (`cairn.report.render`) makes pages of them, live or as a file. Nothing here holds markup.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from cairn.core.journal import Spending
-from cairn.report import words
 from cairn.report.data import Chart, Clip, Curves, Sheet
 from cairn.report.pages import Card, Heat, Provenance
 from cairn.report.words import Row
@@ -170,8 +168,8 @@ class Choice(NamedTuple):
     """As the panel knows it."""
     label: str
     chosen: str
-    values: Sequence[str] = ()
-    """To choose from; empty for a number."""
+    values: Sequence[tuple[str, str]] = ()
+    """To choose from, each with what is said of it; empty for a number."""
     most: int = 0
     """The highest number."""
 
@@ -203,6 +201,7 @@ Part: TypeAlias = (
     | Words
     | Cards
     | Heat
+    | Map
     | Key
     | Figures
     | Table
@@ -239,11 +238,3 @@ class Page(NamedTuple):
     notes: Sequence[str] = ()
     simulated: bool = False
     facts: Mapping[str, str] = {}
-
-
-def costs(lines: Iterable[Spending]) -> list[Part]:
-    """What the calls of a run used, a row for each line of its ledger."""
-    return [
-        Table(words.LEDGER, words.ledger(lines), total=True, name="what it cost"),
-        Words(words.TWICE, "muted"),
-    ]

@@ -9,10 +9,10 @@ import base64
 import hashlib
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import resources
-from types import MappingProxyType
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from cairn.core.redact import printable
 from cairn.report import svg
 from cairn.report.data import Chart, Curves
 from cairn.report.images import png
-from cairn.report.parts import Later, Link, Page, Part, Section, Table, Tree
+from cairn.report.parts import Later, Link, Map, Page, Part, Section, Table, Tree
 from cairn.report.tables import to_csv
 
 FOLDER = "html"
@@ -52,18 +52,17 @@ def fragment(
     return _View(image, data, live=live).show(shown)
 
 
-def document(page: Page, made: Mapping[str, str] | None = None) -> str:
+def document(page: Page) -> str:
     """A page as one HTML file that loads, runs and sends nothing of what it shows.
 
-    `made` is the HTML, by `fragment` for a file, of parts that were to be made later.
-    Raises ValueError for one that is not in it.
+    Raises ValueError for a part that was to be made later: a file has no later.
     """
     styled, scripted = style(), script()
     policy = (
         f"default-src 'none'; style-src '{_digest(styled)}'; script-src '{_digest(scripted)}'; "
         f"img-src data:; base-uri 'none'; form-action 'none'"
     )
-    view = _View(png_uri, csv_uri, live=False, made=made or {})
+    view = _View(png_uri, csv_uri, live=False)
     template = environment("cairn.report").get_template("page.html.j2")
     sections = [view.show(section) for section in page.sections]
     return template.render(
@@ -125,22 +124,13 @@ def value(found: Any) -> str:
 class _View:
     """What the templates ask of the page they are shown on."""
 
-    def __init__(
-        self,
-        image: Image,
-        data: Data | None,
-        *,
-        live: bool = True,
-        made: Mapping[str, str] = MappingProxyType({}),
-    ):
-        self.image, self.data, self.live, self.made = image, data, live, made
+    def __init__(self, image: Image, data: Data | None, *, live: bool):
+        self.image, self.data, self.live = image, data, live
         self._macros = environment("cairn.report").get_template("parts.html.j2").module
 
     def show(self, shown: Part | Section) -> Markup:
         if isinstance(shown, Later) and not self.live:
-            if shown.panel not in self.made:
-                raise ValueError(f"the panel {shown.panel!r} is to be made before the file")
-            return Markup(self.made[shown.panel])
+            raise ValueError(f"the panel {shown.panel!r} is to be made before the file")
         return getattr(self._macros, type(shown).__name__.lower())(shown, self)
 
     def inside(self, href: str) -> str:
@@ -156,6 +146,21 @@ class _View:
     def chart(self, chart: Chart) -> Markup:
         return svg.chart(chart, chart.axis)
 
+    def map(self, found: Map) -> Markup:
+        return svg.heat(found._replace(hrefs=[self.inside(href) for href in found.hrefs]))
+
+    def tree(self, found: Tree) -> Markup:
+        nodes = [node._replace(href=self.inside(node.href)) for node in found.nodes]
+        return svg.tree(found._replace(nodes=nodes))
+
+    def bars(self, curves: Curves) -> Markup:
+        return svg.bars(curves.spent, curves.axis)
+
+    def groups(self, shown: Sequence[Part]) -> list[tuple[bool, list[Part]]]:
+        """Parts in their order; charts that follow each other stand side by side."""
+        found = groupby(shown, lambda part: isinstance(part, Chart))
+        return [(drawn, list(group)) for drawn, group in found]
+
     def lines(self, tree: Tree) -> Table:
         """A tree in words, for who cannot see it: each task, and what it was made from."""
         titles = {node.id: node.title for node in tree.nodes}
@@ -168,12 +173,14 @@ class _View:
     def charts(self, curves: Curves) -> Sequence[Chart]:
         return [chart._replace(axis=curves.axis) for chart in curves.charts]
 
-    def data_of(self, part: Chart | Table) -> str | None:
+    def data_of(self, part: Chart | Map | Table) -> str | None:
         """Where the data of a part are found as CSV; None if none are offered."""
         if self.data is None:
             return None
         if isinstance(part, Chart):
-            return None
+            return self.data(part.title, svg.chart_csv(part, part.axis))
+        if isinstance(part, Map):
+            return self.data(part.title, svg.heat_csv(part))
         rows = [dict(zip(part.head, map(_plain, row), strict=True)) for row in part.rows]
         return self.data(part.name, to_csv(rows)) if part.name else None
 
