@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cairn.core import counts
-from cairn.core.measures import is_share, label
+from cairn.core.measures import headline, is_share, label
 from cairn.core.stats import wilson_of_alike
 from cairn.report import series
 from cairn.view.reading import UnreadableError, open_plain
@@ -38,7 +38,7 @@ class Standing(NamedTuple):
 def standing(folder: Path, config: Mapping[str, Any]) -> Standing:
     """How far the run in `folder` is. Half a line at the end is no line yet."""
     try:
-        last, tested, problem = _newest(folder / "metrics.jsonl")
+        last, tests, problem = _newest(folder / "metrics.jsonl")
     except UnreadableError as error:
         return Standing({}, "", None, None, False, None, str(error))
     if last is None:
@@ -52,7 +52,7 @@ def standing(folder: Path, config: Mapping[str, Any]) -> Standing:
         cost=sum(cost) / len(cost),
         progress=progress,
         finished=budget is not None and min(cost) >= budget,
-        headline=_headline(last, tested),
+        headline=_headline(last, tests),
         problem=problem,
     )
 
@@ -63,28 +63,25 @@ def _budget(config: Mapping[str, Any]) -> int | None:
     return steps if isinstance(steps, int) and steps > 0 else None
 
 
-def _newest(path: Path) -> tuple[Row | None, list[Row], str]:
-    """The newest line, those with the newest tests of all seeds, oldest first, and what is wrong.
-
-    Raises UnreadableError.
-    """
+def _newest(path: Path) -> tuple[Row | None, "Tests", str]:
+    """The newest line, the newest tests of all seeds, and what is wrong. Raises UnreadableError."""
     file = open_plain(path)
     try:
         size = os.fstat(file).st_size
-        last, tested, damaged = None, [], 0
+        last, tests, damaged = None, Tests(), 0
         for window in WINDOWS:
             block = os.pread(file, window, max(size - window, 0))
             lines = block.split(b"\n")[size > window : -1]
             last, damaged = _last(lines)
-            tested = _tests(lines) if last is not None else []
-            if window >= size or (tested and _complete(tested)):
+            tests = _tests(lines)
+            if window >= size or tests.complete:
                 break
     except OSError as error:
         raise UnreadableError(f"{path.name} cannot be read: {error.strerror}.") from None
     finally:
         os.close(file)
     wrong = f"The newest line of {path.name} that can be read is {damaged} before its end."
-    return last, tested, wrong if damaged else ""
+    return last, tests, wrong if damaged else ""
 
 
 def _last(lines: list[bytes]) -> tuple[Row | None, int]:
@@ -96,29 +93,45 @@ def _last(lines: list[bytes]) -> tuple[Row | None, int]:
     return None, len(lines)
 
 
-def _tests(lines: list[bytes]) -> list[Row]:
-    """Of the lines with a test the newest that together have every seed's, oldest first."""
-    found: list[Row] = []
+class Tests:
+    """The newest test of every seed in the first suite."""
+
+    def __init__(self) -> None:
+        self.suite = self.measure = ""
+        self.values: dict[int, float] = {}
+        """By seed."""
+        self.complete = False
+        """Whether every seed has one."""
+
+    def older(self, row: Row) -> None:
+        """Take in a line before those so far; a seed that has a figure keeps it."""
+        for suite, figures in row["evaluation"].items():
+            if self.suite not in ("", suite):
+                continue
+            self.suite = suite
+            self.measure, column = headline(figures)
+            known = {seed: value for seed, value in enumerate(column) if _is_number(value)}
+            self.values = known | self.values
+            self.complete = len(self.values) == len(column)
+            return
+
+
+def _tests(lines: list[bytes]) -> Tests:
+    found, read = Tests(), 0
     for text in reversed(lines):
         if TESTED in text and is_metrics(row := parse(text)):
-            found.insert(0, row)
-            if _complete(found) or len(found) == LOOKED_AT:
+            found.older(row)
+            read += 1
+            if found.complete or read == LOOKED_AT:
                 break
     return found
 
 
-def _complete(tested: list[Row]) -> bool:
-    """Whether every seed has a figure in each suite."""
-    curves = series.evaluations(tested)
-    return bool(curves) and all(np.isfinite(c.values).any(axis=0).all() for c in curves.values())
-
-
-def _headline(last: Row, tested: list[Row]) -> Headline | None:
-    curves = series.evaluations(tested) if tested else {}
-    if curves:
-        suite, curve = next(iter(curves.items()))
-        measure = series.measure(tested)
-        return over(f"{label(measure)}, {suite}", series.last(curve), share=is_share(measure))
+def _headline(last: Row, tests: Tests) -> Headline | None:
+    if tests.values:
+        name = f"{label(tests.measure)}, {tests.suite}"
+        values = np.array([tests.values[seed] for seed in sorted(tests.values)], np.float64)
+        return over(name, values, share=is_share(tests.measure))
     for name, words in {"qd_score": "QD score", "coverage": "coverage", "solve_rate": "solve rate "
                         "in training"}.items():  # fmt: skip
         column = [value for value in last["metrics"].get(name, ()) if _is_number(value)]

@@ -23,9 +23,11 @@ from cairn.view.walk import Walk
 
 __all__ = ["Headline", "Runs", "Summary", "order", "search", "where"]
 
-GROWING = ("metrics.jsonl", "timing.jsonl", "journal.sqlite", "journal.sqlite-wal")
-WATCHED = ("config.json", "versions.json", "summary.json", notes.NOTES, *GROWING)
-"""Files whose change makes a run be read again."""
+COMPILED = ("config.json", "versions.json", notes.NOTES, "metrics.jsonl")
+JOURNALED = ("summary.json", "journal.sqlite", "journal.sqlite-wal")
+WATCHED = {"compiled": COMPILED, "journaled": (*COMPILED, *JOURNALED)}
+"""Files whose change makes a run be read again, by its kind; of a broken one all of them."""
+GROWING = ("metrics.jsonl", "journal.sqlite", "journal.sqlite-wal")
 LOCKS = ("lock", "journal.sqlite.lock")
 Stamp = tuple[int, int, int]
 """Inode, size and time of change."""
@@ -34,7 +36,7 @@ Stamp = tuple[int, int, int]
 class Known(NamedTuple):
     """A run as it was read."""
 
-    stamps: tuple[Stamp | None, ...]
+    stamps: Mapping[str, Stamp | None]
     running: bool
     finished: bool
     summary: Summary
@@ -106,14 +108,22 @@ class Runs:
         """A run as it is now; None if it is gone."""
         path = self.folder / name if name else self.folder
         base = str(path)
-        stamps = tuple(_stamp(f"{base}/{file}") for file in WATCHED)
-        holds: list[Hold] = [hold(path / file, locks) for file in LOCKS]
+        kind = "journaled" if known is None else known.summary.kind
+        watched = WATCHED.get(kind, WATCHED["journaled"])
+        stamps = {file: _stamp(f"{base}/{file}") for file in watched}
+        files = LOCKS[:1] if kind == "compiled" else LOCKS
+        holds: list[Hold] = [hold(f"{base}/{file}", locks) for file in files]
         running = "held" in holds
-        if known is not None and known.stamps == stamps and known.running == running:
+        if (
+            known is not None
+            and known.stamps.items() >= stamps.items()
+            and known.running == running
+        ):
             return known._replace(summary=_with_state(known.summary, holds, known.finished))
-        if not any(stamps) and not path.is_dir():
+        if not any(stamps.values()) and not path.is_dir():
             return None
         finished, summary = _read(name or self.folder.name, path, stamps, running)
+        stamps = {file: stamps.get(file) for file in WATCHED.get(summary.kind, stamps)}
         return Known(stamps, running, finished, _with_state(summary, holds, finished))
 
 
@@ -133,10 +143,10 @@ def _with_state(summary: Summary, holds: list[Hold], finished: bool) -> Summary:
 
 
 def _read(
-    name: str, path: Path, stamps: tuple[Stamp | None, ...], running: bool
+    name: str, path: Path, stamps: Mapping[str, Stamp | None], running: bool
 ) -> tuple[bool, Summary]:
     """Whether the run's budget is reached, and the run."""
-    times = {file: stamp[2] / 1e9 for file, stamp in zip(WATCHED, stamps, strict=True) if stamp}
+    times = {file: stamp[2] / 1e9 for file, stamp in stamps.items() if stamp}
     noted, problems = notes.Notes(), []
     try:
         noted = notes.read(path)

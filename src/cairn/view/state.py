@@ -50,7 +50,7 @@ def locks_now(source: Path = KERNEL) -> Locks | None:
     return found
 
 
-def hold(path: Path, locks: Locks | None) -> Hold:
+def hold(path: Path | str, locks: Locks | None) -> Hold:
     """How it stands with the lock at `path`. A lock that only keeps readers apart is free."""
     try:
         found = os.stat(path, follow_symlinks=False)
@@ -58,6 +58,7 @@ def hold(path: Path, locks: Locks | None) -> Hold:
         return "free"
     if found.st_size == 0 and locks is not None and found.st_ino not in locks:
         return "free"
+    path = Path(path)
     named = _marks(path)
     work = [mark for mark in named if not mark.reads]
     taken = _listed(found, locks, named)

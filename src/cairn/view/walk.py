@@ -68,7 +68,7 @@ class Walk:
         return any(os.path.lexists(self.folder / name / sign) for sign in SIGNS)
 
     def _look(self, name: str, known: Inside | None) -> Inside:
-        path = self.folder / name
+        path = f"{self.folder}/{name}"
         changed = os.stat(path, follow_symlinks=not name).st_mtime_ns
         if known is not None and known.changed == changed:
             return known
