@@ -37,6 +37,7 @@ summary.json     the figures of the report
 report.html      the map, to be read in a browser
 archive.csv      the elites as a table
 finetune.jsonl   prompts that worked in the audit, with refusals, in chat format
+notes.json       stars, tags and a note that somebody gave it in `cairn view`
 lock             held by the process that works on the run
 
 Go on with it:   cairn redteam resume DIR

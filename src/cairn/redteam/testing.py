@@ -105,6 +105,7 @@ summary.json     the figures
 results.csv      a row a prompt
 responses.jsonl  a line a response, with its verdict
 report.html      all of it, to be read in a browser
+notes.json       stars, tags and a note that somebody gave it in `cairn view`
 lock             held by the process that works on it
 
 Go on with it:   cairn redteam test --run DIR

@@ -24,6 +24,7 @@ the whole directory as sensitive. It may be moved; no key is stored in it.
 config.json      every setting of the run
 versions.json    format of this directory, when it was begun, and with which versions
 journal.sqlite   all events and answers: the state is a fold over them
+notes.json       stars, tags and a note that somebody gave it in `cairn view`
 lock             held by the process that works on the run
 """
 
