@@ -23,6 +23,7 @@ COMMANDS = {
     "show": "Draw what a run learned: paths, levels, their ancestry, learning curves.",
     "collect": "Write episodes of a run's policy as a dataset to learn from.",
     "redteam": "Find the prompts that break a language model: a map, a report, a mending set.",
+    "view": "Every run in a browser, live: overview, comparisons, panels, notes, exports.",
     "list": "Environments, methods, scores and presets, a line each.",
     "digest": "One hash over everything that resuming a run must preserve.",
     "doctor": "Check this machine: versions, devices, known compiler faults, optional parts.",

@@ -1,0 +1,199 @@
+"use strict";
+// What pages do besides being read: theme, keys, live fragments, panels that come later. Every page
+// works without it: its controls are hidden until it shows them.
+const root = document.documentElement;
+const THEMES = ["", "dark", "light"];
+function kept() { try { return localStorage.getItem("cairn-theme") || ""; } catch { return ""; } }
+function theme(name) {
+  if (name) root.dataset.theme = name; else delete root.dataset.theme;
+  try { localStorage.setItem("cairn-theme", name); } catch { /* private windows keep nothing */ }
+  const button = document.getElementById("theme");
+  if (button) button.textContent = "Theme: " + (name || "system");
+}
+if (kept()) root.dataset.theme = kept();
+const nextTheme = () => theme(THEMES[(THEMES.indexOf(kept()) + 1) % THEMES.length]);
+
+// Times are written in UTC; here they say how long ago that was.
+function ago(time) {
+  const s = Math.max(0, (Date.now() - time) / 1000);
+  const steps = [[60, 1, "s"], [3600, 60, "min"], [86400, 3600, "h"], [Infinity, 86400, "d"]];
+  const [, unit, name] = steps.find(([limit]) => s < limit);
+  return Math.floor(s / unit) + " " + name + " ago";
+}
+function times(within) {
+  for (const found of within.querySelectorAll("time[datetime]")) {
+    const time = Date.parse(found.dateTime.replace(" ", "T"));
+    if (!Number.isNaN(time)) found.textContent = ago(time);
+  }
+}
+
+// A fragment replaces the element of its id, or what stands in it. What a person is doing there (a
+// tick, the focus, an opened detail) stays.
+function parse(html) {
+  const holder = document.createElement("template");
+  holder.innerHTML = html;
+  return holder.content;
+}
+function put(id, html) {
+  const old = document.getElementById(id);
+  if (!old) return;
+  const content = parse(html);
+  const first = content.firstElementChild;
+  const whole = first && first.id === id;
+  const open = [...old.querySelectorAll("details[open][id]")].map((e) => e.id);
+  const ticked = [...old.querySelectorAll("input:checked")].map((e) => e.value);
+  const active = old.contains(document.activeElement) ? document.activeElement : null;
+  const place = active ? [...old.querySelectorAll("a, button, input")].indexOf(active) : -1;
+  if (whole) {
+    if (old.classList.contains("at")) first.classList.add("at");
+    old.replaceWith(content);
+  } else {
+    old.replaceChildren(content);
+  }
+  const fresh = document.getElementById(id);
+  for (const each of fresh.querySelectorAll("input[type=checkbox]")) each.checked = ticked.includes(each.value);
+  for (const each of open) { const found = document.getElementById(each); if (found) found.open = true; }
+  if (place >= 0) { const back = fresh.querySelectorAll("a, button, input")[place]; if (back) back.focus({ preventScroll: true }); }
+  ready(fresh);
+}
+function order(id, names, fragments) {
+  const list = document.getElementById(id);
+  if (!list) { if (names.length) location.reload(); return; }
+  const wanted = new Set(names);
+  for (const child of [...list.children]) if (!wanted.has(child.id)) child.remove();
+  let at = list.firstElementChild;
+  for (const name of names) {
+    let found = document.getElementById(name);
+    if (!found && fragments[name]) found = parse(fragments[name]).firstElementChild;
+    if (!found) continue;
+    if (found === at) { at = at.nextElementSibling; continue; }
+    list.insertBefore(found, at);
+    ready(found);
+  }
+}
+function follow(address) {
+  const line = document.getElementById("connection");
+  const source = new EventSource(address);
+  let lost = 0;
+  source.addEventListener("fragments", (event) => {
+    lost = 0;
+    const fragments = JSON.parse(event.data);
+    if (!("connection" in fragments)) line.textContent = "";
+    for (const [id, html] of Object.entries(fragments)) {
+      if (id === "connection") line.textContent = html;
+      else if (!id.endsWith(":order")) put(id, html);
+    }
+    for (const [id, names] of Object.entries(fragments)) {
+      if (id.endsWith(":order")) order(id.slice(0, -6), names.split(" ").filter(Boolean), fragments);
+    }
+  });
+  source.onopen = () => { if (lost) line.textContent = ""; lost = 0; };
+  source.onerror = () => { if (++lost > 1) line.textContent = "cairn view does not answer: what you see is its last word."; };
+  window.addEventListener("pagehide", () => source.close());
+}
+
+// A panel is made when it comes into sight, and put in the place of the link to it.
+const seen = new IntersectionObserver((entries) => {
+  for (const entry of entries) if (entry.isIntersecting) { seen.unobserve(entry.target); fetchPanel(entry.target); }
+}, { rootMargin: "200px" });
+async function fetchPanel(place, address = place.dataset.panel) {
+  place.setAttribute("aria-busy", "true");
+  const words = place.querySelector("a");
+  if (words) words.textContent = "Making: " + words.textContent;
+  try {
+    const answer = await fetch(address, { headers: { "X-Part": "1" } });
+    const content = parse(await answer.text());
+    place.replaceChildren(content);
+    place.classList.add("there");
+  } catch {
+    place.textContent = "cairn view does not answer. Reload the page when it does.";
+  }
+  place.setAttribute("aria-busy", "false");
+  ready(place);
+}
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a");
+  const place = link && link.closest(".later.there");
+  if (!place || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  if (link.origin !== location.origin || !link.pathname.startsWith("/panel/")) return;
+  event.preventDefault();
+  fetchPanel(place, link.href).then(() => place.scrollIntoView({ block: "nearest" }));
+});
+
+// Stars and notes are sent without leaving the page.
+document.addEventListener("submit", async (event) => {
+  const button = event.submitter;
+  const form = event.target;
+  const star = button && button.classList.contains("star");
+  if (!star && !form.classList.contains("quiet")) return;
+  event.preventDefault();
+  const body = new URLSearchParams(star ? undefined : new FormData(form));
+  if (button && button.name) body.set(button.name, button.value);
+  const address = star ? button.formAction : form.action;
+  const said = form.querySelector("[data-said]");
+  try {
+    const answer = await fetch(address, { method: "POST", body, headers: { "X-Part": "1" } });
+    const text = await answer.text();
+    if (star && answer.ok) {
+      const on = button.value === "1";
+      button.value = on ? "0" : "1";
+      button.setAttribute("aria-pressed", on);
+      button.textContent = on ? "★" : "☆";
+    } else if (said) { said.textContent = text; }
+    else if (!answer.ok) { document.getElementById("connection").textContent = text; }
+  } catch {
+    (said || document.getElementById("connection")).textContent = "Not kept: cairn view does not answer.";
+  }
+});
+
+// Keys. Where a person writes, they are letters.
+let current = -1;
+const list = () => [...document.querySelectorAll("#rows > tr.run")];
+function go(step) {
+  const rows = list();
+  if (!rows.length) return;
+  const at = rows.findIndex((row) => row.classList.contains("at") || row.contains(document.activeElement));
+  current = Math.min(Math.max((at < 0 ? (step > 0 ? -1 : rows.length) : at) + step, 0), rows.length - 1);
+  rows.forEach((row, i) => row.classList.toggle("at", i === current));
+  const link = rows[current].querySelector("th a");
+  link.focus();
+  rows[current].scrollIntoView({ block: "nearest" });
+}
+const marked = () => list().find((row) => row.classList.contains("at") || row.contains(document.activeElement));
+const within = (selector) => { const row = marked(); const found = (row || document).querySelector(selector); if (found) found.click(); };
+const KEYS = {
+  "/": () => document.querySelector("input[type=search]")?.focus(),
+  "?": () => document.getElementById("keys").showModal(),
+  j: () => go(1), k: () => go(-1), ArrowDown: () => go(1), ArrowUp: () => go(-1),
+  x: () => within("input[type=checkbox]"),
+  s: () => within("button.star"),
+  c: () => document.getElementById("compare")?.click(),
+  g: () => { location.href = "/"; },
+  t: nextTheme,
+};
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  const writing = event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
+  if (event.key === "Escape" && writing) { writing.blur(); return; }
+  if (writing || document.querySelector("dialog[open]")) return;
+  if (event.key.startsWith("Arrow") && (!list().length || event.target.closest(".scroll svg, .clip, [role=slider]"))) return;
+  const action = KEYS[event.key];
+  if (!action) return;
+  event.preventDefault();
+  action();
+});
+
+function ready(within) {
+  times(within);
+  for (const place of within.querySelectorAll(".later[data-panel]:not(.there)")) seen.observe(place);
+  if (window.cairnKit && within !== document) window.cairnKit(within);
+}
+document.addEventListener("DOMContentLoaded", () => {
+  theme(kept());
+  for (const id of ["theme", "keys-open"]) document.getElementById(id).hidden = false;
+  document.getElementById("theme").addEventListener("click", nextTheme);
+  document.getElementById("keys-open").addEventListener("click", KEYS["?"]);
+  ready(document);
+  setInterval(() => times(document), 10_000);
+  if (document.body.dataset.live) follow(document.body.dataset.live);
+});

@@ -1,0 +1,139 @@
+"""Pages from templates: every value is escaped and made printable where it is put in."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+from importlib import resources
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment
+
+from cairn import __version__
+from cairn.core.console import count, plural
+from cairn.report import render as kit
+from cairn.view import overview
+from cairn.view.overview import Query, Shown
+from cairn.view.summaries import Summary
+
+STATIC = {
+    "kit.css": ("cairn.report", "text/css; charset=utf-8"),
+    "kit.js": ("cairn.report", "text/javascript; charset=utf-8"),
+    "view.css": ("cairn.view", "text/css; charset=utf-8"),
+    "view.js": ("cairn.view", "text/javascript; charset=utf-8"),
+}
+"""Files that pages load, with their package and kind. Nothing else is served as a file."""
+COLUMNS = (
+    ("star", "★"), ("name", "Run"), ("state", "State"), ("method", "Method"), ("task", "Task"),
+    ("seeds", "Seeds"), ("cost", "Spent"), ("headline", "Headline"), ("updated", "Updated"),
+)  # fmt: skip
+FALLING = ("star", "seeds", "cost", "headline", "updated")
+"""Columns of which one wants the largest first."""
+
+
+def overview_page(folder: str, runs: Sequence[Summary], query: Query) -> str:
+    """The table of runs."""
+    shown = overview.choose(runs, query)
+    return render(
+        "overview.html.j2",
+        title="Runs",
+        folder=folder,
+        shown=shown,
+        query=query._replace(page=min(query.page, shown.pages)),
+        states=overview.STATES,
+        fields=overview.fields(runs),
+        columns=COLUMNS,
+        falling=FALLING,
+        live="/live" + query.address().removeprefix("/"),
+    )
+
+
+def overview_fragments(shown: Shown, query: Query) -> dict[str, str]:
+    """What a live overview replaces, by id: the line of counts, every row, and their order."""
+    parts: Any = environment().get_template("rows.html.j2").module
+    rows = {f"run-{digest(run.name)}": str(parts.row(run, query)) for run in shown.runs}
+    return {"count": str(parts.count_line(shown, query)), "rows:order": " ".join(rows), **rows}
+
+
+def message(title: str, lines: Sequence[str]) -> str:
+    """A page that says what is the matter, and leads back."""
+    return render("message.html.j2", title=title, lines=lines)
+
+
+def render(template: str, **values: Any) -> str:
+    """A page. Without `live` it is not followed."""
+    return environment().get_template(template).render(**{"live": "", **values})
+
+
+@cache
+def environment() -> Environment:
+    """The kit's environment with what the pages of a server need besides."""
+    found = kit.environment("cairn.view")
+    found.filters |= {
+        "address": address,
+        "bytes": size,
+        "digest": digest,
+        "figure": figure,
+        "iso": iso,
+        "plural": plural,
+        "spent": spent,
+        "thousands": lambda number: f"{number:,}",
+    }
+    found.globals |= {"static": static_address, "version": __version__}
+    return found
+
+
+@cache
+def static(name: str) -> tuple[bytes, str]:
+    """A file that pages load, and its kind. Raises KeyError if there is no such file."""
+    package, kind = STATIC[name]
+    return resources.files(package).joinpath(kit.FOLDER, name).read_bytes(), kind
+
+
+def static_address(name: str) -> str:
+    """Where it is, with a mark that changes when the file does: browsers may keep it."""
+    return f"/static/{name}?v={hashlib.sha256(static(name)[0]).hexdigest()[:12]}"
+
+
+def address(name: str, kind: str) -> str:
+    """Where a page about a run is: `/run/NAME`, `/notes/NAME` and the like."""
+    return f"/{kind}/{quote(name, safe='/')}"
+
+
+def digest(name: str) -> str:
+    """A name as an id may have it."""
+    return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+
+
+def figure(value: float | None) -> str:
+    """A figure in few digits; a dash for none."""
+    if value is None or value != value:
+        return "–"
+    if abs(value) >= 100_000:
+        return f"{value:.3g}"
+    return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.3f}"
+
+
+def size(number: int) -> str:
+    """Bytes in words."""
+    return f"{number} B" if number < 1000 else f"{count(number)}B"
+
+
+def iso(time: float) -> str:
+    """Seconds since 1970 as a date and time in UTC. A browser with a script says how long ago."""
+    try:
+        return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return "–"
+
+
+def spent(run: Summary) -> str:
+    """What a run has spent in its unit."""
+    return "–" if run.cost is None else f"{count(run.cost)} {run.unit}"
+
+
+def anchor(text: str) -> str:
+    """A text as an anchor: letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "part"
