@@ -1,7 +1,9 @@
 """All that is known here of starlette and uvicorn. Importing it without them says what to do."""
 
 import asyncio
+import signal
 import socket
+import threading
 from collections.abc import Callable
 from types import FrameType
 from urllib.parse import parse_qs
@@ -77,7 +79,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def serve(app: App, bound: socket.socket, ending: Callable[[], None]) -> bool:
-    """Answer until Ctrl-C or a request to end; whether a signal ended it.
+    """Answer until a signal ends it; whether one did. The process is to end then: Ctrl-C is deaf.
 
     `ending` is called from the signal's handler: streams must end after it, or they are cut off.
     """
@@ -95,6 +97,14 @@ def serve(app: App, bound: socket.socket, ending: Callable[[], None]) -> bool:
         timeout_keep_alive=30,
     )
     server = _Server(config, ending)
+
+    def outside(number: int, frame: FrameType | None) -> None:
+        # Before uvicorn listens for it Ctrl-C ends all; after it has ended, a second says nothing.
+        if not server.should_exit:
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, outside)
     try:
         asyncio.run(server.serve(sockets=[bound]))
     except KeyboardInterrupt:
