@@ -79,6 +79,12 @@ def test_empty_cells_are_neither_drawn_nor_links_and_a_map_may_be_empty():
     assert "7" in texts(parsed(svg.heat(map_of([[7.0, NAN]]))))
 
 
+def test_single_precision_is_drawn_as_double():
+    values = np.array([[0.25, 0.5], [1.0, NAN]])
+    single = map_of(values)._replace(values=values.astype(np.float32))
+    assert svg.heat(single) == svg.heat(map_of(values))
+
+
 def test_a_map_of_one_axis_is_one_row_without_an_upright_axis():
     tree = parsed(svg.heat(map_of([[1.0, 2.0, 3.0]], axes=("", "along"))))
     assert len({a.find("rect").get("y") for a in tree.iter("a")}) == 1

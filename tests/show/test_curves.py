@@ -1,8 +1,12 @@
 """What is drawn lies inside its axes, and nothing is drawn where nothing is known."""
 
+from io import BytesIO
+
 import numpy as np
 import pytest
+from PIL import Image
 
+from cairn.report.data import Chart
 from cairn.report.series import Curve
 from cairn.show import charts, curves, style
 
@@ -26,3 +30,28 @@ def test_a_line_has_gaps_and_a_point_between_them_is_a_dot():
     whole, dots = drawn(Curve(np.arange(6.0)[:, None], values)).lines[:2]
     np.testing.assert_array_equal(np.isnan(np.ravel(whole.get_ydata())), np.isnan(values[:, 0]))
     assert np.flatnonzero(np.isfinite(np.ravel(dots.get_ydata()))).tolist() == [3, 5]
+
+
+def png(*lines, title="Chart", axis="calls"):
+    image = Image.open(BytesIO(curves.chart_png(Chart(title, lines), axis)))
+    return np.asarray(image.convert("RGB"))
+
+
+def line_of(label, values):
+    found = Curve(np.arange(1.0, len(values) + 1)[:, None], np.array(values)[:, None])
+    return charts.chart("", {label: found}).lines[0]
+
+
+def test_a_chart_is_a_picture_whatever_its_lines_are_called():
+    named = [line_of(name, [0.1, 0.5, np.nan, 0.3]) for name in ("_a", "$x^{", "\x1b[31m", *"bcde")]
+    picture = png(*named, title="$\\frac{")
+    assert picture.shape == (600, 960, 3)
+    plain = png(*named[:1])
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > len(
+        np.unique(plain.reshape(-1, 3), axis=0)
+    )
+
+
+def test_a_chart_without_figures_is_a_picture_that_says_so():
+    empty, other = png(), png(line_of("a", [np.nan, np.nan]))
+    assert (empty == other).all() and 0 < (empty < 200).mean() < 0.01

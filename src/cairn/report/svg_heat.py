@@ -22,6 +22,9 @@ def heat(shown: Map) -> Markup:
     Empty cells are grey. Of more than `svg_cells.FINE` cells the picture is an image, and a click
     opens the best of a square of them, which is said below.
     """
+    shown = shown._replace(
+        shares=shown.shares.astype(np.float64), values=shown.values.astype(np.float64)
+    )
     top, single = 34.0, shown.values.shape[0] == 1 and not shown.outlines
     (low, high), (start, end) = (_span(pair) for pair in shown.extent)
     marks = ticks(low, high)

@@ -23,7 +23,7 @@ def told(chart: Chart, axis: str) -> str:
         name = line.label or chart.title
         known = known_of(line)
         if len(known):
-            value, seeds = line.mean.value[known], line.seeds.values.shape[1]
+            value, seeds = line.mean.value[known].astype(np.float64), line.seeds.values.shape[1]
             over = f"; {plural(seeds, 'seed')}" if seeds > 1 else ""
             sentences.append(
                 f"{name}: from {short(value[0])} to {estimated(line, known[-1])};"

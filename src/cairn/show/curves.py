@@ -1,13 +1,20 @@
 """Learning curves against the ledger, drawn."""
 
+import io
+import warnings
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 
+from cairn.core.redact import printable
+from cairn.report import axes as report_axes
 from cairn.report.data import Chart, Curves
 from cairn.show import charts, style
 from cairn.show.subject import Subject
+
+DASHES = ("-", "--", ":", "-.")
+"""Of lines beyond the number of colours."""
 
 
 def data(subject: Subject) -> Curves:
@@ -36,24 +43,48 @@ def draw(curves: Curves, path: Path) -> Path:
     return style.save(made, path)
 
 
+def chart_png(shown: Chart, axis: str = "") -> bytes:
+    """A chart as PNG of 960 by 600 pixels; `axis` is what it is over, else what it says itself."""
+    shown, axis = report_axes.timed(shown, axis or shown.axis)
+    made = style.figure(6.4, 4)
+    draw_chart(made.add_axes((0.09, 0.13, 0.88, 0.76)), shown, axis)
+    held = io.BytesIO()
+    with warnings.catch_warnings():
+        # A label in a script that the font has not is drawn as boxes.
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        made.savefig(held, dpi=150, format="png", metadata={"Software": "cairn"})
+    return held.getvalue()
+
+
 def draw_chart(axes: Axes, shown: Chart, axis: str = "environment steps") -> None:
     """One chart: every seed, mean and interval."""
     style.panel(axes, shown.title)
-    for colour, (text, curve, band) in zip(style.SERIES, shown.lines, strict=False):
+    if not any(report_axes.figures(line).size for line in shown.lines):
+        axes.text(0.5, 0.5, "no figures yet", color=style.SOFT, ha="center", va="center")
+        axes.set_axis_off()
+        return
+    for index, (text, curve, band) in enumerate(shown.lines):
+        colour = style.SERIES[index % len(style.SERIES)]
+        dash = DASHES[index // len(style.SERIES) % len(DASHES)]
         style.line(axes, curve.steps, curve.values, color=colour, alpha=0.3, linewidth=0.8)
-        style.line(axes, band.steps, band.value, color=colour, linewidth=2.2, label=text)
+        look = {"color": colour, "linewidth": 2.2, "linestyle": dash}
+        style.line(axes, band.steps, band.value, label=_label(text), **look)
         if not np.array_equal(band.low, band.high, equal_nan=True):
             axes.fill_between(
                 band.steps, band.low, band.high, color=colour, alpha=0.18, linewidth=0
             )
-    values = [line.seeds.values for line in shown.lines]
-    if shown.share:
-        axes.set_ylim(-0.02, 1.02)
-    elif all(not (some < 0).any() for some in values):
-        axes.set_ylim(0, 1.06 * max(float(np.nanmax(some)) for some in values) or 1)
+    axes.set_ylim(*report_axes.up(shown))
     if len(shown.lines) > 1:
-        axes.legend(frameon=False, fontsize=9, labelcolor=style.INK, loc="best")
+        legend = axes.legend(frameon=False, fontsize=9, labelcolor=style.INK, loc="best")
+        for text in legend.get_texts():
+            text.set_parse_math(False)
     style.steps_axis(axes, axis)
+
+
+def _label(text: str) -> str:
+    """As a legend takes it: one that begins with an underscore would be left out."""
+    text = printable(text, keep="")
+    return f" {text}" if text.startswith("_") else text
 
 
 def draw_ledger(axes: Axes, spent: dict[str, float]) -> None:

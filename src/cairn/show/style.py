@@ -40,7 +40,8 @@ def save(made: Figure, path: Path, dpi: int = 150) -> Path:
 
 def panel(axes: Axes, title: str) -> None:
     """A plain plotting area with its title at the left."""
-    axes.set_title(title, loc="left", color=INK, fontsize=11, fontweight="bold", pad=8)
+    look = {"color": INK, "fontsize": 11, "fontweight": "bold", "parse_math": False}
+    axes.set_title(title, loc="left", pad=8, **look)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
@@ -72,7 +73,7 @@ def line(
     known = np.pad(np.isfinite(values), [(1, 1)] + [(0, 0)] * (values.ndim - 1))
     alone = known[1:-1] & ~known[:-2] & ~known[2:]
     if alone.any():
-        width = look.pop("linewidth")
+        width, _ = look.pop("linewidth"), look.pop("linestyle", None)
         axes.plot(
             steps, np.where(alone, values, np.nan), linestyle="", marker="o", markersize=3 + width,
             markeredgewidth=0, clip_on=False, **look,
