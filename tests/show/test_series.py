@@ -24,6 +24,12 @@ def test_steps_are_training_scoring_and_mutation_without_evaluation():
     assert series.steps_of(lines([0, 0], [1, 2], [0, 0])).tolist() == [[11.0], [22.0]]
 
 
+def test_steps_of_lines_whose_ledgers_differ_are_those_of_each_line():
+    run = lines([0, 0], [1, 2], [0, 0])
+    del run[1]["ledger"]["scoring"]
+    assert series.steps_of(run).tolist() == [[11.0], [20.0]]
+
+
 def test_what_is_absent_is_a_gap_and_no_zero():
     run = lines([0, 0, 0], [1, 2, 3], [1.0, None, 3.0])
     curve = series.metric(run, "entropy")

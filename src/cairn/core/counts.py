@@ -33,7 +33,13 @@ def cost(totals: Mapping[str, list[int]]) -> list[int]:
 
     Environment steps but those of tests; where a method takes none, its evaluations, or updates.
     """
-    return total(totals, _held_equal(totals)[1])
+    return total(totals, held(totals))
+
+
+def held(names: Iterable[str]) -> tuple[str, ...]:
+    """The counts that add up to `cost`, of a ledger of such counts."""
+    kept = set(names)
+    return tuple(name for name in _held_equal(kept)[1] if name in kept)
 
 
 def unit(names: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from cairn.core.counts import cost
+from cairn.core.counts import cost, held
 from cairn.core.measures import headline
 
 GRID = 60
@@ -33,7 +33,12 @@ class Band(NamedTuple):
 
 def steps_of(lines: list[dict[str, Any]]) -> Float[np.ndarray, "N S"]:
     """What was spent at each line."""
-    return np.array([cost(line["ledger"]) for line in lines], np.float64)
+    first = lines[0]["ledger"]
+    if any(line["ledger"].keys() != first.keys() for line in lines):
+        return np.array([cost(line["ledger"]) for line in lines], np.float64)
+    # The same by columns: pages ask for it of thousands of lines, once for each of their curves.
+    columns = [[line["ledger"][name] for line in lines] for name in held(first)]
+    return np.array(columns, np.float64).sum(axis=0)
 
 
 def ledger(lines: list[dict[str, Any]], name: str) -> Int[np.ndarray, "N S"]:
@@ -41,12 +46,16 @@ def ledger(lines: list[dict[str, Any]], name: str) -> Int[np.ndarray, "N S"]:
     return np.array([line["ledger"][name] for line in lines], np.int64)
 
 
-def metric(lines: list[dict[str, Any]], name: str) -> Curve | None:
-    """A metric by name; None if the run has no figure of it."""
+def metric(
+    lines: list[dict[str, Any]], name: str, steps: Float[np.ndarray, "N S"] | None = None
+) -> Curve | None:
+    """A metric by name; None if the run has no figure of it. `steps`: of these lines, if known."""
     absent = [None] * len(lines[0]["cycle"])
     # What is absent (no update, no finished episode) or was not finite is null in the file.
     values = np.array([line["metrics"].get(name, absent) for line in lines], np.float64)
-    return Curve(steps_of(lines), values) if np.isfinite(values).any() else None
+    if not np.isfinite(values).any():
+        return None
+    return Curve(steps_of(lines) if steps is None else steps, values)
 
 
 def evaluations(lines: list[dict[str, Any]]) -> dict[str, Curve]:

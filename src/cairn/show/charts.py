@@ -3,6 +3,8 @@
 Nothing here needs JAX or Matplotlib, so that a page can follow many runs.
 """
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -38,34 +40,43 @@ def data(lines: list[dict[str, Any]], method: str, task: str, seeds: int) -> Cur
 
 def charts(lines: list[dict[str, Any]]) -> list[Chart]:
     """The charts there are figures for; a method nobody foresaw shows its first metrics."""
+    found = [*islice((one for one in _known(lines) if one.lines), CHARTS)]
+    if not found:
+        others = (chart(label(name), _pick(lines, mean=name)) for name in lines[0]["metrics"])
+        found = [*islice((one for one in others if one.lines), CHARTS)]
+    return found
+
+
+def _known(lines: list[dict[str, Any]]) -> Iterator[Chart]:
+    """The most telling first. Each is made when it is asked for: most are not."""
+    steps = series.steps_of(lines)
 
     def pick(**names: str) -> dict[str, Curve]:
-        found = {text: series.metric(lines, name) for text, name in names.items()}
-        return {text.replace("_", " "): c for text, c in found.items() if c is not None}
+        return _pick(lines, steps, **names)
 
-    generations = pick(all_levels="archive_generation", replayed="replayed_generation")
-    if not any(np.nanmax(curve.values) > 0 for curve in generations.values()):
-        generations = {}  # nobody edits levels
     measure, share = measure_of(lines)
-    known = [
-        chart(f"Tests during the run: {measure}", series.evaluations(lines), share, False),
-        chart("Levels it trains on: solve rate", pick(solve_rate="solve_rate"), True),
-        chart("Entropy of its policy (nats)", pick(entropy="entropy")),
-        chart("Archive: score", pick(all_levels="archive_score", replayed="replayed_score")),
-        chart("Buffer: learnability", pick(mean="buffer_learnability")),
-        chart("Archive: generations since a new level", generations),
-        chart("Archive: share of slots filled", pick(filled="archive_fill"), True, False),
-        chart("Map of elites: coverage", pick(filled="coverage"), True, False),
-        chart("Map of elites: QD score", pick(sum="qd_score"), smoothed=False),
-        chart("Map of elites: best fitness", pick(best="best"), smoothed=False),
-        chart("Steps of an episode in training", pick(mean="episode_length")),
-        chart("Return of an episode in training", pick(mean="return")),
-    ]
-    found = [one for one in known if one.lines]
-    if not found:
-        others = [chart(label(name), pick(mean=name)) for name in lines[0]["metrics"]]
-        found = [one for one in others if one.lines]
-    return found[:CHARTS]
+    yield chart(f"Tests during the run: {measure}", series.evaluations(lines), share, False)
+    yield chart("Levels it trains on: solve rate", pick(solve_rate="solve_rate"), True)
+    yield chart("Entropy of its policy (nats)", pick(entropy="entropy"))
+    yield chart("Archive: score", pick(all_levels="archive_score", replayed="replayed_score"))
+    yield chart("Buffer: learnability", pick(mean="buffer_learnability"))
+    generations = pick(all_levels="archive_generation", replayed="replayed_generation")
+    if any(np.nanmax(curve.values) > 0 for curve in generations.values()):  # levels are edited
+        yield chart("Archive: generations since a new level", generations)
+    yield chart("Archive: share of slots filled", pick(filled="archive_fill"), True, False)
+    yield chart("Map of elites: coverage", pick(filled="coverage"), True, False)
+    yield chart("Map of elites: QD score", pick(sum="qd_score"), smoothed=False)
+    yield chart("Map of elites: best fitness", pick(best="best"), smoothed=False)
+    yield chart("Steps of an episode in training", pick(mean="episode_length"))
+    yield chart("Return of an episode in training", pick(mean="return"))
+
+
+def _pick(
+    lines: list[dict[str, Any]], steps: np.ndarray | None = None, **names: str
+) -> dict[str, Curve]:
+    """The curves there are figures for, by what they are called in a chart."""
+    found = {text: series.metric(lines, name, steps) for text, name in names.items()}
+    return {text.replace("_", " "): curve for text, curve in found.items() if curve is not None}
 
 
 def chart(title: str, found: dict[str, Curve], share: bool = False, smoothed: bool = True) -> Chart:
