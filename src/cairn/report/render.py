@@ -126,6 +126,8 @@ class _View:
 
     def __init__(self, image: Image, data: Data | None, *, live: bool):
         self.image, self.data, self.live = image, data, live
+        # A file has its pictures in itself: printed, those out of sight would be missing.
+        self.lazy = Markup(' loading="lazy"' if live else "")
         self._macros = environment("cairn.report").get_template("parts.html.j2").module
 
     def show(self, shown: Part | Section) -> Markup:
