@@ -181,16 +181,33 @@ def test_lines_of_a_prompt_stay_lines_and_right_to_left_text_stands_apart():
 @pytest.mark.parametrize(
     "shown",
     [
-        lambda text: parts.Text(text),
-        lambda text: parts.Words(text),
-        lambda text: parts.Table(["a"], [[text]]),
-        lambda text: provenance({}, {}, {"a": text}),
+        lambda text: parts.Text(text, text),
+        lambda text: parts.Words(text, link=parts.Link(text, "#a")),
+        lambda text: parts.Table([text], [[text]], text),
+        lambda text: parts.Notes([text]),
+        lambda text: parts.Items([parts.Item("a", text, text, None, [])], text),
+        lambda text: parts.Figures([Row(text, text, text)]),
+        lambda text: parts.Tree([parts.Node("a", None, text, text)]),
+        lambda text: CHART._replace(title=text),
+        lambda text: data.Sheet("", "", (data.Row("", (CARD._replace(facts={"a": text}),)),)),
+        lambda text: parts.Provenance({"a": text}, text),
     ],
-    ids=["text", "words", "table", "provenance"],
+    ids=[
+        "text",
+        "words",
+        "table",
+        "notes",
+        "items",
+        "figures",
+        "tree",
+        "chart",
+        "sheet",
+        "provenance",
+    ],
 )
 def test_of_an_answer_of_ten_megabytes_a_page_shows_the_beginning_and_says_the_rest(shown):
-    text = str(fragment(shown("<a>" * 3_500_000)))
-    assert len(text) < 50_000
+    text = str(render.fragment(shown("<a>" * 3_500_000), image=render.png_uri))
+    assert len(text) < 200_000
     assert re.search(r"… 10,4\d\d,\d\d\d more characters, not shown here", text)
     assert "not shown" not in fragment(shown("short"))
 

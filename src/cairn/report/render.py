@@ -1,6 +1,7 @@
 """Parts as HTML: the one renderer, for a page that lives and for a page in a file.
 
-Every value is escaped, and made printable, where it is put in; a template has nothing to remember.
+Every value is escaped, made printable and no longer than a page shows where it is put in; a
+template has nothing to remember.
 No style attribute, no script but the kit's, no address but of the page itself: what a model wrote
 can become none of them.
 """
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from cairn.core.redact import printable
 from cairn.report import svg
@@ -94,7 +95,7 @@ def environment(package: str) -> Environment:
         finalize=_shown,
     )
     found.globals["shade"] = shade
-    found.filters |= {"clipped": clipped, "value": value, "keys": _keys, "file": _named}
+    found.filters |= {"value": value, "keys": _keys, "file": _named}
     found.tests["figure"] = lambda found: _is_number(found) or re.fullmatch(FIGURE, str(found))
     return found
 
@@ -117,7 +118,7 @@ def value(found: Any) -> str:
     if found is None or (isinstance(found, float) and not math.isfinite(found)):
         return "–"
     if isinstance(found, bool) or not _is_number(found):
-        return clipped(str(found))
+        return str(found)
     return f"{found:,}" if isinstance(found, int) else f"{found:,.4g}"
 
 
@@ -142,18 +143,27 @@ class _View:
         # Without a scheme ("javascript:", "https:") and without a host ("//host", "/\\host").
         return href if re.fullmatch(r"(?![/\\]{2})[^:\\\s?#]*(?:[?#]\S*)?", href) else ""
 
-    def picture(self, pixels: UInt8[np.ndarray, "rows columns 3"]) -> str:
-        return self.image(png(pixels))
+    def picture(self, pixels: UInt8[np.ndarray, "rows columns 3"]) -> Markup:
+        return escape(self.image(png(pixels)))  # escaped here: of whatever length it is
 
     def chart(self, chart: Chart) -> Markup:
-        return svg.chart(chart, chart.axis)
+        lines = [line._replace(label=clipped(line.label)) for line in chart.lines]
+        shown = chart._replace(title=clipped(chart.title), lines=tuple(lines))
+        return svg.chart(shown, clipped(chart.axis))
 
     def map(self, found: Map) -> Markup:
-        return svg.heat(found._replace(hrefs=[self.inside(href) for href in found.hrefs]))
+        hrefs = [self.inside(href) for href in found.hrefs]
+        shown = found._replace(title=clipped(found.title), note=clipped(found.note), hrefs=hrefs)
+        return svg.heat(shown)
 
     def tree(self, found: Tree) -> Markup:
-        nodes = [node._replace(href=self.inside(node.href)) for node in found.nodes]
-        return svg.tree(found._replace(nodes=nodes))
+        nodes = [
+            node._replace(
+                title=clipped(node.title), note=clipped(node.note), href=self.inside(node.href)
+            )
+            for node in found.nodes
+        ]
+        return svg.tree(Tree(nodes))
 
     def bars(self, curves: Curves) -> Markup:
         return svg.bars(curves.spent, curves.axis)
@@ -175,16 +185,17 @@ class _View:
     def charts(self, curves: Curves) -> Sequence[Chart]:
         return [chart._replace(axis=curves.axis) for chart in curves.charts]
 
-    def data_of(self, part: Chart | Map | Table) -> str | None:
+    def data_of(self, part: Chart | Map | Table) -> Markup | None:
         """Where the data of a part are found as CSV; None if none are offered."""
-        if self.data is None:
+        name = part.name if isinstance(part, Table) else part.title
+        if self.data is None or not name:
             return None
         if isinstance(part, Chart):
-            return self.data(part.title, svg.chart_csv(part, part.axis))
+            return escape(self.data(name, svg.chart_csv(part, part.axis)))
         if isinstance(part, Map):
-            return self.data(part.title, svg.heat_csv(part))
+            return escape(self.data(name, svg.heat_csv(part)))
         rows = [dict(zip(part.head, map(_plain, row), strict=True)) for row in part.rows]
-        return self.data(part.name, to_csv(rows)) if part.name else None
+        return escape(self.data(name, to_csv(rows)))
 
 
 def _plain(found: Any) -> Any:
@@ -203,7 +214,9 @@ def _keys(keys: Sequence[Any]) -> str:
 
 def _shown(found: Any) -> Any:
     # Markup is what the kit's own macros made: its texts went through here already.
-    return printable(found) if isinstance(found, str) and not isinstance(found, Markup) else found
+    if not isinstance(found, str) or isinstance(found, Markup):
+        return found
+    return printable(clipped(found))
 
 
 def png_uri(body: bytes) -> str:
