@@ -15,6 +15,7 @@ from cairn.core.overrides import described, split
 from cairn.lm.shared import DEFAULT
 from cairn.redteam.config import RedteamConfig
 from cairn.redteam.directory import ROLES
+from cairn.redteam.verdicts import COUNT
 
 CONFIGS = Path(__file__).parents[1] / "redteam" / "configs"
 DEMO = CONFIGS / "demo.toml"
@@ -26,7 +27,8 @@ Find what a language model gets wrong: a map of categories with the strongest pr
   cairn redteam run CONFIG --run DIR       search, test the elites, write the report
   cairn redteam resume DIR                 go on after a kill, a failure or a limit
   cairn redteam report DIR [--redact]      the report anew, from the journal
-  cairn redteam label DIR FILE             write fresh responses for people to judge
+  cairn redteam label DIR FILE             write fresh responses for people to judge (or do it
+                                           in `cairn view`)
   cairn redteam test FILE --config CONFIG --run DIR   prompts that are there against a target
   cairn redteam compare DIR DIR            two runs cell by cell
 
@@ -78,7 +80,11 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, Parser]]:
     report = commands.add_parser("report", help="write the report anew")
     report.add_argument("dir", type=Path)
     report.add_argument("--redact", action="store_true", help=REDACT)
-    report.add_argument("--human", type=Path, help="JSON lines of people's verdicts")
+    report.add_argument(
+        "--human", type=Path, metavar="FILE",
+        help="people's verdicts, JSON lines; left out: those given in `cairn view`, which the run "
+        "keeps in DIR/verdicts.jsonl",
+    )  # fmt: skip
     report.add_argument("--out", type=Path, help="where to; default DIR/report.html")
     report.add_argument("--parquet", type=Path, help="write the archive as Parquet as well")
     report.add_argument("--refusals", type=Path, help="answers for finetune.jsonl, one per line")
@@ -86,7 +92,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, Parser]]:
     label = commands.add_parser("label", help="choose responses to judge")
     label.add_argument("dir", type=Path)
     label.add_argument("file", type=Path)
-    label.add_argument("--count", type=int, default=100, help="how many, chosen at random")
+    label.add_argument("--count", type=int, default=COUNT, help="how many, chosen at random")
     label.set_defaults(go="label")
     test = commands.add_parser("test", help="run prompts that are there against a target")
     test.add_argument("file", type=Path, nargs="?", help="the prompts; none to go on with --run")

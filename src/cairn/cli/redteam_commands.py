@@ -24,7 +24,16 @@ from cairn.engine.journal_price import Quote, check_quote
 from cairn.evaluation.correct import read_verdicts, to_label
 from cairn.lm.cast import cast
 from cairn.redteam import compare as comparing
-from cairn.redteam import directory, export, figures, rehearsal, run, testing, testing_page
+from cairn.redteam import (
+    directory,
+    export,
+    figures,
+    rehearsal,
+    run,
+    testing,
+    testing_page,
+    verdicts,
+)
 from cairn.redteam.cautions import cautions
 from cairn.redteam.config import RedteamConfig
 from cairn.redteam.simulation import players
@@ -95,7 +104,10 @@ def _go(path: Path, config: RedteamConfig, *, redact: bool, retry_failed: bool =
     except KeyboardInterrupt:
         print(f"stopped. Go on with: cairn redteam resume {path}", file=sys.stderr)
         return 130
-    found = figures.measure_run(done)
+    people = verdicts.found(path, done.tests)
+    if people.line:
+        out.print(people.line, markup=False)
+    found = figures.measure_run(done, people.verdicts)
     report = path / output.report_name(redact)
     exported = output.kept(path, done) or output.write(path, done, found, report, redact=redact)
     output.summary(out, report, done, found, exported, redact=redact)
@@ -136,6 +148,10 @@ def _render(arguments: argparse.Namespace) -> int:
     refusals = _answers(arguments, config)
     human = None if arguments.human is None else _verdicts(arguments.human)
     done = run.read_back(arguments.dir, config)
+    if arguments.human is None:
+        human, line = verdicts.found(arguments.dir, done.tests)
+        if line:
+            print(line)
     found = figures.measure_run(done, human)
     target = arguments.out or arguments.dir / output.report_name(arguments.redact)
     kept = output.kept(arguments.dir, done)

@@ -9,6 +9,7 @@ from typing import Any
 
 from cairn.core import files
 from cairn.core.errors import ConfigError, RunError
+from cairn.core.journal import canonical, digest_of
 from cairn.core.overrides import change
 from cairn.core.typed import build, plain, read_toml
 from cairn.lm.cast import shaping
@@ -17,6 +18,12 @@ from cairn.redteam.config import RedteamConfig, Search, roles_of
 from cairn.runs.directory import LanguageRun
 
 CONFIG, SUMMARY = "config.json", "summary.json"
+SEARCH, AUDIT = "search", "audit"
+"""Stages of the journal; the audit's goes by a longer name (`audit_stage`)."""
+NOT_SEARCHED = ("models.held_out",)
+"""Fields that the search has no part in: they may be corrected after it."""
+VERDICTS = "verdicts.jsonl"
+"""What people say of responses, in the format of `evaluation.correct.read_verdicts`."""
 ROLES = ("mutator", "target", "judge", "scorer", "held_out", "analyst", "oracle")
 """Whoever may take part in a run."""
 
@@ -34,6 +41,7 @@ config.json      every setting of the run
 versions.json    format of this directory, when the run was begun, and with which versions
 journal.sqlite   all events and answers of search and test: state is a fold over them
 summary.json     the figures of the report
+verdicts.jsonl   what people say of responses, where they were asked (cairn view)
 report.html      the map, to be read in a browser
 archive.csv      the elites as a table
 finetune.jsonl   prompts that worked in the audit, with refusals, in chat format
@@ -97,6 +105,14 @@ def tied(config: RedteamConfig) -> dict[str, Any]:
         record.pop(name, None)
     record["models"] = {role: shaping(model) for role, model in config.models.items()}
     return {**record, "engine": config.engine.tied()}
+
+
+def audit_stage(config: RedteamConfig, archive: str) -> str:
+    """The stage of the journal in which the elites of an archive are tested, by the digest of the
+    search's state: the name says all that a test depends on."""
+    held_out = tied(config)["models"].get("held_out")
+    depends = canonical([archive, plain(config.audit), held_out])
+    return f"{AUDIT}-{digest_of(depends).hex()[:12]}"
 
 
 def reported(path: Path) -> tuple[int, int]:

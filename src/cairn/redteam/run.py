@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cairn.core.budget import Amount, total
-from cairn.core.journal import Journal, Spending, Stage, canonical, digest_of
+from cairn.core.journal import Journal, Spending, digest_of
 from cairn.engine.journal_failures import FailedTrial, failed_trials
 from cairn.engine.journal_fold import restore
 from cairn.engine.journal_progress import Progress
@@ -26,14 +26,11 @@ from cairn.lm.readings import Reading
 from cairn.redteam import audit, directory
 from cairn.redteam.calls import CORRECTABLE
 from cairn.redteam.config import RedteamConfig
+from cairn.redteam.directory import AUDIT, NOT_SEARCHED, SEARCH
 from cairn.redteam.search import Rainbow
 from cairn.redteam.simulation import players
 from cairn.redteam.state import State
 from cairn.runs.session import JOURNAL, conduct, desk_of, drop_failures, follow, ledger
-
-SEARCH, AUDIT = "search", "audit"
-NOT_SEARCHED = ("models.held_out",)
-"""Fields that the search has no part in: they may be corrected after it."""
 
 
 @dataclass(frozen=True)
@@ -93,16 +90,12 @@ def read_back(path: Path, config: RedteamConfig) -> Finished:
         policy = Rainbow(config)
         fold = restore(policy, journal.stage(SEARCH))
         digest = digest_of(fold.dump_state()).hex()
-        tested = read_list(_audit_stage(journal, config, digest), audit.items(fold.state.held()))
+        tested = read_list(
+            journal.stage(directory.audit_stage(config, digest)), audit.items(fold.state.held())
+        )
         complete = fold.told >= config.engine.trials
         stopped = tested.stopped if complete else "the search is not complete"
         return _finished(journal, config, fold.state, digest, tested, stopped, (), began)
-
-
-def _audit_stage(journal: Journal, config: RedteamConfig, digest: str) -> Stage:
-    held_out = directory.tied(config)["models"].get("held_out")
-    depends = canonical([digest, directory.plain(config.audit), held_out])
-    return journal.stage(f"{AUDIT}-{digest_of(depends).hex()[:12]}")
 
 
 def _finished(
@@ -191,7 +184,7 @@ class _Session:
         """Test the elites."""
         items = audit.items(found.state.held())
         return await map_list(
-            _audit_stage(desk.journal, self.config, found.state_digest),
+            desk.journal.stage(directory.audit_stage(self.config, found.state_digest)),
             desk,
             items,
             audit.work(self.config, self.reading),

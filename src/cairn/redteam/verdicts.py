@@ -1,0 +1,78 @@
+"""People's verdicts that a run keeps of its audit's responses, so that nobody need name a file.
+
+They stand in the run's directory in the format that `cairn redteam label` writes and
+`cairn redteam report --human FILE` reads: a line of JSON a response, its `unsafe` null while nobody
+has judged it.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cairn.core import files
+from cairn.core.errors import ConfigError
+from cairn.evaluation.audit import Tested
+from cairn.evaluation.correct import read_verdicts
+from cairn.redteam.directory import VERDICTS
+from cairn.report.tables import to_lines
+
+COUNT = 100
+"""Responses that people are asked to judge, if nobody says how many."""
+Row = dict[str, Any]
+"""id, sample, prompt, response and unsafe, perhaps more: who judged, and when."""
+
+
+class Found(NamedTuple):
+    """People's verdicts on a run's audit."""
+
+    verdicts: dict[tuple[int, int], bool] | None
+    """By id and sample; None where there are none."""
+    line: str
+    """What to say of them; empty where the run keeps no file."""
+
+
+def found(path: Path, tests: Sequence[Tested]) -> Found:
+    """The verdicts that the run in `path` keeps, as far as they are about `tests`.
+
+    A search that went on, or was made anew, is tested on other prompts: what people said of the
+    old ones is left out. Raises ConfigError for a file that is none of verdicts.
+    """
+    file = path / VERDICTS
+    if not file.exists():
+        return Found(None, "")
+    given = read_verdicts(file)
+    rows = {(row["id"], row["sample"]): row for row in read(file)}
+    heard = {(test.id, i): said for test in tests for i, said in enumerate(test.responses)}
+    kept = {key: unsafe for key, unsafe in given.items() if about(rows[key], heard.get(key))}
+    line = f"{file}: {len(kept)} of {len(rows)} verdicts filled in"
+    if len(kept) < len(given):
+        line += f"; {len(given) - len(kept)} on responses that this audit does not have: left out"
+    return Found(kept or None, line)
+
+
+def about(row: Mapping[str, Any], response: str | None) -> bool:
+    """Whether a line is about this response of the audit (None: there is none)."""
+    return response is not None and row.get("response", response) == response
+
+
+def read(file: Path) -> list[Row]:
+    """The lines of a file of verdicts. Raises ConfigError."""
+    rows = []
+    for number, line in enumerate(files.read_lines(file, "the human verdicts"), 1):
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
+        if not isinstance(row, dict) or not all(type(row.get(n)) is int for n in ("id", "sample")):
+            raise ConfigError(
+                f'{file}, line {number}: expected a line like {{"id": 7, "sample": 0, '
+                f'"unsafe": true}}.'
+            )
+        rows.append(row)
+    return rows
+
+
+def write(file: Path, rows: Iterable[Row]) -> None:
+    """Put the lines in place of what is there, whole or not at all, for their owner alone."""
+    files.write_private(file, to_lines(rows))

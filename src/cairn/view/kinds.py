@@ -1,0 +1,153 @@
+"""The kinds of journaled runs: what each is called, how far it is, how it goes on, what it shows.
+
+A wing adds a line to `KINDS`. Nothing here imports a wing that needs JAX: panels and pages are
+addresses, for the process that may.
+"""
+
+import shlex
+import sqlite3
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+from cairn.core.errors import RunError
+from cairn.report.parts import Figures, Notes, Part, Section, Text, Words
+from cairn.report.words import Row
+from cairn.runs.directory import JOURNAL
+from cairn.view import kind_parts as parts
+from cairn.view.journal_looks import Looks, check
+from cairn.view.kind_parts import Config, Named, Progress
+from cairn.view.reading import UnreadableError, read_table
+
+SUMMARY = "summary.json"
+
+
+class Kind(NamedTuple):
+    """A kind of journaled run."""
+
+    title: str
+    named: Callable[[Config, Config | None], Named]
+    """From config.json and summary.json."""
+    progress: Callable[[sqlite3.Connection, Config], list[Progress]]
+    """From an open journal."""
+    go_on: Callable[[Path], str]
+    """A command for a shell, or a line of Python."""
+    panels: tuple[str, ...] = ()
+    """Functions `(path, **arguments) -> list[Section]` as "package.module:name"."""
+    page: str = ""
+    """A function `(path, *, redact: bool) -> Page`, in the same way."""
+
+
+class Told(NamedTuple):
+    """Everything there is to say of a run without opening its wing."""
+
+    title: str
+    named: Named
+    progress: list[Progress]
+    finished: bool
+    stopped: str
+    """Why it ended, where its summary says."""
+    go_on: str
+    problem: str
+
+
+def describe(command: str, config: Config, summary: Config | None) -> Named:
+    """What a run that `command` made is called in a list, from config.json and summary.json."""
+    kind = KINDS.get(command)
+    return Named(command, "", None) if kind is None else kind.named(config, summary)
+
+
+def told(path: Path, command: str, config: Config) -> Told:
+    """What there is to say of the run at `path`, which `command` made."""
+    kind, (summary, problem) = KINDS.get(command), figures(path)
+    if kind is None:
+        said = f"this release knows no runs of {command!r}: its journal can be looked at."
+        return Told(command, Named(command, "", None), [], False, "", "", said)
+    progress: list[Progress] = []
+    try:
+        with Looks().at(path / JOURNAL) as db:
+            check(db, path / JOURNAL)
+            progress = kind.progress(db, config)
+    except (RunError, sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:
+        said = str(error) if isinstance(error, RunError) else f"{JOURNAL} cannot be read: {error}."
+        problem = problem or said
+    finished = bool(progress) and all(part.finished for part in progress)
+    stopped = summary.get("stopped") if summary else None
+    return Told(
+        kind.title,
+        kind.named(config, summary),
+        progress,
+        finished,
+        stopped if isinstance(stopped, str) else "",
+        kind.go_on(path),
+        problem,
+    )
+
+
+def section(found: Told, *, running: bool | None = None) -> Section:
+    """The same as a section of a page."""
+    shown: list[Part] = [Notes([found.problem])] if found.problem else []
+    rows = [
+        Row(part.name, f"{part.done:,}{'' if part.of is None else f' of {part.of:,}'}", part.what)
+        for part in found.progress
+    ]
+    headline = found.named.headline
+    if headline is not None:
+        between = "" if headline.low is None else f" [{headline.low:.2f}, {headline.high:.2f}]"
+        rows.append(Row(headline.name, f"{headline.value:.2f}{between}", "of the last report"))
+    if rows:
+        shown.append(Figures(rows))
+    if found.finished:
+        shown.append(Words("It is finished."))
+    elif not running:
+        if found.stopped not in ("", "finished"):
+            shown.append(Words(f"It stopped: {found.stopped}", "note"))
+        if found.go_on:
+            shown.append(Text(found.go_on, "go on with it"))
+    return Section("standing", "How far it is", shown)
+
+
+def figures(path: Path) -> tuple[Config | None, str]:
+    """The figures of the run's last report, if there are any; and in a line why there are not."""
+    if not (path / SUMMARY).exists():
+        return None, ""
+    try:
+        return read_table(path / SUMMARY), ""
+    except UnreadableError as error:
+        return None, str(error)
+
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "cairn redteam run": Kind(
+            "Red-teaming",
+            parts.redteam,
+            parts.redteam_progress,
+            lambda path: f"cairn redteam resume {shlex.quote(str(path))}",
+            panels=("cairn.redteam.look:report",),
+            page="cairn.redteam.look:report_page",
+        ),
+        "cairn redteam test": Kind(
+            "Test of prompts",
+            parts.prompt_test,
+            parts.prompt_test_progress,
+            lambda path: f"cairn redteam test --run {shlex.quote(str(path))}",
+            panels=("cairn.redteam.look:tested",),
+            page="cairn.redteam.look:tested_page",
+        ),
+        "cairn.search": Kind(
+            "Search",
+            parts.search,
+            parts.search_progress,
+            lambda path: f"cairn.search(..., run={str(path)!r})",
+        ),
+        "cairn.map": Kind(
+            "Map",
+            parts.mapping,
+            parts.mapping_progress,
+            lambda path: f"cairn.map(..., run={str(path)!r})",
+        ),
+    }
+)
+"""By the command or function that makes them, as `versions.json` names it."""

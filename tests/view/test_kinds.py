@@ -1,0 +1,182 @@
+"""What each kind of journaled run says of itself, without opening its wing."""
+
+import json
+import shlex
+import subprocess
+import sys
+
+import pytest
+from made_audit import audited
+from made_journals import listing
+
+from cairn.core.journal import Journal, canonical
+from cairn.core.resolve import function_at
+from cairn.redteam import run as redteam_run
+from cairn.redteam import testing
+from cairn.runs.mapping import MapRun
+from cairn.runs.search import SearchRun
+from cairn.view.kinds import KINDS, describe, section, told
+from cairn.view.summaries import Headline
+
+
+def journaled(path):
+    path.mkdir(exist_ok=True)
+    return Journal(path / "journal.sqlite", config={})
+
+
+def asked(stage, items, told, *, lag):
+    """As the engine and a map over a list leave them: asks run ahead, past the last item too."""
+    for trial in range(min(lag, items + lag)):
+        stage.append("ask", trial, "null" if items and trial >= items else '{"place":1}')
+    for trial in range(told):
+        stage.append("failure" if trial == 1 else "tell", trial, '{"error":"E","message":"m"}')
+        stage.append("ask", trial + lag, "null" if items and trial + lag >= items else "{}")
+
+
+def test_every_kind_of_run_there_is_has_a_line_here():
+    commands = {run.COMMAND for run in (redteam_run.directory.RedteamRun, testing.TestRun)}
+    assert set(KINDS) == commands | {SearchRun.COMMAND, MapRun.COMMAND}
+    for kind in KINDS.values():
+        for address in (*kind.panels, *filter(None, [kind.page])):
+            assert callable(function_at(address)), address
+
+
+def test_a_red_teaming_run_tells_its_search_its_test_and_how_it_goes_on(tmp_path):
+    run = audited(tmp_path / "a run")
+    config = json.loads((run / "config.json").read_text())
+    before = listing(run)
+    found = told(run, "cairn redteam run", config)
+    assert listing(run) == before and found.title == "Red-teaming" and found.problem == ""
+    assert found.named == (
+        "rainbow",
+        "simulation",
+        Headline("attack success rate", 0.5, 0.25, 0.75),
+    )
+    assert [part[:3] for part in found.progress] == [("search", 40, 40), ("test", 6, 6)]
+    assert found.finished and found.stopped == "finished"
+    assert shlex.split(found.go_on) == ["cairn", "redteam", "resume", str(run)]
+    assert "It is finished." in str(section(found)) and "resume" not in str(section(found))
+
+
+def test_a_red_teaming_run_that_stopped_or_was_given_more_trials_is_not_finished(tmp_path):
+    run = audited(tmp_path / "run", ended=False)
+    config = json.loads((run / "config.json").read_text())
+    found = told(run, "cairn redteam run", config)
+    assert found.progress[1][:3] == ("test", 5, 6) and not found.finished
+    assert "It stopped: a limit" in str(section(found)) and "resume" in str(section(found))
+    assert "resume" not in str(section(found, running=True))
+    config["engine"]["trials"] = 50
+    assert told(run, "cairn redteam run", config).progress[0][:3] == ("search", 40, 50)
+    with journaled(tmp_path / "begun") as journal:
+        asked(journal.stage("search"), 0, 7, lag=4)
+    found = told(tmp_path / "begun", "cairn redteam run", config)
+    assert [part[:3] for part in found.progress] == [("search", 7, 50), ("test", 0, None)]
+
+
+def test_another_archive_is_not_tested_yet(tmp_path):
+    run = audited(tmp_path / "run")
+    config = json.loads((run / "config.json").read_text())
+    with Journal(run / "journal.sqlite", config=redteam_run.directory.tied(
+        redteam_run.directory.open_run(run)
+    )) as journal:  # fmt: skip
+        journal.stage("search").append("ask", 40, "{}")
+    assert told(run, "cairn redteam run", config).progress[1][:3] == ("test", 0, None)
+
+
+def test_a_test_of_prompts_counts_its_prompts_and_not_what_a_list_asks_beyond(tmp_path):
+    with journaled(tmp_path / "run") as journal:
+        asked(journal.stage("test-0123"), 9, 4, lag=9)
+    found = told(tmp_path / "run", "cairn redteam test", {"models": {"target": {"model": "m"}}})
+    assert found.progress == [("test", 4, 9, "prompts tested", False)]
+    assert found.named == ("test of prompts", "m", None)
+    with journaled(tmp_path / "run") as journal:
+        stage = journal.stage("test-0123")
+        for trial in range(4, 9):
+            stage.append("tell", trial, "{}")
+            stage.append("ask", trial + 9, "null")
+    assert told(tmp_path / "run", "cairn redteam test", {}).finished
+
+
+def test_a_search_counts_the_trials_that_were_told(tmp_path):
+    with journaled(tmp_path / "run") as journal:
+        asked(journal.stage("search"), 0, 12, lag=5)
+    config = {"policy": "Longest", "engine": {"trials": 12}}
+    found = told(tmp_path / "run", "cairn.search", config)
+    assert found.progress == [("search", 12, 12, "trials told", True)] and found.finished
+    assert found.named == ("Longest", "search", None)
+    assert found.go_on == f"cairn.search(..., run={str(tmp_path / 'run')!r})"
+    more = told(tmp_path / "run", "cairn.search", {"policy": "Longest", "engine": {"trials": 13}})
+    assert not more.finished and "go on with it" in str(section(more))
+
+
+def test_a_map_counts_items_of_finished_shards_the_newest_where_one_was_tried_again(tmp_path):
+    def shard(done, rejected, failed):
+        return canonical({"done": done, "rejected": rejected, "failed": failed, "fold": None})
+
+    def stands():
+        (found,) = told(tmp_path / "run", "cairn.map", {"source": "in.jsonl"}).progress
+        return found
+
+    with journaled(tmp_path / "run") as journal:
+        stage = journal.stage("map")
+        assert stands()[:3] == ("map", 0, None)
+        stage.append("source", 0, canonical({"items": 20, "tied": {}, "shard": 10, "digests": []}))
+        stage.append("shard", 1, shard(7, 2, 1))
+        journal.commit()
+        assert stands() == ("map", 10, 20, "items of finished shards; 2 rejected, 1 failed", False)
+        stage.append("shard", 0, shard(10, 0, 0))
+        journal.commit()
+        assert stands()[1:3] == (20, 20) and stands().finished  # nothing is written elsewhere
+        stage.append("sealed", 0, "{}")
+        journal.commit()
+        assert not stands().finished
+        stage.append("joined", 0, "")
+        stage.append("retry", 1, canonical({"kinds": ["failed"]}))
+        stage.append("shard", 1, shard(8, 2, 0))
+        journal.commit()
+        assert stands() == ("map", 20, 20, "items of finished shards; 2 rejected", True)
+
+
+def test_people_s_verdicts_correct_the_headline_and_odd_figures_are_none():
+    mean = {"value": 0.4, "low": 0.3, "high": 0.5}
+    both = {"success": {"mean": mean}, "corrected": {"rate": {"value": 0.6, "low": None}}}
+    headline = describe("cairn redteam run", {}, both).headline
+    assert headline == ("attack success rate, corrected", 0.6, None, None)
+    for odd in (None, {}, {"success": 3}, {"success": {"mean": {"value": "0.4"}}}):
+        assert describe("cairn redteam run", {"search": 3, "models": []}, odd) == ("", "", None)
+
+
+def test_a_command_that_nobody_knows_is_named_and_its_journal_left_alone(tmp_path):
+    found = told(tmp_path, "cairn.dream", {})
+    assert found.title == "cairn.dream" and "knows no runs" in found.problem and not found.progress
+    assert "knows no runs" in str(section(found))
+
+
+@pytest.mark.parametrize("state", ["missing", "text", "event", "summary"])
+def test_what_cannot_be_read_is_said_in_a_line(tmp_path, state):
+    run = tmp_path / "run"
+    with journaled(run) as journal:
+        asked(journal.stage("search"), 0, 3, lag=2)
+        journal.stage("map").append("source", 0, "[]")
+    expected = "journal.sqlite"
+    if state == "missing":
+        (run / "journal.sqlite").unlink()
+    elif state == "text":
+        (run / "journal.sqlite").write_text("no database" * 999)
+    elif state == "summary":
+        (run / "summary.json").write_text("{")
+        expected = "summary.json"
+    found = told(run, "cairn.map" if state == "event" else "cairn.search", {})
+    assert expected in found.problem and "\n" not in found.problem
+    assert bool(found.progress) == (state == "summary")
+
+
+def test_the_view_of_journals_needs_neither_jax_nor_matplotlib():
+    heavy = "jax", "equinox", "matplotlib", "aiohttp"
+    script = (
+        "import sys\nfrom cairn.view import journal, kinds, verdicts\n"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    words = [sys.executable, "-c", script]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
