@@ -67,7 +67,8 @@ def draw_chart(axes: Axes, shown: Chart, axis: str = "environment steps") -> Non
         colour = style.SERIES[index % len(style.SERIES)]
         dash = DASHES[index // len(style.SERIES) % len(DASHES)]
         style.line(axes, curve.steps, curve.values, color=colour, alpha=0.3, linewidth=0.8)
-        look = {"color": colour, "linewidth": 2.2, "linestyle": dash}
+        # Over every seed, those of later lines too.
+        look = {"color": colour, "linewidth": 2.2, "linestyle": dash, "zorder": 3}
         style.line(axes, band.steps, band.value, label=_label(text), **look)
         if not np.array_equal(band.low, band.high, equal_nan=True):
             axes.fill_between(
