@@ -48,13 +48,13 @@ def draw(clips: tuple[Clip, ...], path: Path) -> Path:
     return path
 
 
-def clip(level: Shown, stride: int) -> Clip:
+def clip(level: Shown, stride: int, pixels: int = PIXELS) -> Clip:
     """One attempt, every `stride` steps, its end always."""
     times = [*range(0, level.length, stride), level.length]
     pictures = []
     for time in times:
         so_far = jax.tree.map(lambda leaf, end=time + 1: leaf[:end], level.states)
-        pictures.append(level.env.picture(level.level, so_far, live=True, pixels=PIXELS))
+        pictures.append(level.env.picture(level.level, so_far, live=True, pixels=pixels))
     frames = np.stack([picture for picture in pictures if picture is not None])
     return Clip(level.name, frames, np.array(times, np.int32), level.success)
 

@@ -87,11 +87,19 @@ PANELS: tuple[Panel, ...] = (
     ),
     Panel(
         "attempt.gif", at("applies:drawn"), at("animation:of_subject"), at("animation:draw"),
-        "An attempt, step by step", acted, roles=True,
+        "An attempt, step by step", acted, at("look_attempt:section"), roles=True,
     ),
     Panel(
         "archive.png", at("applies:archived"), once("cards:archive"), at("sheets:draw"),
         "What the archive holds", acted,
+    ),
+    Panel(
+        "shelf", at("applies:kept"), None, None,
+        "Every level of the archive", acted, at("look_archive:section"),
+    ),
+    Panel(
+        "level", at("applies:kept"), None, None,
+        "A level and its ancestors", acted, at("look_level:section"), asked=True,
     ),
     Panel(
         "ancestry.png", at("applies:descended"), once("cards:ancestry"), at("sheets:draw"),
@@ -104,10 +112,15 @@ PANELS: tuple[Panel, ...] = (
     Panel("hero.png", at("applies:drawn"), at("hero:data"), at("hero:draw")),
     Panel(
         "map.png", at("applies:mapped"), at("heatmap:data"), at("heatmap:draw_sheet"),
-        "The map of elites", searched,
+        "The map of elites", searched, at("look_map:section"),
+    ),
+    Panel(
+        "elite", at("applies:mapped"), None, None,
+        "An elite", searched, at("look_map:elite"), asked=True,
     ),
     Panel(
         "levels.txt", at("applies:listed"), at("tables:levels"), at("tables:draw"),
         "Levels as they are described", acted,
     ),
 )  # fmt: skip
+"""`shelf` and `level` are of any archive of levels, `map` and `elite` of any map of elites."""
