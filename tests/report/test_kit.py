@@ -51,7 +51,7 @@ page.append(film_box);
 globalThis.document = {
   createElement: (tag) => new Node(tag),
   querySelectorAll: (what) => ({"table.plain": [table], "[data-sorts]": [cells],
-    "[data-search]": [body], "[data-film]": [film_box]})[what],
+    "[data-search]": [body], "[data-film]": [film_box]})[what] ?? [],
 };
 """
 USE = """

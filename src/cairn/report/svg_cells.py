@@ -18,7 +18,7 @@ FINE = 4_096
 BLOCKS = 64
 """Of that grid, along each axis."""
 REACHED = 400
-"""Links that the tab key stops at: of more it would be a prison."""
+"""Links that the tab key stops at, without a script: of more it would be a prison."""
 
 
 def cells(frame: Frame, shown: Map) -> Markup:
@@ -43,8 +43,12 @@ def coarse(shown: Map) -> tuple[int, int] | None:
 
 def _group(marks: Iterable[str], shown: Map, apart: bool) -> Markup:
     """With lines of the paper's colour between cells that are few."""
-    look = {"class": "paper", "stroke": "currentColor", "stroke-width": "0.6"}
-    return tag("g", look if apart else {"shape-rendering": "crispEdges"}, Markup("".join(marks)))
+    look = {"shape-rendering": "crispEdges"}
+    if apart:
+        look = {"class": "paper", "stroke": "currentColor", "stroke-width": "0.6"}
+    # By this the page's script finds what arrow keys go through.
+    led = {"data-cells": ""} if any(shown.hrefs) else {}
+    return tag("g", {**look, **led}, Markup("".join(marks)))
 
 
 def _rectangles(frame: Frame, shown: Map) -> Iterator[str]:

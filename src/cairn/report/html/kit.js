@@ -132,6 +132,34 @@ function film(box) {
   row.before(line);
   row.hidden = true;
 }
+// Arrow keys go from cell to cell of a map; the tab key stops at it once, not at each of a thousand.
+const WAYS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
+function walkable(map) {
+  const links = Array.from(map.querySelectorAll("a"));
+  const middle = (link) => {
+    const box = link.getBoundingClientRect();
+    return [box.x + box.width / 2, box.y + box.height / 2];
+  };
+  links.forEach((link, place) => link.setAttribute("tabindex", place ? "-1" : "0"));
+  map.addEventListener("keydown", (event) => {
+    const way = WAYS[event.key];
+    const here = links.find((link) => link.contains(event.target));
+    if (!way || !here || event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    const [x, y] = middle(here);
+    let [next, least] = [null, Infinity];
+    for (const link of links) {
+      const [across, down] = middle(link).map((place, axis) => place - [x, y][axis]);
+      const on = across * way[0] + down * way[1];
+      const aside = Math.abs(across * way[1]) + Math.abs(down * way[0]);
+      if (on > 0.5 && on + 3 * aside < least) [next, least] = [link, on + 3 * aside];
+    }
+    if (!next) return;
+    here.setAttribute("tabindex", "-1");
+    next.setAttribute("tabindex", "0");
+    next.focus();
+  });
+}
 // Adds controls to all that stands in `root`, once each: what arrives later is handed in then.
 function cairnKit(root) {
   const each = (what, make) => root.querySelectorAll(what).forEach((one) => {
@@ -144,6 +172,7 @@ function cairnKit(root) {
   each("[data-sorts]", sorting);
   each("[data-search]", searchable);
   each("[data-film]", film);
+  each("[data-cells]", walkable);
 }
 globalThis.cairnKit = cairnKit;
 cairnKit(document);
