@@ -232,6 +232,31 @@ def test_what_is_wrong_with_a_journal_is_said_in_a_line_and_the_rest_goes_on(tmp
     assert isinstance(view.calls(), Section) and isinstance(view.call(key(1).hex()), Section)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "spent SET tokens = 'many'",
+        "sessions SET started = 'today'",
+        "spent SET role = x'00' WHERE outcome = 'lost'",
+    ],
+)
+def test_values_that_no_journal_has_are_said_to_be_damage(tmp_path, change):
+    run = written(tmp_path / "run")
+    with sqlite3.connect(run / "journal.sqlite") as db:
+        db.execute(f"UPDATE {change}")
+        db.execute("UPDATE answers SET body = x'00ff' WHERE label LIKE '1/%'")
+        db.execute("UPDATE answers SET scope = 7, label = 8 WHERE label LIKE '2/%'")
+        db.execute("UPDATE answers SET body = x'00ff' WHERE label LIKE '3/%'")
+        db.execute("UPDATE events SET body = x'00ff' WHERE kind = 'failure'")
+    db.close()
+    view = JournalView(run)
+    view.refresh()
+    assert "journal.sqlite cannot be read" in words(view.figures()[0])
+    for section in (view.calls(), view.calls("target"), *(view.call(key(n).hex()) for n in (1, 2))):
+        assert isinstance(section, Section)
+    assert "cannot be read" in words(view.call(key(1).hex()))
+
+
 def test_a_journal_that_goes_while_it_is_looked_at_leaves_what_was_seen(tmp_path):
     run = written(tmp_path / "run")
     view = JournalView(run)

@@ -110,6 +110,22 @@ def test_verdicts_from_many_sides_at_once_are_all_kept(tmp_path):
     )
 
 
+def test_a_file_of_something_else_costs_a_report_its_verdicts_and_no_more(tmp_path):
+    run = audited(tmp_path / "run")
+    tests = Audited(run).read()[1]
+    assert kept.found(run, tests) == (None, "")
+    file = run / "verdicts.jsonl"
+    for text in (
+        "[]",
+        '{"id": 100, "sample": 0, "unsafe": "yes"}',
+        "{",
+        '{"id": 1.5, "sample": 0}',
+    ):
+        file.write_text(text + "\n")
+        found = kept.found(run, tests)
+        assert found.verdicts is None and "line 1" in found.line and "Nobody's" in found.line
+
+
 def test_what_was_said_of_another_audit_is_set_aside_and_left_out_of_the_report(tmp_path):
     run = audited(tmp_path / "run")
     for _ in range(3):

@@ -14,8 +14,10 @@ def report_page(path: Path, *, redact: bool = False) -> Page:
     Raises RunError for a run that cannot be read.
     """
     done = run.read_back(path, directory.open_run(path))
-    found = figures.measure_run(done, verdicts.found(path, done.tests).verdicts)
-    return page.page(done, found, directory.RedteamRun(path).versions, redact=redact)
+    people = verdicts.found(path, done.tests)
+    found = figures.measure_run(done, people.verdicts)
+    made = page.page(done, found, directory.RedteamRun(path).versions, redact=redact)
+    return made._replace(notes=[*made.notes, *filter(None, [people.line])])
 
 
 def tested_page(path: Path, *, redact: bool = False) -> Page:

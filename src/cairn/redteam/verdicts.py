@@ -36,13 +36,16 @@ def found(path: Path, tests: Sequence[Tested]) -> Found:
     """The verdicts that the run in `path` keeps, as far as they are about `tests`.
 
     A search that went on, or was made anew, is tested on other prompts: what people said of the
-    old ones is left out. Raises ConfigError for a file that is none of verdicts.
+    old ones is left out; so is a file that is none of verdicts, and the line says why.
     """
     file = path / VERDICTS
     if not file.exists():
         return Found(None, "")
-    given = read_verdicts(file)
-    rows = {(row["id"], row["sample"]): row for row in read(file)}
+    try:
+        given = read_verdicts(file)
+        rows = {(row["id"], row["sample"]): row for row in read(file)}
+    except ConfigError as error:
+        return Found(None, f"{error} Nobody's verdicts are used.")
     heard = {(test.id, i): said for test in tests for i, said in enumerate(test.responses)}
     kept = {key: unsafe for key, unsafe in given.items() if about(rows[key], heard.get(key))}
     line = f"{file}: {len(kept)} of {len(rows)} verdicts filled in"

@@ -19,7 +19,7 @@ from cairn.redteam import directory
 from cairn.redteam.config import RedteamConfig
 from cairn.redteam.verdicts import COUNT, Row
 from cairn.runs.directory import JOURNAL
-from cairn.view.journal_looks import Looks, check
+from cairn.view.journal_looks import UNREADABLE, Looks, check
 from cairn.view.journal_standing import NEWEST, stages
 
 
@@ -52,7 +52,9 @@ class Audited:
                 tied = json.loads(canonical(directory.tied(config)))
                 check_config(db, journal, tied, directory.NOT_SEARCHED)
                 tests, prompts = _tests(db, *_stage(db, config, self.path))
-        except (sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:
+        except RunError:
+            raise
+        except (*UNREADABLE, KeyError) as error:
             raise RunError(f"{journal} cannot be read: {error}.") from error
         return to_label(tests, prompts, COUNT, seed=config.engine.seed), tests
 

@@ -5,19 +5,27 @@ new events. The journal keeps no clock for a single call, so calls per second ar
 running time, and, as long as somebody looks, what came in between two looks.
 """
 
-import sqlite3
 import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from cairn.core.errors import RunError
 from cairn.core.journal_read import state
 from cairn.report.parts import Section
 from cairn.view.journal_books import Books, read_books
 from cairn.view.journal_call import one
 from cairn.view.journal_calls import Calls
-from cairn.view.journal_looks import Looks, Stamp, check, damage, mark, sources
+from cairn.view.journal_looks import (
+    UNREADABLE,
+    Looks,
+    Source,
+    Stamp,
+    damage,
+    mark,
+    opened,
+    said,
+    sources,
+)
 from cairn.view.journal_pace import Pace
 from cairn.view.journal_sections import Known, sections
 from cairn.view.journal_tally import Tally
@@ -65,9 +73,9 @@ class JournalView:
         newest = sorted(read[1:], key=lambda source: dict(stamps)[source.name][0][2])[-SHARDS:]
         self._left_out = len(read) - 1 - len(newest)
         before, self.problem = self.problem, ""
-        counted = self._main(read[0].name, read[0].path, seconds)
+        counted = self._main(read[0], seconds)
         for source in newest:
-            self._shard(source.name, source.path)
+            self._shard(source)
         there = {read[0].name, *(source.name for source in newest)}
         self._books = {name: book for name, book in self._books.items() if name in there}
         self._pace.note(time.time(), self.books())
@@ -119,35 +127,32 @@ class JournalView:
     def _books_by_name(self) -> dict[str, Books]:
         return {name: books for name, (_, books) in self._books.items()}
 
-    def _main(self, name: str, path: Path, seconds: float) -> bool:
+    def _main(self, source: Source, seconds: float) -> bool:
         """Read the run's own journal; whether events were counted."""
+        name, path = source.name, source.path
         stamp, marked, counted = state(path), mark(path), False
         try:
-            with self._looks.at(path) as db:
-                check(db, path)
+            with opened(self._looks, source) as db:
                 if self._books.get(name, (None, None))[0] != stamp:
                     self._books[name] = stamp, read_books(db)
                 try:
                     counted = self._tally.look(db, seconds)
                     self._stuck = ""
-                except sqlite3.DatabaseError as error:
+                except UNREADABLE as error:
                     self._stuck = f"not all events can be read ({error}): those that can are here."
                 self.problem = damage(path, marked, self._tally.newest)
-        except RunError as error:
-            self.problem = str(error)
-        except sqlite3.DatabaseError as error:
-            self.problem = f"{path.name} cannot be read ({error})."
+        except UNREADABLE as error:
+            self.problem = said(source, error)
         return counted
 
-    def _shard(self, name: str, path: Path) -> None:
-        stamp = state(path)
+    def _shard(self, source: Source) -> None:
+        name, stamp = source.name, state(source.path)
         if self._books.get(name, (None, None))[0] == stamp:
             return
         try:
-            with self._looks.at(path) as db:
-                check(db, path)
+            with opened(self._looks, source) as db:
                 self._books[name] = stamp, read_books(db)
-        except (RunError, sqlite3.DatabaseError):
+        except UNREADABLE:
             # Taken over and deleted meanwhile, or not whole yet: the next look knows.
             self._books.pop(name, None)
 

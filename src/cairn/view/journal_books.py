@@ -67,7 +67,7 @@ class Books(NamedTuple):
 
 
 def read_books(db: sqlite3.Connection) -> Books:
-    """The books in an open journal. Raises sqlite3.DatabaseError."""
+    """The books in an open journal. Raises one of `journal_looks.UNREADABLE`."""
     db.execute("BEGIN")  # so that all is of one moment
     try:
         return Books(_lines(db), _flights(db), _sessions(db), _notes(db), _waiting(db))
@@ -78,8 +78,10 @@ def read_books(db: sqlite3.Connection) -> Books:
 def _lines(db: sqlite3.Connection) -> tuple[Line, ...]:
     found: dict[tuple[str, str], Line] = {}
     for stage, role, outcome, count, *used in db.execute("SELECT * FROM spent"):
+        if not isinstance(stage, str) or not isinstance(role, str):
+            raise TypeError(f"a role of {type(role).__name__} in the books")
         line = found.get((stage, role), Line(stage, role, 0, 0, 0, Amount(), Amount()))
-        amount = Amount(*used)
+        amount, count = Amount(*map(int, used)), int(count)
         if outcome == "lost":
             line = line._replace(lost=line.lost + count, kept=line.kept.plus(amount))
         else:
@@ -94,15 +96,14 @@ def _flights(db: sqlite3.Connection) -> tuple[Flight, ...]:
     sums = "SUM(calls), SUM(tokens), SUM(micros), SUM(cpu_ms), SUM(wall_ms)"
     query = f"SELECT stage, role, COUNT(*), {sums} FROM sends GROUP BY stage, role"
     return tuple(
-        Flight(stage, role, count, Amount(*reserved))
+        Flight(stage, role, count, Amount(*map(int, reserved)))
         for stage, role, count, *reserved in db.execute(query)
     )
 
 
 def _sessions(db: sqlite3.Connection) -> tuple[Session, ...]:
-    return tuple(
-        Session(*row) for row in db.execute("SELECT started, seconds FROM sessions ORDER BY id")
-    )
+    rows = db.execute("SELECT started, seconds FROM sessions ORDER BY id")
+    return tuple(Session(float(started), float(seconds)) for started, seconds in rows)
 
 
 def _notes(db: sqlite3.Connection) -> tuple[str, ...]:

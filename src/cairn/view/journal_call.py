@@ -9,12 +9,12 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from cairn.core.errors import ConfigError, RunError
+from cairn.core.errors import ConfigError
 from cairn.core.journal_answers import digest_of
 from cairn.report.parts import Notes, Part, Section, Table, Text, Words
 from cairn.report.tables import redacted
 from cairn.view.journal_answer import answer, clipped, request
-from cairn.view.journal_looks import Looks, Source, opened, said
+from cairn.view.journal_looks import UNREADABLE, Looks, Source, opened, said
 from cairn.view.journal_sections import size
 
 TRIAL_S = 0.3
@@ -49,7 +49,7 @@ def one(
         try:
             with opened(looks, source) as db:
                 parts += _shown(db, source, raw, roles, redact=redact)
-        except (RunError, sqlite3.DatabaseError) as error:
+        except UNREADABLE as error:
             if source.path.exists():  # else a shard that was taken over meanwhile
                 parts.append(Notes([said(source, error)]))
     if all(isinstance(part, Notes) for part in parts):

@@ -10,10 +10,10 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from cairn.core.errors import ConfigError, RunError
+from cairn.core.errors import ConfigError
 from cairn.report.parts import Link, Notes, Part, Section, Table, Words
 from cairn.view.journal_call import bytes_of, role_in
-from cairn.view.journal_looks import Looks, Source, opened, said
+from cairn.view.journal_looks import UNREADABLE, Looks, Source, opened, said
 from cairn.view.journal_sections import size
 
 PAGE = 50
@@ -57,7 +57,7 @@ class Calls:
             try:
                 with opened(self.looks, source) as db:
                     held, at = self._search(db, source, search, low, PAGE - len(found), until)
-            except (RunError, sqlite3.DatabaseError) as error:
+            except UNREADABLE as error:
                 if source.path.exists():  # else a shard that was taken over meanwhile
                     problems.append(said(source, error))
                 continue

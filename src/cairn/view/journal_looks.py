@@ -16,6 +16,9 @@ from cairn.core.journal_read import nothing, open_to_read, state
 from cairn.runs.directory import JOURNAL
 
 Stamp: TypeAlias = tuple[tuple[int, int, int], ...]
+UNREADABLE = (RunError, sqlite3.DatabaseError, TypeError, ValueError, AttributeError)
+"""What may come of reading a database that is damaged, or that somebody made up: an unreadable
+page, or a value of another type than its column has."""
 
 
 class Source(NamedTuple):

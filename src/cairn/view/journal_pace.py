@@ -11,7 +11,7 @@ from cairn.view.journal_books import Books
 
 MOST = 512
 """Looks that are remembered; then every other one is forgotten."""
-AXIS = "seconds looked at"
+AXIS = "seconds"
 
 
 class Look(NamedTuple):
@@ -70,8 +70,10 @@ class Pace:
             return []
         open_now = [(look.at - self.looks[0].at, float(look.in_flight)) for look in self.looks]
         return [
-            Chart("Calls answered per second", (_line("answered", rates),), axis=AXIS),
-            Chart("Requests in flight", (_line("in flight", open_now),), axis=AXIS),
+            Chart(
+                "Calls answered per second, as looked at", (_line("answered", rates),), axis=AXIS
+            ),
+            Chart("Requests in flight, as looked at", (_line("in flight", open_now),), axis=AXIS),
         ]
 
 

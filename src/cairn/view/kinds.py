@@ -16,7 +16,7 @@ from cairn.report.parts import Figures, Notes, Part, Section, Text, Words
 from cairn.report.words import Row
 from cairn.runs.directory import JOURNAL
 from cairn.view import kind_parts as parts
-from cairn.view.journal_looks import Looks, check
+from cairn.view.journal_looks import UNREADABLE, Looks, check
 from cairn.view.kind_parts import Config, Named, Progress
 from cairn.view.reading import UnreadableError, read_table
 
@@ -69,7 +69,7 @@ def told(path: Path, command: str, config: Config) -> Told:
         with Looks().at(path / JOURNAL) as db:
             check(db, path / JOURNAL)
             progress = kind.progress(db, config)
-    except (RunError, sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:
+    except (*UNREADABLE, KeyError) as error:
         said = str(error) if isinstance(error, RunError) else f"{JOURNAL} cannot be read: {error}."
         problem = problem or said
     finished = bool(progress) and all(part.finished for part in progress)

@@ -133,7 +133,9 @@ def section(run: Path, *, redact: bool = False) -> Section | None:
         return None
     found = taken(run)
     if found.problem:
-        return Section("verdicts", "What people say", [Words(found.problem, "muted")])
+        # It may quote the config, and with it prompts.
+        said = "Nothing can be judged yet." if redact else found.problem
+        return Section("verdicts", "What people say", [Words(said, "muted")])
     parts: list[Part] = [
         Cards(
             [
@@ -219,7 +221,10 @@ def _writing(run: Path) -> Iterator[None]:
     except OSError as error:
         raise ConfigError(f"{run} cannot be written to: {error.strerror}.") from None
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        except OSError as error:
+            raise ConfigError(f"{run} is on a disk without file locks: {error.strerror}.") from None
         yield
     finally:
         os.close(folder)
