@@ -52,7 +52,7 @@ def overview_page(folder: str, runs: Sequence[Summary], query: Query) -> str:
 
 def overview_fragments(shown: Shown, query: Query) -> dict[str, str]:
     """What a live overview replaces, by id: the line of counts, every row, and their order."""
-    parts: Any = environment().get_template("rows.html.j2").module
+    parts = macros("rows.html.j2")
     rows = {f"run-{digest(run.name)}": str(parts.row(run, query)) for run in shown.runs}
     return {"count": str(parts.count_line(shown, query)), "rows:order": " ".join(rows), **rows}
 
@@ -65,6 +65,11 @@ def message(title: str, lines: Sequence[str]) -> str:
 def render(template: str, **values: Any) -> str:
     """A page. Without `live` it is not followed."""
     return environment().get_template(template).render(**{"live": "", **values})
+
+
+def macros(template: str) -> Any:
+    """The macros of a template, as functions that give HTML."""
+    return environment().get_template(template).module
 
 
 @cache
@@ -131,7 +136,8 @@ def iso(time: float) -> str:
 
 def spent(run: Summary) -> str:
     """What a run has spent in its unit."""
-    return "–" if run.cost is None else f"{count(run.cost)} {run.unit}"
+    unit = run.unit.removeprefix("environment ")
+    return "–" if run.cost is None else f"{count(run.cost)} {unit}"
 
 
 def anchor(text: str) -> str:

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from cairn.core.errors import CairnError
-from cairn.view import overview, pages
-from cairn.view.index import Runs
+from cairn.view import pages
 from cairn.view.live import Feeds
+from cairn.view.posts import Posts
 from cairn.view.security import App, Guard, Message, Receive, Scope, Send
-from cairn.view.summaries import Summary
+from cairn.view.site import Site, page
 from cairn.view.web import (
     ClientDisconnect,
     HTTPException,
@@ -19,53 +19,31 @@ from cairn.view.web import (
     Response,
     Route,
     Starlette,
-    StreamingResponse,
 )
 
-LONGEST_NAME = 1_000
-"""Characters of a run's name in an address."""
 KEPT = "public, max-age=31536000, immutable"
 logger = logging.getLogger(__name__)
 
 
-class Site:
-    """Everything there is to see under one folder."""
-
-    def __init__(self, folder: Path, feeds: Feeds | None = None):
-        self.runs = Runs(folder)
-        self.folder = folder.name or str(folder)
-        """Its last name: no page shows where it lies on this machine."""
-        self.feeds = feeds or Feeds()
-
-    def overview(self, request: Request) -> Response:
-        """All runs."""
-        query = overview.read(request.query_params)
-        return page(pages.overview_page(self.folder, self.runs.scan(), query))
-
-    def live_overview(self, request: Request) -> Response:
-        """What changes in it."""
-        query = overview.read(request.query_params)
-
-        def look() -> dict[str, str]:
-            return pages.overview_fragments(overview.choose(self.runs.scan(), query), query)
-
-        return events(request, self.feeds.stream(f"/{request.url.query}", look))
-
-    def summary(self, request: Request) -> Summary:
-        """The run that the address names. Raises HTTPException where there is none."""
-        name = request.path_params["name"].rstrip("/")
-        if len(name) <= LONGEST_NAME and "\0" not in name:
-            with contextlib.suppress(KeyError, OSError, ValueError):
-                return self.runs.get(name)
-        raise HTTPException(404, "There is no such run here, or no longer.")
-
-    def routes(self) -> list[Route]:
-        """Which address shows what."""
-        return [
-            Route("/", self.overview),
-            Route("/live", self.live_overview),
-            Route("/static/{name}", static),
-        ]
+def routes(site: Site) -> list[Route]:
+    """Which address shows what."""
+    posts = Posts(site)
+    get = [
+        ("/", site.overview),
+        ("/live", site.live_overview),
+        ("/static/{name}", static),
+        ("/run/{name:path}", site.run),
+        ("/live/{name:path}", site.live_run),
+        ("/call/{name:path}", site.call),
+        ("/chart/{name:path}/{number:int}.{ending}", site.chart),
+        ("/image/{name:path}/{digest}.png", site.image),
+        ("/data/{name:path}/{digest}.csv", site.data),
+    ]
+    post = [("/notes/{name:path}", posts.notes)]
+    return [
+        *(Route(path, answer) for path, answer in get),
+        *(Route(path, answer, methods=["POST"]) for path, answer in post),
+    ]
 
 
 def app(
@@ -81,11 +59,11 @@ def app(
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
-        site.feeds.end()
+        site.close()
 
     handlers = {HTTPException: _refused, CairnError: _failed}
     made = Starlette(
-        routes=site.routes(),
+        routes=routes(site),
         middleware=[Middleware(Steady)],
         exception_handlers=handlers,  # type: ignore[arg-type]
         lifespan=lifespan,
@@ -121,18 +99,6 @@ class Steady:
                 f"{type(error).__name__}. The terminal of cairn view says more. Others go on.",
             ]
             await page(pages.message("Not shown", lines), 500)(scope, receive, send)
-
-
-def page(html: str, status: int = 200) -> Response:
-    """HTML."""
-    return Response(html, status, media_type="text/html; charset=utf-8")
-
-
-def events(request: Request, stream: AsyncIterator[str]) -> Response:
-    """A stream of server-sent events."""
-    if request.method == "HEAD":
-        return Response(media_type="text/event-stream")
-    return StreamingResponse(stream, media_type="text/event-stream")
 
 
 def static(request: Request) -> Response:

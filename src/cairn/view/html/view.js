@@ -134,6 +134,8 @@ document.addEventListener("submit", async (event) => {
   try {
     const answer = await fetch(address, { method: "POST", body, headers: { "X-Part": "1" } });
     const text = await answer.text();
+    const revision = answer.headers.get("X-Revision");
+    if (revision) for (const field of document.querySelectorAll("input[name=revision]")) field.value = revision;
     if (star && answer.ok) {
       const on = button.value === "1";
       button.value = on ? "0" : "1";

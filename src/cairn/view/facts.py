@@ -1,0 +1,148 @@
+"""What the files of a run say of it: settings, versions, ledger, checkpoints, newest lines.
+
+Each function gives a section; what cannot be read is said in it, and the other sections go on.
+"""
+
+import os
+import stat
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from cairn.core.console import count
+from cairn.core.counts import COUNTS
+from cairn.core.errors import CairnError
+from cairn.report.parts import Figures, Part, Section, Table, Text, Words
+from cairn.report.words import Row
+from cairn.view.reading import read_table
+from cairn.view.summaries import Summary
+
+LOG_LINES = 12
+LONGEST_LINE = 2_000
+"""Characters of a log line that a page shows."""
+MOST_FILES = 200
+
+
+def guarded(id: str, title: str, make: Callable[[], Section]) -> Section:
+    """A section, or what stood in its way."""
+    try:
+        return make()
+    except (CairnError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        why = str(error) if isinstance(error, CairnError) else f"damaged ({type(error).__name__})"
+        return Section(id, title, [Words(f"This part cannot be shown: {why}", "bad")])
+
+
+def again(run: Summary, place: str) -> Section:
+    """The command that makes the run again, and its config as the file that the command reads.
+
+    `place`: what the run is called in a command.
+    """
+    text = toml(read_table(run.path / "config.json"))
+    commands = {
+        "cairn train": f"cairn train --config {file_name(run)}",
+        "cairn redteam run": f"cairn redteam run {file_name(run)} --run {place}-again",
+        "cairn redteam test": f"cairn redteam test FILE --config {file_name(run)} "
+        f"--run {place}-again",
+    }
+    command = commands.get(run.command)
+    parts: list[Part]
+    if command is None:
+        parts = [Words(f"It was made by {run.command} in a program, with this config.")]
+    else:
+        parts = [Words(f"Keep the config below as {file_name(run)}, then:"), Text(command)]
+    if run.command == "cairn train":
+        parts.append(Words("Go on with this one, if its budget is not reached or is raised:"))
+        parts.append(Text(f"cairn train --resume {place}"))
+    return Section("config", "Config, and how to make it again", [*parts, Text(text, "Config")])
+
+
+def toml(config: Mapping[str, Any]) -> str:
+    """Settings as the TOML that commands read; what is None is left out, as it was."""
+    known = _known(config)
+    assert isinstance(known, dict)
+    return tomli_w.dumps(known)
+
+
+def file_name(run: Summary) -> str:
+    """What its config is called as a file."""
+    return f"{run.name.rpartition('/')[2]}.toml"
+
+
+def versions(run: Summary) -> Section:
+    """What it was made with."""
+    found = read_table(run.path / "versions.json")
+    rows = [Row(name.replace("_", " "), _words(value), "") for name, value in found.items()]
+    return Section("versions", "Versions", [Figures(rows)])
+
+
+def ledger(rows: Sequence[Mapping[str, Any]]) -> Section:
+    """What has been counted, by seed."""
+    totals: Mapping[str, Sequence[int]] = rows[-1]["ledger"] if rows else {}
+    seeds = max((len(column) for column in totals.values()), default=0)
+    head = ["count", *(f"seed {i}" for i in range(seeds)), "what it is"]
+    lines = [
+        [name.replace("_", " "), *column, COUNTS.get(name, "")] for name, column in totals.items()
+    ]
+    parts = [Table(head, lines, name="ledger")] if lines else [Words("Nothing yet.", "muted")]
+    return Section("ledger", "Ledger", parts)
+
+
+def checkpoints(run: Summary) -> Section:
+    """The states that are kept, newest first, with their sizes."""
+    folder = run.path / "checkpoints"
+    found = sorted(_files(folder), reverse=True)
+    rows = [[name, size, _time(changed)] for name, size, changed in found]
+    shown = Table(["file", "bytes", "written (UTC)"], rows[:MOST_FILES], name="checkpoints")
+    parts = [shown] if rows else [Words("None yet.", "muted")]
+    return Section("checkpoints", "Checkpoints", parts)
+
+
+def log(metrics: Sequence[str], timing: Sequence[str]) -> Section:
+    """The newest lines as they stand in the files."""
+    parts = [
+        Text("\n".join(_cut(line) for line in lines), name)
+        for name, lines in (("metrics.jsonl", metrics), ("timing.jsonl", timing))
+        if lines
+    ]
+    return Section("log", "Newest lines", parts or [Words("None yet.", "muted")])
+
+
+def _files(folder: Path) -> list[tuple[str, int, float]]:
+    """Name, bytes and time of the plain files of a folder; of a link nothing is told."""
+    found = []
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return []
+    for entry in entries:
+        try:
+            state = entry.stat(follow_symlinks=False)
+        except OSError:
+            continue  # gone meanwhile: training keeps only the newest
+        if stat.S_ISREG(state.st_mode) and not entry.name.startswith("."):
+            found.append((entry.name, state.st_size, state.st_mtime))
+    return found
+
+
+def _known(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _known(item) for name, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_known(item) for item in value if item is not None]
+    return value
+
+
+def _words(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _cut(line: str) -> str:
+    left = len(line) - LONGEST_LINE
+    return line if left <= 0 else f"{line[:LONGEST_LINE]} … {count(left)} more characters"

@@ -1,0 +1,87 @@
+"""The page of one run, and what of it is pushed anew while it is looked at."""
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from cairn.core.console import plural
+from cairn.core.errors import CairnError
+from cairn.report.parts import Section, Words
+from cairn.view import facts, notes, pages
+from cairn.view.fragments import Drawer, Shown
+from cairn.view.shelf import Kept
+from cairn.view.summaries import Summary
+from cairn.view.watched import Looked
+
+
+def run_page(
+    run: Summary,
+    looked: Looked,
+    kept: Kept,
+    *,
+    place: str,
+    panels: Sequence[Section] = (),
+    more: Sequence[Shown] = (),
+) -> str:
+    """The whole page.
+
+    `place`: what the run is called in a command. `panels`: what is made later. `more`: sections
+    that stand before the notes.
+    """
+    draw = drawer(run, kept)
+    figures = draw.sections(looked.figures)
+    return pages.render(
+        "run.html.j2",
+        title=run.name,
+        run=run,
+        head=_head(run, looked),
+        figures=figures,
+        panels=[*draw.sections(panels), *more],
+        facts=draw.sections(looked.facts),
+        rest=[_notes(run, draw), *draw.sections(_made(run, place))],
+        live=pages.address(run.name, "live"),
+    )
+
+
+def live_fragments(run: Summary, looked: Looked, kept: Kept) -> dict[str, str]:
+    """What may be otherwise at the next look, by id, and the order of the sections."""
+    draw = drawer(run, kept)
+    found = {"live-head": str(_head(run, looked))}
+    for id, sections in (("live-figures", looked.figures), ("live-facts", looked.facts)):
+        shown = draw.sections(sections)
+        found |= {part.id: str(part.html) for part in shown}
+        found[f"{id}:order"] = " ".join(part.id for part in shown)
+    return found
+
+
+def drawer(run: Summary, kept: Kept) -> Drawer:
+    """Who draws the sections of a run's page."""
+    return Drawer(kept, run.name, pages.address(run.name, "chart"))
+
+
+def _head(run: Summary, looked: Looked) -> Markup:
+    return Markup(pages.macros("parts_of_run.html.j2").head(run, _line(run), looked.speed))
+
+
+def _line(run: Summary) -> str:
+    """What it is, in a line."""
+    if run.kind == "broken":
+        return ""
+    what = " on ".join(filter(None, (run.method, run.task)))
+    seeds = f", {plural(run.seeds, 'seed')}" if run.kind == "compiled" else ""
+    return f"{what}{seeds}, by {run.command}"
+
+
+def _notes(run: Summary, draw: Drawer) -> Shown:
+    try:
+        html = Markup(pages.macros("parts_of_run.html.j2").notes(run, notes.read(run.path)))
+    except (CairnError, OSError) as error:
+        html = draw.parts([Words(str(error), "bad")])
+    return draw.section("notes", "Tags and note", html)
+
+
+def _made(run: Summary, place: str) -> list[Section]:
+    return [
+        facts.guarded("config", "Config", lambda: facts.again(run, place)),
+        facts.guarded("versions", "Versions", lambda: facts.versions(run)),
+    ]

@@ -1,0 +1,95 @@
+"""A run that somebody looks at: what was read of it is kept, and read on where its files grew."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from cairn.core.console import count
+from cairn.report.data import Chart, Curves
+from cairn.report.parts import Part, Section, Words
+from cairn.show import charts
+from cairn.view import facts
+from cairn.view.journal import JournalView
+from cairn.view.lines import Lines
+from cairn.view.summaries import Summary
+
+NEWEST = 12
+"""Lines of a file that a page shows."""
+
+
+class Looked(NamedTuple):
+    """What a look at a run found that may be otherwise at the next."""
+
+    figures: Sequence[Section]
+    """What a page begins with."""
+    facts: Sequence[Section]
+    """What it ends with."""
+    speed: str
+    """Steps per second, in words; empty if nothing tells."""
+
+    @property
+    def charts(self) -> list[Chart]:
+        """Every chart, in the order of the page."""
+        return [one for section in self.figures for one in charts_in(section.parts)]
+
+
+class Watched:
+    """What was read of one run. Not for several threads at once."""
+
+    def __init__(self, path: Path):
+        self.journal = JournalView(path)
+        self._metrics = Lines(path / "metrics.jsonl")
+        self._timing = Lines(path / "timing.jsonl", "timing")
+        self._figures: Sequence[Section] | None = None
+        self._running = False
+
+    def look(self, run: Summary) -> Looked:
+        """Figures, ledger, checkpoints and newest lines as they are now."""
+        if run.kind == "journaled":
+            return Looked(self._of_journal(run), [], "")
+        if run.kind == "broken":
+            return Looked([], [], "")
+        changed = self._metrics.refresh()
+        self._timing.refresh()
+        if changed or self._figures is None:
+            self._figures = [facts.guarded("curves", "Curves", lambda: self._curves(run))]
+        made = [
+            facts.guarded("ledger", "Ledger", lambda: facts.ledger(self._metrics.rows)),
+            facts.guarded("checkpoints", "Checkpoints", lambda: facts.checkpoints(run)),
+            facts.log(self._metrics.tail(NEWEST), self._timing.tail(NEWEST)),
+        ]
+        newest = self._timing.rows[-1]["steps_per_second"] if self._timing.rows else None
+        speed = f"{count(newest)} steps/s" if isinstance(newest, int | float) else ""
+        return Looked(self._figures, made, speed)
+
+    def close(self) -> None:
+        """Delete what was copied to be read."""
+        self.journal.close()
+
+    def _curves(self, run: Summary) -> Section:
+        rows = list(self._metrics.rows)
+        problem = [Words(self._metrics.problem, "bad")] if self._metrics.problem else []
+        if not rows:
+            told = Words("No line yet: they come as it trains.", "muted")
+            return Section("curves", "Curves", problem or [told])
+        curves = charts.data(rows, run.method, run.task, run.seeds)
+        return Section("curves", "Curves", [*problem, curves])
+
+    def _of_journal(self, run: Summary) -> Sequence[Section]:
+        running = run.state == "running"
+        changed = self.journal.refresh() or running != self._running
+        if changed or self._figures is None:
+            self._running = running
+            self._figures = self.journal.figures(running)
+        return self._figures
+
+
+def charts_in(parts: Sequence[Part]) -> list[Chart]:
+    """The charts among the parts of a section, in their order."""
+    found: list[Chart] = []
+    for part in parts:
+        if isinstance(part, Curves):
+            found += [chart._replace(axis=part.axis) for chart in part.charts]
+        elif isinstance(part, Chart):
+            found.append(part)
+    return found

@@ -1,0 +1,281 @@
+"""The page of a run: what it holds, what it survives, what it lets a person change."""
+
+import html
+import json
+import re
+import shutil
+from pathlib import Path
+
+import made_runs
+import pytest
+from starlette.testclient import TestClient
+
+from cairn.report.series import metric
+from cairn.view import notes, server, watched
+from cairn.view.overview import Query
+from cairn.view.site import Site
+
+HOST = "127.0.0.1:8765"
+OURS = {"origin": f"http://{HOST}"}
+EVIL = '<script>alert(1)</script><img src=x onerror="hack()">'
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    runs = tmp_path / "runs"
+    made_runs.compiled(runs, "maze", skill=0.8)
+    made_runs.journaled(runs, "sub/redteam")
+    return runs
+
+
+def client(folder: Path, **settings) -> TestClient:
+    base = f"http://{HOST}"
+    return TestClient(server.app(folder, **settings), base_url=base, follow_redirects=False)
+
+
+def anchors(page: str) -> list[str]:
+    return re.findall(r'<section id="([\w-]+)"', page)
+
+
+def test_a_training_run_shows_curves_ledger_checkpoints_lines_notes_config_versions(folder):
+    (folder / "maze/checkpoints/step-000000000000800.safetensors").write_bytes(b"x" * 1234)
+    page = client(folder).get("/run/maze").text
+    assert anchors(page) == [
+        "curves", "ledger", "checkpoints", "log", "notes", "config", "versions",
+    ]  # fmt: skip
+    assert page.count("<svg") > 3 and "1,234" in page and "step-000000000000800" in page
+    assert 'data-live="/live/maze"' in page and "jax" in page
+
+
+def test_a_language_run_shows_its_journal(folder):
+    page = client(folder).get("/run/sub/redteam").text
+    assert "journal" in anchors(page) and "What was spent" in page and "config" in anchors(page)
+
+
+def test_the_command_makes_the_run_again(folder, tmp_path):
+    page = html.unescape(client(folder).get("/run/maze").text)
+    assert "cairn train --config maze.toml" in page and "cairn train --resume runs/maze" in page
+    assert 'method = "accel"' in page and "learning_rate = 0.001" in page
+    redteam = html.unescape(client(folder).get("/run/sub/redteam").text)
+    assert "cairn redteam run redteam.toml --run runs/sub/redteam-again" in redteam
+
+
+def test_a_folder_that_is_one_run_shows_that_run(folder):
+    browser = client(folder / "maze")
+    assert "/run/maze" in browser.get("/").text
+    page = browser.get("/run/maze")
+    assert page.status_code == 200 and "curves" in anchors(page.text)
+
+
+def test_every_chart_is_kept_as_svg_and_its_data_as_csv(folder):
+    browser = client(folder)
+    page = browser.get("/run/maze").text
+    links = re.findall(r'href="(/chart/maze/\d+\.(?:svg|csv))"', page)
+    assert len(links) == 2 * page.count('class="plot"') >= 8
+    for link in links:
+        kept = browser.get(link)
+        assert kept.status_code == 200 and "attachment" in kept.headers["content-disposition"]
+        assert kept.text.startswith("<?xml" if link.endswith("svg") else "line,seed,")
+
+
+def test_the_data_of_a_chart_are_the_figures_of_the_run(folder):
+    rows = [json.loads(line) for line in (folder / "maze/metrics.jsonl").read_text().splitlines()]
+    curve = metric(rows, "solve_rate")
+    assert curve is not None
+    lines = client(folder).get("/chart/maze/1.csv").text.splitlines()
+    first = [line.split(",") for line in lines[1:] if line.split(",")[1] == "0"]
+    assert [float(row[3]) for row in first] == pytest.approx(curve.values[:, 0].tolist())
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/run/", "/run/nowhere", "/run/sub", "/run/%2e%2e", "/run/%2e%2e%2foutside",
+        "/run/%2e%2e/%2e%2e/etc/passwd",
+        "/run/maze/..%2fmaze", "/run//maze", "/run/%2fetc", "/run/maze%00", "/run/.hidden",
+        "/run/maze/checkpoints", "/run/" + "x" * 2000, "/run/" + "%f0" * 300, "/run/link",
+        "/chart/maze/99.svg", "/chart/maze/0.exe", "/chart/maze/0.svg.svg", "/chart/nowhere/0.svg",
+        "/image/maze/0123.png", "/data/maze/..%2f..%2fetc.csv", "/live/nowhere", "/call/nowhere",
+        "/run/maze/config.json", "/maze/config.json", "/runs/maze",
+    ],
+)  # fmt: skip
+def test_nothing_but_runs_under_the_folder_is_ever_shown(folder, tmp_path, address):
+    outside = made_runs.compiled(tmp_path, "outside")
+    (folder / "link").symlink_to(outside)
+    answer = client(folder).get(address)
+    assert answer.status_code == 404 and str(tmp_path) not in answer.text
+
+
+def test_no_page_names_a_folder_of_this_machine(folder):
+    browser = client(folder)
+    for address in ("/run/maze", "/run/sub/redteam", "/call/sub/redteam?key=00"):
+        assert str(folder.parent) not in browser.get(address).text
+
+
+def test_what_a_file_holds_is_text(folder):
+    run = made_runs.compiled(folder, "evil", method=EVIL, settings={"task": {EVIL: EVIL}})
+    (run / "versions.json").write_text(json.dumps({"format": 2, EVIL: EVIL, "esc": "\x1b[31m"}))
+    notes.write(run, tags=["<b>"], note=f"</textarea>{EVIL}\x1b[0m")
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps({"x": EVIL}) + "\n")
+    browser = client(folder)
+    for address in ("/", "/run/evil"):
+        page = browser.get(address).text
+        assert "<script>alert" not in page and "<img src=x" not in page and "\x1b" not in page
+        assert html.escape("<script>") in page
+
+
+def test_a_damaged_run_shows_what_can_be_read_and_says_what_cannot(folder):
+    run = made_runs.compiled(folder, "hurt")
+    (run / "versions.json").write_text('{"format": 2, "jax": ')
+    page = client(folder).get("/run/hurt").text
+    assert "half written" in page and "method = &#34;accel&#34;" in page
+    (run / "config.json").write_bytes(b"\xff\xfe\x00")
+    assert client(folder).get("/run/hurt").status_code == 200
+
+
+def test_damaged_lines_are_named_and_the_rest_is_drawn(folder):
+    with (folder / "maze/metrics.jsonl").open("a") as file:
+        file.write('{"cycle": [1, 1]}\nnot json\n{"half": ')
+    page = client(folder).get("/run/maze").text
+    assert "2 lines are damaged in metrics.jsonl" in page and page.count("<svg") > 3
+
+
+def test_a_run_without_a_line_waits_for_one(folder):
+    made_runs.compiled(folder, "new", lines=0)
+    assert "No line yet" in client(folder).get("/run/new").text
+
+
+def test_a_run_of_an_older_format_says_which_release_to_install(folder):
+    (folder / "maze/versions.json").write_text(json.dumps({"format": 1, "cairn": "0.0.9"}))
+    page = client(folder).get("/run/maze")
+    assert page.status_code == 200 and "older cairn" in page.text and "0.0.9" in page.text
+
+
+def test_a_call_that_is_none_is_explained(folder):
+    browser = client(folder)
+    assert browser.get("/call/sub/redteam?key=zz").status_code == 400
+    assert "not held" in browser.get("/call/sub/redteam?key=" + "ab" * 16).text
+    held = browser.get("/call/sub/redteam?key=" + (3).to_bytes(16, "big").hex())
+    assert "an answer" in held.text
+
+
+def test_a_link_within_a_section_leads_to_the_page_of_what_it_names(folder):
+    browser = client(folder)
+    assert browser.get("/run/sub/redteam?key=ab").headers["location"] == "/call/sub/redteam?key=ab"
+
+
+def test_what_is_pushed_stands_on_the_page_as_it_was_made(folder):
+    for name in ("maze", "sub/redteam"):
+        page = client(folder).get(f"/run/{name}").text
+        pushed = Site(folder).follow_run(name)()
+        assert "live-head" in pushed and "live-figures:order" in pushed
+        for id, fragment in pushed.items():
+            if not id.endswith(":order"):
+                assert fragment in page, id
+                assert f'id="{id}"' in page
+
+
+def test_the_rows_that_are_pushed_stand_on_the_overview(folder):
+    page = client(folder).get("/").text
+    pushed = Site(folder).follow_runs(Query())()
+    rows = [id for id in pushed if id.startswith("run-")]
+    assert pushed["rows:order"].split() == rows and len(rows) == 2
+    assert all(pushed[row] in page for row in rows)
+
+
+def test_a_run_that_is_deleted_while_looked_at_is_said_to_be_gone(folder):
+    look = Site(folder).follow_run("maze")
+    assert "live-head" in look()
+    shutil.rmtree(folder / "maze")
+    assert "deleted" in look()["connection"]
+    assert client(folder).get("/run/maze").status_code == 404
+
+
+def test_lines_that_come_are_drawn_and_curves_are_not_drawn_twice(folder, monkeypatch):
+    drawn = []
+    make = watched.charts.data
+    monkeypatch.setattr(watched.charts, "data", lambda *a: drawn.append(1) or make(*a))
+    with client(folder) as browser:
+        before = browser.get("/chart/maze/1.csv").text
+        browser.get("/run/maze")
+        assert len(drawn) == 1
+        made_runs.append(folder / "maze", [made_runs.line(1.2)])
+        after = browser.get("/chart/maze/1.csv").text
+    assert len(after.splitlines()) > len(before.splitlines()) and len(drawn) == 2
+
+
+def test_notes_are_kept_and_shown(folder):
+    browser = client(folder)
+    form = {"tags": "good, to do", "note": "line\nline", "revision": "0"}
+    kept = browser.post("/notes/maze", data=form, headers=OURS)
+    assert kept.status_code == 303 and kept.headers["location"] == "/run/maze"
+    assert notes.read(folder / "maze")[:3] == (False, ("good", "to do"), "line\nline")
+    assert 'value="good, to do"' in browser.get("/run/maze").text
+    assert ">good</a>" in browser.get("/").text
+
+
+def test_a_star_changes_nothing_else_and_leads_back(folder):
+    notes.write(folder / "maze", tags=["kept"], note="kept")
+    browser = client(folder)
+    kept = browser.post("/notes/maze?back=/%3Fq%3Dmaze", data={"star": "1"}, headers=OURS)
+    assert kept.status_code == 303 and kept.headers["location"] == "/?q=maze"
+    assert notes.read(folder / "maze")[:3] == (True, ("kept",), "kept")
+    assert re.search(r'aria-pressed="true"\s+aria-label="Star maze"', browser.get("/").text)
+
+
+@pytest.mark.parametrize("back", ["//evil.example", "https://evil.example", "/\\evil.example", ""])
+def test_a_form_never_leads_to_another_site(folder, back):
+    answer = client(folder).post(
+        "/notes/maze", params={"back": back}, data={"star": "1"}, headers=OURS
+    )
+    assert answer.headers["location"] == "/run/maze"
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        ({"star": "yes"}, "star must be 0 or 1"),
+        ({"note": "x" * 10_001}, "at most 10,000 characters"),
+        ({"note": "x" * 70_000}, "longer than 65,536 bytes"),
+        ({"tags": "x" * 41}, "at most 40 characters"),
+        ({"note": "a", "revision": "7"}, "changed meanwhile"),
+        ({"note": "a", "revision": "-1"}, "revision must be a count"),
+    ],
+)
+def test_a_note_that_cannot_be_kept_is_explained_and_nothing_changes(folder, form, expected):
+    browser = client(folder)
+    before = (folder / "maze/notes.json").exists()
+    for headers in (OURS, OURS | {"x-part": "1"}):
+        answer = browser.post("/notes/maze", data=form, headers=headers)
+        assert answer.status_code == 400 and expected in answer.text
+        assert str(folder.parent) not in answer.text
+    assert (folder / "maze/notes.json").exists() == before
+
+
+def test_only_forms_of_our_pages_are_taken(folder):
+    browser = client(folder)
+    assert browser.post("/notes/maze", data={"star": "1"}).status_code == 403
+    evil = {"origin": "http://evil.example"}
+    assert browser.post("/notes/maze", data={"star": "1"}, headers=evil).status_code == 403
+    assert browser.post("/notes/maze", json={"star": "1"}, headers=OURS).status_code == 400
+    assert browser.post("/notes/maze", files={"star": b"1"}, headers=OURS).status_code == 400
+    bad = b"star=\xff\xfe%ff"
+    form = OURS | {"content-type": "application/x-www-form-urlencoded"}
+    assert browser.post("/notes/maze", content=bad, headers=form).status_code == 400
+    assert not (folder / "maze/notes.json").exists()
+    assert browser.post("/notes/nowhere", data={"star": "1"}, headers=OURS).status_code == 404
+    assert browser.post("/run/maze", data={"star": "1"}, headers=OURS).status_code == 405
+    assert browser.get("/notes/maze").status_code == 405
+
+
+def test_looking_changes_nothing_in_a_run(folder):
+    def state() -> dict[Path, tuple[int, int]]:
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in files}
+
+    before = state()
+    browser = client(folder)
+    for address in ("/", "/run/maze", "/run/sub/redteam", "/chart/maze/0.svg"):
+        assert browser.get(address).status_code == 200
+    assert state() == before
