@@ -1,110 +1,21 @@
 """Parts as HTML: safe whatever a model wrote, and readable without JavaScript."""
 
+import io
 import re
 from typing import get_args
 
 import numpy as np
 import pytest
+from every import CARD, CHART, EVERY, EVIL, clip, fragment, inert, page
+from PIL import Image
 from reading import Read
 
 from cairn.report import data, parts, render
-from cairn.report.pages import Card, Heat, Square, provenance
-from cairn.report.series import Band, Curve
+from cairn.report.pages import provenance
 from cairn.report.words import Row
 
-EVIL = "</pre><script>alert(1)</script>]]>\"'><img src=x onerror=y>\x1b[31m\x00\x07\u202eabc"
 RIGHT_TO_LEFT = "\u0634\u0644\u0648\u0645 abc"
 LINES = "one\n  two\n\nthree"
-PIXELS = np.zeros((4, 6, 3), np.uint8)
-
-
-def clip(frames):
-    pixels = np.arange(frames * 12, dtype=np.uint8).reshape(frames, 2, 2, 3)
-    return data.Clip(EVIL, pixels, np.arange(frames), False)
-
-
-def curve():
-    x = np.arange(5.0)
-    return data.Line(EVIL, Curve(x[:, None], x[:, None]), Band(x, x, x - 1, x + 1))
-
-
-CHART = data.Chart(EVIL, (curve(),), axis=EVIL)
-CARD = data.Card(EVIL, EVIL, "good", PIXELS, {EVIL: EVIL}, EVIL)
-EVERY = {
-    parts.Notes: parts.Notes([EVIL]),
-    parts.Text: parts.Text(EVIL, EVIL),
-    parts.Words: parts.Words(EVIL, "bad", parts.Link(EVIL, EVIL)),
-    parts.Cards: parts.Cards([Card(EVIL, EVIL, EVIL)]),
-    Heat: Heat(
-        EVIL,
-        EVIL,
-        [EVIL],
-        [(EVIL, [Square(EVIL, EVIL, 0.5, "#a"), Square(EVIL, EVIL, empty=True)])],
-    ),
-    parts.Map: parts.Map(
-        EVIL,
-        (EVIL, EVIL),
-        ((0.0, 1.0), (0.0, 1.0)),
-        np.array([[0.5, np.nan]]),
-        np.array([[0.5, np.nan]]),
-        ["javascript:alert(1)", EVIL],
-        EVIL,
-    ),
-    parts.Key: parts.Key(EVIL, (EVIL, EVIL), (EVIL, EVIL)),
-    parts.Figures: parts.Figures([Row(EVIL, EVIL, EVIL)]),
-    parts.Table: parts.Table(
-        [EVIL, "n", "link"],
-        [[EVIL, 1234, parts.Link(EVIL, "javascript:alert(1)")], ["all", 0.5, None]],
-        EVIL,
-        total=True,
-        name=EVIL,
-    ),
-    parts.Items: parts.Items(
-        [parts.Item("item-1", EVIL, EVIL, 0.5, [parts.Text(EVIL)], (EVIL, None, 1))], EVIL, [EVIL]
-    ),
-    parts.Bullets: parts.Bullets([[parts.Words(EVIL)]], start=0, title=EVIL),
-    parts.Animation: parts.Animation([clip(4), clip(1)]),
-    parts.Tree: parts.Tree(
-        [
-            parts.Node(EVIL, None, EVIL, EVIL, "javascript:alert(1)", "bad"),
-            parts.Node("b", EVIL, EVIL, EVIL, "#b"),
-        ]
-    ),
-    data.Chart: CHART,
-    data.Curves: data.Curves(EVIL, EVIL, (CHART,), {EVIL: 3.0}, EVIL),
-    data.Sheet: data.Sheet(EVIL, EVIL, (data.Row(EVIL, (CARD, CARD)),), descent=True),
-    parts.Provenance: provenance({EVIL: EVIL}, {"cairn": EVIL}, {"a": EVIL}),
-    parts.Link: parts.Link(EVIL, EVIL),
-    parts.Choices: parts.Choices(
-        EVIL,
-        [parts.Choice(EVIL, EVIL, EVIL, [(EVIL, EVIL)]), parts.Choice("n", "n", "1", most=5)],
-        [parts.Link(EVIL, "?panel=x")],
-    ),
-    parts.Later: parts.Later(EVIL, EVIL),
-}
-
-
-def page(*shown, title=EVIL, **more):
-    return parts.Page(title, EVIL, [parts.Section("one", EVIL, shown)], **more)
-
-
-def fragment(shown, **more):
-    return render.fragment(shown, image=render.png_uri, data=render.csv_uri, **more)
-
-
-def inert(text):
-    """Nothing in it runs, loads, leads away, or reaches a terminal."""
-    found = Read(text)
-    assert found.values("style") == []
-    assert not [name for name, _ in found.attributes if name.startswith("on") or name == "srcdoc"]
-    assert all(source.startswith("data:image/png;base64,") for source in found.values("src"))
-    assert all(
-        href[:1] in "#?" or href.startswith("data:text/csv") for href in found.values("href")
-    )
-    assert not {"iframe", "object", "embed", "link", "base"} & set(found.tags)
-    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", text)
-    assert "http://" not in text and "https://" not in text
-    return found
 
 
 def test_every_part_that_there_is_is_tested():
@@ -265,10 +176,6 @@ def test_all_frames_are_there_without_a_script_the_first_and_the_last_in_sight()
 
 
 def test_pictures_are_small_and_look_as_they_were():
-    import io
-
-    from PIL import Image
-
     rng = np.random.default_rng(0)
     palette = rng.integers(0, 255, (40, 3), np.uint8)
     pixels = np.kron(palette[rng.integers(0, 40, (13, 13))], np.ones((25, 25, 1), np.uint8))
@@ -294,41 +201,3 @@ def test_what_is_made_later_has_a_place_on_a_live_page_and_is_made_before_a_file
 def test_a_part_that_a_template_misspells_is_an_error():
     with pytest.raises(Exception, match="has no attribute 'nobody'"):
         render.environment("cairn.report").from_string("{{ a.nobody }}").render(a=object())
-
-
-def luminance(colour):
-    digits = colour * 2 if len(colour) == 3 else colour
-    shares = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
-    linear = [s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(one, other):
-    high, low = sorted((luminance(one), luminance(other)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
-
-
-COLOURS = dict(re.findall(r"--([\w-]+): light-dark\((#\w+, #\w+)\)", render.style()))
-WORDS = ("ink", "muted", "accent", "good", "bad")
-MARKS = ("edge", "s0", "s1", "s2", "s3", "s4", "warn-edge")
-
-
-@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
-def test_words_and_marks_stand_out_in_both_themes(theme):
-    """AA: 4.5 for words, 3 for marks."""
-    of = {name: pair.split(", ")[theme].lstrip("#") for name, pair in COLOURS.items()}
-    pairs = [(word, back) for word in WORDS for back in ("paper", "soft")]
-    pairs += [("ink", back) for back in ("warn", "h0", "h1", "h2", "h3")]
-    pairs += [("h4-ink", "h4"), ("none-ink", "none")]
-    weak = [pair for pair in pairs if contrast(of[pair[0]], of[pair[1]]) < 4.5]
-    weak += [(mark,) for mark in MARKS if contrast(of[mark], of["paper"]) < 3]
-    assert weak == []
-
-
-def test_the_style_names_its_colours_once_and_asks_nothing_of_who_cannot_see_them_move():
-    style = render.style()
-    _, rules = style.split("--s4:", 1)
-    assert not re.findall(r"#[0-9a-f]{3,6}\b", rules.split("}", 1)[1]), "a colour outside the list"
-    for rule in (":focus-visible", "prefers-reduced-motion", "data-theme=dark", ".skip:focus"):
-        assert rule in style
-    assert "url(" not in style and "@import" not in style
