@@ -6,13 +6,13 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from every import CARD, CHART, EVERY, EVIL, clip, fragment, inert, page
+from every import CARD, CHART, EVERY, EVIL, clip, fragment, page
 from PIL import Image
-from reading import Read
 
 from cairn.report import data, parts, render
 from cairn.report.pages import provenance
 from cairn.report.words import Row
+from markup import Read, inert
 
 RIGHT_TO_LEFT = "\u0634\u0644\u0648\u0645 abc"
 LINES = "one\n  two\n\nthree"

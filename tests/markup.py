@@ -1,5 +1,6 @@
-"""A page as a browser reads it, to be asked what it holds."""
+"""A page as a browser reads it, to be asked what it holds and what must not come of its texts."""
 
+import re
 from html.parser import HTMLParser
 
 VOID = {"meta", "br", "img", "input", "link", "hr"}
@@ -34,3 +35,18 @@ class Read(HTMLParser):
     def values(self, name: str) -> list[str]:
         """Every value of an attribute."""
         return [value for key, value in self.attributes if key == name]
+
+
+def inert(text: str) -> Read:
+    """Nothing in it runs, loads, leads away, or reaches a terminal."""
+    found = Read(text)
+    assert found.values("style") == []
+    assert not [name for name, _ in found.attributes if name.startswith("on") or name == "srcdoc"]
+    assert all(source.startswith("data:image/png;base64,") for source in found.values("src"))
+    assert all(
+        href[:1] in "#?" or href.startswith("data:text/csv") for href in found.values("href")
+    )
+    assert not {"iframe", "object", "embed", "link", "base"} & set(found.tags)
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", text)
+    assert "http://" not in text and "https://" not in text
+    return found
