@@ -7,7 +7,7 @@ an agent, so their errors are correlated and only seeds count as independent rep
 import math
 from collections.abc import Callable
 from statistics import NormalDist
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -141,6 +141,16 @@ def bootstrap_of_shares(
     units = scores.shape[0] if found.over == "seeds" else scores.shape[1]
     low, high = wilson_of_alike(found.value, units)
     return found._replace(low=low, high=high)
+
+
+def interval(estimate: Estimate) -> dict[str, Any]:
+    """The interval of an estimate and what it is over, for JSON."""
+    return {"interval": bounds(estimate), "interval_over": estimate.over}
+
+
+def bounds(estimate: Estimate) -> list[float | None]:
+    """Both bounds, None where there are none."""
+    return [None if np.isnan(bound) else bound for bound in (estimate.low, estimate.high)]
 
 
 def conditional_value_at_risk(

@@ -19,8 +19,10 @@ from cairn.core.stats import (
     Statistic,
     bootstrap,
     bootstrap_of_shares,
+    bounds,
     conditional_value_at_risk,
     interquartile_mean,
+    interval,
     mean,
     snapped,
     wilson,
@@ -127,16 +129,6 @@ def worst(results: Results) -> dict[str, Any]:
         "attempts_that_rank": half,
         "attempts_reported": results.solved.shape[2] - half,
     }
-
-
-def interval(estimate: Estimate) -> dict[str, Any]:
-    """The interval of an estimate and what it is over, for JSON."""
-    return {"interval": bounds(estimate), "interval_over": estimate.over}
-
-
-def bounds(estimate: Estimate) -> list[float | None]:
-    """Both bounds, None where there are none."""
-    return [None if np.isnan(bound) else bound for bound in (estimate.low, estimate.high)]
 
 
 def resampled_levels(

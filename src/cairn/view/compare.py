@@ -1,0 +1,180 @@
+"""Several runs side by side: what they reached for what they spent, and how they were set.
+
+Curves share a chart where they count the same, a setting that differs is listed before those that
+do not, and differences are taken at equal spend. Nothing is trained or tested anew for it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from cairn.core.console import count
+from cairn.core.errors import ConfigError
+from cairn.report.data import Chart, Line
+from cairn.report.parts import Notes, Part, Section, Table, Words
+from cairn.report.words import listed
+from cairn.show.charts import charts
+from cairn.view.differences import Difference, differences, measured, seeds_of
+from cairn.view.lines import Lines
+from cairn.view.rows import Row
+from cairn.view.sides import between, figures, settings
+from cairn.view.summaries import Summary
+
+MOST = 12
+"""Runs side by side."""
+Rows = Callable[[Summary], Sequence[Row]]
+"""The lines of a run's metrics."""
+
+
+def compare(runs: Sequence[Summary], rows: Rows | None = None) -> list[Section]:
+    """What there is to say of several runs together, as sections of a page.
+
+    `rows` gives the lines of a run's metrics, where somebody has read them already. Raises
+    ConfigError for fewer than two runs, more than `MOST`, or the same one twice.
+    """
+    names = [run.name for run in runs]
+    if not 2 <= len(runs) <= MOST or len(set(names)) < len(names):
+        raise ConfigError(
+            f"compare takes two to {MOST} different runs, got {len(names)}"
+            f"{' with one of them twice' if len(set(names)) < len(names) else ''}. Choose them in "
+            f"the list of runs."
+        )
+    read = {run.name: list((rows or _rows)(run)) for run in runs if run.kind == "compiled"}
+    begun = [run for run in runs if read.get(run.name)]
+    sections = [Section("runs", "The runs", _told(runs))]
+    for number, (unit, some) in enumerate(_by_unit(begun).items()):
+        parts: list[Part] = list(curves({run.name: read[run.name] for run in some}, unit))
+        if number == 0 and len(_by_unit(begun)) > 1:
+            parts.insert(0, Words(_apart(_by_unit(begun)), "note"))
+        name = "curves" if number == 0 else f"curves-{number + 1}"
+        sections.append(Section(name, f"Over {unit}", parts))
+    if len(begun) > 1:
+        sections.append(Section("differences", "At equal spend", _differences(begun, read)))
+    red = [run for run in runs if run.command.startswith("cairn redteam")]
+    if len(red) > 1:
+        sections.append(Section("figures", "Red-teaming figures", figures(red)))
+    return [*sections, Section("settings", "Settings", settings(runs))]
+
+
+def curves(read: Mapping[str, Sequence[Row]], unit: str) -> list[Chart]:
+    """A chart for each figure that two of the runs have, or the only one, with a line of each.
+
+    A line is the mean over seeds with its interval.
+    """
+    found: dict[str, list[Line]] = {}
+    shares: dict[str, bool] = {}
+    for name, rows in read.items():
+        for chart in charts(list(rows)):
+            for line in chart.lines:
+                title = chart.title if len(chart.lines) == 1 else f"{chart.title}, {line.label}"
+                found.setdefault(title, []).append(line._replace(label=name))
+                shares[title] = chart.share
+    least = min(len(read), 2)
+    return [
+        Chart(title, tuple(lines), shares[title], unit)
+        for title, lines in found.items()
+        if len(lines) >= least
+    ]
+
+
+def _told(runs: Sequence[Summary]) -> list[Part]:
+    head = ["run", "method", "task", "seeds", "state", "spent", "headline", "95 % interval"]
+    rows: list[list[Any]] = []
+    for run in runs:
+        spent = None if run.cost is None else f"{count(round(run.cost))} {run.unit}"
+        found: list[str | None] = [None, None]
+        if run.headline is not None:
+            name, value, low, high = run.headline
+            found = [f"{name}: {value:.3f}", between(low, high)]
+        rows.append([run.name, run.method, run.task, run.seeds, run.state, spent, *found])
+    problems = [f"{run.name}: {run.problem}" for run in runs if run.problem]
+    return [*([Notes(problems)] if problems else []), Table(head, rows, name="runs")]
+
+
+def _by_unit(runs: Sequence[Summary]) -> dict[str, list[Summary]]:
+    found: dict[str, list[Summary]] = {}
+    for run in runs:
+        found.setdefault(run.unit, []).append(run)
+    return found
+
+
+def _apart(units: Mapping[str, Sequence[Summary]]) -> str:
+    said = [f"{listed([run.name for run in some])}: {unit}" for unit, some in units.items()]
+    return (
+        f"The runs do not count the same ({'; '.join(said)}). Their curves share no axis and are "
+        f"shown apart."
+    )
+
+
+def _differences(runs: Sequence[Summary], read: Mapping[str, Sequence[Row]]) -> list[Part]:
+    """Every run against the first."""
+    first, *others = runs
+    ours = measured(read[first.name], seeds_of(first.config, first.seeds))
+    notes: list[str] = []
+    table: list[list[Any]] = []
+    pairs: set[bool] = set()
+    for other in others:
+        theirs = measured(read[other.name], seeds_of(other.config, other.seeds))
+        why = _incomparable(first, other)
+        found = [] if why or ours is None or theirs is None else differences(ours, theirs)
+        if not found:
+            notes.append(f"{other.name} and {first.name}: {why or _NOT_TESTED}")
+        elif tasks := _other_task(first, other):
+            notes.append(
+                f"{other.name} and {first.name} differ in {listed(tasks)}: their tests may not be "
+                f"the same."
+            )
+        table += [[other.name, *_row(one)] for one in found]
+        pairs |= {one.paired for one in found if one.interval is not None}
+    parts: list[Part] = [Notes(notes)] if notes else []
+    if table:
+        head = ["run", "suite", "measure", "at", f"of {first.name}", "of the run", "difference",
+                "95 % interval"]  # fmt: skip
+        parts.append(Table(head, table, name="differences"))
+        parts.append(Words(_explained(first, len(table), pairs), "muted"))
+    return parts
+
+
+_NOT_TESTED = "no tests during training that both made, as early as the other ended."
+
+
+def _incomparable(first: Summary, other: Summary) -> str:
+    """Why no difference is taken; empty if one can be."""
+    if first.unit != other.unit:
+        return f"one counts {first.unit}, the other {other.unit}: nothing is at equal spend."
+    if first.task != other.task:
+        return f"one learns {first.task}, the other {other.task}: their tests are not the same."
+    return ""
+
+
+def _other_task(first: Summary, other: Summary) -> list[str]:
+    """Settings of their task in which two runs differ."""
+    names = dict.fromkeys(name for run in (first, other) for name in run.config)
+    tasks = [name for name in names if name.startswith("task.")]
+    return [name for name in tasks if first.config.get(name, ...) != other.config.get(name, ...)]
+
+
+def _row(one: Difference) -> list[Any]:
+    within = None if one.interval is None else between(*one.interval, sign="+")
+    if one.interval is not None and one.interval[0] == one.interval[1]:
+        within = "all seeds alike"  # resampled they have no spread, which is no certainty
+    values = [f"{value:.3f}" for value in one.values]
+    return [one.suite, one.measure, count(one.spent), *values, f"{one.difference:+.3f}", within]
+
+
+def _explained(first: Summary, number: int, pairs: set[bool]) -> str:
+    how = {
+        frozenset({True}): "Seeds are paired, being the same in both.",
+        frozenset({False}): "Seeds are not paired, being others: both are resampled.",
+        frozenset({True, False}): "Seeds are paired where they are the same in both runs.",
+    }.get(frozenset(pairs), "One seed alone has no interval.")
+    return (
+        f"Each run less {first.name}, by their own tests during training at the most that both had "
+        f"spent by a test; linear between two tests. {how} The {number} intervals are not "
+        f"corrected for their number: by chance one in twenty leaves out the true difference."
+    )
+
+
+def _rows(run: Summary) -> Sequence[Row]:
+    lines = Lines(run.path / "metrics.jsonl")
+    lines.refresh()
+    return lines.rows
