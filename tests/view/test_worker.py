@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shown_runs
 
 import written_runs
 from cairn.core.errors import ConfigError
@@ -289,6 +290,19 @@ def test_a_panel_for_a_file_holds_its_pictures_itself(real, run):
 
 
 @pytest.mark.slow
+def test_panels_of_a_journaled_run_are_those_of_its_kind(real, tmp_path):
+    path = tmp_path / "run"
+    shown_runs.redteam(path)
+    before = state(path)
+    report, unknown, wrong = ask(real, "report", "os.system", "report?1", path=path)
+    assert "Red-teaming report (simulated)" in report.html and shown_runs.SCRIPT not in report.html
+    assert state(path) == before
+    said = "No panel 'os.system' of a run that cairn redteam run made: expected report."
+    assert str(unknown) == said
+    assert "Panel report: got an unexpected keyword argument 'n'." in str(wrong)
+
+
+@pytest.mark.slow
 def test_a_chart_is_drawn(real):
     curve = Curve(np.arange(3.0)[:, None], np.arange(3.0)[:, None])
     chart = Chart("a title", (Line("a line", curve, band(curve)),))
@@ -301,4 +315,5 @@ def test_what_is_no_run_or_no_panel_is_said_in_a_line(real, run, tmp_path):
     assert "versions.json cannot be read" in str(nobody)
     assert "No panel 'shelff'" in str(unknown) and "Did you mean 'shelf'?" in str(unknown)
     (tmp_path / "versions.json").write_text('{"command": "cairn dream"}')
-    assert "cairn dream" in str(ask(real, "shelf", path=tmp_path))
+    said = "No panel 'shelf' of a run that cairn dream made: expected none."
+    assert str(ask(real, "shelf", path=tmp_path)) == said

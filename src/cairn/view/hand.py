@@ -5,6 +5,7 @@ gives way to whoever else wants the processor, and ends with the server, however
 """
 
 import hashlib
+import inspect
 import os
 import resource
 import signal
@@ -19,8 +20,12 @@ from urllib.parse import quote
 
 from cairn.core.errors import CairnError, ConfigError
 from cairn.core.redact import printable
+from cairn.core.resolve import function_at
 from cairn.report.data import Chart
+from cairn.report.parts import Section
 from cairn.view.jobs import Answer, Job, Made
+from cairn.view.kinds import KINDS
+from cairn.view.offers import panel_of
 from cairn.view.signature import Signature, command, signature
 
 NICE = 10
@@ -88,14 +93,29 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:32]
 
 
-def _sections(job: Job, opened: Opened) -> list[Any]:
+def _sections(job: Job, opened: Opened) -> list[Section]:
     made_by = command(job.path)
     if made_by == "cairn train":
         from cairn.show.look import look
 
         section = look(_open(job.path, opened), job.panel, job.arguments)
         return [] if section is None else [section]
-    raise ConfigError(f"Runs of {made_by} have no panel {job.panel!r}.")
+    return _of_kind(made_by, job)
+
+
+def _of_kind(made_by: str, job: Job) -> list[Section]:
+    """A panel of a journaled run, among those that its kind has."""
+    kind = KINDS.get(made_by)
+    panels = {panel_of(address): address for address in ([] if kind is None else kind.panels)}
+    if job.panel not in panels:
+        known = ", ".join(panels) or "none"
+        raise ConfigError(f"No panel {job.panel!r} of a run that {made_by} made: expected {known}.")
+    function = function_at(panels[job.panel])
+    try:
+        inspect.signature(function).bind(job.path, **job.arguments)
+    except TypeError as error:
+        raise ConfigError(f"Panel {job.panel}: {error}.") from error
+    return function(job.path, **job.arguments)
 
 
 def _open(path: Path, opened: Opened) -> Any:

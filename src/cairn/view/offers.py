@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from cairn.show.panels import PANELS
+from cairn.view.kinds import KINDS
 
 
 class Offer(NamedTuple):
@@ -23,10 +24,18 @@ def offers(kind: str, config: Mapping[str, Any], command: str = "") -> list[Offe
     `command` what makes such runs.
     """
     if kind != "compiled":
-        return []
+        found = KINDS.get(command)
+        words = "The journal is read back: some seconds, a minute where it is long."
+        return [Offer(panel_of(one), found.title, words) for one in found.panels] if found else []
     sections = frozenset(name.partition(".")[0] for name in config)
     return [
         Offer(panel.name, panel.title, "The run is opened and the panel made: some seconds.")
         for panel in PANELS
         if panel.title and not panel.asked and panel.may(sections)
     ]
+
+
+def panel_of(address: str) -> str:
+    """What a panel of a journaled run is called in an address of the page: a function by its own
+    name. Its module is known from the run alone."""
+    return address.rpartition(":")[2]

@@ -1,0 +1,44 @@
+"""Panels that are offered before a run is opened."""
+
+import pytest
+
+from cairn.core.resolve import function_at
+from cairn.runs.presets import experiment
+from cairn.show.panels import PANELS
+from cairn.view.kinds import KINDS
+from cairn.view.offers import offers, panel_of
+
+ACTED = ["mazes", "attempt", "archive", "shelf", "ancestry"]
+
+
+@pytest.mark.parametrize(
+    ("method", "task", "expected"),
+    [
+        ("accel", "maze", [*ACTED, "levels"]),
+        ("paired", "maze", [*ACTED, "designed", "levels"]),
+        ("map-elites", "sphere", ["map"]),
+    ],
+)
+def test_a_config_says_what_is_worth_asking_for(method, task, expected):
+    config = experiment(task, method=method).to_dict()
+    nested = offers("compiled", config)
+    assert [offer.panel for offer in nested] == expected
+    assert all(offer.title and offer.words for offer in nested)
+    flat = {f"{name}.{field}": 0 for name, fields in config.items() for field in fields}
+    assert offers("compiled", flat) == nested
+
+
+def test_a_method_with_sections_of_its_own_is_asked_for_everything():
+    names = {offer.panel for offer in offers("compiled", {"task": {}, "run": {}, "hero": {}})}
+    shown = {panel.name for panel in PANELS if panel.title and not panel.asked}
+    assert names == shown
+
+
+def test_kinds_of_journaled_runs_offer_their_own():
+    for command, kind in KINDS.items():
+        found = offers("journaled", {}, command)
+        assert [offer.panel for offer in found] == [panel_of(one) for one in kind.panels]
+        assert {offer.title for offer in found} <= {kind.title}
+        assert all(callable(function_at(address)) for address in kind.panels)
+    assert [offer.panel for offer in offers("journaled", {}, "cairn redteam run")] == ["report"]
+    assert offers("journaled", {}, "cairn dream") == []
