@@ -248,7 +248,7 @@ def test_damage_inside_a_run_is_said_beside_what_can_be_read(tmp_path):
     lines, journal = Runs(tmp_path).scan()
     assert lines.problem == "The newest line of metrics.jsonl that can be read is 1 before its end."
     assert lines.headline is not None and lines.progress == 1.0
-    assert "journal.sqlite cannot be read: file is not a database" in journal.problem
+    assert "journal.sqlite cannot be read as a journal (file is not a database)" in journal.problem
     assert journal.kind == "journaled" and journal.headline is None
 
 

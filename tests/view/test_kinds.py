@@ -4,17 +4,20 @@ import json
 import shlex
 import subprocess
 import sys
+from unittest.mock import ANY
 
 import pytest
 from made_audit import audited
 from made_journals import listing
 
+from cairn.core.budget import Amount
 from cairn.core.journal import Journal, canonical
 from cairn.core.resolve import function_at
 from cairn.redteam import run as redteam_run
 from cairn.redteam import testing
 from cairn.runs.mapping import MapRun
 from cairn.runs.search import SearchRun
+from cairn.view import kinds
 from cairn.view.kinds import KINDS, describe, section, told
 from cairn.view.summaries import Headline
 
@@ -150,6 +153,28 @@ def test_a_command_that_nobody_knows_is_named_and_its_journal_left_alone(tmp_pat
     found = told(tmp_path, "cairn.dream", {})
     assert found.title == "cairn.dream" and "knows no runs" in found.problem and not found.progress
     assert "knows no runs" in str(section(found))
+
+
+def test_what_was_spent_is_told_and_a_run_that_has_just_begun_has_no_problem(tmp_path):
+    with journaled(tmp_path / "run") as journal:
+        send = journal.intend(b"k", "search", "m", Amount(1, tokens=9, micros=7))
+        journal.settle(send, "answered", Amount(1, tokens=5, micros=2_000_000))
+        lost = journal.intend(b"l", "search", "m", Amount(1, tokens=9))
+        journal.settle(lost, "lost", None)
+    found = told(tmp_path / "run", "cairn.search", {})
+    assert found.spent == {"calls": 1.0, "tokens": 5.0, "money": 2.0}
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "journal.sqlite").touch()
+    assert told(tmp_path / "new", "cairn.search", {})[2:7] == ([], kinds.NOTHING, False, "", ANY)
+    assert told(tmp_path / "new", "cairn.search", {}).problem == ""
+
+
+def test_a_journal_that_is_a_link_is_not_followed(tmp_path):
+    with journaled(tmp_path / "elsewhere"):
+        pass
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "journal.sqlite").symlink_to(tmp_path / "elsewhere" / "journal.sqlite")
+    assert "is a link" in told(tmp_path / "run", "cairn.search", {}).problem
 
 
 @pytest.mark.parametrize("state", ["missing", "text", "event", "summary"])

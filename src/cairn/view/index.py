@@ -122,7 +122,7 @@ class Runs:
             return known._replace(summary=_with_state(known.summary, holds, known.finished))
         if not any(stamps.values()) and not path.is_dir():
             return None
-        finished, summary = _read(name or self.folder.name, path, stamps, running)
+        finished, summary = _read(name or self.folder.name, path, stamps)
         stamps = {file: stamps.get(file) for file in WATCHED.get(summary.kind, stamps)}
         return Known(stamps, running, finished, _with_state(summary, holds, finished))
 
@@ -142,9 +142,7 @@ def _with_state(summary: Summary, holds: list[Hold], finished: bool) -> Summary:
     return summary if state == summary.state else summary._replace(state=state)
 
 
-def _read(
-    name: str, path: Path, stamps: Mapping[str, Stamp | None], running: bool
-) -> tuple[bool, Summary]:
+def _read(name: str, path: Path, stamps: Mapping[str, Stamp | None]) -> tuple[bool, Summary]:
     """Whether the run's budget is reached, and the run."""
     times = {file: stamp[2] / 1e9 for file, stamp in stamps.items() if stamp}
     noted, problems = notes.Notes(), []
@@ -163,7 +161,7 @@ def _read(
     try:
         config, versions = read_table(path / "config.json"), read_table(path / "versions.json")
         summary = summary._replace(config=flat(config), command=_command(path, versions))
-        finished, summary = _whole(summary, config, versions, running)
+        finished, summary = _whole(summary, config, versions)
     except UnreadableError as error:
         return False, summary._replace(problem=str(error))
     except Exception as error:  # of a file that somebody else wrote: the list must go on
@@ -189,7 +187,7 @@ def _command(path: Path, versions: Mapping[str, Any]) -> str:
 
 
 def _whole(
-    summary: Summary, config: Mapping[str, Any], versions: Mapping[str, Any], running: bool
+    summary: Summary, config: Mapping[str, Any], versions: Mapping[str, Any]
 ) -> tuple[bool, Summary]:
     if summary.command == RunDir.COMMAND:
         names = config["experiment"]
@@ -199,7 +197,7 @@ def _whole(
             kind="compiled", method=str(names["method"]), task=str(names["task"]), seeds=seeds
         )
     else:
-        named, found = journaled.standing(summary.path, summary.command, config, running=running)
+        named, found = journaled.standing(summary.path, summary.command, config)
         summary = summary._replace(
             kind="journaled", method=named.method, task=named.task, seeds=1,
             created=_time(versions.get("created"), summary.created),

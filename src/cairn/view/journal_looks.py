@@ -55,6 +55,8 @@ class Looks:
     @contextmanager
     def at(self, path: Path) -> Iterator[sqlite3.Connection]:
         """A connection that cannot write. Raises RunError for what is no database or gone."""
+        if path.is_symlink():
+            raise RunError(f"{path.name} is a link, which is not followed.")
         kept = self._copies.get(path)
         now = state(path)
         if kept is not None and kept[0] != now:

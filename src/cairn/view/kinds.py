@@ -11,16 +11,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from cairn.core.errors import RunError
 from cairn.report.parts import Figures, Notes, Part, Section, Text, Words
 from cairn.report.words import Row
 from cairn.runs.directory import JOURNAL
 from cairn.view import kind_parts as parts
-from cairn.view.journal_looks import UNREADABLE, Looks, check
+from cairn.view.journal_looks import UNREADABLE, Looks, Source, opened, said
 from cairn.view.kind_parts import Config, Named, Progress
 from cairn.view.reading import UnreadableError, read_table
 
 SUMMARY = "summary.json"
+NOTHING: Mapping[str, float] = MappingProxyType({"calls": 0.0, "tokens": 0.0, "money": 0.0})
 
 
 class Kind(NamedTuple):
@@ -45,6 +45,8 @@ class Told(NamedTuple):
     title: str
     named: Named
     progress: list[Progress]
+    spent: Mapping[str, float]
+    """Settled calls, tokens and money."""
     finished: bool
     stopped: str
     """Why it ended, where its summary says."""
@@ -59,30 +61,36 @@ def describe(command: str, config: Config, summary: Config | None) -> Named:
 
 
 def told(path: Path, command: str, config: Config) -> Told:
-    """What there is to say of the run at `path`, which `command` made."""
+    """What there is to say of the run at `path`, which `command` made: one look at its journal.
+
+    A journal that is empty is one that was just begun.
+    """
     kind, (summary, problem) = KINDS.get(command), figures(path)
-    if kind is None:
-        said = f"this release knows no runs of {command!r}: its journal can be looked at."
-        return Told(command, Named(command, "", None), [], False, "", "", said)
+    named = describe(command, config, summary)
     progress: list[Progress] = []
+    spent: Mapping[str, float] = NOTHING
+    source = Source(JOURNAL, path / JOURNAL, "journal")
     try:
-        with Looks().at(path / JOURNAL) as db:
-            check(db, path / JOURNAL)
-            progress = kind.progress(db, config)
-    except (*UNREADABLE, KeyError) as error:
-        said = str(error) if isinstance(error, RunError) else f"{JOURNAL} cannot be read: {error}."
-        problem = problem or said
-    finished = bool(progress) and all(part.finished for part in progress)
-    stopped = summary.get("stopped") if summary else None
-    return Told(
-        kind.title,
-        kind.named(config, summary),
-        progress,
-        finished,
-        stopped if isinstance(stopped, str) else "",
-        kind.go_on(path),
-        problem,
-    )
+        if not source.path.exists() or source.path.stat().st_size:
+            with opened(Looks(), source) as db:
+                spent = _spent(db)
+                progress = [] if kind is None else kind.progress(db, config)
+    except (*UNREADABLE, KeyError, OSError) as error:
+        problem = said(source, error)
+    if kind is None:
+        unknown = f"this release knows no runs of {command!r}: its journal can be looked at."
+        return Told(command, named, [], spent, False, "", "", unknown)
+    stopped = str(summary.get("stopped", "")) if summary else ""
+    # A report that says so is believed as long as no more trials were asked for since.
+    of_report = progress[:1] if stopped == "finished" else progress
+    finished = bool(progress) and all(part.finished for part in of_report)
+    return Told(kind.title, named, progress, spent, finished, stopped, kind.go_on(path), problem)
+
+
+def _spent(db: sqlite3.Connection) -> dict[str, float]:
+    query = "SELECT SUM(calls), SUM(tokens), SUM(micros) FROM spent WHERE outcome != 'lost'"
+    calls, tokens, micros = (float(value or 0) for value in db.execute(query).fetchone())
+    return {"calls": calls, "tokens": tokens, "money": micros / 1e6}
 
 
 def section(found: Told, *, running: bool | None = None) -> Section:
