@@ -65,6 +65,9 @@ def inverted(tree, points):
         r"M[\d.]+ ([\d.]+)H",
         next(path.get("d") for path in tree.iter("path") if path.get("class") == "grid"),
     )
+    for places, labels, axis in ((grid, upright, "y"), (marks, along, "x")):
+        off = [float(text.get(axis)) - float(at) for text, at in zip(labels, places, strict=True)]
+        assert max(map(abs, off)) < 5, "a label stands at its mark"
     read = [
         _read(x, marks, [value(text.text) for text in along]),
         _read(y, grid, [value(text.text) for text in upright]),

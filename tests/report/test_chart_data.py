@@ -30,7 +30,8 @@ def test_every_float_of_every_seed_and_mean_comes_back():
         np.testing.assert_array_equal(read, values[seed])
         assert {row["low"] for row in mine} == {""}
     mean = [row for row in found if row["seed"] == "mean"]
-    for column, name in ((1, "value"), (2, "low"), (3, "high")):
+    columns = ("environment steps", "value", "low", "high")
+    for column, name in enumerate(columns):
         read = np.array([float(row[name] or NAN) for row in mean])
         np.testing.assert_array_equal(read, band(seeds)[column])
     assert len(found) == 3 * 7 + 60
