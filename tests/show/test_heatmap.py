@@ -10,7 +10,8 @@ from cairn.archive.categorical import Categorical
 from cairn.archive.cvt import Cvt
 from cairn.archive.grid import Grid
 from cairn.archive.product import Product
-from cairn.show.heatmap import heatmap, heatmap_sheet
+from cairn.show.heatmap import heatmap
+from cairn.show.heatmap_sheet import heatmap_sheet
 
 GRID = Grid((3, 2), (0.0, -1.0), (3.0, 1.0))
 

@@ -8,8 +8,8 @@ from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from cairn.report.data import Clip
+from cairn.show.colours import GREEN, INK, RED, SOFT
 from cairn.show.held_out import Shown, play_held_out
-from cairn.show.style import GREEN, INK, RED, SOFT
 from cairn.show.subject import Subject
 
 PIXELS = 330

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Float
-from scipy.spatial import Voronoi
 
 from cairn.archive.cvt import Cvt
 from cairn.archive.elites import Elites
@@ -75,6 +74,8 @@ def outlines(
             image = centroids.copy()
             image[:, axis] = 2 * side[axis] - image[:, axis]
             mirrored.append(image)
+    from scipy.spatial import Voronoi  # half a second, and grids need none
+
     made = Voronoi(np.concatenate(mirrored))
     found, taken = [], {-1}
     for centroid, region in zip(centroids, made.point_region.tolist(), strict=False):

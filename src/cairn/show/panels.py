@@ -111,7 +111,7 @@ PANELS: tuple[Panel, ...] = (
     ),
     Panel("hero.png", at("applies:drawn"), at("hero:data"), at("hero:draw")),
     Panel(
-        "map.png", at("applies:mapped"), at("heatmap:data"), at("heatmap:draw_sheet"),
+        "map.png", at("applies:mapped"), at("heatmap:data"), at("heatmap_sheet:draw_sheet"),
         "The map of elites", searched, at("look_map:section"),
     ),
     Panel(

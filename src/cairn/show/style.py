@@ -12,16 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from cairn.core.console import count
+from cairn.show.colours import BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, RED, SOFT
 
-# The mazes' own colours, so that sheets and mazes are of one piece.
-INK = "#343a46"
-SOFT = "#7d8491"
-FAINT = "#e3e2dc"
-GREEN = "#2e9f62"
-RED = "#d64537"
-ORANGE = "#e8833a"
-BLUE = "#3f6fb5"
-PURPLE = "#8559a5"
 SERIES = (BLUE, ORANGE, GREEN, PURPLE, RED)
 
 

@@ -1,0 +1,10 @@
+"""The colours of pictures: the mazes' own, so that sheets and mazes are of one piece."""
+
+INK = "#343a46"
+SOFT = "#7d8491"
+FAINT = "#e3e2dc"
+GREEN = "#2e9f62"
+RED = "#d64537"
+ORANGE = "#e8833a"
+BLUE = "#3f6fb5"
+PURPLE = "#8559a5"
