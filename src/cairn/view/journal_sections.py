@@ -83,7 +83,9 @@ def _calls(known: Known) -> Iterator[Part]:
     again = sum(line.refused + line.lost for line in lines)
     spent = total(line.spent for line in lines)
     rates = known.pace.per_second()
-    mean = f"{rate(answered / seconds)} over {duration(seconds)}" if seconds >= 1 else "too short"
+    mean = "in less than a second"
+    if seconds >= 1:
+        mean = f"{rate(answered / seconds)} over {duration(seconds)}"
     cards = [
         Card("calls answered", f"{answered:,}", mean),
         Card("in flight", f"{sum(book.in_flight for book in books):,}", _whose(known)),
@@ -105,7 +107,8 @@ def _calls(known: Known) -> Iterator[Part]:
 
 def _whose(known: Known) -> str:
     if known.running is False:
-        return "when the last process ended; perhaps paid"
+        open_now = any(book.in_flight for book in known.books.values())
+        return "when the last process ended; perhaps paid" if open_now else "nobody works on it"
     return "requests that have left and are not settled"
 
 
