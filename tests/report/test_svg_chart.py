@@ -32,7 +32,7 @@ def test_the_points_of_a_curve_are_where_the_axes_say_to_a_pixel(steps, values):
     (points,) = lines_of(raw(tree))
     x, y = inverted(tree, points)
     assert len(points) == len(values)
-    # The picture is 480 across, and 190 between the axes.
+    # The picture is 420 across, and 172 between the axes.
     np.testing.assert_allclose(x, steps, atol=np.ptp(steps) / 400)
     np.testing.assert_allclose(y, values, atol=np.ptp(values) / 150)
 
@@ -138,7 +138,7 @@ def test_what_somebody_wrote_is_text():
 def test_a_picture_in_a_file_of_its_own_has_its_colours_with_it():
     tree = parsed(svg.standalone(svg.chart(chart_of(line("a", [0.0, 1.0])), "steps")))
     space = "{http://www.w3.org/2000/svg}"
-    assert tree.tag == space + "svg" and tree.get("width") == "480"
+    assert tree.tag == space + "svg" and tree.get("width") == "420"
     assert [rect.get("fill") for rect in tree.findall(space + "rect")] == ["#ffffff"]
     groups = {g.get("class"): g.get("color") for g in tree.iter(space + "g") if g.get("class")}
     assert groups["s0"].startswith("#") and groups["muted"].startswith("#")

@@ -46,7 +46,7 @@ def test_children_stand_to_the_right_and_a_parent_in_their_middle():
         path.get("d") for path in parsed(drawn).iter("path")
     ))  # fmt: skip
     starts = {(float(x), float(y)) for x, y, _, _ in ends}
-    assert (found["0"][0] + 156, found["0"][1] + 21) in starts and len(ends) == 4
+    assert (found["0"][0] + 168, found["0"][1] + 21) in starts and len(ends) == 4
 
 
 def test_a_line_of_10_000_is_cut_with_a_word_and_no_recursion():

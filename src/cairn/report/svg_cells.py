@@ -15,6 +15,10 @@ from cairn.report.ticks import short
 
 FINE = 4_096
 """Cells that are drawn one by one. Of more, the picture is an image under a coarser grid."""
+APART = 1_024
+"""Cells that lines keep apart."""
+OVERLAP = 0.3
+"""Of others, so that no line of the ground shows between them at any scale."""
 BLOCKS = 64
 """Of that grid, along each axis."""
 REACHED = 400
@@ -24,12 +28,12 @@ REACHED = 400
 def cells(frame: Frame, shown: Map) -> Markup:
     """The cells of a map that are filled, in its frame."""
     if shown.outlines:
-        return _group(_outlines(frame, shown), shown, len(shown.outlines) <= 1_024)
+        return _group(_outlines(frame, shown), shown, len(shown.outlines) <= APART)
     if coarse(shown):
         return _image(frame, shown) + _group(_blocks(frame, shown), shown, False)
     if shown.cells is not None:
         return _group(_regions(frame, shown, shown.cells), shown, False)
-    return _group(_rectangles(frame, shown), shown, shown.values.size <= 1_024)
+    return _group(_rectangles(frame, shown), shown, shown.values.size <= APART)
 
 
 def coarse(shown: Map) -> tuple[int, int] | None:
@@ -55,7 +59,9 @@ def _rectangles(frame: Frame, shown: Map) -> Iterator[str]:
     rows, columns = shown.values.shape
     x = [number(some) for some in frame.left + np.arange(columns) * (frame.width / columns)]
     y = [number(frame.top + frame.height * (1 - (row + 1) / rows)) for row in range(rows)]
-    size = f'width="{number(frame.width / columns)}" height="{number(frame.height / rows)}"'
+    more = OVERLAP if shown.values.size > APART else 0.0
+    wide, high = frame.width / columns + more, frame.height / rows + more
+    size = f'width="{number(wide)}" height="{number(high)}"'
     along = _intervals(shown.axes[1], shown.extent[1], columns)
     up = _intervals(shown.axes[0], shown.extent[0], rows)
     shades, tab = shade_of(shown.shares), _tab(shown)
@@ -83,6 +89,7 @@ def _regions(frame: Frame, shown: Map, seen: Int[np.ndarray, "rows columns"]) ->
     rows, columns = seen.shape
     shades, tab = shade_of(shown.shares), _tab(shown)
     wide, high = frame.width / columns, frame.height / rows
+    tall = number(high + OVERLAP)
     runs: dict[int, list[str]] = {}
     first: dict[int, tuple[int, int]] = {}
     for row in range(rows):
@@ -91,8 +98,8 @@ def _regions(frame: Frame, shown: Map, seen: Int[np.ndarray, "rows columns"]) ->
         for start, end in pairwise(edges):
             if shades[row, start] >= 0:
                 cell = int(seen[row, start])
-                x, length = frame.left + start * wide, (end - start) * wide
-                run = f"M{number(x)} {y}h{number(length)}v{number(high)}h{number(-length)}z"
+                x, length = number(frame.left + start * wide), (end - start) * wide + OVERLAP
+                run = f"M{x} {y}h{number(length)}v{tall}h{number(-length)}z"
                 runs.setdefault(cell, []).append(run)
                 first.setdefault(cell, (row, start))
     for cell, parts in runs.items():

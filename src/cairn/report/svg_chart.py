@@ -13,15 +13,15 @@ from cairn.report.svg_marks import SERIES, clipped, number, picture, tag, title,
 from cairn.report.svg_told import ending, strips, told
 from cairn.report.ticks import ticks
 
-WIDTH, HEIGHT = 480.0, 190.0
+WIDTH, HEIGHT = 420.0, 172.0
 """Of the whole picture, and of what lies between its axes; a page scales them."""
-LETTER = 6.2
+LETTER = 6.9
 """Width of a letter at the size of labels."""
 MARGIN = 6.0
 """Beyond the frame that is drawn on: half a thick line, half a dot."""
 DASHES = ("", "60 40", "15 35", "60 35 15 35")
 """Of lines beyond the number of colours."""
-ROW = 17.0
+ROW = 18.0
 """Height of a row of the legend."""
 
 
@@ -39,7 +39,7 @@ def chart(chart: Chart, axis: str) -> Markup:
     else:
         middle = top + HEIGHT / 2
         inside = [words("no figures yet", WIDTH / 2, middle, anchor="middle", class_="muted")]
-    above = words(clipped(chart.title, WIDTH - 24, 13), 12, 16, size="13", weight="600")
+    above = words(clipped(chart.title, WIDTH - 20, 14), 12, 16, size="14", weight="600")
     return picture(chart.title, told(chart, axis), WIDTH, top + HEIGHT + 40, above, *rows, *inside)
 
 

@@ -1,5 +1,7 @@
 """A map of elites as a picture: how good the best of each cell is, with a scale."""
 
+import textwrap
+
 import numpy as np
 from markupsafe import Markup
 
@@ -10,8 +12,10 @@ from cairn.report.svg_lines import TENTHS, Frame
 from cairn.report.svg_marks import clipped, number, picture, tag, words
 from cairn.report.ticks import short, ticks
 
-WIDTH, HEIGHT, ROW = 480.0, 340.0, 60.0
+WIDTH, HEIGHT, ROW = 420.0, 300.0, 60.0
 """Of the picture, and of what lies between its axes: of a map, and of one with a single row."""
+LINE, LONGEST = 60, 400
+"""Letters in a line below, and of a note."""
 BAR = 32
 """Steps of the scale."""
 
@@ -28,21 +32,22 @@ def heat(shown: Map) -> Markup:
     top, single = 34.0, shown.values.shape[0] == 1 and not shown.outlines
     (low, high), (start, end) = (_span(pair) for pair in shown.extent)
     marks = ticks(low, high)
-    left = 30 + 6.2 * max(map(len, marks.labels)) if shown.axes[0] else 12.0
+    left = 32 + 6.9 * max(map(len, marks.labels)) if shown.axes[0] else 12.0
     height = ROW if single else HEIGHT
     frame = Frame(left, top, WIDTH - left - 74, height, (start, end), (low, high))
     ground = {"class": "grid", "fill": "currentColor", "x": left, "y": top}
-    below = [line for line in (_told(shown), shown.note, _coarse(shown)) if line]
+    told = (_told(shown), shown.note[:LONGEST], _coarse(shown))
+    below = [line for text in told for line in textwrap.wrap(text, LINE)]
     notes = [
-        words(clipped(line, WIDTH - 24), 12, top + height + 56 + 16 * at, class_="muted")
+        words(line, 12, top + height + 56 + 17 * at, class_="muted")
         for at, line in enumerate(below)
     ]
     return picture(
         shown.title,
         " ".join([_told(shown), *map(_named, ("Upwards", "Along"), shown.axes)]),
         WIDTH,
-        top + height + 50 + 16 * len(below),
-        words(clipped(shown.title, WIDTH - 24, 13), 12, 16, size="13", weight="600"),
+        top + height + 50 + 17 * len(below),
+        words(clipped(shown.title, WIDTH - 20, 14), 12, 16, size="14", weight="600"),
         tag("rect", {**ground, "width": frame.width, "height": height}),
         cells(frame, shown),
         _axes(frame, shown),
@@ -118,7 +123,9 @@ def _told(shown: Map) -> str:
         return f"None of {seen:,} cells holds an elite yet."
     values = shown.values[known]
     ends = f"from {short(float(values.min()))} to {short(float(values.max()))}"
-    return f"{filled:,} of {seen:,} cells hold an elite, {ends}; grey: nobody."
+    return (
+        f"{filled:,} of {seen:,} cells hold an elite, {ends}{'; grey: nobody' * (filled < seen)}."
+    )
 
 
 def _coarse(shown: Map) -> str:

@@ -70,7 +70,7 @@ def words(value: str, x: float, y: float, **look: str | float) -> Markup:
     return tag("text", {"x": x, "y": y, **attributes}, text_of(value))
 
 
-def clipped(value: str, width: float, size: float = 11) -> str:
+def clipped(value: str, width: float, size: float = 12) -> str:
     """`value` no longer than `width`, at this font size, by the width of an average letter."""
     most = max(1, int(width / (0.55 * size)))
     value = " ".join(value.split())
@@ -100,7 +100,7 @@ def picture(
             "role": role,
             "aria-label": label,
             "font-family": FONT,
-            "font-size": "11",
+            "font-size": "12",
             "fill": "currentColor",
         },
         tag("desc", {}, text_of(told)),

@@ -13,7 +13,7 @@ from cairn.report.svg_lines import TENTHS, Frame
 from cairn.report.svg_marks import SERIES, clipped, picture, tag, title, words
 from cairn.report.ticks import short
 
-WIDTH, NAMES, ROW = 480.0, 132.0, 27.0
+WIDTH, NAMES, ROW = 420.0, 118.0, 27.0
 GROUPS = 60
 """Points of a figure in the size of a word."""
 LEDGER = "Ledger: what the steps were for"
@@ -28,7 +28,7 @@ def bars(amounts: Mapping[str, float], axis: str, heading: str = LEDGER) -> Mark
         name: max(value, 0.0) if math.isfinite(value) else 0.0 for name, value in amounts.items()
     }
     whole, largest = sum(kept.values()) or 1.0, max(kept.values(), default=0.0) or 1.0
-    room = WIDTH - NAMES - 110
+    room = WIDTH - NAMES - 112
     rows, told = [], []
     for index, (name, amount) in enumerate(kept.items()):
         y = 30 + ROW * index
@@ -51,7 +51,7 @@ def bars(amounts: Mapping[str, float], axis: str, heading: str = LEDGER) -> Mark
         f"{axis}: {'; '.join(told) or 'nothing yet'}.",
         WIDTH,
         bottom + 22,
-        words(clipped(heading, WIDTH - 24, 13), 12, 16, size="13", weight="600"),
+        words(clipped(heading, WIDTH - 20, 14), 12, 16, size="14", weight="600"),
         *rows,
         words(axis if kept else "nothing yet", NAMES + 12, bottom + 10, class_="muted"),
     )

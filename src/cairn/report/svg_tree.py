@@ -8,7 +8,7 @@ from cairn.core.console import plural
 from cairn.report.parts import Node, Tree
 from cairn.report.svg_marks import clipped, number, picture, tag, title, words
 
-WIDE, HIGH, ACROSS, BETWEEN = 156.0, 42.0, 34.0, 12.0
+WIDE, HIGH, ACROSS, BETWEEN = 168.0, 42.0, 34.0, 12.0
 """Size of a task's box, and the room between boxes in both directions."""
 MOST = 1_000
 """Tasks that are drawn; the rest is counted."""
