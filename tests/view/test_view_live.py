@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-import time
+
+import pytest
 
 from cairn.core.errors import RunError
 from cairn.view import live
@@ -71,31 +72,47 @@ def test_nothing_is_looked_up_when_nobody_looks_any_more():
     asyncio.run(follow())
 
 
-def test_the_wait_is_a_hundred_times_what_all_looking_takes(monkeypatch):
+def waits_of(monkeypatch, takes: list[float], things: int = 1) -> list[float]:
+    """How long is waited after looks that take so many processor seconds each."""
     waits = []
     sleep = asyncio.sleep
+    clock = iter([time for took in takes for time in (100.0, 100.0 + took)])
 
     async def noted(wait):
         waits.append(wait)
-        await sleep(0.005)
-
-    def look():
-        time.sleep(0.05)
-        return {"a": str(len(waits))}
+        await (sleep(0) if len(waits) < len(takes) else asyncio.Event().wait())
 
     async def follow():
-        monkeypatch.setattr(live.asyncio, "sleep", noted)
         feeds = Feeds()
-        first, second = feeds.stream("k", look), feeds.stream("l", look)
-        await after(first)
-        await after(second)
-        await after(first)
-        await first.aclose()
-        await second.aclose()
+        streams = [feeds.stream(str(i), lambda: {"a": "1"}) for i in range(things)]
+        for stream in streams:
+            await anext(stream)
+        monkeypatch.setattr(live.asyncio, "sleep", noted)
+        monkeypatch.setattr(live.time, "thread_time", lambda: next(clock))
+        while len(waits) < len(takes):
+            await sleep(0.001)
+        for stream in streams:
+            await stream.aclose()
 
     asyncio.run(follow())
-    assert min(waits) >= 100 * 0.05
-    assert max(waits) >= 2 * 100 * 0.05, "two things are followed: each waits twice as long"
+    return waits
+
+
+def test_the_wait_is_a_hundred_times_what_a_look_takes_of_a_processor(monkeypatch):
+    assert waits_of(monkeypatch, [0.05, 0.05, 0.07, 1.0]) == pytest.approx([2, 5, 5, 7])
+
+
+def test_the_first_look_which_reads_everything_does_not_count(monkeypatch):
+    assert waits_of(monkeypatch, [60.0, 0.04]) == pytest.approx([2, 4])
+
+
+def test_however_many_things_are_followed_all_looking_takes_a_hundredth(monkeypatch):
+    waits = waits_of(monkeypatch, [0.05] * 6, things=2)
+    assert sorted(waits) == pytest.approx([2, 2, 10, 10, 10, 10])
+
+
+def test_no_wait_is_longer_than_five_minutes(monkeypatch):
+    assert waits_of(monkeypatch, [60.0, 60.0])[1] == 300
 
 
 def test_a_quick_look_waits_two_seconds(monkeypatch):

@@ -6,20 +6,21 @@ from markupsafe import Markup
 
 from cairn.core.console import plural
 from cairn.core.errors import CairnError
-from cairn.report.parts import Section, Words
+from cairn.report.parts import Later, Section, Words
 from cairn.view import facts, notes, pages
 from cairn.view.fragments import Drawer, Shown
 from cairn.view.shelf import Kept
 from cairn.view.summaries import Summary
 from cairn.view.watched import Looked
+from cairn.view.worker import offers
 
 
 def run_page(
     run: Summary,
     looked: Looked,
     kept: Kept,
-    *,
     place: str,
+    *,
     panels: Sequence[Section] = (),
     more: Sequence[Shown] = (),
 ) -> str:
@@ -29,14 +30,17 @@ def run_page(
     that stand before the notes.
     """
     draw = drawer(run, kept)
-    figures = draw.sections(looked.figures)
+    figures, later = draw.sections(looked.figures), draw.sections(panels)
+    # What a language run found comes before how its calls went.
+    found_first = run.kind == "journaled"
     return pages.render(
         "run.html.j2",
         title=run.name,
         run=run,
         head=_head(run, looked),
         figures=figures,
-        panels=[*draw.sections(panels), *more],
+        before=later if found_first else [],
+        panels=[*([] if found_first else later), *more],
         facts=draw.sections(looked.facts),
         rest=[_notes(run, draw), *draw.sections(_made(run, place))],
         live=pages.address(run.name, "live"),
@@ -52,6 +56,14 @@ def live_fragments(run: Summary, looked: Looked, kept: Kept) -> dict[str, str]:
         found |= {part.id: str(part.html) for part in shown}
         found[f"{id}:order"] = " ".join(part.id for part in shown)
     return found
+
+
+def waiting(run: Summary) -> list[Section]:
+    """A section for each panel that the run may have, with a link to it until it is there."""
+    return [
+        Section(f"panel-{offer.panel}", offer.title, [Later(offer.panel, offer.words)])
+        for offer in offers(run.kind, run.config, run.command)
+    ]
 
 
 def drawer(run: Summary, kept: Kept) -> Drawer:

@@ -8,9 +8,10 @@ from pathlib import Path
 from cairn.core.errors import CairnError
 from cairn.view import pages
 from cairn.view.live import Feeds
+from cairn.view.panels import Panels
 from cairn.view.posts import Posts
 from cairn.view.security import App, Guard, Message, Receive, Scope, Send
-from cairn.view.site import Site, page
+from cairn.view.site import Site
 from cairn.view.web import (
     ClientDisconnect,
     HTTPException,
@@ -27,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 def routes(site: Site) -> list[Route]:
     """Which address shows what."""
-    posts = Posts(site)
+    posts, panels = Posts(site), Panels(site)
     get = [
         ("/", site.overview),
         ("/live", site.live_overview),
@@ -35,11 +36,12 @@ def routes(site: Site) -> list[Route]:
         ("/run/{name:path}", site.run),
         ("/live/{name:path}", site.live_run),
         ("/call/{name:path}", site.call),
-        ("/chart/{name:path}/{number:int}.{ending}", site.chart),
+        ("/panel/{name:path}", panels.panel),
+        ("/chart/{name:path}/{number:int}.{ending}", panels.chart),
         ("/image/{name:path}/{digest}.png", site.image),
         ("/data/{name:path}/{digest}.csv", site.data),
     ]
-    post = [("/notes/{name:path}", posts.notes)]
+    post = [("/notes/{name:path}", posts.notes), ("/verdict/{name:path}", posts.verdict)]
     return [
         *(Route(path, answer) for path, answer in get),
         *(Route(path, answer, methods=["POST"]) for path, answer in post),
@@ -59,9 +61,16 @@ def app(
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
-        site.close()
+        await site.close()
 
-    handlers = {HTTPException: _refused, CairnError: _failed}
+    def refused(_: Request, error: HTTPException) -> Response:
+        title = "Not here" if error.status_code == 404 else "Not done"
+        return site.page(pages.message(title, [error.detail]), error.status_code)
+
+    def failed(_: Request, error: CairnError) -> Response:
+        return site.page(pages.message("Not done", [str(error)]), 400)
+
+    handlers = {HTTPException: refused, CairnError: failed}
     made = Starlette(
         routes=routes(site),
         middleware=[Middleware(Steady)],
@@ -98,7 +107,8 @@ class Steady:
                 "This page could not be made: a mistake in cairn, or files that nobody foresaw.",
                 f"{type(error).__name__}. The terminal of cairn view says more. Others go on.",
             ]
-            await page(pages.message("Not shown", lines), 500)(scope, receive, send)
+            answer = Response(pages.message("Not shown", lines), 500, media_type="text/html")
+            await answer(scope, receive, send)
 
 
 def static(request: Request) -> Response:
@@ -108,12 +118,3 @@ def static(request: Request) -> Response:
     except KeyError:
         raise HTTPException(404, "There is no such file.") from None
     return Response(content, media_type=kind, headers={"cache-control": KEPT})
-
-
-def _refused(_: Request, error: HTTPException) -> Response:
-    title = "Not here" if error.status_code == 404 else "Not done"
-    return page(pages.message(title, [error.detail]), error.status_code)
-
-
-def _failed(_: Request, error: CairnError) -> Response:
-    return page(pages.message("Not done", [str(error)]), 400)

@@ -1,18 +1,22 @@
 """What there is to see under a folder, and the pages that show it."""
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from cairn.report import svg
-from cairn.report.parts import Section
-from cairn.view import overview, pages
-from cairn.view.fragments import Drawer
+from markupsafe import Markup, escape
+
+from cairn.core.errors import CairnError
+from cairn.report.parts import Section, Words
+from cairn.view import overview, pages, verdicts
+from cairn.view.facts import guarded
+from cairn.view.fragments import Drawer, Shown
 from cairn.view.index import Runs
 from cairn.view.live import CONNECTION, Feeds, Look
 from cairn.view.overview import Query
-from cairn.view.run_page import live_fragments, run_page
+from cairn.view.run_page import drawer, live_fragments, run_page, waiting
 from cairn.view.shelf import Kept, Shelf
 from cairn.view.summaries import Summary
 from cairn.view.watched import Looked, Watched
@@ -22,7 +26,9 @@ from cairn.view.web import (
     Request,
     Response,
     StreamingResponse,
+    run_in_threadpool,
 )
+from cairn.view.worker import Hands
 
 LONGEST_NAME = 1_000
 """Characters of a run's name in an address."""
@@ -30,6 +36,8 @@ OPEN = 4
 """Runs of which lines are kept in memory, at most some 20 MB each."""
 KEPT = 32 << 20
 """Bytes of pictures and tables that pages link to."""
+LONGEST_SEARCH = 200
+"""Characters of what is searched for among calls."""
 GONE = "This run is gone: it was deleted, moved or renamed. What you see is its last state."
 
 
@@ -42,19 +50,22 @@ class Site:
         # it lies on this machine.
         plain = not folder.is_absolute() and ".." not in folder.parts
         self.folder = str(folder) if plain else self.runs.folder.name
+        self.hidden = hider(str(self.runs.folder), self.folder)
         self.feeds = feeds or Feeds()
         self.kept = Kept(KEPT)
+        self.hands = Hands()
         self.open: Shelf[Watched] = Shelf(OPEN, Watched.close)
 
-    def close(self) -> None:
-        """End what streams, and leave no copy of a journal."""
+    async def close(self) -> None:
+        """End what streams and the process beside the server, and leave no copy of a journal."""
         self.feeds.end()
-        self.open.clear()
+        await self.hands.close()
+        await run_in_threadpool(self.open.clear)
 
     def overview(self, request: Request) -> Response:
         """All runs."""
         query = overview.read(request.query_params)
-        return page(pages.overview_page(self.folder, self.runs.scan(), query))
+        return self.page(pages.overview_page(self.folder, self.runs.scan(), query))
 
     def live_overview(self, request: Request) -> Response:
         """What changes in it."""
@@ -63,7 +74,12 @@ class Site:
 
     def follow_runs(self, query: Query) -> Look:
         """What of the list may be otherwise at the next look."""
-        return lambda: pages.overview_fragments(overview.choose(self.runs.scan(), query), query)
+
+        def look() -> Mapping[str, str]:
+            shown = overview.choose(self.runs.scan(), query)
+            return self._all_hidden(pages.overview_fragments(shown, query))
+
+        return look
 
     def run(self, request: Request) -> Response:
         """One run."""
@@ -71,8 +87,51 @@ class Site:
         for kind, name in (("call", "key"), ("panel", "panel")):
             if name in query:  # a link in a section is relative to whatever page shows it
                 return RedirectResponse(f"{pages.address(run.name, kind)}?{query}", 307)
-        place = f"{self.folder}/{run.name}" if run.path != self.runs.folder else self.folder
-        return page(run_page(run, self.look(run), self.kept, place=place))
+        panels = [] if run.kind == "broken" else waiting(run)
+        more = self.more(run, query)
+        place = self.place(run)
+        return self.page(run_page(run, self.look(run), self.kept, place, panels=panels, more=more))
+
+    def _all_hidden(self, fragments: Mapping[str, str]) -> Mapping[str, str]:
+        return {id: self.hidden(html) for id, html in fragments.items()}
+
+    def place(self, run: Summary) -> str:
+        """What a run is called in a command."""
+        return self.folder if run.path == self.runs.folder else f"{self.folder}/{run.name}"
+
+    def more(self, run: Summary, query: Mapping[str, str]) -> list[Shown]:
+        """The calls of a journal that are still held, and what people say of its responses."""
+        if run.kind != "journaled":
+            return []
+        draw, macros = drawer(run, self.kept), pages.macros("parts_of_run.html.j2")
+        search = query.get("search", "")[:LONGEST_SEARCH]
+
+        def calls() -> Section:
+            with self.watched(run) as watched:
+                return watched.journal.calls(search, query.get("before", "")[:LONGEST_SEARCH])
+
+        held = guarded("calls", "Calls that are held", calls)
+        form = Markup(macros.call_search(run.name, search))
+        found = [draw.section(held.id, held.title, form + draw.parts(held.parts))]
+        asked = self.asked(run)
+        return [*found, *([asked] if asked is not None else [])]
+
+    def asked(self, run: Summary) -> Shown | None:
+        """What people say of its responses, and the next one to judge; None if there are none."""
+        draw = drawer(run, self.kept)
+        try:
+            section = verdicts.section(run.path)
+            if section is None:
+                return None
+            problem = verdicts.taken(run.path).problem
+            question = None if problem else verdicts.next_to_judge(run.path)
+        except CairnError as error:
+            told = [Words(str(error), "bad")]
+            return draw.section("verdicts", "What people say", draw.parts(told))
+        html = draw.parts(section.parts)
+        if not problem:
+            html += Markup(pages.macros("parts_of_run.html.j2").verdict(run.name, question))
+        return draw.section(section.id, section.title, html)
 
     def live_run(self, request: Request) -> Response:
         """What changes in it."""
@@ -86,30 +145,11 @@ class Site:
         def look() -> Mapping[str, str]:
             try:
                 run = self.runs.get(name)
-                return live_fragments(run, self.look(run), self.kept)
+                return self._all_hidden(live_fragments(run, self.look(run), self.kept))
             except KeyError:
                 return {CONNECTION: GONE}
 
         return look
-
-    def chart(self, request: Request) -> Response:
-        """A chart of a run's page as SVG, or its data as CSV."""
-        run = self.summary(request)
-        return self.drawn(request, self.look(run))
-
-    def drawn(self, request: Request, looked: Looked) -> Response:
-        """The chart that the address names, as it names it."""
-        number, ending = request.path_params["number"], request.path_params["ending"]
-        if number >= len(looked.charts):
-            raise HTTPException(404, "There is no such chart, or no longer.")
-        chart = looked.charts[number]
-        name = f"{pages.anchor(chart.title)}.{ending}"
-        if ending == "csv":
-            return file(svg.chart_csv(chart, chart.axis).encode(), "text/csv", name)
-        if ending == "svg":
-            drawn = svg.standalone(svg.chart(chart, chart.axis))
-            return file(drawn.encode(), "image/svg+xml", name)
-        raise HTTPException(404, "A chart is kept as svg, png or csv.")
 
     def call(self, request: Request) -> Response:
         """One call of a run's journal."""
@@ -122,7 +162,7 @@ class Site:
         """A page of sections about a run."""
         draw = Drawer(self.kept, run.name, pages.address(run.name, "chart"))
         shown = draw.sections(sections)
-        return page(
+        return self.page(
             pages.render("part.html.j2", title=title, line="", names=[run.name], parts=shown)
         )
 
@@ -142,6 +182,10 @@ class Site:
             raise HTTPException(404, "It is no longer kept: load its page again.") from None
         return Response(content, media_type=kind, headers={"cache-control": "max-age=3600"})
 
+    def page(self, html: str, status: int = 200) -> Response:
+        """HTML."""
+        return Response(self.hidden(html), status, media_type="text/html; charset=utf-8")
+
     def summary(self, request: Request) -> Summary:
         """The run that the address names. Raises HTTPException where there is none."""
         name = request.path_params["name"].rstrip("/")
@@ -157,18 +201,28 @@ class Site:
 
     def watched(self, run: Summary) -> contextlib.AbstractContextManager[Watched]:
         """What was read of a run, for one thread at a time."""
-        return self.open.use(run.path, lambda: Watched(run.path))
+        return self.open.use(run.path, lambda: Watched(run.path, self.place(run)))
 
 
-def page(html: str, status: int = 200) -> Response:
-    """HTML."""
-    return Response(html, status, media_type="text/html; charset=utf-8")
+def hider(where: str, name: str) -> Callable[[str], str]:
+    """Puts `name` in the place of the folder `where` in a text, or in HTML.
+
+    Messages about files are made for a terminal, and say where on the machine they lie. An address
+    of ours, which follows a quotation mark or a sign of equality, is no place on the disk.
+    """
+    place = re.compile(rf'(?<![="\w/]){re.escape(str(escape(where)))}(?![\w-])')
+    return lambda text: place.sub(lambda _: str(escape(name)), text)
 
 
 def file(content: bytes, kind: str, name: str) -> Response:
     """Something to be kept as a file."""
     shown = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
     return Response(content, media_type=kind, headers={"content-disposition": shown})
+
+
+def quiet(request: Request) -> bool:
+    """Whether a script of ours asks, for a part of a page."""
+    return request.headers.get("x-part") == "1"
 
 
 def events(request: Request, stream: AsyncIterator[str]) -> Response:

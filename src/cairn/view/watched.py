@@ -8,9 +8,11 @@ from cairn.core.console import count
 from cairn.report.data import Chart, Curves
 from cairn.report.parts import Part, Section, Words
 from cairn.show import charts
-from cairn.view import facts
+from cairn.view import facts, kinds
 from cairn.view.journal import JournalView
 from cairn.view.lines import Lines
+from cairn.view.reading import read_table
+from cairn.view.rows import Row
 from cairn.view.summaries import Summary
 
 NEWEST = 12
@@ -36,8 +38,10 @@ class Looked(NamedTuple):
 class Watched:
     """What was read of one run. Not for several threads at once."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, place: str):
+        """`place`: what the run is called in a command."""
         self.journal = JournalView(path)
+        self._place = Path(place)
         self._metrics = Lines(path / "metrics.jsonl")
         self._timing = Lines(path / "timing.jsonl", "timing")
         self._figures: Sequence[Section] | None = None
@@ -62,6 +66,11 @@ class Watched:
         speed = f"{count(newest)} steps/s" if isinstance(newest, int | float) else ""
         return Looked(self._figures, made, speed)
 
+    def rows(self) -> Sequence[Row]:
+        """The lines of its metrics that are kept, as they are now."""
+        self._metrics.refresh()
+        return self._metrics.rows
+
     def close(self) -> None:
         """Delete what was copied to be read."""
         self.journal.close()
@@ -80,8 +89,15 @@ class Watched:
         changed = self.journal.refresh() or running != self._running
         if changed or self._figures is None:
             self._running = running
-            self._figures = self.journal.figures(running)
+            told = facts.guarded("standing", "How far it is", lambda: self._standing(run))
+            self._figures = [told, *self.journal.figures(running)]
         return self._figures
+
+    def _standing(self, run: Summary) -> Section:
+        told = kinds.told(run.path, run.command, read_table(run.path / "config.json"))
+        kind = kinds.KINDS.get(run.command)
+        go_on = "" if kind is None else kind.go_on(self._place)
+        return kinds.section(told._replace(go_on=go_on), running=self._running)
 
 
 def charts_in(parts: Sequence[Part]) -> list[Chart]:

@@ -92,61 +92,89 @@ function follow(address) {
   window.addEventListener("pagehide", () => source.close());
 }
 
-// A panel is made when it comes into sight, and put in the place of the link to it.
+// A panel is made when it comes into sight, and put in the place of the section that linked to it.
 const seen = new IntersectionObserver((entries) => {
-  for (const entry of entries) if (entry.isIntersecting) { seen.unobserve(entry.target); fetchPanel(entry.target); }
+  for (const entry of entries) if (entry.isIntersecting) { seen.unobserve(entry.target); panel(entry.target); }
 }, { rootMargin: "200px" });
-async function fetchPanel(place, address = place.dataset.panel) {
+async function panel(place, address = place.dataset.panel) {
   place.setAttribute("aria-busy", "true");
-  const words = place.querySelector("a");
-  if (words) words.textContent = "Making: " + words.textContent;
+  const words = place.classList.contains("there") ? null : place.querySelector("a");
+  if (words) words.textContent = "Being made. " + words.textContent;
   try {
     const answer = await fetch(address, { headers: { "X-Part": "1" } });
-    const content = parse(await answer.text());
-    place.replaceChildren(content);
-    place.classList.add("there");
+    const around = place.parentElement.closest("section");
+    if (answer.status === 204) { // nothing to show, and nobody would miss it
+      document.querySelector(`.within a[href="#${around.id}"]`)?.parentElement.remove();
+      around.remove();
+      return;
+    }
+    place.replaceChildren(parse(await answer.text()));
+    if (!place.classList.contains("there")) {
+      place.classList.add("there");
+      place.id = around.id;
+      around.replaceWith(place); // what came has a heading of its own
+    }
   } catch {
-    place.textContent = "cairn view does not answer. Reload the page when it does.";
+    place.textContent = "cairn view does not answer. Load the page again when it does.";
   }
   place.setAttribute("aria-busy", "false");
   ready(place);
 }
+// What leads from a panel to a panel is shown in the same place.
+function within(place, search) {
+  panel(place, place.dataset.panel.split("?")[0] + search).then(() => place.scrollIntoView({ block: "nearest" }));
+}
 document.addEventListener("click", (event) => {
-  const link = event.target.closest("a");
+  const link = event.target.closest("a[href]");
   const place = link && link.closest(".later.there");
   if (!place || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
-  if (link.origin !== location.origin || !link.pathname.startsWith("/panel/")) return;
+  const href = link.getAttribute("href");
+  const target = new URL(typeof href === "string" ? href : href.baseVal, location.href);
+  if (target.origin !== location.origin || !target.searchParams.has("panel")) return;
   event.preventDefault();
-  fetchPanel(place, link.href).then(() => place.scrollIntoView({ block: "nearest" }));
+  within(place, target.search);
 });
 
-// Stars and notes are sent without leaving the page.
-document.addEventListener("submit", async (event) => {
-  const button = event.submitter;
+// Forms are sent without leaving the page.
+document.addEventListener("submit", (event) => {
   const form = event.target;
+  const button = event.submitter;
   const star = button && button.classList.contains("star");
-  if (!star && !form.classList.contains("quiet")) return;
-  event.preventDefault();
-  const body = new URLSearchParams(star ? undefined : new FormData(form));
-  if (button && button.name) body.set(button.name, button.value);
-  const address = star ? button.formAction : form.action;
-  const said = form.querySelector("[data-said]");
-  try {
-    const answer = await fetch(address, { method: "POST", body, headers: { "X-Part": "1" } });
-    const text = await answer.text();
-    const revision = answer.headers.get("X-Revision");
-    if (revision) for (const field of document.querySelectorAll("input[name=revision]")) field.value = revision;
-    if (star && answer.ok) {
-      const on = button.value === "1";
-      button.value = on ? "0" : "1";
-      button.setAttribute("aria-pressed", on);
-      button.textContent = on ? "★" : "☆";
-    } else if (said) { said.textContent = text; }
-    else if (!answer.ok) { document.getElementById("connection").textContent = text; }
-  } catch {
-    (said || document.getElementById("connection")).textContent = "Not kept: cairn view does not answer.";
+  const place = form.closest(".later.there");
+  if (place && form.method === "get") {
+    event.preventDefault();
+    within(place, "?" + new URLSearchParams(new FormData(form)));
+  } else if (star || form.matches(".notes-form, .verdict-form")) {
+    event.preventDefault();
+    const body = new URLSearchParams(star ? undefined : new FormData(form));
+    if (button && button.name) body.set(button.name, button.value);
+    send(form, star ? button.formAction : form.action, body, star ? button : null);
   }
 });
+async function send(form, address, body, star) {
+  const said = form.querySelector("[data-said]") || document.getElementById("connection");
+  let answer, text;
+  try {
+    answer = await fetch(address, { method: "POST", body, headers: { "X-Part": "1" } });
+    text = await answer.text();
+  } catch {
+    said.textContent = "Not kept: cairn view does not answer.";
+    return;
+  }
+  const revision = answer.headers.get("X-Revision");
+  if (revision) for (const field of document.querySelectorAll("input[name=revision]")) field.value = revision;
+  if (answer.ok && star) {
+    const on = star.value === "1";
+    star.value = on ? "0" : "1";
+    star.setAttribute("aria-pressed", on);
+    star.textContent = on ? "★" : "☆";
+  } else if (answer.ok && form.matches(".verdict-form")) {
+    put("verdicts", text);
+    document.querySelector(".verdict-form button")?.focus();
+  } else {
+    said.textContent = text;
+  }
+}
 
 // Keys. Where a person writes, they are letters.
 let current = -1;
@@ -162,13 +190,14 @@ function go(step) {
   rows[current].scrollIntoView({ block: "nearest" });
 }
 const marked = () => list().find((row) => row.classList.contains("at") || row.contains(document.activeElement));
-const within = (selector) => { const row = marked(); const found = (row || document).querySelector(selector); if (found) found.click(); };
+const press = (selector) => (marked() || document).querySelector(selector)?.click();
+const SAY = { u: "unsafe", s: "safe", k: "skip", z: "undo" };
 const KEYS = {
   "/": () => document.querySelector("input[type=search]")?.focus(),
   "?": () => document.getElementById("keys").showModal(),
   j: () => go(1), k: () => go(-1), ArrowDown: () => go(1), ArrowUp: () => go(-1),
-  x: () => within("input[type=checkbox]"),
-  s: () => within("button.star"),
+  x: () => press("input[type=checkbox]"),
+  s: () => press("button.star"),
   c: () => document.getElementById("compare")?.click(),
   g: () => { location.href = "/"; },
   t: nextTheme,
@@ -179,7 +208,9 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && writing) { writing.blur(); return; }
   if (writing || document.querySelector("dialog[open]")) return;
   if (event.key.startsWith("Arrow") && (!list().length || event.target.closest(".scroll svg, .clip, [role=slider]"))) return;
-  const action = KEYS[event.key];
+  const asked = event.target.closest("#verdicts");
+  const say = asked && SAY[event.key] && asked.querySelector(`button[value=${SAY[event.key]}]`);
+  const action = say ? () => say.click() : KEYS[event.key];
   if (!action) return;
   event.preventDefault();
   action();

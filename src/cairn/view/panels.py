@@ -1,0 +1,89 @@
+"""Panels of a run on its page: made by the process beside the server, when somebody looks."""
+
+from collections.abc import Mapping, Sequence
+
+from markupsafe import Markup
+
+from cairn.core.errors import CairnError
+from cairn.report import svg
+from cairn.report.data import Chart
+from cairn.view import pages
+from cairn.view.fragments import Shown
+from cairn.view.site import Site, file, quiet
+from cairn.view.summaries import Summary
+from cairn.view.web import HTTPException, Request, Response, run_in_threadpool
+from cairn.view.worker import Made, offers
+
+LONGEST = 200
+"""Characters of a panel's argument."""
+MOST = 20
+"""Arguments of a panel."""
+
+
+class Panels:
+    """What the process beside the server makes."""
+
+    def __init__(self, site: Site):
+        self._site = site
+
+    async def panel(self, request: Request) -> Response:
+        """A panel; a script of ours gets it alone, without a page around it."""
+        run = await run_in_threadpool(self._site.summary, request)
+        arguments = dict(request.query_params)
+        name = arguments.pop("panel", "")
+        if (
+            not name
+            or len(arguments) > MOST
+            or max(map(len, [name, *arguments.values()])) > LONGEST
+        ):
+            raise HTTPException(404, "There is no such panel.")
+        titles = {offer.panel: offer.title for offer in offers(run.kind, run.config, run.command)}
+        try:
+            made = await self._made(run, name, arguments)
+            title, html = made.title or titles.get(name, name), Markup(made.html)
+        except CairnError as error:
+            title = titles.get(name, name)
+            html = pages.macros("parts_of_run.html.j2").failed(title, str(error))
+        if quiet(request):
+            return self._site.page(html) if html else Response(status_code=204)
+        shown = html or pages.macros("parts_of_run.html.j2").failed(title, "Nothing to show.")
+        return self._site.page(
+            pages.render(
+                "part.html.j2",
+                title=f"{title}: {run.name}",
+                line="",
+                names=[run.name],
+                parts=[Shown(name, title, shown)],
+            )
+        )
+
+    async def chart(self, request: Request) -> Response:
+        """A chart of a run's page as SVG or PNG, or its data as CSV."""
+        run = await run_in_threadpool(self._site.summary, request)
+        looked = await run_in_threadpool(self._site.look, run)
+        return await self.drawn(request, looked.charts)
+
+    async def drawn(self, request: Request, charts: Sequence[Chart]) -> Response:
+        """The one of the charts that the address names, as it names it."""
+        number, ending = request.path_params["number"], request.path_params["ending"]
+        if number >= len(charts):
+            raise HTTPException(404, "There is no such chart, or no longer.")
+        chart = charts[number]
+        if ending == "csv":
+            content, kind = svg.chart_csv(chart, chart.axis).encode(), "text/csv"
+        elif ending == "svg":
+            content = svg.standalone(svg.chart(chart, chart.axis)).encode()
+            kind = "image/svg+xml"
+        elif ending == "png":
+            content, kind = await self._site.hands.draw(chart), "image/png"
+        else:
+            raise HTTPException(404, "A chart is kept as svg, png or csv.")
+        return file(content, kind, f"{pages.anchor(chart.title)}.{ending}")
+
+    async def _made(self, run: Summary, name: str, arguments: Mapping[str, str]) -> Made:
+        made = await self._site.hands.make(run.path, name, arguments, at=run.name)
+        for png in made.images.values():
+            self._site.kept.keep(png, "png")
+        for csv in made.data.values():
+            self._site.kept.keep(csv.encode(), "csv")
+        return made
