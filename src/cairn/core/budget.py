@@ -147,31 +147,42 @@ class Budget:
         return least
 
     async def reserve(self, amount: Amount) -> None:
-        """Hold `amount` here and in all parents, waiting for calls in flight where they may
-        settle for less than they hold.
+        """Hold `amount` here and in all parents, if there is a limit in any of them, waiting for
+        calls in flight where they may settle for less than they hold.
 
         Raises BudgetExceededError as soon as no settlement can make room.
         """
-        while self._bounded and (verdict := self._fits(amount)) != "yes":
+        if not self._bounded:
+            return  # what nobody limits is counted once it is spent
+        while (verdict := self._fits(amount)) != "yes":
             if isinstance(verdict, BudgetExceededError):
                 raise verdict
             root = self._nodes[-1]
             root._changed = root._changed or asyncio.Event()
             await root._changed.wait()
         for node in self._nodes:
-            node.held = _new(Amount, map(operator.add, node.held, amount))
+            node.held = node.held.plus(amount)
 
     def settle(self, reserved: Amount, actual: Amount | None) -> None:
         """Replace a reservation by what was used; None (nobody knows) keeps all of it."""
         used = (reserved if actual is None else actual).lasting()
         for node in self._nodes:
-            node.held = _new(Amount, map(operator.sub, node.held, reserved))
             if actual is None:
                 node.kept = node.kept.plus(used)
             else:
-                node.spent = _new(Amount, map(operator.add, node.spent, used))
-        if self._nodes[-1]._changed is not None:
-            self._wake()
+                node.spent = node.spent.plus(used)
+        self._let_go(reserved)
+
+    def _let_go(self, amount: Amount) -> None:
+        """Hold this no longer, and let those look again who wait for room."""
+        if not self._bounded:
+            return
+        for node in self._nodes:
+            node.held = node.held.minus(amount)
+        root = self._nodes[-1]
+        if root._changed is not None:
+            root._changed.set()
+            root._changed = None
 
     def timed(self) -> "Budget":
         """Whose limit of running time, here or above, is reached first; this one without any."""
@@ -181,13 +192,6 @@ class Budget:
             if (limit := node.limits.wall_s) is not None
         ]
         return min(limited, key=lambda pair: pair[0])[1] if limited else self
-
-    def _wake(self) -> None:
-        """Let those look again who wait for room."""
-        root = self._nodes[-1]
-        if root._changed is not None:
-            root._changed.set()
-            root._changed = None
 
     def left(self) -> Limits:
         """What is neither spent, kept nor held, here and in all parents; None without a limit."""
@@ -249,10 +253,8 @@ class Lease:
 
     def give_back(self, spent: Amount, kept: Amount) -> None:
         """End the lease with what was used of it; call it once."""
-        for node in self.budget._nodes:
-            node.held = node.held.minus(self.amount)
-            node.restore_here(spent.lasting(), kept.lasting())
-        self.budget._wake()
+        self.budget.restore(spent.lasting(), kept.lasting())
+        self.budget._let_go(self.amount)
 
 
 def total(amounts: Iterable[Amount]) -> Amount:

@@ -37,12 +37,13 @@ def compact(value: Any) -> str:
         raise
 
 
-def parse(text: str) -> Any:
-    """The value of a text that `compact` or `canonical` wrote; raises ValueError for another."""
+def parse(text: str | bytes) -> Any:
+    """The value of a JSON text, fastest as `compact` writes it; raises ValueError."""
     try:
-        value, end = _scan(text, 0)
-        if end == len(text):
+        plain = text if isinstance(text, str) else text.decode()
+        value, end = _scan(plain, 0)
+        if end == len(plain):
             return value
-    except StopIteration:
+    except (StopIteration, UnicodeDecodeError):
         pass
     return json.loads(text)  # which says what is wrong with it, or bears with white space

@@ -47,7 +47,7 @@ class Session:
         arrived = stage.arrived().items()
         self.waiting = {trial: told for trial, told in arrived if trial in self.fold.pending}
         self.unkept: set[int] = set()
-        """Those in `waiting` that are not in the journal: their turn was there at once."""
+        """Those in `waiting` that are not in the journal: most are told in the turn they come."""
         self.ready = deque(
             trial
             for trial in self.fold.pending
@@ -93,6 +93,7 @@ class Session:
         self._fill()
         while True:
             self._tell_all()
+            self._keep()
             if self._done():
                 self.over = True
                 return "done"
@@ -131,12 +132,8 @@ class Session:
             raise arrival.error
         else:
             point("engine:arrive")
-            body = arrival.body
-            if self.config.order == "trial" and arrival.trial_id != self.fold.told:
-                body = self.stage.arrive(arrival.trial_id, arrival.kind, body)
-            else:
-                self.unkept.add(arrival.trial_id)
-            self.waiting[arrival.trial_id] = (arrival.kind, body)
+            self.waiting[arrival.trial_id] = (arrival.kind, arrival.body)
+            self.unkept.add(arrival.trial_id)
         self.stage.journal.save_soon()
 
     def _tell_all(self) -> None:
@@ -200,10 +197,11 @@ class Session:
         self.events_at_snapshot = self.stage.seq
 
     def _start_ready(self) -> None:
+        loop = asyncio.get_running_loop()
         while self.ready and self.limit is None and self.running < self.config.at_once:
             trial_id = self.ready.popleft()
             work = self._work(trial_id, self.fold.pending[trial_id])
-            self.tasks[trial_id] = asyncio.create_task(work)
+            self.tasks[trial_id] = loop.create_task(work, name=f"trial {trial_id}")
             self.running += 1
 
     async def _work(self, trial_id: int, body: str) -> None:
@@ -230,9 +228,9 @@ class Session:
             arrival = _Arrival(trial_id, "error", "", self._error(error, trial_id))
         finally:
             # Here and not when the task is done: nothing below waits, and it saves a callback.
-            del self.evaluating[trial_id], self.tasks[trial_id]
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
+            del self.evaluating[trial_id]
+            task = self.tasks.pop(trial_id)
+        if task.cancelling():
             return  # cut short, whatever evaluate made of it
         if tally.stopped is not None and arrival.error is None:
             # Evaluate was kept from an answer, and went on without it: that is no outcome.
@@ -296,6 +294,10 @@ class Session:
             if arrival.error is None:
                 self.waiting[arrival.trial_id] = (arrival.kind, arrival.body)
                 self.unkept.add(arrival.trial_id)
+        self._keep()
+
+    def _keep(self) -> None:
+        """Journal outcomes whose turn has not come."""
         for trial_id in sorted(self.unkept):
             kind, body = self.waiting[trial_id]
             self.stage.arrive(trial_id, kind, body)

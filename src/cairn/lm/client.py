@@ -152,6 +152,7 @@ def rejected(scope: str) -> str:
 
 Done = tuple[str, Amount]
 """The result of work as text, and what it used."""
+NOTHING = Amount()
 R = TypeVar("R")
 
 
@@ -169,7 +170,7 @@ class Tally:
     def __init__(self) -> None:
         self.in_flight = 0
         """Calls that the trial waits for."""
-        self.used = Amount()
+        self.used = NOTHING
         """What its answers came to, those from the journal included."""
         self.stopped: CairnError | None = None
         """What kept it from an answer, if that ends the run and not the trial: a limit, an
@@ -330,13 +331,13 @@ class _Meter:
         self._books, self._price = books, price
         self._amount = reservation(request, price)
 
-    async def reserve(self) -> None:
+    def reserve(self) -> Awaitable[None]:
         """Hold the most that one attempt can cost."""
-        await self._books.reserve(self._amount)
+        return self._books.reserve(self._amount)
 
-    async def intend(self) -> None:
+    def intend(self) -> Awaitable[None]:
         """Write the intent down, for good, before the request leaves."""
-        await self._books.intend()
+        return self._books.intend()
 
     def settle(self, outcome: Completion | LMError) -> None:
         """Charge what was used; keep the reservation where nobody knows."""

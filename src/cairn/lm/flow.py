@@ -1,6 +1,7 @@
 """How an endpoint is treated, and the books of its calls."""
 
 import math
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -54,11 +55,13 @@ class Flow:
 class Meter(Protocol):
     """The books of one call; `cairn.lm.client` keeps them in the journal and the budget."""
 
-    async def reserve(self) -> None:
+    def reserve(self) -> Awaitable[None]:
         """Make room for one more attempt."""
+        ...
 
-    async def intend(self) -> None:
+    def intend(self) -> Awaitable[None]:
         """Note that it leaves now."""
+        ...
 
     def settle(self, outcome: Completion | LMError) -> None:
         """Note how it ended."""

@@ -108,9 +108,9 @@ class OpenAIServer:
                 allow_redirects=False,
                 proxy=self._access.proxy,
             ) as response:
-                raw = bytearray()
-                async for chunk in response.content.iter_any():
-                    raw += chunk
+                raw, content = bytearray(), response.content
+                while not content.at_eof():
+                    raw += await content.readany()
                     if len(raw) > MOST_BYTES:
                         raise self._lost("malformed", f"a reply of more than {MOST_BYTES} bytes")
                 return response.status, response.headers, bytes(raw)

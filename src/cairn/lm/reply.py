@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cairn.core.jsontext import parse
 from cairn.lm.completion import Completion, TokenLogprob, Usage
 from cairn.lm.errors import AttemptFailedError
 from cairn.lm.openai import Api
@@ -50,7 +51,7 @@ class Reader:
                 status, headers, body, name=self.name, redact=self.redact, asked=asked or {}
             )
         try:
-            record = gathered(body, self.api) if _streams(headers) else json.loads(body)
+            record = gathered(body, self.api) if _streams(headers) else parse(body)
             return read_completion(record, self.api, reasoning_tag=self.reasoning_tag)
         except StreamFailedError as error:
             words = shown(str(error), self.redact, most=300)
