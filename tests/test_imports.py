@@ -35,6 +35,7 @@ for _ in range(2):
     double(jax.numpy.ones((64, 64))).block_until_ready()
     jax.clear_caches()
 """
+pytestmark = pytest.mark.slow
 HEAVY = {"torch", "tensorflow", "orbax", "wandb", "tensorboardX", "trackio", "ray", "openai"}
 
 
@@ -70,7 +71,6 @@ def test_importing_loads_nothing_heavy_or_optional(found):
     assert HEAVY.isdisjoint(found["loaded"])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("chosen", [None, "2"])
 def test_reading_the_compilation_cache_says_nothing_unless_the_user_wants_to_hear(tmp_path, chosen):
     environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(tmp_path)}

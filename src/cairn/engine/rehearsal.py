@@ -4,7 +4,6 @@ What a rehearsal on them assumes: a token of an answer is at most four character
 be read at once (`worst` takes that back), and no request is sent twice.
 """
 
-import itertools
 from collections.abc import Callable, Container, Mapping
 
 from cairn.core.draws import DrawKey
@@ -18,10 +17,9 @@ CHARACTERS_PER_TOKEN = 4
 
 def filler(max_tokens: int, key: DrawKey) -> str:
     """Words of their own for each draw, as long as the longest answer."""
-    size = max_tokens * CHARACTERS_PER_TOKEN
-    draw = key.random()
-    words = (f"{draw.randrange(16**7):07x}" for _ in itertools.count())
-    return " ".join(itertools.islice(words, max(size // 8, 1)))
+    words = max(max_tokens * CHARACTERS_PER_TOKEN // 8, 1)
+    digits = f"{key.random().getrandbits(28 * words):0{7 * words}x}"
+    return " ".join(digits[start : start + 7] for start in range(0, 7 * words, 7))
 
 
 def stand_in(
