@@ -6,6 +6,7 @@ that says so, and the rest goes on.
 
 import os
 import threading
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +30,8 @@ WATCHED = {"compiled": COMPILED, "journaled": (*COMPILED, *JOURNALED)}
 """Files whose change makes a run be read again, by its kind; of a broken one all of them."""
 GROWING = ("metrics.jsonl", "journal.sqlite", "journal.sqlite-wal")
 LOCKS = ("lock", "journal.sqlite.lock")
+SLOW_S, RESTS = 0.05, 50
+"""A running run that took longer to read is left alone for so many times as long."""
 Stamp = tuple[int, int, int]
 """Inode, size and time of change."""
 
@@ -37,9 +40,15 @@ class Known(NamedTuple):
     """A run as it was read."""
 
     stamps: Mapping[str, Stamp | None]
-    running: bool
     finished: bool
     summary: Summary
+    until: float
+    """Before this moment it is not read again: one that writes all the time is slow to read."""
+
+    @property
+    def rests(self) -> bool:
+        """Whether it is to be left alone for a moment yet."""
+        return time.monotonic() < self.until
 
 
 class Runs:
@@ -113,18 +122,17 @@ class Runs:
         stamps = {file: _stamp(f"{base}/{file}") for file in watched}
         files = LOCKS[:1] if kind == "compiled" else LOCKS
         holds: list[Hold] = [hold(f"{base}/{file}", locks) for file in files]
-        running = "held" in holds
-        if (
-            known is not None
-            and known.stamps.items() >= stamps.items()
-            and known.running == running
-        ):
+        if known is not None and (known.stamps.items() >= stamps.items() or known.rests):
             return known._replace(summary=_with_state(known.summary, holds, known.finished))
         if not any(stamps.values()) and not path.is_dir():
             return None
+        began = time.thread_time()  # that the machine is busy does not make a run slow to read
         finished, summary = _read(name or self.folder.name, path, stamps)
+        took_s = time.thread_time() - began
+        rest_s = RESTS * took_s if took_s > SLOW_S and "held" in holds else 0.0
         stamps = {file: stamps.get(file) for file in WATCHED.get(summary.kind, stamps)}
-        return Known(stamps, running, finished, _with_state(summary, holds, finished))
+        summary = _with_state(summary, holds, finished)
+        return Known(stamps, finished, summary, time.monotonic() + rest_s)
 
 
 def _stamp(path: str) -> Stamp | None:

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 from cairn.core.errors import reason
 from cairn.view.reading import UnreadableError, open_plain
 from cairn.view.rows import Row, is_metrics, is_timing, parse_all
+from cairn.view.sampling import sample
 from cairn.view.scanning import Found, scan
 
 KEPT = 2_048
@@ -48,6 +49,8 @@ class Lines:
         """The kept lines, oldest first."""
         self.count = 0
         """All complete lines of the file."""
+        self.about = False
+        """Whether that is an estimate: a long file is not read as a whole."""
         self.damaged = 0
         """Of those that were read, lines that are none of a run."""
         self.half = False
@@ -109,10 +112,12 @@ class Lines:
         if seen is not None and not self._grown(file, found, seen):
             self._forget()
         size, kept = found.st_size, (self._plain, self._tested)
+        look = scan
         if size - self._end > LONG:
+            look = sample
             for spread in kept:
-                spread.widen(size // KEPT)
-        fresh = scan(file, self._end, size, *((one.next, one.gap) for one in kept))
+                spread.widen(-(-size // KEPT))
+        fresh = look(file, self._end, size, *((one.next, one.gap) for one in kept))
         self._take(file, fresh)
         self.half = fresh.end < found.st_size
         self._end = fresh.end
@@ -129,10 +134,11 @@ class Lines:
 
     def _take(self, file: int, fresh: Found) -> None:
         self.count += fresh.lines
+        self.about = self.about or fresh.about
         self.damaged += fresh.lost
         ends = {place for place in (fresh.newest, fresh.newest_test) if place is not None}
         places = sorted({*fresh.plain, *fresh.tested, *ends})
-        texts = [_line(file, place, fresh.end) for place in places]
+        texts = [fresh.texts.get(place) or _line(file, place, fresh.end) for place in places]
         sound = is_metrics if self.kind == "metrics" else is_timing
         pairs = zip(places, parse_all(texts), strict=True)
         read = {place: row for place, row in pairs if sound(row)}
@@ -179,7 +185,7 @@ class Spread:
         self._rows |= {place: read[place] for place in places if place in read}
         if newest is not None and newest in read:
             self._newest = {newest: read[newest]}
-        if len(self._rows) >= KEPT:
+        if len(self._rows) > KEPT:
             first, last = next(iter(self._rows)), next(reversed(self._rows))
             self.widen(2 * (last - first) // KEPT)
 

@@ -1,7 +1,8 @@
 """Where lines begin in a file too long to be kept: some of them, evenly spread."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 CHUNK = 2**17
@@ -29,6 +30,10 @@ class Found(NamedTuple):
     """Where the last complete line begins."""
     newest_test: int | None
     """Where the newest line with a test begins."""
+    texts: Mapping[int, bytes] = MappingProxyType({})
+    """Some of these lines, where they were read already."""
+    about: bool = False
+    """Whether the number of lines is an estimate."""
 
 
 def scan(
