@@ -303,6 +303,16 @@ def test_panels_of_a_journaled_run_are_those_of_its_kind(real, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_whole_run_is_made_as_one_file_anew_each_time(real, run):
+    before = state(run)
+    first, again = ask(real, "export", "export", path=run, at=None)
+    assert first is not again
+    assert first.html.startswith("<!DOCTYPE html>") and 'id="shelf"' in first.html
+    assert "How it learned" in first.html or "solve rate" in first.html
+    assert state(run) == before
+
+
+@pytest.mark.slow
 def test_a_chart_is_drawn(real):
     curve = Curve(np.arange(3.0)[:, None], np.arange(3.0)[:, None])
     chart = Chart("a title", (Line("a line", curve, band(curve)),))

@@ -23,7 +23,7 @@ from cairn.core.redact import printable
 from cairn.core.resolve import function_at
 from cairn.report.data import Chart
 from cairn.report.parts import Section
-from cairn.view.jobs import Answer, Job, Made
+from cairn.view.jobs import EXPORT, Answer, Job, Made
 from cairn.view.kinds import KINDS
 from cairn.view.offers import panel_of
 from cairn.view.signature import Signature, command, signature
@@ -71,6 +71,11 @@ def answer(job: Job | Chart, opened: Opened) -> Answer:
 def _panel(job: Job, opened: Opened) -> Made:
     from cairn.report.render import csv_uri, fragment, png_uri
 
+    if job.panel == EXPORT:
+        from cairn.view.export import export
+
+        redact = bool(job.arguments.get("redact"))
+        return Made(export(job.path, redact=redact), {}, {}, job.path.name)
     sections = _sections(job, opened)
     title = sections[0].title if sections else ""
     if job.at is None:

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+EXPORT = "export"
+"""The panel that is the whole run as one file."""
+
 
 class Job(NamedTuple):
     """A panel to be made."""

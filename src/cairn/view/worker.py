@@ -18,7 +18,7 @@ from pathlib import Path
 from cairn.core.errors import CairnError
 from cairn.report.data import Chart
 from cairn.view.child import Child, LostError
-from cairn.view.jobs import Answer, Job, Made
+from cairn.view.jobs import EXPORT, Answer, Job, Made
 from cairn.view.offers import Offer, offers
 from cairn.view.signature import signature
 
@@ -66,11 +66,15 @@ class Hands:
 
         `arguments` are those in the address of the page; `at` is the run's name in the addresses
         of pictures and tables, None to have them in the HTML. Equal panels are made once, and kept
-        until the run changes. Raises PanelError with one line that says why there is none.
+        until the run changes. The panel `export` is the whole run as one file.
+
+        Raises PanelError with one line that says why there is none.
         """
+        job = Job(path, panel, dict(arguments), at)
+        if panel == EXPORT:  # of everything, curves too: never the same for long
+            return await self._want(object(), job)
         now = await asyncio.to_thread(signature, path)
-        key = path, panel, tuple(sorted(arguments.items())), at, now
-        return await self._want(key, Job(path, panel, dict(arguments), at))
+        return await self._want((path, panel, tuple(sorted(arguments.items())), at, now), job)
 
     async def draw(self, chart: Chart) -> bytes:
         """A chart as PNG, by Matplotlib. Raises PanelError."""
@@ -125,7 +129,7 @@ class Hands:
             except PanelError as error:
                 wanted.future.set_exception(error)
             else:
-                if isinstance(wanted.job, Job):
+                if isinstance(wanted.job, Job) and wanted.job.panel != EXPORT:
                     with self._turn:
                         self._kept.put(wanted.key, made)
                 wanted.future.set_result(made)
