@@ -80,7 +80,7 @@ def _facts(run: Summary) -> dict[str, str]:
 
 def _compiled(run: Summary) -> Iterator[Section]:
     """Curves, then the panels, made here and now, then what its files say."""
-    looked = Watched(run.path).look(run)
+    looked = Watched(run.path, run.name).look(run)
     yield from looked.figures
     yield from _panels(run)
     yield from looked.facts
