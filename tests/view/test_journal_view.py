@@ -85,6 +85,16 @@ def test_looking_locks_nothing_and_writes_no_byte_whatever_state_the_run_is_in(
     assert not list((tmp_path / "live").glob("*-wal")) and view.refresh() and view.problem == ""
 
 
+def test_a_run_that_ends_while_it_is_looked_at_can_clear_its_log_away(tmp_path):
+    writer = start(tmp_path / "run", "write")
+    assert writer.stdout is not None and writer.stdout.readline() == "written\n"
+    view = JournalView(tmp_path / "run")
+    assert view.refresh() and view.calls() and view.call(key(3).hex())
+    # No file is read by the test before: that would give up this process's locks on it.
+    writer.communicate("")
+    assert not list((tmp_path / "run").glob("*-wal"))
+
+
 def test_after_the_first_look_only_what_is_new_is_read(tmp_path, monkeypatch):
     read = []
     plain = journal_tally.Tally._count
