@@ -39,7 +39,7 @@ def test_the_figures_are_what_was_written(tmp_path):
     found = figures(written(tmp_path / "run"))
     assert table(found["journal-spent"]) == [
         ("search", "judge", 16, 0, 4, 1600, 0.00048, "1,200 tokens, 0.0004"),
-        ("search", "target", 20, 0, 0, 2000, 0.0006, ""),
+        ("search", "target", 20, 0, 0, 2000, 0.0006, None),
         ("together", "", 36, 0, 4, 3600, 0.00108, "1,200 tokens, 0.0004"),
     ]
     assert table(found["journal-events"]) == [

@@ -4,7 +4,6 @@ import json
 import shlex
 import subprocess
 import sys
-from unittest.mock import ANY
 
 import pytest
 from made_audit import audited
@@ -59,6 +58,18 @@ def test_a_red_teaming_run_tells_its_search_its_test_and_how_it_goes_on(tmp_path
     assert found.finished and found.stopped == "finished"
     assert shlex.split(found.go_on) == ["cairn", "redteam", "resume", str(run)]
     assert "It is finished." in str(section(found)) and "resume" not in str(section(found))
+
+
+def test_a_simulated_run_says_so_first(tmp_path):
+    run = audited(tmp_path / "run")
+    config = json.loads((run / "config.json").read_text())
+    assert "Simulated: no model was asked" in str(
+        section(told(run, "cairn redteam run", config)).parts[0]
+    )
+    assert kinds.is_simulated(config) and kinds.is_simulated({"simulation.seed": 0})
+    real = {**config, "simulation": None}
+    assert not kinds.is_simulated(real) and not kinds.is_simulated({"models.target.model": "m"})
+    assert "imulated" not in str(section(told(run, "cairn redteam run", real)))
 
 
 def test_a_red_teaming_run_that_stopped_or_was_given_more_trials_is_not_finished(tmp_path):
@@ -165,7 +176,9 @@ def test_what_was_spent_is_told_and_a_run_that_has_just_begun_has_no_problem(tmp
     assert found.spent == {"calls": 1.0, "tokens": 5.0, "money": 2.0}
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "journal.sqlite").touch()
-    assert told(tmp_path / "new", "cairn.search", {})[2:7] == ([], kinds.NOTHING, False, "", ANY)
+    assert told(tmp_path / "new", "cairn.search", {})[2:7] == (
+        [], kinds.NOTHING, False, False, "",
+    )  # fmt: skip
     assert told(tmp_path / "new", "cairn.search", {}).problem == ""
 
 

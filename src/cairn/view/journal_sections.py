@@ -130,8 +130,8 @@ def _spent(known: Known) -> Iterator[Part]:
     programs = together.spent.cpu_ms or together.spent.wall_ms
     head = ["stage", "role", "answered", "turned away", "without an outcome", "tokens", "money"]
     head += ["processor", "programs ran"] if programs else []
-    head += ["kept for those without an outcome"]
-    rows = [_row(line, bool(programs)) for line in [*lines, together]]
+    head += ["kept for those without an outcome"] if together.lost else []
+    rows = [_row(line, bool(programs))[: len(head)] for line in [*lines, together]]
     yield Table(head, rows, total=True, name="spent")
     if together.lost:
         yield Words(NO_OUTCOME, "muted")
@@ -149,10 +149,10 @@ def _added(one: Line, other: Line) -> Line:
     )
 
 
-def _row(line: Line, programs: bool) -> list[str | int | float]:
+def _row(line: Line, programs: bool) -> list[str | int | float | None]:
     spent = line.spent
     times = [duration(spent.cpu_ms / 1000), duration(spent.wall_ms / 1000)] if programs else []
-    kept = f"{line.kept.tokens:,} tokens, {money(line.kept.micros)}" if line.lost else ""
+    kept = f"{line.kept.tokens:,} tokens, {money(line.kept.micros)}" if line.lost else None
     return [
         line.stage, line.role, line.answered, line.refused, line.lost, spent.tokens,
         spent.micros / 1e6, *times, kept,

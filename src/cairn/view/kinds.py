@@ -47,6 +47,7 @@ class Told(NamedTuple):
     progress: list[Progress]
     spent: Mapping[str, float]
     """Settled calls, tokens and money."""
+    simulated: bool
     finished: bool
     stopped: str
     """Why it ended, where its summary says."""
@@ -79,12 +80,15 @@ def told(path: Path, command: str, config: Config) -> Told:
         problem = said(source, error)
     if kind is None:
         unknown = f"this release knows no runs of {command!r}: its journal can be looked at."
-        return Told(command, named, [], spent, False, "", "", unknown)
+        return Told(command, named, [], spent, False, False, "", "", unknown)
     stopped = str(summary.get("stopped", "")) if summary else ""
     # A report that says so is believed as long as no more trials were asked for since.
     of_report = progress[:1] if stopped == "finished" else progress
     finished = bool(progress) and all(part.finished for part in of_report)
-    return Told(kind.title, named, progress, spent, finished, stopped, kind.go_on(path), problem)
+    simulated, go_on = is_simulated(config), kind.go_on(path)
+    return Told(
+        kind.title, named, progress, spent, simulated, finished, stopped, go_on, problem
+    )  # fmt: skip
 
 
 def _spent(db: sqlite3.Connection) -> dict[str, float]:
@@ -93,9 +97,19 @@ def _spent(db: sqlite3.Connection) -> dict[str, float]:
     return {"calls": calls, "tokens": tokens, "money": micros / 1e6}
 
 
+def is_simulated(config: Config) -> bool:
+    """Whether models and what they answer are made up; `config` is nested, or flat by dotted
+    names. Whatever shows figures of such a run has to say so."""
+    return config.get("simulation") is not None or any(
+        name.startswith("simulation.") for name in config
+    )
+
+
 def section(found: Told, *, running: bool | None = None) -> Section:
     """The same as a section of a page."""
-    shown: list[Part] = [Notes([found.problem])] if found.problem else []
+    simulated = "Simulated: no model was asked, and no prompt or response is real."
+    notes = [*filter(None, [found.problem]), *([simulated] if found.simulated else [])]
+    shown: list[Part] = [Notes(notes)] if notes else []
     rows = [
         Row(part.name, f"{part.done:,}{'' if part.of is None else f' of {part.of:,}'}", part.what)
         for part in found.progress
