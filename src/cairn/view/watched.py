@@ -38,10 +38,10 @@ class Looked(NamedTuple):
 class Watched:
     """What was read of one run. Not for several threads at once."""
 
-    def __init__(self, path: Path, place: str):
-        """`place`: what the run is called in a command."""
+    def __init__(self, path: Path, place: str = ""):
+        """`place`: what the run is called in a command; its path, if nothing else is said."""
         self.journal = JournalView(path)
-        self._place = Path(place)
+        self._place = Path(place or path)
         self._metrics = Lines(path / "metrics.jsonl")
         self._timing = Lines(path / "timing.jsonl", "timing")
         self._figures: Sequence[Section] | None = None
