@@ -1,8 +1,11 @@
 """Pictures in a browser: nothing refused, nothing faint, read by pointing and by arrow keys."""
 
+import xml.etree.ElementTree as ET
+
 import browsing
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 import browsers
@@ -71,3 +74,24 @@ def test_arrow_keys_go_over_a_map_that_the_tab_key_stops_at_once(look):
     assert visited == [f"#cell-{i}" for i in (1, 7, 7, 6, 6, 3)]
     look.keyboard.press("Enter")
     assert look.url.endswith("#cell-3")
+
+
+def test_every_chart_can_be_taken_away_as_svg_and_png_in_the_colours_it_has(look, tmp_path):
+    taken = []
+    for figure in look.locator("figure.chart").all():
+        for ending in ("SVG", "PNG"):
+            with look.expect_download() as download:
+                figure.get_by_role("button", name=f"as {ending}").click()
+            taken.append(tmp_path / download.value.suggested_filename)
+            download.value.save_as(taken[-1])
+    assert [path.name for path in taken if path.suffix == ".svg"] == [
+        "Solve-rate.svg", "Ledger-what-the-steps-were-for.svg", "Elites.svg",
+    ]  # fmt: skip
+    root = ET.fromstring(taken[0].read_text())
+    drawn = [part for part in root.iter() if part.get("class") == "s0"]
+    paper = root.find("{http://www.w3.org/2000/svg}rect").get("fill")
+    assert root.get("width") == "420" and drawn and paper.startswith("rgb(")
+    assert drawn[0].get("color") != root.get("color")
+    image = np.asarray(Image.open(taken[1]).convert("RGB"))
+    assert image.shape[1] == 840 and len(np.unique(image.reshape(-1, 3), axis=0)) > 20
+    assert f"rgb({', '.join(map(str, image[0, 0]))})" == paper

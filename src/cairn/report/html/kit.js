@@ -160,6 +160,56 @@ function walkable(map) {
     next.focus();
   });
 }
+// A picture that is offered as no file yet can be taken away as SVG or PNG, as it looks now.
+function takeable(figure) {
+  const svg = figure.querySelector("svg");
+  if (!svg || figure.querySelector('a[href$=".svg"]')) return;
+  const name = (svg.getAttribute("aria-label") || "picture").replace(/[^\w-]+/g, "-").slice(0, 60);
+  const [width, height] = svg.getAttribute("viewBox").split(" ").slice(2).map(Number);
+  const alone = () => {
+    const copy = svg.cloneNode(true);
+    const [seen, made] = [svg, copy].map((root) => [root, ...root.querySelectorAll("[class]")]);
+    made.forEach((one, place) => one.setAttribute("color", getComputedStyle(seen[place]).color));
+    copy.querySelectorAll("a").forEach((link) => link.removeAttribute("href"));
+    const paper = document.createElementNS(svg.namespaceURI, "rect");
+    const sized = {width, height, fill: getComputedStyle(document.body).backgroundColor};
+    Object.entries(sized).forEach((pair) => paper.setAttribute(...pair));
+    copy.insertBefore(paper, copy.children[1]); // after its words
+    copy.setAttribute("width", width);
+    copy.setAttribute("height", height);
+    return new XMLSerializer().serializeToString(copy);
+  };
+  const save = (blob, ending) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = name + ending;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  };
+  const ways = {
+    SVG: () => save(new Blob([alone()], {type: "image/svg+xml"}), ".svg"),
+    PNG: () => {
+      const [image, canvas] = [new Image(), document.createElement("canvas")];
+      [canvas.width, canvas.height] = [2 * width, 2 * height];
+      image.onload = () => {
+        canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+        canvas.toBlob((blob) => save(blob, ".png"));
+      };
+      image.src = "data:image/svg+xml;charset=utf-8," + encodeURIComponent(alone());
+    },
+  };
+  const line = figure.querySelector(".offered") || document.createElement("p");
+  line.className = "offered";
+  for (const [text, act] of Object.entries(ways)) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = text;
+    button.setAttribute("aria-label", `${svg.getAttribute("aria-label")} as ${text}`);
+    button.addEventListener("click", act);
+    line.append(" ", button);
+  }
+  figure.append(line);
+}
 // Adds controls to all that stands in `root`, once each: what arrives later is handed in then.
 function cairnKit(root) {
   const each = (what, make) => root.querySelectorAll(what).forEach((one) => {
@@ -173,6 +223,7 @@ function cairnKit(root) {
   each("[data-search]", searchable);
   each("[data-film]", film);
   each("[data-cells]", walkable);
+  each("figure.chart", takeable);
 }
 globalThis.cairnKit = cairnKit;
 cairnKit(document);
