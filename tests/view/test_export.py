@@ -1,6 +1,7 @@
 """A run as one file: whole, private where it must be, and readable without a server or a script."""
 
 import os
+import re
 import stat
 
 import made_runs
@@ -52,7 +53,7 @@ def test_a_compiled_run_has_curves_panels_ledger_log_config_and_versions(tmp_pat
     ids = found.values("id")
     assert len(ids) == len(set(ids))
     assert ids == ["main", "curves", "mazes", "attempt", "archive", "ledger", "checkpoints", "log",
-                   "config", "versions"]  # fmt: skip
+                   "versions", "config"]  # fmt: skip
     assert found.tags.count("svg") >= 5 and found.tags.count("img") == 1
     for words in ("accel on maze", "solve rate", "cairn train --config study one.toml", "good",
                   "look again", "[student]", "metrics.jsonl"):  # fmt: skip
@@ -66,9 +67,9 @@ def test_a_panel_that_fails_is_a_line_in_its_place_and_the_rest_goes_on(tmp_path
     attempt, archive = (
         text[text.index(f'<section id="{name}"') :] for name in ("attempt", "archive")
     )
-    assert "This panel cannot be made: no such &lt;script" in attempt.split("</section>")[0]
+    assert "This part cannot be made: no such &lt;script" in attempt.split("</section>")[0]
     said = archive.split("</section>")[0]
-    assert "This panel cannot be made: RuntimeError: nobody foresaw this" in said
+    assert "This part cannot be made: RuntimeError: nobody foresaw this" in said
     assert '<section id="versions"' in archive
 
 
@@ -117,6 +118,18 @@ def test_a_file_that_cannot_be_made_leaves_the_old_one(tmp_path, panels, monkeyp
     with pytest.raises(ZeroDivisionError):
         write(made_runs.compiled(tmp_path, "one"), target)
     assert target.read_text() == "old"
+
+
+def test_a_run_whose_report_cannot_be_made_has_its_journal_and_says_why(tmp_path):
+    run = made_runs.journaled(tmp_path, "redteam")
+    text = export(run)
+    assert re.search(r"This part cannot be made: .*is not the config of a cairn redteam run", text)
+    assert '<section id="journal-' in text and '<section id="config"' in text
+    redacted = export(run, redact=True)
+    assert "This part cannot be made: RunError<" in redacted
+    assert '<section id="config"' not in redacted, "it may hold prompts"
+    (run / "journal.sqlite").write_bytes(b"no journal at all" * 100)
+    assert '<section id="config"' in export(run)
 
 
 def test_what_is_no_run_or_a_broken_one_is_one_line(tmp_path):

@@ -15,7 +15,7 @@ from cairn.report.render import document
 from cairn.view import facts, kinds
 from cairn.view.index import Runs
 from cairn.view.journal import JournalView
-from cairn.view.offers import Offer, offers
+from cairn.view.offers import offers
 from cairn.view.reading import read_table
 from cairn.view.summaries import Summary
 from cairn.view.watched import Watched
@@ -52,18 +52,24 @@ def summary_of(run: Path) -> Summary:
 
 
 def page(run: Summary, *, redact: bool = False) -> Page:
-    """Everything there is to see of a run, made."""
+    """Everything there is to see of a run, made. What cannot be is a line in its place."""
     kind = kinds.KINDS.get(run.command)
+    failed = []
     if kind is not None and kind.page:
-        found: Page = function_at(kind.page)(run.path, redact=redact)
-        sections = [*found.sections, *_journal(run, redact=redact)]
-        return found._replace(sections=sections, facts={**_facts(run), **found.facts})
+        try:
+            found: Page = function_at(kind.page)(run.path, redact=redact)
+            sections = [*found.sections, *_journal(run, redact=redact)]
+            return found._replace(sections=sections, facts={**_facts(run), **found.facts})
+        except Exception as error:  # the journal is worth a file without its report
+            failed = [_failed("report", kind.title, error, redact=redact)]
     made = _compiled(run) if run.kind == "compiled" else _language(run, redact=redact)
-    again = facts.guarded("config", "Config", lambda: facts.again(run, run.name))
     versions = facts.guarded("versions", "Versions", lambda: facts.versions(run))
+    sections = [*failed, *made, versions]
+    if run.kind == "compiled" or not redact:  # the config of a language run may hold prompts
+        sections.append(facts.guarded("config", "Config", lambda: facts.again(run, run.name)))
     line = " on ".join(filter(None, (run.method, run.task)))
     notes = [run.problem] if run.problem else []
-    return Page(run.name, line, [*made, again, versions], notes=notes, facts=_facts(run))
+    return Page(run.name, line, sections, notes=notes, facts=_facts(run))
 
 
 def _facts(run: Summary) -> dict[str, str]:
@@ -99,16 +105,17 @@ def _panels(run: Summary) -> Iterator[Section]:
         try:
             made = look(opened, offer.panel, {})
         except Exception as error:  # one panel of many: the others are worth the file
-            made = _failed(offer, error)
+            made = _failed(offer.panel, offer.title, error)
         if made is not None:
             yield made
 
 
-def _failed(offer: Offer, error: Exception) -> Section:
-    why = " ".join(str(error).split())
-    foreseen = isinstance(error, CairnError)
-    said = f"This panel cannot be made: {'' if foreseen else f'{type(error).__name__}: '}{why}"
-    return Section(offer.panel, offer.title, [Words(said, "bad")])
+def _failed(id: str, title: str, error: Exception, *, redact: bool = False) -> Section:
+    # What an error quotes may be a prompt.
+    why = type(error).__name__ if redact or not isinstance(error, CairnError) else ""
+    said = "" if redact else " ".join(str(error).split())
+    told = ": ".join(filter(None, ("This part cannot be made", why, said)))
+    return Section(id, title, [Words(told, "bad")])
 
 
 def _language(run: Summary, *, redact: bool) -> list[Section]:
