@@ -128,9 +128,12 @@ def _language(run: Summary, *, redact: bool) -> list[Section]:
 def _journal(run: Summary, *, redact: bool) -> Sequence[Section]:
     """What its calls were: how many, how fast, what they cost, what failed."""
     view = JournalView(run.path, redact=redact)
-    view.refresh()
-    while view.more and not view.problem:
+    try:
         view.refresh()
-    if view.problem:
-        return [Section("journal", "Journal", [Words(view.problem, "bad")])]
-    return view.figures(run.state == "running")
+        while view.more and not view.problem:
+            view.refresh()
+        if view.problem:
+            return [Section("journal", "Journal", [Words(view.problem, "bad")])]
+        return view.figures(run.state == "running")
+    finally:
+        view.close()
