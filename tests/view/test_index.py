@@ -312,6 +312,22 @@ def test_a_run_deleted_between_list_and_look_is_left_out(tmp_path, monkeypatch):
     assert [run.name for run in runs.scan()] == ["a"]
 
 
+def test_a_folder_that_may_not_be_looked_into_is_said_and_the_rest_goes_on(tmp_path, monkeypatch):
+    compiled(tmp_path, "fine")
+    compiled(tmp_path, "forbidden/one")
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if path.endswith("forbidden"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    runs = Runs(tmp_path)
+    assert [run.name for run in runs.scan()] == ["fine"]
+    assert runs.problems == (f"{tmp_path}/forbidden cannot be looked into: Permission denied.",)
+
+
 def test_a_folder_of_no_name_in_utf8_is_said(tmp_path):
     compiled(tmp_path, "fine")
     os.mkdir(os.fsencode(tmp_path) + b"/bad\xff")
