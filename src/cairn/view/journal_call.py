@@ -59,12 +59,14 @@ def one(
                 "finished, or it never was one of this run's."
             )
         )
-    return Section("call", "A call", parts)
+    return Section("call", "What was asked and answered", parts)
 
 
 def role_in(label: str, roles: Collection[str]) -> str:
     """The role in a label: `trial/role/purpose/sample`, or `trial/role` for a program."""
-    return next((part for part in reversed(label.split("/")) if part in roles), "")
+    parts = label.split("/")
+    known = next((part for part in reversed(parts) if part in roles), None)
+    return known or (parts[-3] if len(parts) >= 4 else "")
 
 
 def bytes_of(db: sqlite3.Connection, number: int) -> int:

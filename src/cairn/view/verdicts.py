@@ -24,11 +24,13 @@ from cairn.redteam.directory import VERDICTS, RedteamRun
 from cairn.redteam.verdicts import Row
 from cairn.report.pages import Card
 from cairn.report.parts import Cards, Part, Section, Table, Text, Words
-from cairn.view.audited import Audited
+from cairn.view.audited import Audited, trace
 
 REMEMBERED = 8
 """Runs whose audits are kept in memory."""
 LONGEST_NAME = 80
+BARE = {"prompt": "", "response": "", "unsafe": None}
+"""What a line has at least, whoever wrote it."""
 _alone = threading.RLock()
 _audits: dict[Path, Audited] = {}
 
@@ -166,18 +168,18 @@ class _Rows(NamedTuple):
 
 def _rows(run: Path) -> _Rows:
     """The responses drawn, with what was said of them, and what else the file has."""
-    drawn, tests = _audit(run).read()
+    drawn, heard = _audit(run).read()
     file = run / VERDICTS
     written = verdicts.read(file) if file.exists() else []
-    heard = {(test.id, i): said for test in tests for i, said in enumerate(test.responses)}
     asked = {(row["id"], row["sample"]): dict(row) for row in drawn}
     stale = []
     for row in written:
-        key = row["id"], row["sample"]
-        if verdicts.about(row, heard.get(key)):
-            known = asked.get(key, {"prompt": "", "response": heard[key], "unsafe": None})
-            asked[key] = {**known, **row}
-        elif row.get("unsafe") is not None:
+        key, said = (row["id"], row["sample"]), row.get("response")
+        given = row.get("unsafe") is not None
+        if key in heard and (said is None or trace(str(said)) == heard[key]):
+            if key in asked or given or said is not None:  # else there is nothing to be shown
+                asked[key] = {**asked.get(key, BARE), **row}
+        elif given:
             stale.append(row)
     return _Rows(list(asked.values()), stale)
 
