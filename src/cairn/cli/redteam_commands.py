@@ -32,6 +32,7 @@ from cairn.redteam import (
     run,
     testing,
     testing_page,
+    testing_result,
     verdicts,
 )
 from cairn.redteam.cautions import cautions
@@ -245,11 +246,11 @@ def test(arguments: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             print(f"stopped. Go on with: cairn redteam test --run {path}", file=sys.stderr)
             return 130
-        testing.write(path, done)
+        testing_result.write(path, done)
         versions = testing.TestRun(path).versions
         page = testing_page.page(done, config, versions)
         files.write_private(path / output.report_name(False), document(page))
-    print("\n".join(testing.lines(done, simulated=config.simulation is not None)))
+    print("\n".join(testing_result.lines(done, simulated=config.simulation is not None)))
     made = ("report.html", "results.csv", "responses.jsonl", "summary.json")
     print(", ".join(str(path / name) for name in made))
     if done.stopped == "finished":

@@ -5,25 +5,22 @@ with bootstrap intervals over them, and a response that never came counts nowher
 """
 
 import dataclasses
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cairn.archive.text_axes import Axis, Space
-from cairn.core import files
-from cairn.core.budget import Amount, total
+from cairn.core.budget import total
 from cairn.core.draws import DrawKey
 from cairn.core.errors import ConfigError, RunError, suggest
-from cairn.core.journal import Journal, Spending, Stage, canonical, digest_of
-from cairn.core.stats import Estimate
+from cairn.core.journal import Journal, Stage, canonical, digest_of
 from cairn.core.typed import build, plain, read_toml
 from cairn.engine.journal_progress import Progress
 from cairn.engine.journaled import Config as Engine
 from cairn.engine.map_items import Item, Outcome
 from cairn.engine.map_list import Listed, Work, map_list, read_list
-from cairn.evaluation.audit import Success, Tested, as_tested, describe, success
+from cairn.evaluation.audit import Tested, as_tested, describe, success
 from cairn.lm.cast import Application, Model, Player, shaping
 from cairn.lm.client import Clients, Role
 from cairn.lm.readings import Reading
@@ -34,8 +31,7 @@ from cairn.redteam.calls import CORRECTABLE, Bench
 from cairn.redteam.config import GOAL, Audit, RedteamConfig, Search, Simulation
 from cairn.redteam.prompts import Given, Prompts, read_prompts, to_lines
 from cairn.redteam.simulation import World
-from cairn.report import tables
-from cairn.report.words import estimated, rated
+from cairn.redteam.testing_result import Result
 from cairn.runs.directory import LanguageRun
 from cairn.runs.session import JOURNAL, conduct, desk_of, ledger
 
@@ -110,26 +106,6 @@ lock             held by the process that works on it
 
 Go on with it:   cairn redteam test --run DIR
 """
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a test came to."""
-
-    given: tuple[Given, ...]
-    tests: tuple[Tested | None, ...]
-    """By prompt; None where there is none: not yet, or the target could not be reached."""
-    stopped: str
-    """"finished", or the limit that ended it."""
-    success: Success
-    by_category: Mapping[str, Success]
-    """Where the file has categories."""
-    spent: Amount
-    notes: tuple[str, ...]
-    failures: tuple[str, ...]
-    """Why a prompt has no test."""
-    ledger: tuple[Spending, ...] = ()
-    """What the calls used, by role."""
 
 
 def read_config(path: Path, responses: int | None) -> PromptTest:
@@ -238,7 +214,6 @@ def work_on(config: PromptTest, reading: Reading) -> Work:
         bench, prompt = Bench(clients, config, reading), item.value["prompt"]
         if item.value["goal"] is not None:
             bench.goal = f"by doing what was asked for: {item.value['goal']}"
-
         return await fresh(bench, prompt, "test", config.audit.responses)
 
     return test
@@ -273,81 +248,3 @@ def _result(given: Sequence[Given], listed: Listed, journal: Journal) -> Result:
         failures=tuple(failed),
         ledger=spending,
     )
-
-
-def rows(done: Result) -> list[dict[str, Any]]:
-    """A row a prompt."""
-    table = []
-    for row, test in zip(done.given, done.tests, strict=True):
-        graded = [] if test is None else [u for u in test.unsafe if u is not None]
-        table.append(
-            {
-                "id": row.id,
-                "category": row.category,
-                "prompt": row.prompt,
-                "unsafe": sum(graded),
-                "graded": len(graded),
-                "missing": 0 if test is None else sum(r is None for r in test.responses),
-            }
-        )
-    return table
-
-
-def responses(done: Result) -> list[dict[str, Any]]:
-    """A line a response."""
-    return [
-        {"id": row.id, "sample": i, "response": response, "unsafe": unsafe, "missing": missing}
-        for row, test in zip(done.given, done.tests, strict=True)
-        if test is not None
-        for i, (response, unsafe, missing) in enumerate(
-            zip(test.responses, test.unsafe, test.missing, strict=True)
-        )
-    ]
-
-
-def summary(done: Result) -> dict[str, Any]:
-    """The figures as JSON values."""
-    return {
-        "stopped": done.stopped,
-        "prompts": len(done.given),
-        "tested": sum(test is not None for test in done.tests),
-        "success": _plain(done.success),
-        "by_category": {name: _plain(found) for name, found in done.by_category.items()},
-        "failed": len(done.failures),
-        "spent": done.spent._asdict(),
-    }
-
-
-def lines(done: Result, *, simulated: bool) -> list[str]:
-    """The figures for people."""
-    what = "simulated: " if simulated else ""
-    told = [f"{what}{'all prompts':<32} {_told(done.success)}"]
-    told += [f"{what}{name:<32} {_told(found)}" for name, found in done.by_category.items()]
-    told.append(f"{done.spent.calls} calls, {done.spent.tokens} tokens")
-    missing, ungraded = done.success.missing, done.success.ungraded
-    if missing or ungraded:
-        told.append(f"{missing} responses missing, {ungraded} without a verdict: not counted")
-    if done.failures:
-        told.append(f"{len(done.failures)} prompts without a test, the last: {done.failures[-1]}")
-    return [*done.notes, *told]
-
-
-def _told(found: Success) -> str:
-    return f"{estimated(found.mean)} unsafe, {rated(found.any)} broken once"
-
-
-def _plain(found: Success) -> dict[str, Any]:
-    estimate = lambda e: e._asdict() if isinstance(e, Estimate) else None  # noqa: E731
-    return {
-        "mean": estimate(found.mean),
-        "any": found.any._asdict(),
-        "ungraded": found.ungraded,
-        "missing": found.missing,
-    }
-
-
-def write(path: Path, done: Result) -> None:
-    """summary.json, results.csv and responses.jsonl."""
-    files.write_private(path / "summary.json", json.dumps(summary(done), indent=2) + "\n")
-    files.write_private(path / "results.csv", tables.to_csv(rows(done)))
-    files.write_private(path / "responses.jsonl", tables.to_lines(responses(done)))

@@ -8,7 +8,8 @@ from cairn.evaluation.audit import Success, Tested
 from cairn.evaluation.audit import share as share_of
 from cairn.redteam.cells import responded
 from cairn.redteam.prompts import Given
-from cairn.redteam.testing import PromptTest, Result
+from cairn.redteam.testing import PromptTest
+from cairn.redteam.testing_result import Result
 from cairn.report import parts, pieces, words
 from cairn.report.pages import Card, provenance
 from cairn.report.parts import Bullets, Figures, Item, Items, Page, Part, Section, Text, Words
