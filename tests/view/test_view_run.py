@@ -41,7 +41,7 @@ def test_a_training_run_shows_curves_ledger_checkpoints_lines_notes_config_versi
     (folder / "maze/checkpoints/step-000000000000800.safetensors").write_bytes(b"x" * 1234)
     page = client(folder).get("/run/maze").text
     assert [id for id in anchors(page) if not id.startswith("panel-")] == [
-        "curves", "ledger", "checkpoints", "log", "notes", "config", "versions",
+        "curves", "ledger", "checkpoints", "log", "notes", "config", "versions", "export",
     ]  # fmt: skip
     assert page.count("<svg") > 3 and "1,234" in page and "step-000000000000800" in page
     assert 'data-live="/live/maze"' in page and "jax" in page

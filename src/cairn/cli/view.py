@@ -57,6 +57,8 @@ class Flags:
     """Open the page in a browser."""
     export: Path | None = None
     """Write the run FOLDER as one HTML file, and listen nowhere."""
+    redact: bool = False
+    """With --export: of prompts and responses their lengths and digests alone."""
     json: bool = False
     """Write the overview as JSON to standard output, and listen nowhere."""
 
@@ -74,6 +76,8 @@ def view_command(arguments: list[str]) -> int:
     _check(folder, asked, named)
     if asked.json:
         return _json(folder)
+    if asked.export is not None:
+        return _export(folder, asked.export, redact=asked.redact)
     return _serve(folder, asked)
 
 
@@ -81,6 +85,8 @@ def _check(folder: Path, asked: Flags, named: bool) -> None:
     """Refuse what cannot work. Raises ConfigError."""
     if asked.port is not None and not 0 <= asked.port < 65536:
         raise ConfigError(f"--port must lie in [0, 65535], got {asked.port}.")
+    if asked.redact and asked.export is None:
+        raise ConfigError("--redact is about the file of --export FILE; a page shows everything.")
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
         next_ = "Say where they are" if named else "Begin one (cairn train maze), or say where"
@@ -98,6 +104,18 @@ def _json(folder: Path) -> int:
         if summary["headline"] is not None:
             summary["headline"] = summary["headline"]._asdict()
     sys.stdout.write(files.to_json(found, indent=2) + "\n")
+    return 0
+
+
+def _export(run: Path, target: Path, *, redact: bool) -> int:
+    if not target.parent.is_dir() or target.is_dir():
+        raise ConfigError(f"--export expects a file in an existing folder, got {target}.")
+    if target.exists() and target.suffix.lower() not in (".html", ".htm"):
+        raise ConfigError(f"--export replaces no file but HTML, got {target}. Choose another name.")
+    from cairn.view.export import write  # with it comes JAX: panels are made here and now
+
+    write(run, target, redact=redact)
+    print(target)
     return 0
 
 

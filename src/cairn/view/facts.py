@@ -20,7 +20,6 @@ from cairn.report.words import Row
 from cairn.view.reading import read_table
 from cairn.view.summaries import Summary
 
-LOG_LINES = 12
 LONGEST_LINE = 2_000
 """Characters of a log line that a page shows."""
 MOST_FILES = 200

@@ -42,7 +42,7 @@ def run_page(
         before=later if found_first else [],
         panels=[*([] if found_first else later), *more],
         facts=draw.sections(looked.facts),
-        rest=[_notes(run, draw), *draw.sections(_made(run, place))],
+        rest=[_notes(run, draw), *draw.sections(_made(run, place)), *_kept(run, draw)],
         live=pages.address(run.name, "live"),
     )
 
@@ -90,6 +90,13 @@ def _notes(run: Summary, draw: Drawer) -> Shown:
     except (CairnError, OSError) as error:
         html = draw.parts([Words(str(error), "bad")])
     return draw.section("notes", "Tags and note", html)
+
+
+def _kept(run: Summary, draw: Drawer) -> list[Shown]:
+    if run.kind == "broken":
+        return []
+    html = Markup(pages.macros("parts_of_run.html.j2").exports(run))
+    return [draw.section("export", "Keep it", html)]
 
 
 def _made(run: Summary, place: str) -> list[Section]:

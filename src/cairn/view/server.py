@@ -11,6 +11,7 @@ from cairn.view.live import Feeds
 from cairn.view.panels import Panels
 from cairn.view.posts import Posts
 from cairn.view.security import App, Guard, Message, Receive, Scope, Send
+from cairn.view.side_by_side import SideBySide
 from cairn.view.site import Site
 from cairn.view.web import (
     ClientDisconnect,
@@ -29,9 +30,13 @@ logger = logging.getLogger(__name__)
 def routes(site: Site) -> list[Route]:
     """Which address shows what."""
     posts, panels = Posts(site), Panels(site)
+    several = SideBySide(site, panels)
     get = [
         ("/", site.overview),
         ("/live", site.live_overview),
+        ("/compare", several.compare),
+        ("/compare/{number:int}.{ending}", several.chart),
+        ("/export/{name:path}", several.export),
         ("/static/{name}", static),
         ("/run/{name:path}", site.run),
         ("/live/{name:path}", site.live_run),

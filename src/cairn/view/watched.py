@@ -15,7 +15,7 @@ from cairn.view.reading import read_table
 from cairn.view.rows import Row
 from cairn.view.summaries import Summary
 
-NEWEST = 12
+NEWEST = 4
 """Lines of a file that a page shows."""
 
 

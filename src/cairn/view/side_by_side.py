@@ -1,0 +1,74 @@
+"""Several runs on one page, and a whole run in one file."""
+
+from collections.abc import Sequence
+from urllib.parse import urlencode
+
+from cairn.core.errors import ConfigError
+from cairn.report.parts import Section
+from cairn.view import compare, pages
+from cairn.view.fragments import Drawer
+from cairn.view.panels import Panels
+from cairn.view.rows import Row
+from cairn.view.site import Site, file
+from cairn.view.summaries import Summary
+from cairn.view.watched import charts_in
+from cairn.view.web import HTTPException, Request, Response, run_in_threadpool
+
+
+class SideBySide:
+    """Comparisons and exports."""
+
+    def __init__(self, site: Site, panels: Panels):
+        self._site = site
+        self._panels = panels
+
+    def compare(self, request: Request) -> Response:
+        """The runs that the address names, side by side."""
+        names, gone, sections = self._compared(request)
+        query = f"?{urlencode([('run', name) for name in names])}"
+        draw = Drawer(self._site.kept, names[0], "/compare", query)
+        line = f"No longer here: {', '.join(gone)}." if gone else ""
+        shown = draw.sections(sections)
+        return self._site.page(
+            pages.render("part.html.j2", title="Compare", line=line, names=names, parts=shown)
+        )
+
+    async def chart(self, request: Request) -> Response:
+        """A chart of a comparison as a file."""
+        _, _, sections = await run_in_threadpool(self._compared, request)
+        charts = [chart for section in sections for chart in charts_in(section.parts)]
+        return await self._panels.drawn(request, charts)
+
+    async def export(self, request: Request) -> Response:
+        """A run as one HTML file."""
+        run = await run_in_threadpool(self._site.summary, request)
+        if run.kind == "broken":
+            raise HTTPException(404, f"This run cannot be read: {run.problem}")
+        made = await self._site.hands.make(run.path, "export", {}, at=None)
+        html = self._site.hidden(made.html).encode("utf-8")
+        return file(html, "text/html; charset=utf-8", f"{run.name.rpartition('/')[2]}.html")
+
+    def _compared(self, request: Request) -> tuple[list[str], list[str], list[Section]]:
+        """Names of the runs that are there and of those that are not, and what is said of them."""
+        asked = list(dict.fromkeys(request.query_params.getlist("run")))
+        if len(asked) > compare.MOST:
+            raise ConfigError(
+                f"At most {compare.MOST} runs can be compared, got {len(asked)}. Select fewer."
+            )
+        found: list[Summary] = []
+        for name in asked:
+            try:
+                found.append(self._site.runs.get(name))
+            except (KeyError, OSError, ValueError):
+                continue
+        if len(found) < 2:
+            raise ConfigError(
+                "Select two runs or more in the list, by their boxes or the key x, then compare."
+            )
+        names = [run.name for run in found]
+        gone = [name for name in asked if name not in names]
+        return names, gone, compare.compare(found, self._rows)
+
+    def _rows(self, run: Summary) -> Sequence[Row]:
+        with self._site.watched(run) as watched:
+            return watched.rows()
