@@ -7,9 +7,11 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -119,6 +121,19 @@ def test_it_listens_here_alone_prints_where_and_ends_with_ctrl_c(tmp_path):
         assert stream.readline() == b"retry: 3000\n"
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=10)
+    assert process.returncode == 130 and errors == "cairn: stopped by Ctrl-C.\n"
+
+
+@pytest.mark.slow
+def test_ctrl_c_waits_for_no_panel(tmp_path):
+    made_runs.compiled(tmp_path, "one")
+    flags = (str(tmp_path), "--port", "0")
+    with ThreadPoolExecutor() as threads, serving(*flags) as (process, address):
+        panel = threads.submit(get, f"{address}panel/one?panel=mazes")
+        time.sleep(0.3)  # it is being made: JAX alone takes longer to import
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=10)
+        assert 'role="alert"' in panel.result()
     assert process.returncode == 130 and errors == "cairn: stopped by Ctrl-C.\n"
 
 

@@ -70,7 +70,8 @@ class Feeds:
         self._beat_s = beat_s
         self._feeds: dict[str, _Feed] = {}
         self._one_at_a_time = asyncio.Lock()
-        self._ended = False
+        self.ended = asyncio.Event()
+        """Set when the server is about to end."""
 
     @property
     def followed(self) -> int:
@@ -79,7 +80,7 @@ class Feeds:
 
     def end(self) -> None:
         """All streams end now. May be called by the handler of a signal."""
-        self._ended = True
+        self.ended.set()
         for feed in self._feeds.values():
             feed.wake()
 
@@ -96,7 +97,7 @@ class Feeds:
         try:
             yield "retry: 3000\n\n"
             seen = 0
-            while not self._ended:
+            while not self.ended.is_set():
                 fresh, seen = feed.since(seen), feed.number
                 if fresh:
                     yield _event(fresh)

@@ -1,5 +1,6 @@
 """The server of `cairn view`: which address shows what. It never imports JAX or Matplotlib."""
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
@@ -65,8 +66,10 @@ def app(
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        closing = asyncio.create_task(site.close_when_it_ends())
         yield
-        await site.close()
+        site.feeds.end()
+        await closing
 
     def refused(_: Request, error: HTTPException) -> Response:
         title = "Not here" if error.status_code == 404 else "Not done"

@@ -56,9 +56,9 @@ class Site:
         self.hands = Hands()
         self.open: Shelf[Watched] = Shelf(OPEN, Watched.close)
 
-    async def close(self) -> None:
-        """End what streams and the process beside the server, and leave no copy of a journal."""
-        self.feeds.end()
+    async def close_when_it_ends(self) -> None:
+        """Whoever waits for a panel is told at once; no copy of a journal is left."""
+        await self.feeds.ended.wait()
         await self.hands.close()
         await run_in_threadpool(self.open.clear)
 

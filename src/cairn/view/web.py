@@ -86,6 +86,7 @@ def serve(app: App, bound: socket.socket, ending: Callable[[], None]) -> bool:
     config = uvicorn.Config(
         app,
         log_config=None,
+        log_level="critical",  # what goes wrong in a page is logged where pages are made
         proxy_headers=False,
         access_log=False,
         server_header=False,
