@@ -52,6 +52,15 @@ def test_a_language_run_shows_its_journal(folder):
     assert "journal" in anchors(page) and "What was spent" in page and "config" in anchors(page)
 
 
+def test_a_simulated_run_says_so_in_the_list_and_on_its_page(folder):
+    config = {"simulation": {"seed": 0}, "search": {"method": "rainbow"}, "engine": {"trials": 4}}
+    made_runs.journaled(folder, "demo", config=config)
+    browser = client(folder)
+    assert browser.get("/").text.count(">simulated</span>") == 1
+    assert "Nothing here says anything about a real one" in browser.get("/run/demo").text
+    assert "Nothing here says" not in browser.get("/run/sub/redteam").text
+
+
 def test_the_command_makes_the_run_again(folder, tmp_path):
     page = html.unescape(client(folder).get("/run/maze").text)
     assert "cairn train --config maze.toml" in page and "cairn train --resume runs/maze" in page

@@ -15,6 +15,7 @@ from cairn import __version__
 from cairn.core.console import count, plural
 from cairn.report import render as kit
 from cairn.view import overview
+from cairn.view.kinds import is_simulated
 from cairn.view.overview import Query, Shown
 from cairn.view.summaries import Summary
 
@@ -87,6 +88,7 @@ def environment() -> Environment:
         "thousands": lambda number: f"{number:,}",
     }
     found.globals |= {"static": static_address, "version": __version__}
+    found.tests["simulated"] = lambda run: is_simulated(run.config)
     return found
 
 

@@ -1,6 +1,7 @@
 """The page of one run, and what of it is pushed anew while it is looked at."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from markupsafe import Markup
 
@@ -15,33 +16,25 @@ from cairn.view.watched import Looked
 from cairn.view.worker import offers
 
 
-def run_page(
-    run: Summary,
-    looked: Looked,
-    kept: Kept,
-    place: str,
-    *,
-    panels: Sequence[Section] = (),
-    more: Sequence[Shown] = (),
-) -> str:
-    """The whole page.
+class Around(NamedTuple):
+    """The sections of a page, in its order, but for those that every run has."""
 
-    `place`: what the run is called in a command. `panels`: what is made later. `more`: sections
-    that stand before the notes.
-    """
-    draw = drawer(run, kept)
-    figures, later = draw.sections(looked.figures), draw.sections(panels)
-    # What a language run found comes before how its calls went.
-    found_first = run.kind == "journaled"
+    before: Sequence[Shown]
+    figures: Sequence[Shown]
+    """Pushed anew when they change."""
+    after: Sequence[Shown]
+    facts: Sequence[Shown]
+    """Pushed anew when they change."""
+
+
+def run_page(run: Summary, looked: Looked, parts: Around, draw: Drawer, place: str) -> str:
+    """The whole page. `place`: what the run is called in a command."""
     return pages.render(
         "run.html.j2",
         title=run.name,
         run=run,
         head=_head(run, looked),
-        figures=figures,
-        before=later if found_first else [],
-        panels=[*([] if found_first else later), *more],
-        facts=draw.sections(looked.facts),
+        parts=parts,
         rest=[_notes(run, draw), *draw.sections(_made(run, place)), *_kept(run, draw)],
         live=pages.address(run.name, "live"),
     )

@@ -16,7 +16,7 @@ from cairn.view.fragments import Drawer, Shown
 from cairn.view.index import Runs
 from cairn.view.live import CONNECTION, Feeds, Look
 from cairn.view.overview import Query
-from cairn.view.run_page import drawer, live_fragments, run_page, waiting
+from cairn.view.run_page import Around, drawer, live_fragments, run_page, waiting
 from cairn.view.shelf import Kept, Shelf
 from cairn.view.summaries import Summary
 from cairn.view.watched import Looked, Watched
@@ -87,10 +87,16 @@ class Site:
         for kind, name in (("call", "key"), ("panel", "panel")):
             if name in query:  # a link in a section is relative to whatever page shows it
                 return RedirectResponse(f"{pages.address(run.name, kind)}?{query}", 307)
-        panels = [] if run.kind == "broken" else waiting(run)
-        more = self.more(run, query)
-        place = self.place(run)
-        return self.page(run_page(run, self.look(run), self.kept, place, panels=panels, more=more))
+        looked, draw, place = self.look(run), drawer(run, self.kept), self.place(run)
+        figures = draw.sections(looked.figures)
+        before: list[Shown] = []
+        after = [] if run.kind == "broken" else draw.sections(waiting(run))
+        if run.kind == "journaled":  # what it found comes before how its calls went
+            asked = self.asked(run)
+            before = [*after, *([] if asked is None else [asked])]
+            after = self.calls(run, query)
+        parts = Around(before, figures, after, draw.sections(looked.facts))
+        return self.page(run_page(run, looked, parts, draw, place))
 
     def _all_hidden(self, fragments: Mapping[str, str]) -> Mapping[str, str]:
         return {id: self.hidden(html) for id, html in fragments.items()}
@@ -99,22 +105,18 @@ class Site:
         """What a run is called in a command."""
         return self.folder if run.path == self.runs.folder else f"{self.folder}/{run.name}"
 
-    def more(self, run: Summary, query: Mapping[str, str]) -> list[Shown]:
-        """The calls of a journal that are still held, and what people say of its responses."""
-        if run.kind != "journaled":
-            return []
+    def calls(self, run: Summary, query: Mapping[str, str]) -> list[Shown]:
+        """The calls of a run's journal that are still held."""
         draw, macros = drawer(run, self.kept), pages.macros("parts_of_run.html.j2")
         search = query.get("search", "")[:LONGEST_SEARCH]
 
-        def calls() -> Section:
+        def look() -> Section:
             with self.watched(run) as watched:
                 return watched.journal.calls(search, query.get("before", "")[:LONGEST_SEARCH])
 
-        held = guarded("calls", "Calls that are held", calls)
+        held = guarded("calls", "Calls that are held", look)
         form = Markup(macros.call_search(run.name, search))
-        found = [draw.section(held.id, held.title, form + draw.parts(held.parts))]
-        asked = self.asked(run)
-        return [*found, *([asked] if asked is not None else [])]
+        return [draw.section(held.id, held.title, form + draw.parts(held.parts))]
 
     def asked(self, run: Summary) -> Shown | None:
         """What people say of its responses, and the next one to judge; None if there are none."""
