@@ -32,7 +32,7 @@ def choose(
 ) -> Plan:
     """The plan of a new candidate, `number` of which came before. All randomness is `draw`'s."""
     fitness = np.asarray(state.elites.fitness, np.float64)
-    occupied = np.asarray(state.elites.occupied)
+    occupied = state.occupied
     cells = len(fitness)
     if search.method == "random":
         return Plan(None, _any_seed(seeds, draw), draw.randrange(cells))

@@ -8,16 +8,16 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Bool
 
-from cairn.archive.contest import Incumbent, commit, contest
-from cairn.archive.elites import Candidates, Elites, empty, insert
+from cairn.archive.contest import Incumbent, commit
+from cairn.archive.elites import EMPTY, Candidates, Elites, empty, insert
 from cairn.archive.text_axes import Space
 from cairn.evaluation.judges import COUNTED
 from cairn.evaluation.votes import Votes
 
 _commit = eqx.filter_jit(commit)
 _insert = eqx.filter_jit(insert)
-_contest = eqx.filter_jit(contest)
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,15 @@ class State:
         name = incumbent(self, cell)
         return None if name is None else self.entries[name]
 
+    @property
+    def occupied(self) -> Bool[np.ndarray, " cells"]:
+        """Which cells hold an elite. In NumPy: a trial looks often, and JAX starts a program each
+        time."""
+        return np.asarray(self.elites.fitness) > EMPTY
+
     def held(self) -> list[Entry]:
         """All elites, by cell."""
-        occupied = np.flatnonzero(np.asarray(self.elites.occupied))
-        ids = np.asarray(self.elites.ids)[occupied].tolist()
+        ids = np.asarray(self.elites.ids)[self.occupied].tolist()
         return [self.entries[name] for name in ids]
 
     def counted(self, **more: int) -> "State":
@@ -122,8 +127,7 @@ def offer_by_fitness(state: State, space: Space, entry: Entry) -> tuple[State, b
 
 def incumbent(state: State, cell: int) -> int | None:
     """The id to beat, None in an empty cell."""
-    holder = _contest(state.elites, jnp.asarray(np.int32(cell)))
-    return int(holder.id) if bool(holder.present) else None
+    return int(np.asarray(state.elites.ids)[cell]) if state.occupied[cell] else None
 
 
 def _candidate(space: Space, entry: Entry) -> Candidates:
@@ -143,7 +147,7 @@ def _row(value: float, dtype: type[np.generic]) -> jnp.ndarray:
 
 def _entered(state: State, elites: Elites, entry: Entry) -> State:
     state = replace(state, elites=elites, entries={**state.entries, entry.id: entry})
-    grades = np.where(elites.occupied, elites.fitness, np.float32(0))
+    grades = np.where(state.occupied, elites.fitness, np.float32(0))
     fitness = float(np.sum(grades, dtype=np.float64))
     point = (state.counts["calls"], int(elites.count), round(fitness, 6))
     return replace(state, curve=(*state.curve, point))
