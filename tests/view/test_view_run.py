@@ -5,13 +5,14 @@ import json
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import made_runs
 import pytest
 from starlette.testclient import TestClient
 
 from cairn.report.series import metric
-from cairn.view import notes, server, watched
+from cairn.view import notes, pages, server, watched
 from cairn.view.overview import Query
 from cairn.view.site import Site, hider
 
@@ -199,6 +200,19 @@ def test_the_rows_that_are_pushed_stand_on_the_overview(folder):
     rows = [id for id in pushed if id.startswith("run-")]
     assert pushed["rows:order"].split() == rows and len(rows) == 2
     assert all(pushed[row] in page for row in rows)
+
+
+def test_rows_are_made_anew_where_runs_have_changed_and_only_there(folder, monkeypatch):
+    look = Site(folder).follow_runs(Query())
+    first = look()
+    made = []
+    whole = pages.macros("rows.html.j2")
+    row = lambda run, query: made.append(run.name) or whole.row(run, query)  # noqa: E731
+    counted = SimpleNamespace(row=row, count_line=whole.count_line)
+    monkeypatch.setattr(pages, "macros", lambda _: counted)
+    assert look()["rows:order"] == first["rows:order"] and made == []
+    made_runs.append(folder / "maze", [made_runs.line(1.5)])
+    assert look() != first and made == ["maze"]
 
 
 def test_a_run_that_is_deleted_while_looked_at_is_said_to_be_gone(folder):

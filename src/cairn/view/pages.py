@@ -51,11 +51,25 @@ def overview_page(folder: str, runs: Sequence[Summary], query: Query) -> str:
     )
 
 
-def overview_fragments(shown: Shown, query: Query) -> dict[str, str]:
-    """What a live overview replaces, by id: the line of counts, every row, and their order."""
-    parts = macros("rows.html.j2")
-    rows = {f"run-{digest(run.name)}": str(parts.row(run, query)) for run in shown.runs}
-    return {"count": str(parts.count_line(shown, query)), "rows:order": " ".join(rows), **rows}
+class Rows:
+    """The rows of a live overview: one is made anew when its run has changed since the last."""
+
+    def __init__(self, query: Query):
+        self._query = query
+        self._made: dict[str, tuple[Summary, str]] = {}
+
+    def fragments(self, shown: Shown) -> dict[str, str]:
+        """What a live overview replaces, by id: the line of counts, every row, and their order."""
+        parts, before = macros("rows.html.j2"), self._made
+        self._made = {}
+        for run in shown.runs:
+            old = before.get(run.name)
+            if old is None or old[0] is not run:
+                old = run, str(parts.row(run, self._query))
+            self._made[run.name] = old
+        rows = {f"run-{digest(name)}": html for name, (_, html) in self._made.items()}
+        count_line = str(parts.count_line(shown, self._query))
+        return {"count": count_line, "rows:order": " ".join(rows), **rows}
 
 
 def message(title: str, lines: Sequence[str]) -> str:

@@ -75,9 +75,10 @@ class Site:
     def follow_runs(self, query: Query) -> Look:
         """What of the list may be otherwise at the next look."""
 
+        rows = pages.Rows(query)
+
         def look() -> Mapping[str, str]:
-            shown = overview.choose(self.runs.scan(), query)
-            return self._all_hidden(pages.overview_fragments(shown, query))
+            return self._all_hidden(rows.fragments(overview.choose(self.runs.scan(), query)))
 
         return look
 
