@@ -1,0 +1,107 @@
+"""The pictures of `cairn view` in docs/images: of real runs, taken in a real browser.
+
+    uv run python benchmarks/view_images.py [--folder FOLDER] [--out docs/images]
+
+Trains mazes by two methods (minutes on two cores) and runs the red-teaming demo, whose models are
+simulated, unless FOLDER has them; then serves FOLDER and takes pictures of the overview, a run, a
+comparison and the red-teaming map, in light and one in dark. Needs chromium and playwright.
+"""
+
+import argparse
+import io
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parent / "verify"))
+from view_scale_server import Server, browser
+
+OUT = Path(__file__).parents[1] / "docs" / "images"
+START = "from cairn.cli.main import main; main()"
+TRAINING = (
+    "--seeds", "3", "--steps", "3000000", "--batch", "16", "--hidden", "32", "--log-every", "8",
+    "--evaluate-every", "4",
+)  # fmt: skip
+RUNS = {
+    "maze-accel": ("train", "maze", "--method", "accel", *TRAINING),
+    "maze-dr": ("train", "maze", "--method", "dr", *TRAINING),
+    "redteam-demo": ("redteam", "run", "--demo"),
+}
+MOST = 200_000
+"""Bytes of a picture."""
+WAIT_S = 180
+"""For panels that are made when they are looked at."""
+
+
+def make(folder: Path) -> None:
+    """The runs that are not there yet."""
+    for name, words in RUNS.items():
+        if not (folder / name).exists():
+            command = [sys.executable, "-c", START, *words, "--run", str(folder / name)]
+            subprocess.run(command, check=True)
+
+
+def ready(page: Any) -> None:
+    """Wait until everything that comes later has come."""
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    for _ in range(WAIT_S * 2):
+        waiting = page.locator(".later:not([data-made])").all()
+        if not [place for place in waiting if place.get_attribute("aria-busy") == "true"]:
+            break
+        page.wait_for_timeout(500)
+    page.evaluate("window.scrollTo(0, 0)")
+    page.wait_for_timeout(300)
+
+
+def save(png: bytes, path: Path) -> int:
+    """With as many colours as fit into MOST bytes; returns how many bytes it has."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    for colours in (256, 128, 64, 32):
+        kept = io.BytesIO()
+        few = picture.quantize(colours, dither=Image.Dither.NONE)
+        few.save(kept, "PNG", optimize=True)
+        if kept.tell() < MOST:
+            break
+    path.write_bytes(kept.getvalue())
+    return kept.tell()
+
+
+def pictures(server: Server, page: Any, out: Path) -> None:
+    """All of them."""
+    both = "run=maze-accel&run=maze-dr"
+    for name, path, scheme, height in (
+        ("view-overview", "/", "light", 620),
+        ("view-run", "/run/maze-accel", "light", 1400),
+        ("view-run-dark", "/run/maze-accel", "dark", 1400),
+        ("view-compare", f"/compare?{both}", "light", 1300),
+        ("view-redteam", "/run/redteam-demo", "light", 1400),
+    ):
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": 1280, "height": height})
+        page.goto(server.url + path)
+        ready(page)
+        size = save(page.screenshot(), out / f"{name}.png")
+        print(f"{out / name}.png: {size:,} bytes")
+
+
+def main() -> None:
+    """Make the runs and take the pictures."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--out", type=Path, default=OUT)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = asked.folder or Path(temporary) / "runs"
+        make(folder)
+        with Server(folder) as server, browser() as page:
+            if page is None:
+                raise SystemExit("chromium is needed for pictures, and none works here")
+            pictures(server, page, asked.out)
+
+
+if __name__ == "__main__":
+    main()
