@@ -128,6 +128,8 @@ def test_pages_of_an_archive_are_in_order_and_leave_nobody_out(opened, order, mo
 def test_a_level_of_the_archive_leads_back_to_the_level_drawn_new(opened):
     shelf = look.look(opened, "shelf", {})
     (card,) = (card for card in cards(shelf) if card.facts["id"] == str(FAMILY - 1))
+    held_out = cards(look.look(opened, "mazes", {"seed": "1"}))[0]
+    assert held_out.href == f"?panel=attempt&seed=1&level={held_out.title}"
     assert card.href == f"?panel=level&seed=0&id={FAMILY - 1}" and card.facts["age"] == "26"
     section = look.look(opened, "level", {"id": str(FAMILY - 1)})
     (tree,) = of(section, Tree)
@@ -245,7 +247,8 @@ def test_each_elite_of_a_map_can_be_opened(mapped):
     ]
     assert sum(map(bool, shown.hrefs)) == 3
     (table,) = of(section, Table)  # the best, for the keyboard
-    assert [(link.text, fitness) for link, fitness in table.rows] == [("9", 3), ("63", 2), ("0", 1)]
+    best = [(link.text, *numbers) for link, *numbers in table.rows]
+    assert best == [("9", 3, 9, 9), ("63", 2, 63, 63), ("0", 1, 0, 0)]
     assert fragment(section, image=lambda png: "/image/x.png").count("panel=elite") == 6
 
 

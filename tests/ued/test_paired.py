@@ -21,7 +21,7 @@ from cairn.runs import presets
 from cairn.runs import train as training
 from cairn.runs.train import Outcome, train
 from cairn.score.paired import Regret
-from cairn.show import designs, subject
+from cairn.show import designs, look, subject
 from cairn.show.panels import PANELS
 from cairn.ued import paired, roles
 from cairn.ued.method import problem_of
@@ -209,6 +209,12 @@ def test_a_run_is_evaluated_and_loaded_by_role(tmp_path):
         subject.read(tmp_path / "run", 0, "teacher")
     with pytest.raises(ConfigError, match="has no role 'nobody'"):
         subject.read(tmp_path / "run", 0, "nobody")
+    # On a page one can choose between those who play the mazes.
+    opened = look.Opened(tmp_path / "run")
+    assert look.players(opened.subject({})) == ["student", "antagonist"]
+    other = opened.subject({"role": "antagonist", "seed": "1"})
+    assert same(other.actor.state, agents["antagonist"].state)
+    assert other.href("attempt", level="a b") == ("?panel=attempt&seed=1&role=antagonist&level=a+b")
     level = usual.env.space.sample(jax.random.key(0))
     _, observation = usual.env.reset(jax.random.key(0), level)
     assert 0 <= usual.act(observation) < 7

@@ -63,7 +63,7 @@ def test_a_red_teaming_run_tells_its_search_its_test_and_how_it_goes_on(tmp_path
 def test_a_simulated_run_says_so_first(tmp_path):
     run = audited(tmp_path / "run")
     config = json.loads((run / "config.json").read_text())
-    assert "Simulated: no model was asked" in str(
+    assert "Simulated. The models are programs" in str(
         section(told(run, "cairn redteam run", config)).parts[0]
     )
     assert kinds.is_simulated(config) and kinds.is_simulated({"simulation.seed": 0})

@@ -6,6 +6,7 @@ from pathlib import Path
 from cairn.redteam import directory, figures, page, run, testing, testing_page, verdicts
 from cairn.report.parts import Notes, Page, Section, Words
 from cairn.report.tables import redacted
+from cairn.report.words import SIMULATED
 
 
 def report_page(path: Path, *, redact: bool = False) -> Page:
@@ -44,5 +45,7 @@ def tested(path: Path, *, redact: str = "") -> list[Section]:
 
 
 def _sections(made: Page) -> list[Section]:
-    notes = [Notes(made.notes)] if made.notes else []
+    """What a page says before its sections is a section of its own here."""
+    lines = [*([SIMULATED] if made.simulated else []), *made.notes]
+    notes = [Notes(lines)] if lines else []
     return [Section("report", made.title, [*notes, Words(made.line)]), *made.sections]

@@ -16,6 +16,11 @@ TWICE = (
     "were sent again; what was reserved for them stays within the limits."
 )
 
+SIMULATED = (
+    "Simulated. The models are programs with known errors; all text is placeholder. Nothing here "
+    "says anything about a real model."
+)
+
 
 class Row(NamedTuple):
     """One figure."""

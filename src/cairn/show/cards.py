@@ -22,7 +22,7 @@ LINES = 3
 def held_out(subject: Subject) -> Sheet:
     """Every level of the test with the way of the agent's typical attempt."""
     shown = subject.once(play_held_out)
-    made = [_attempted(level) for level in shown]
+    made = [_attempted(level, subject.href("attempt", level=level.name)) for level in shown]
     rows = [Row("", tuple(made[i : i + ACROSS])) for i in range(0, len(made), ACROSS)]
     caption = (
         f"{subject.caption}. Drawn: the median of {ATTEMPTS} attempts with sampled actions, "
@@ -43,11 +43,10 @@ def archive(subject: Subject) -> Sheet:
     if not useful:
         label += ": none, the agent solves each of them always or never"
     rows = [("The highest scores", highest(subject, SHELF)), (label, useful)]
-    env = subject.task
     return Sheet(
         "What the archive holds",
         f"{subject.caption}. {named}Age: cycles since the level entered.",
-        tuple(Row(text, tuple(_kept(env, level) for level in levels)) for text, levels in rows),
+        tuple(Row(text, tuple(_kept(subject, level) for level in levels)) for text, levels in rows),
     )
 
 
@@ -61,13 +60,13 @@ def ancestry(subject: Subject) -> Sheet:
         f"on entering the archive; of the last, now."
     )
     rows = [
-        Row("", tuple(_ancestor(subject.task, level, level is line[-1]) for level in line))
+        Row("", tuple(_ancestor(subject, level, level is line[-1]) for level in line))
         for line in lines
     ]
     return Sheet("How its best levels evolved", caption, tuple(rows), descent=True)
 
 
-def _attempted(level: Shown) -> Card:
+def _attempted(level: Shown, href: str) -> Card:
     way = f"{level.length} steps" if level.success else "not solved"
     return Card(
         level.name,
@@ -80,26 +79,30 @@ def _attempted(level: Shown) -> Card:
             "steps": str(level.length),
             **described(level.env, level.level),
         },
+        href,
     )
 
 
-def _kept(env: Environment, level: Treasure) -> Card:
+def _kept(subject: Subject, level: Treasure) -> Card:
     title, generation, old = f"score {level.score:.3f}", level.generation, count(level.age)
     note = f"generation {generation} · age {old}"
     if level.solve_rate is not None:
         title = f"{level.solve_rate:.0%} solved"
         note = f"score {level.score:.2f} · gen. {generation} · age {old}"
-    return Card(title, note, "plain", env.picture(level.level, pixels=PIXELS), _facts(env, level))
+    env, href = subject.task, subject.href("level", id=level.id)
+    pixels = env.picture(level.level, pixels=PIXELS)
+    return Card(title, note, "plain", pixels, _facts(env, level), href)
 
 
-def _ancestor(env: Environment, level: Treasure, last: bool) -> Card:
+def _ancestor(subject: Subject, level: Treasure, last: bool) -> Card:
     where = "in the archive" if level.kept else "evicted"
     return Card(
         f"score {level.score:.3f}",
         f"generation {level.generation} · {where}",
         "good" if last else "plain",
-        env.picture(level.level, pixels=PIXELS),
-        _facts(env, level),
+        subject.task.picture(level.level, pixels=PIXELS),
+        _facts(subject.task, level),
+        subject.href("level", id=level.id),
     )
 
 

@@ -143,7 +143,7 @@ def _with_settings(made: Section, panel: Panel, run: Run, subject: Subject) -> S
     if len(run.seeds) > 1 and not panel.asked:  # a level, a cell is of its seed
         now = str(run.seeds[subject.seed_index])
         settings.append(Choice("seed", "seed", now, [(str(s), f"seed {s}") for s in run.seeds]))
-    if panel.roles and len(names := subject.once(_players)) > 1:
+    if panel.roles and len(names := subject.once(players)) > 1:
         now = subject.role or next(n for n, a in subject.actors.items() if a is subject.actor)
         settings.append(Choice("role", "who", now, [(name, name) for name in names]))
     first, rest = Choices(panel.name, ()), made.parts
@@ -155,7 +155,7 @@ def _with_settings(made: Section, panel: Panel, run: Run, subject: Subject) -> S
     return made._replace(parts=(head, *rest))
 
 
-def _players(subject: Subject) -> list[str]:
+def players(subject: Subject) -> list[str]:
     """The roles that play the task itself: a teacher plays an editor."""
     names = []
     for role, actor in subject.actors.items():

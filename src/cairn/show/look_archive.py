@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
-from urllib.parse import quote
 
 import jax
 import numpy as np
@@ -75,8 +74,9 @@ def section(subject: Subject, arguments: Mapping[str, str]) -> Section:
     last = -(-number // PAGE)
     page = min(max(1, look.number(arguments, "page", 1)), last)
     slots = np.argsort(ORDERS[order](found), kind="stable")[(page - 1) * PAGE : page * PAGE]
-    address = f"?panel=shelf&seed={seed_of(subject)}&sort={quote(order)}&page="
-    links = [Link(word, f"{address}{to}") for word, to in _turns(page, last)]
+    links = [
+        Link(word, subject.href("shelf", sort=order, page=to)) for word, to in _turns(page, last)
+    ]
     settings = (
         Choice("sort", "sorted by", order, [(name, name) for name in ORDERS]),
         Choice("page", f"page, of {last:,}", str(page), most=last),
@@ -96,11 +96,6 @@ def section(subject: Subject, arguments: Mapping[str, str]) -> Section:
             ),
         ),
     )
-
-
-def seed_of(subject: Subject) -> int:
-    """The trained seed that is shown."""
-    return subject.experiment.run.seed + subject.seed_index
 
 
 def level_at(levels: Level, slot: int) -> Level:
@@ -132,7 +127,7 @@ def _levels(
     subject: Subject, found: Columns, shelf: Shelf, slots: Int[np.ndarray, " N"], caption: str
 ) -> Part:
     facts = _facts(subject, found, shelf, slots)
-    hrefs = [f"?panel=level&seed={seed_of(subject)}&id={found.id[slot]}" for slot in slots]
+    hrefs = [subject.href("level", id=found.id[slot]) for slot in slots]
     if not subject.once(pictured):
         rows = [
             (Link(one["id"], href), *list(one.values())[1:])

@@ -14,7 +14,7 @@ from cairn.report.words import Row
 from cairn.show import charts, look
 from cairn.show.applies import pictured
 from cairn.show.facts import described
-from cairn.show.look_archive import PIXELS, columns, seed_of
+from cairn.show.look_archive import PIXELS, columns
 from cairn.show.subject import Subject
 from cairn.show.treasures import Treasure, shelf_of, thinned, treasures
 
@@ -38,9 +38,7 @@ def section(subject: Subject, arguments: Mapping[str, str]) -> Section:
     one = line[-1]
     facts = [Row(what, text, "") for what, text in _facts(subject, one).items()]
     parts: list[Part] = [
-        Words(
-            subject.caption, "muted", Link("the archive", f"?panel=shelf&seed={seed_of(subject)}")
-        )
+        Words(subject.caption, "muted", Link("the archive", subject.href("shelf")))
     ]
     if subject.once(pictured):
         parts.append(data.Sheet("", "", (data.Row("", (_card(subject, one, LARGE),)),)))
@@ -94,7 +92,6 @@ def _ancestry(subject: Subject, line: list[Treasure]) -> list[Part]:
 
 def _tree(subject: Subject, line: list[Treasure], children: np.ndarray) -> Tree:
     shown = line[-TREE:]
-    seed = seed_of(subject)
     nodes = []
     for parent, one in zip([None, *shown], shown, strict=False):
         where = "in the archive" if one.kept else "evicted"
@@ -104,13 +101,13 @@ def _tree(subject: Subject, line: list[Treasure], children: np.ndarray) -> Tree:
                 None if parent is None else str(parent.id),
                 f"level {one.id}",
                 f"generation {one.generation}, score {one.score:.3f}, {where}",
-                "" if one is line[-1] else f"?panel=level&seed={seed}&id={one.id}",
+                "" if one is line[-1] else subject.href("level", id=one.id),
                 "good" if one is line[-1] else "plain",
             )
         )
     last = str(line[-1].id)
     for child in children[:CHILDREN].tolist():
-        href = f"?panel=level&seed={seed}&id={child}"
+        href = subject.href("level", id=child)
         nodes.append(Node(str(child), last, f"level {child}", "made from it", href))
     return Tree(nodes)
 
@@ -122,7 +119,7 @@ def _card(subject: Subject, one: Treasure, pixels: int) -> data.Card:
         tone="plain",
         pixels=subject.task.picture(one.level, pixels=pixels),
         facts=_facts(subject, one),
-        href=f"?panel=level&seed={seed_of(subject)}&id={one.id}",
+        href=subject.href("level", id=one.id),
     )
 
 

@@ -1,9 +1,11 @@
 """A map of elites whose cells can be opened, and one elite."""
 
+import math
 from collections.abc import Mapping
 
 import jax
 import numpy as np
+from jaxtyping import Float, PyTree
 
 from cairn.core.errors import ConfigError
 from cairn.report import pages
@@ -11,10 +13,9 @@ from cairn.report.parts import Cards, Figures, Link, Section, Table, Text, Words
 from cairn.report.words import Row
 from cairn.show import heatmap, look
 from cairn.show.elite_map import elite_map
-from cairn.show.look_archive import seed_of
 from cairn.show.subject import Subject
 
-BEST = 20
+BEST = 8
 """Elites in the table."""
 NUMBERS = 2_000
 """Of a solution that are shown."""
@@ -30,11 +31,15 @@ def section(subject: Subject, arguments: Mapping[str, str]) -> Section:
     ]
     if "best" in figures:
         cards.append(pages.Card("best", f"{figures['best']:.4g}", "fitness"))
-    start = f"?panel=elite&seed={seed_of(subject)}&cell="
-    href = lambda cell: f"{start}{cell}"  # noqa: E731
+    href = lambda cell: subject.href("elite", cell=cell)  # noqa: E731
     fitness = np.asarray(elites.fitness)
     best = np.argsort(-fitness, kind="stable")[: min(BEST, int(elites.count))].tolist()
-    rows = [(Link(str(cell), href(cell)), float(fitness[cell])) for cell in best]
+    descriptors = _numbers_of(jax.tree.map(lambda leaf: np.asarray(leaf)[best], elites.descriptors))
+    rows = [
+        (Link(str(cell), href(cell)), float(fitness[cell]), *values)
+        for cell, values in zip(best, descriptors.tolist(), strict=True)
+    ]
+    names = [f"descriptor {i + 1}" for i in range(descriptors.shape[1])]
     return Section(
         "map",
         "The map of elites",
@@ -42,7 +47,7 @@ def section(subject: Subject, arguments: Mapping[str, str]) -> Section:
             Words(subject.caption, "muted"),
             Cards(cards),
             elite_map(elites, subject.task.tessellation, "Fitness of each cell's elite", href),
-            Table(("cell", "fitness"), rows, "The best elites", name="best elites"),
+            Table(("cell", "fitness", *names), rows, "The best elites", name="best elites"),
         ),
     )
 
@@ -55,7 +60,7 @@ def elite(subject: Subject, arguments: Mapping[str, str]) -> Section:
     cell = look.number(arguments, "cell", 0)
     if cell >= elites.cells:
         raise ConfigError(f"cell must lie in [0, {elites.cells}), got {cell}.")
-    back = Link("the map", f"?panel=map&seed={seed_of(subject)}")
+    back = Link("the map", subject.href("map"))
     title = f"The elite of cell {cell}"
     host = jax.tree.map(np.asarray, elites)
     if not host.fitness[cell] > -np.inf:
@@ -65,11 +70,10 @@ def elite(subject: Subject, arguments: Mapping[str, str]) -> Section:
     numbered = Row("number", f"{host.ids[cell]:,}", "solutions that were evaluated before it")
     rows = [
         Row("fitness", f"{host.fitness[cell]:.6g}", f"{better:,} of {len(fitness):,} are better"),
-        *_named("descriptor", jax.tree.map(lambda leaf: leaf[cell], host.descriptors)),
+        *_named("descriptor", _numbers_of(_one(host.descriptors, cell))[0]),
         numbered,
     ]
-    leaves = jax.tree.leaves(jax.tree.map(lambda leaf: leaf[cell], host.solutions))
-    solution = np.concatenate([np.ravel(leaf) for leaf in leaves])
+    solution = _numbers_of(_one(host.solutions, cell))[0]
     parts = [
         Words(f"{subject.caption}. Its method keeps no lineage.", "muted", back),
         Figures(rows),
@@ -78,10 +82,20 @@ def elite(subject: Subject, arguments: Mapping[str, str]) -> Section:
     return Section("elite", title, parts)
 
 
-def _named(name: str, values: object) -> list[Row]:
-    leaves = [np.ravel(leaf) for leaf in jax.tree.leaves(values)]
-    numbers = np.concatenate(leaves) if leaves else np.zeros(0)
-    return [Row(f"{name} {i + 1}", f"{value:.6g}", "") for i, value in enumerate(numbers.tolist())]
+def _one(rows: PyTree, cell: int) -> PyTree:
+    return jax.tree.map(lambda leaf: leaf[cell : cell + 1], rows)
+
+
+def _named(name: str, values: np.ndarray) -> list[Row]:
+    return [Row(f"{name} {i + 1}", f"{value:.6g}", "") for i, value in enumerate(values.tolist())]
+
+
+def _numbers_of(rows: PyTree) -> Float[np.ndarray, "rows numbers"]:
+    """Trees of N rows as N rows of numbers."""
+    leaves = [np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(rows)]
+    return np.concatenate(
+        [leaf.reshape(len(leaf), math.prod(leaf.shape[1:])) for leaf in leaves], axis=1
+    )
 
 
 def _numbers(solution: np.ndarray) -> str:

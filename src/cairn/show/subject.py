@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import jax
 import jax.numpy as jnp
@@ -45,6 +46,16 @@ class Subject:
         return self._seen[look]
 
     @property
+    def seed(self) -> int:
+        """The seed itself."""
+        return self.experiment.run.seed + self.seed_index
+
+    def href(self, panel: str, **arguments: object) -> str:
+        """Where a page shows another panel of this seed and role."""
+        role = {} if self.role is None else {"role": self.role}
+        return "?" + urlencode({"panel": panel, "seed": self.seed, **role, **arguments})
+
+    @property
     def steps(self) -> int:
         """What this seed has spent, tests left out: environment steps, evaluations or updates."""
         return cost({name: [n] for name, n in self.state.ledger.totals().items()})[0]
@@ -82,7 +93,7 @@ class Subject:
         return (
             f"{experiment.method}{who} on {experiment.task}, "
             f"{count(self.steps)} {spent}, "
-            f"seed {experiment.run.seed + self.seed_index}"
+            f"seed {self.seed}"
         )
 
 

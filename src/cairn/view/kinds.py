@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from cairn.report.parts import Figures, Notes, Part, Section, Text, Words
-from cairn.report.words import Row
+from cairn.report.words import SIMULATED, Row
 from cairn.runs.directory import JOURNAL
 from cairn.view import kind_parts as parts
 from cairn.view.journal_looks import UNREADABLE, Looks, Source, opened, said
@@ -107,8 +107,7 @@ def is_simulated(config: Config) -> bool:
 
 def section(found: Told, *, running: bool | None = None) -> Section:
     """The same as a section of a page."""
-    simulated = "Simulated: no model was asked, and no prompt or response is real."
-    notes = [*filter(None, [found.problem]), *([simulated] if found.simulated else [])]
+    notes = [*filter(None, [found.problem]), *([SIMULATED] if found.simulated else [])]
     shown: list[Part] = [Notes(notes)] if notes else []
     rows = [
         Row(part.name, f"{part.done:,}{'' if part.of is None else f' of {part.of:,}'}", part.what)
