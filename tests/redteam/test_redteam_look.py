@@ -31,13 +31,17 @@ def drawn(run):
 
 
 @pytest.mark.slow
-def test_a_report_on_a_page_says_that_it_is_simulated_and_whose_verdicts_it_uses(run):
+def test_a_report_on_a_page_says_that_it_is_simulated_and_whose_verdicts_it_uses(run, capsys):
     sections = look.report(run)
     page = look.report_page(run)
     assert [s.id for s in sections] == ["report", *(s.id for s in page.sections)]
     assert noted(sections).startswith("Simulated.") and "verdicts.jsonl" not in noted(sections)
     (run / directory.VERDICTS).write_text(json.dumps({**drawn(run), "unsafe": True}) + "\n")
     assert "1 of 1 verdicts filled in" in noted(look.report(run))
+    assert redteam_command(["resume", str(run)]) == 0  # finished already: the report anew
+    assert "1 of 1 verdicts filled in" in capsys.readouterr().out
+    figures = json.loads((run / directory.SUMMARY).read_text())
+    assert sum(figures["labelled"].values()) <= 1
 
 
 @pytest.mark.slow

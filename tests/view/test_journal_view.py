@@ -119,6 +119,16 @@ def test_after_the_first_look_only_what_is_new_is_read(tmp_path, monkeypatch):
     assert view._tally.failures["search", "failure", "CutAnswerError"].trials == 2
 
 
+def test_a_program_that_names_every_error_anew_takes_no_more_memory_for_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(journal_tally, "ERRORS", 3)
+    with Journal(tmp_path / "journal.sqlite", config={}) as journal:
+        for trial in range(10):
+            said = {"error": f"Error{trial}", "message": f"in {trial}"}
+            journal.stage("s").append("failure", trial, canonical(said))
+    rows = table(figures(tmp_path)["journal-failures"])
+    assert rows[0] == ("s", "other errors", "failed", 7, 9, "in 9") and len(rows) == 4
+
+
 def test_trials_that_are_made_anew_are_counted_anew(tmp_path):
     run = written(tmp_path / "run")
     view = JournalView(run)

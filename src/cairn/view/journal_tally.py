@@ -14,6 +14,9 @@ CHUNK = 50_000
 """Events counted at once: some 25 ms."""
 LONGEST = 1_000
 """Characters of a message that are kept."""
+ERRORS = 1_000
+"""Kinds of failure that are told apart; a program may name its errors as it likes."""
+OTHERS = "other errors"
 TOLD_OF = ("failure", "timeout", "shard")
 """Kinds of event whose bodies are read."""
 
@@ -108,7 +111,9 @@ class Tally:
                     shard = Shard(seq, *(int(record[n]) for n in ("done", "rejected", "failed")))
                     shards[stage, trial] = max(shard, shards.get((stage, trial), shard))
                 else:
-                    key = (stage, kind, str(record["error"]))
+                    key = (stage, kind, str(record["error"])[:LONGEST])
+                    if key not in failures and len(failures) >= ERRORS:
+                        key = (stage, kind, OTHERS)
                     failure = Failure(seq, 1, trial, str(record["message"])[:LONGEST])
                     failures[key] = _together(failure, failures.get(key))
             except (ValueError, KeyError, TypeError):
