@@ -20,6 +20,7 @@ import pytest
 
 from cairn.cli import view
 from cairn.cli.main import run
+from cairn.view import web
 
 COMMAND = (sys.executable, "-c", "from cairn.cli.main import main; main()", "view")
 
@@ -84,6 +85,33 @@ def test_a_port_that_was_asked_for_and_is_taken_is_a_mistake(tmp_path, capsys):
         port = taken.getsockname()[1]
         assert run(["view", str(tmp_path), "--port", str(port)]) == 2
     assert f"Cannot listen on 127.0.0.1, port {port}: Address already in use" in said(capsys)
+
+
+def test_where_the_usual_port_is_taken_the_next_free_one_is_and_is_named(
+    tmp_path, monkeypatch, capsys
+):
+    def serve(app, bound, ending):
+        with bound:
+            return False
+
+    monkeypatch.setattr(web, "serve", serve)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setattr(view, "PORT", taken.getsockname()[1])
+        assert run(["view", str(tmp_path)]) == 0
+    said, address, _ = capsys.readouterr().out.splitlines()
+    port = int(re.findall(r":(\d+)/", address)[0])
+    assert port != view.PORT and said == f"Port {view.PORT} is taken, so this is {port}."
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "0.0.0.0"])
+def test_a_token_is_made_where_others_can_listen_and_only_there(
+    tmp_path, monkeypatch, capsys, host
+):
+    monkeypatch.delenv("CAIRN_VIEW_TOKEN", raising=False)
+    monkeypatch.setattr(web, "serve", lambda app, bound, ending: bound.close() or False)
+    run(["view", str(tmp_path), "--port", "0", "--host", host])
+    tokens = re.findall(r"\?token=([\w-]{20,})", capsys.readouterr().out)
+    assert len(tokens) == (host == "0.0.0.0")
 
 
 def test_without_the_extra_one_line_says_what_to_install(tmp_path, monkeypatch, capsys):

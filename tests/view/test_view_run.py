@@ -58,8 +58,8 @@ def test_a_simulated_run_says_so_in_the_list_and_on_its_page(folder):
     made_runs.journaled(folder, "demo", config=config)
     browser = client(folder)
     assert browser.get("/").text.count(">simulated</span>") == 1
-    assert "Nothing here says anything about a real one" in browser.get("/run/demo").text
-    assert "Nothing here says" not in browser.get("/run/sub/redteam").text
+    assert "Nothing here says anything about a real model" in browser.get("/run/demo").text
+    assert "imulated" not in browser.get("/run/sub/redteam").text
 
 
 def test_the_command_makes_the_run_again(folder, tmp_path):
