@@ -84,11 +84,11 @@ def picture(
     height: float,
     *inside: Markup,
     role: str = "img",
-    kind: Literal["chart", "tree", "spark"] = "chart",
+    kind: Literal["chart", "tree"] = "chart",
 ) -> Markup:
     """A whole picture: `label` is its name, `told` says in words what is seen.
 
-    A chart takes the width that it is given; of the other kinds each has a size of its own.
+    A chart takes the width that it is given; a tree has a size of its own.
     """
     size = {} if kind == "chart" else {"width": width, "height": height}
     return tag(

@@ -163,7 +163,7 @@ function walkable(map) {
 // A picture that is offered as no file yet can be taken away as SVG or PNG, as it looks now.
 function takeable(figure) {
   const svg = figure.querySelector("svg");
-  if (!svg || (figure.closest(".plot") || figure).querySelector('a[href$=".svg"]')) return;
+  if (!svg || (figure.closest(".plot") || figure).querySelector('a[href*=".svg"]')) return;
   const name = (svg.getAttribute("aria-label") || "picture").replace(/[^\w-]+/g, "-").slice(0, 60);
   const [width, height] = svg.getAttribute("viewBox").split(" ").slice(2).map(Number);
   const alone = () => {
