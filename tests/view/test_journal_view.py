@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 from made_journals import fill, key, killed, listing, start, written
 
-from cairn.core import journal_read, journal_retie
+from cairn.core import journal_read, journal_retie, shards
 from cairn.core.budget import Amount
 from cairn.core.errors import ConfigError
 from cairn.core.journal import Journal, canonical
@@ -194,6 +194,17 @@ def test_journals_of_workers_in_other_processes_are_counted_until_they_are_taken
     assert table(found["journal-spent"])[-1][2] == 2 and "journal-flight" not in found
     assert "2 were rejected by the work, 1 got no answer" in words(found["journal-failures"])
     assert "not held" in words(view.call(key(77).hex()))
+
+
+def test_the_run_s_own_books_come_first_also_where_a_shard_was_read_before(tmp_path):
+    with Journal(shards.path(tmp_path / "journal.sqlite", "map", 1), config={}) as shard:
+        shard.settle(shard.intend(b"k", "map", "writer", Amount(1)), "answered", None)
+    view = JournalView(tmp_path)
+    assert view.refresh() and view.problem and len(view.books()) == 1
+    written(tmp_path, trials=1)
+    assert view.refresh() and not view.problem
+    assert [book.answered for book in view.books()] == [1, 1]
+    assert [line.role for line in view.books()[0].lines] == ["judge", "target"]
 
 
 def test_a_run_looked_at_shows_its_pace(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cairn.core.journal_read import state
 from cairn.report.parts import Section
+from cairn.runs.directory import JOURNAL
 from cairn.view.journal_books import Books, read_books
 from cairn.view.journal_call import one
 from cairn.view.journal_calls import Calls
@@ -83,7 +84,7 @@ class JournalView:
 
     def books(self) -> list[Books]:
         """Those of the run, then those of shards in other processes."""
-        return [books for _, books in self._books.values()]
+        return list(self._books_by_name().values())
 
     def figures(self, running: bool | None = None) -> list[Section]:
         """Everything there is to say; `running`: whether a process has the run, if that is known.
@@ -125,7 +126,8 @@ class JournalView:
         return {line.role for books in self.books() for line in books.lines}
 
     def _books_by_name(self) -> dict[str, Books]:
-        return {name: books for name, (_, books) in self._books.items()}
+        ordered = sorted(self._books.items(), key=lambda pair: (pair[0] != JOURNAL, pair[0]))
+        return {name: books for name, (_, books) in ordered}
 
     def _main(self, source: Source, seconds: float) -> bool:
         """Read the run's own journal; whether events were counted."""
