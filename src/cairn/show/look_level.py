@@ -41,7 +41,8 @@ def section(subject: Subject, arguments: Mapping[str, str]) -> Section:
         Words(subject.caption, "muted", Link("the archive", subject.href("shelf")))
     ]
     if subject.once(pictured):
-        parts.append(data.Sheet("", "", (data.Row("", (_card(subject, one, LARGE),)),)))
+        large = _card(subject, one, LARGE)._replace(facts={}, href="")  # said below
+        parts.append(data.Sheet("", "", (data.Row("", (large,)),)))
     parts += [Figures(facts), *_ancestry(subject, line)]
     return Section("level", f"Level {name} and its ancestors", parts)
 
@@ -94,13 +95,12 @@ def _tree(subject: Subject, line: list[Treasure], children: np.ndarray) -> Tree:
     shown = line[-TREE:]
     nodes = []
     for parent, one in zip([None, *shown], shown, strict=False):
-        where = "in the archive" if one.kept else "evicted"
         nodes.append(
             Node(
                 str(one.id),
                 None if parent is None else str(parent.id),
                 f"level {one.id}",
-                f"generation {one.generation}, score {one.score:.3f}, {where}",
+                f"gen. {one.generation} · score {one.score:.2f}",
                 "" if one is line[-1] else subject.href("level", id=one.id),
                 "good" if one is line[-1] else "plain",
             )
@@ -115,7 +115,7 @@ def _tree(subject: Subject, line: list[Treasure], children: np.ndarray) -> Tree:
 def _card(subject: Subject, one: Treasure, pixels: int) -> data.Card:
     return data.Card(
         title=f"level {one.id}",
-        note=f"score {one.score:.3f} · generation {one.generation}",
+        note=f"score {one.score:.2f} · gen. {one.generation}{'' if one.kept else ' · evicted'}",
         tone="plain",
         pixels=subject.task.picture(one.level, pixels=pixels),
         facts=_facts(subject, one),

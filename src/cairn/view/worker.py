@@ -171,7 +171,7 @@ class Hands:
         if answer.kind == "refused":
             raise PanelError(answer.what)
         if answer.kind == "failed":
-            raise PanelError(f"This panel cannot be made: {answer.what}. It is a fault of cairn.")
+            raise PanelError(f"This panel cannot be made: {answer.what}.")
         return answer.what
 
     def _ask(self, job: Job | Chart) -> Answer:
