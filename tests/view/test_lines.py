@@ -158,6 +158,20 @@ def test_damaged_lines_are_left_out_counted_and_told(tmp_path, wrong):
     assert lines.problem.startswith("1 line is damaged in metrics.jsonl")
 
 
+def test_lines_of_other_seeds_or_another_unit_than_the_rest_are_damaged(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    other = row(9) | {"ledger": {"evaluations": [1]}}
+    seeds = {"cycle": [8, 8], "ledger": {"training": [1, 1]}, "metrics": {"a": [0.5, 0.5]}}
+    path.write_text(text(seeds, row(0), other, row(1)))
+    lines = Lines(path)
+    lines.refresh()
+    assert cycles(lines) == [0, 1] and lines.damaged == 2
+    with path.open("a") as file:
+        file.write(text(seeds, row(2)))
+    lines.refresh()
+    assert cycles(lines) == [0, 1, 2] and lines.damaged == 3
+
+
 def test_two_damaged_lines_that_make_one_value_together_are_two(tmp_path):
     path = tmp_path / "metrics.jsonl"
     path.write_text('[{"a": 1\n"b": 2}]\n' + text(row(0)))

@@ -6,13 +6,14 @@ file was cut, as a resumed run does.
 """
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from cairn.core.errors import reason
 from cairn.view.reading import UnreadableError, open_plain
-from cairn.view.rows import Row, is_metrics, is_timing, parse_all
+from cairn.view.rows import Row, Shape, is_metrics, is_timing, parse_all, shape_of
 from cairn.view.sampling import sample
 from cairn.view.scanning import Found, scan
 
@@ -43,6 +44,7 @@ class Lines:
 
     def _forget(self) -> None:
         self._plain, self._tested = Spread(), Spread()
+        self._shape: Shape | None = None
         self._seen: Seen | None = None
         self._end = 0
         self.rows: Sequence[Row] = ()
@@ -142,6 +144,10 @@ class Lines:
         sound = is_metrics if self.kind == "metrics" else is_timing
         pairs = zip(places, parse_all(texts), strict=True)
         read = {place: row for place, row in pairs if sound(row)}
+        if self.kind == "metrics" and read:
+            shapes = {place: shape_of(row) for place, row in read.items()}
+            self._shape = self._shape or Counter(shapes.values()).most_common(1)[0][0]
+            read = {place: row for place, row in read.items() if shapes[place] == self._shape}
         self.damaged += len(places) - len(read)
         self._plain.take(read, fresh.plain, fresh.newest)
         self._tested.take(read, fresh.tested, fresh.newest_test)

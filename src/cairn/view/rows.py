@@ -3,9 +3,12 @@
 import json
 from typing import Any, TypeAlias
 
+from cairn.core.counts import unit
 from cairn.core.measures import headline
 
 Row: TypeAlias = dict[str, Any]
+Shape: TypeAlias = tuple[int, str]
+"""Of a line of metrics: its number of seeds, and what its ledger is counted in."""
 
 
 def parse_all(texts: list[bytes]) -> list[Any]:
@@ -45,6 +48,11 @@ def is_metrics(row: Any) -> bool:
     if not all(isinstance(count, int) for column in ledger.values() for count in column):
         return False
     return isinstance(tests, dict) and all(_tested(figures, seeds) for figures in tests.values())
+
+
+def shape_of(row: Row) -> Shape:
+    """What every line of one run has in common."""
+    return len(row["cycle"]), unit(row["ledger"])
 
 
 def _tested(figures: Any, seeds: int) -> bool:
