@@ -122,7 +122,11 @@ async function panel(place, address = place.dataset.panel) {
 }
 // What leads from a panel to a panel is shown in the same place.
 function within(place, search) {
-  panel(place, place.dataset.panel.split("?")[0] + search).then(() => place.scrollIntoView({ block: "nearest" }));
+  panel(place, place.dataset.panel.split("?")[0] + search).then(() => {
+    const head = place.querySelector("h2");
+    if (head) { head.tabIndex = -1; head.focus({ preventScroll: true }); }
+    place.scrollIntoView({ block: "start" });
+  });
 }
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[href]");
