@@ -45,6 +45,28 @@ def tables():
     return module
 
 
+@pytest.fixture(scope="module")
+def one_process():
+    """Sides of one driver are one process here: each would import JAX and trace the cycles again.
+    That a side has a process of its own is tested in test_sides."""
+    plain, made = sides.Side, {}
+
+    class Shared(plain):
+        def close(self):
+            """Later: others ask it too."""
+
+    def side(name, command, environment):
+        words = tuple(command)
+        made[words] = made.get(words) or Shared(name, command, environment)
+        return made[words]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sides, "Side", side)
+        yield
+    for shared in made.values():
+        plain.close(shared)
+
+
 @pytest.fixture
 def peers(tmp_path, monkeypatch):
     """Flags for two peers that do the steps they are told to, without computing."""
@@ -55,7 +77,7 @@ def peers(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_training_is_measured_beside_peers_and_the_peak(tmp_path, tables, peers):
+def test_training_is_measured_beside_peers_and_the_peak(tmp_path, tables, peers, one_process):
     what = {"peers": peers, "seeds": (2,), "extra": ("default-metrics",)}
     config = training.Config(**what, tiny=True, json=tmp_path / "figures.json")
     record = keep(training.run(config), tmp_path)
@@ -144,7 +166,7 @@ def plain_maze(file, rounds):
 
 
 @pytest.mark.slow
-def test_stepping_plays_the_mazes_on_file_to_their_ends(tmp_path, tables):
+def test_stepping_plays_the_mazes_on_file_to_their_ends(tmp_path, tables, one_process):
     config = stepping.Config(tiny=True, json=tmp_path / "figures.json")
     record = keep(stepping.run(config), tmp_path)
     side = record["sides"]["cairn"]
@@ -255,7 +277,7 @@ def test_starting_watches_fresh_processes(tmp_path, tables):
 
 
 @pytest.mark.slow
-def test_the_goal_stops_the_clock(tmp_path, tables):
+def test_the_goal_stops_the_clock(tmp_path, tables, one_process):
     config = goal.Config(tiny=True, json=tmp_path / "figures.json")
     record = keep(goal.run(config), tmp_path)
     (row,) = record["rows"]

@@ -41,6 +41,16 @@ def test_a_side_runs_until_the_goal_is_reached_in_a_row(side):
     assert cut["reached_s"] is None and len(cut["curve"]) == 1  # a test, however late
 
 
+def test_each_side_is_a_process_of_its_own_and_gone_at_the_end():
+    peers = [Peer(name, sys.executable, None, DRIVER) for name in ("one", "two")]
+    with sides.opened(peers, ours=()) as found:
+        processes = [side._process for side in found.values()]
+        assert len({process.pid for process in processes}) == 2
+        assert [side.ask(WORK)["outcome"] for side in found.values()] == [{"episodes": 1}] * 2
+        assert [process.poll() for process in processes] == [None, None]
+    assert [process.poll() for process in processes] == [0, 0]
+
+
 def test_a_side_that_ended_is_told_and_closed():
     gone = Side("peer", [sys.executable, "-c", ""], {})
     gone._process.wait()
