@@ -27,7 +27,7 @@ TRAINING = (
     "--evaluate-every", "4",
 )  # fmt: skip
 RUNS = {
-    "maze-accel": ("train", "maze", "--method", "accel", *TRAINING),
+    "maze-accel": ("train", "maze", "--method", "accel", "--generator", "walls", *TRAINING),
     "maze-dr": ("train", "maze", "--method", "dr", *TRAINING),
     "redteam-demo": ("redteam", "run", "--demo"),
 }
@@ -45,16 +45,13 @@ def make(folder: Path) -> None:
             subprocess.run(command, check=True)
 
 
-def ready(page: Any) -> None:
-    """Wait until everything that comes later has come."""
-    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
-    for _ in range(WAIT_S * 2):
-        waiting = page.locator(".later:not([data-made])").all()
-        if not [place for place in waiting if place.get_attribute("aria-busy") == "true"]:
-            break
-        page.wait_for_timeout(500)
-    page.evaluate("window.scrollTo(0, 0)")
-    page.wait_for_timeout(300)
+def ready(page: Any, height: int) -> None:
+    """Wait until everything that comes into sight has come: panels are made when they are seen."""
+    for place in (0, height, 0):
+        page.evaluate(f"window.scrollTo(0, {place})")
+        page.wait_for_timeout(700)
+        page.wait_for_function("!document.querySelector('[aria-busy=true]')", timeout=WAIT_S * 1e3)
+    page.wait_for_timeout(500)
 
 
 def save(png: bytes, path: Path) -> int:
@@ -74,16 +71,16 @@ def pictures(server: Server, page: Any, out: Path) -> None:
     """All of them."""
     both = "run=maze-accel&run=maze-dr"
     for name, path, scheme, height in (
-        ("view-overview", "/", "light", 620),
-        ("view-run", "/run/maze-accel", "light", 1400),
-        ("view-run-dark", "/run/maze-accel", "dark", 1400),
+        ("view-overview", "/", "light", 520),
+        ("view-run", "/run/maze-dr", "light", 1500),
+        ("view-run-dark", "/run/maze-accel", "dark", 1500),
         ("view-compare", f"/compare?{both}", "light", 1300),
         ("view-redteam", "/run/redteam-demo", "light", 1400),
     ):
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": 1280, "height": height})
         page.goto(server.url + path)
-        ready(page)
+        ready(page, height)
         size = save(page.screenshot(), out / f"{name}.png")
         print(f"{out / name}.png: {size:,} bytes")
 

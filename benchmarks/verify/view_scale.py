@@ -236,6 +236,7 @@ def main() -> None:
             "sizes": {name: getattr(asked, name) for name in ("runs", "lines", "events", "levels")},
             "making_s": round(made_s, 1),
         }
+        os.sync()  # what is not saved yet cannot be forgotten
         record["pages"] = times(folder, asked)
         with Server(folder) as server:
             record["start_s"] = round(server.start_s, 2)

@@ -102,11 +102,10 @@ def children(pid: int) -> list[int]:
 
 
 def forget(folder: Path) -> None:
-    """Have the system drop what it keeps in memory of the files under `folder`."""
+    """Have the system drop what it keeps in memory of the files under `folder`, if it is saved."""
     for path in folder.rglob("*"):
         if path.is_file():
             descriptor = os.open(path, os.O_RDONLY)
-            os.fsync(descriptor)
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
             os.close(descriptor)
 
