@@ -50,7 +50,9 @@ def ready(page: Any, height: int) -> None:
     for place in (0, height, 0):
         page.evaluate(f"window.scrollTo(0, {place})")
         page.wait_for_timeout(700)
-        page.wait_for_function("!document.querySelector('[aria-busy=true]')", timeout=WAIT_S * 1e3)
+        page.wait_for_function(
+            "() => !document.querySelector('[aria-busy=true]')", timeout=WAIT_S * 1000
+        )
     page.wait_for_timeout(500)
 
 

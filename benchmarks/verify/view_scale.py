@@ -110,7 +110,9 @@ def loads(server: Server, asked: argparse.Namespace) -> dict[str, dict[str, floa
             rows = []
             for _ in range(asked.repeats):
                 page.goto(server.url + path, wait_until="load")
-                page.wait_for_function("performance.getEntriesByType('navigation')[0].loadEventEnd")
+                page.wait_for_function(
+                    "() => performance.getEntriesByType('navigation')[0].loadEventEnd"
+                )
                 rows.append(page.evaluate(LOADED))
             found[name] = middle(rows)
             print("in a browser:", name, found[name], flush=True)
