@@ -74,8 +74,8 @@ def pictures(server: Server, page: Any, out: Path) -> None:
     both = "run=maze-accel&run=maze-dr"
     for name, path, scheme, height in (
         ("view-overview", "/", "light", 520),
-        ("view-run", "/run/maze-dr", "light", 1500),
-        ("view-run-dark", "/run/maze-accel", "dark", 1500),
+        ("view-run", "/run/maze-dr", "light", 1640),
+        ("view-run-dark", "/run/maze-accel", "dark", 1640),
         ("view-compare", f"/compare?{both}", "light", 1300),
         ("view-redteam", "/run/redteam-demo", "light", 1400),
     ):
