@@ -94,6 +94,17 @@ def test_a_seed_tested_earlier_than_the_others_counts_with_its_own_last_test(tmp
     append(run, [first, second])
     head = only(tmp_path).headline
     assert head is not None and head.value == pytest.approx((0.25 + 0.5) / 2)
+    # A newer test of the first seed alone: the second keeps the one it had.
+    newer = line(1.0, skill=1.0)
+    for figures in newer["evaluation"].values():
+        figures["solve_rate"] = [1.0, None]
+    append(run, [newer, line(1.0, skill=None)])
+    head = only(tmp_path).headline
+    assert head is not None and head.value == pytest.approx((1.0 + 0.5) / 2)
+    both = line(1.0, skill=0.0)
+    append(run, [both, newer])
+    head = only(tmp_path).headline
+    assert head is not None and head.value == pytest.approx((1.0 + 0.0) / 2)
 
 
 def test_a_run_over_language_models_is_told_in_a_line(tmp_path):
