@@ -57,6 +57,24 @@ def test_a_page_that_comes_later_gets_everything_from_the_same_look():
     assert len(looks) == 1
 
 
+def test_what_is_gone_is_not_sent_to_a_page_that_comes_later():
+    found = {"a": "1", "b": "1"}
+
+    async def follow():
+        feeds = Feeds(least_s=0.01)
+        first = feeds.stream("k", lambda: dict(found))
+        await after(first)
+        del found["b"]
+        found["a"] = "2"
+        assert await after(first) == {"a": "2"}
+        second = feeds.stream("k", lambda: dict(found))
+        assert await after(second) == {"a": "2"}
+        await first.aclose()
+        await second.aclose()
+
+    asyncio.run(follow())
+
+
 def test_nothing_is_looked_up_when_nobody_looks_any_more():
     looks = []
 
