@@ -78,6 +78,13 @@ def test_an_empty_file_has_nobody(lineage):
         found.ancestors(0)
 
 
+@pytest.mark.parametrize("level_id", [-1, 2**32, 2**63])
+def test_what_is_no_id_at_all_is_said_as_a_level_that_never_was(lineage, level_id):
+    append(lineage, [0, 1], [-1, 0])
+    with pytest.raises(RunError, match=rf"no level {level_id} of seed 0"):
+        Descent(lineage).ancestors(level_id)
+
+
 def test_a_level_that_descends_from_itself_is_an_error_and_no_endless_loop(lineage):
     append(lineage, [0, 1], [1, 0])
     with pytest.raises(RunError, match="no level"):

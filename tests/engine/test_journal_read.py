@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cairn.core import journal_check
 from cairn.core.budget import Amount
 from cairn.core.errors import RunError
 from cairn.core.journal import Journal
@@ -96,6 +97,29 @@ def test_a_journal_is_read_while_a_run_writes_to_it(tmp_path):
     assert writer.returncode == 0
     # Nobody kept it from clearing its log away.
     assert sorted(os.listdir(tmp_path)) == ["j.sqlite", "j.sqlite.head", "j.sqlite.lock"]
+
+
+def test_what_a_run_adds_while_it_is_read_is_neither_damage_nor_half_seen(tmp_path, monkeypatch):
+    path, plain = tmp_path / "j.sqlite", journal_check.last_good
+    with Journal(path, config={}) as writer:
+
+        def add(*_: object):
+            writer.stage("search").append("tell", writer.seq, "{}")
+            writer.intend(b"x", "search", "m", Amount(1, 5))
+            writer.commit()
+
+        def followed(db):
+            found = plain(db)
+            add()
+            return found
+
+        add()
+        monkeypatch.setattr(journal_check, "last_good", followed)
+        with Journal.read(path) as journal:
+            add()
+            assert len(list(journal.events())) == journal.seq == 1
+            assert [line.maybe_twice for line in journal.spending()] == [1]
+        assert writer.seq == 4
 
 
 @pytest.mark.parametrize("how", ["event", "log", "mark"])

@@ -19,6 +19,11 @@ def test_a_spreadsheet_runs_no_text_and_a_terminal_obeys_none():
     assert second["text"] == '\'=HYPERLINK("x")'
 
 
+def test_a_head_is_as_harmless_as_what_stands_below_it():
+    table = to_csv([{"figure": 1, '=HYPERLINK("x")': 2, "a\x1b": 3}])
+    assert table.split("\n")[0] == 'figure,"\'=HYPERLINK(""x"")",a\u241b'
+
+
 def test_json_lines_give_every_text_back_and_hold_no_raw_control_character():
     lines = to_lines([{"text": TEXT}, {"text": "\u2028"}])
     assert [json.loads(line)["text"] for line in lines.split("\n")[:-1]] == [TEXT, "\u2028"]

@@ -10,6 +10,8 @@ from cairn.core.lineage import Lineage
 
 BLOCK = 1 << 24
 """Bytes read at once."""
+IDS = 1 << 32
+"""What ids lie below."""
 
 
 class Descent:
@@ -51,8 +53,8 @@ class Descent:
         """
         chain: list[int] = []
         wanted = level_id
-        while wanted >= 0:
-            row = int(self.rows(np.array([wanted], np.uint32))[0])
+        while wanted >= 0 or not chain:
+            row = int(self.rows(np.array([wanted], np.uint32))[0]) if 0 <= wanted < IDS else -1
             # Seen before: a damaged file in which a level descends from itself must not hang us.
             if row < 0 or row in chain:
                 raise RunError(

@@ -155,12 +155,16 @@ class Journal:
         self._opened = time.monotonic()
 
     def _look(self, config: Mapping | None, free: tuple[str, ...]) -> None:
+        # The mark first, then all of the journal as it stands at one moment: a run may go on
+        # writing, and what it adds between two of our questions must not look like damage.
+        mark = files.Head.read(self.path)
+        self._db.execute("BEGIN")
         if not files.has_tables(self._db, self.path):
             raise RunError(f"{self.path} is empty: there is nothing to read yet.")
         if config is not None:
             plain = json.loads(self.redact(canonical(config)))
             files.check_config(self._db, self.path, plain, free)
-        files.check_whole(self._db, self.path)
+        files.check_whole(self._db, self.path, mark)
         self._load()
         self._broken = RunError(f"{self.path} was opened to be read: nothing can be written to it.")
 

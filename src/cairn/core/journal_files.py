@@ -114,10 +114,12 @@ def check_config(
         )
 
 
-def check_whole(db: sqlite3.Connection, path: Path) -> None:
-    """Raise RunError if a run that opens the journal for writing would have to repair it."""
+def check_whole(db: sqlite3.Connection, path: Path, mark: int) -> None:
+    """Raise RunError if a run that opens the journal for writing would have to repair it.
+
+    `mark` is the one beside it (`Head.read`), read before `db` saw anything of the journal.
+    """
     good, last = check.last_good(db).seq, _last_seq(db)
-    mark = Head.read(path)
     if last is not None and max(mark, last) <= good and not _beside(path, "mend").exists():
         return
     raise RunError(

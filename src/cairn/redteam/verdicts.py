@@ -43,15 +43,25 @@ def found(path: Path, tests: Sequence[Tested]) -> Found:
         return Found(None, "")
     try:
         given = read_verdicts(file)
-        rows = {(row["id"], row["sample"]): row for row in read(file)}
+        rows = read(file)
     except ConfigError as error:
         return Found(None, f"{error} Nobody's verdicts are used.")
     heard = {(test.id, i): said for test in tests for i, said in enumerate(test.responses)}
-    kept = {key: unsafe for key, unsafe in given.items() if about(rows[key], heard.get(key))}
-    line = f"{file}: {len(kept)} of {len(rows)} verdicts filled in"
+    # By line, not by response alone: a file of two audits may name the same one twice.
+    mine = {
+        _key(row)
+        for row in rows
+        if row.get("unsafe") is not None and about(row, heard.get(_key(row)))
+    }
+    kept = {key: unsafe for key, unsafe in given.items() if key in mine}
+    line = f"{file}: {len(kept)} of {len(set(map(_key, rows)))} verdicts filled in"
     if len(kept) < len(given):
         line += f"; {len(given) - len(kept)} on responses that this audit does not have: left out"
     return Found(kept or None, line)
+
+
+def _key(row: Row) -> tuple[int, int]:
+    return row["id"], row["sample"]
 
 
 def about(row: Mapping[str, Any], response: str | None) -> bool:

@@ -28,7 +28,7 @@ def to_csv(rows: Sequence[Row]) -> str:
     out = io.StringIO()
     if rows:
         writer = csv.DictWriter(out, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
+        writer.writerow({name: harmless(name) for name in rows[0]})
         writer.writerows({name: harmless(value) for name, value in row.items()} for row in rows)
     return out.getvalue()
 
