@@ -13,9 +13,10 @@ import pytest
 import shown_runs
 
 import written_runs
-from cairn.core.errors import ConfigError
+from cairn.core.errors import CheckpointError, ConfigError
 from cairn.report.data import Chart, Line
 from cairn.report.series import Curve, band
+from cairn.show import look
 from cairn.view import child, hand
 from cairn.view.child import Child, LostError
 from cairn.view.jobs import Job
@@ -235,6 +236,26 @@ def test_an_error_that_nobody_foresaw_is_one_line_with_its_place(monkeypatch):
 
     monkeypatch.setattr(hand, "_panel", refuse)
     assert hand.answer(job, {})[:2] == ("refused", "a line and another")
+
+
+def test_a_checkpoint_that_is_dropped_while_it_is_read_is_no_failure(monkeypatch, tmp_path):
+    opens = []
+
+    def opened(path):
+        opens.append(path)
+        if len(opens) == 1:
+            (tmp_path / "config.json").write_text("{}")  # whatever changes
+        if len(opens) != 2:
+            raise CheckpointError("gone")
+        return "opened"
+
+    monkeypatch.setattr(look, "Opened", opened)
+    kept = {}
+    assert hand._open(tmp_path, kept) == "opened"
+    assert hand._open(tmp_path, kept) == "opened" and len(opens) == 2  # it is kept
+    with pytest.raises(CheckpointError):
+        hand._open(tmp_path / "other", kept)
+    assert len(opens) == 3
 
 
 def test_what_the_server_imports_needs_neither_jax_nor_matplotlib():

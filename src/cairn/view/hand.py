@@ -18,7 +18,7 @@ from queue import SimpleQueue
 from typing import Any
 from urllib.parse import quote
 
-from cairn.core.errors import CairnError, ConfigError
+from cairn.core.errors import CairnError, CheckpointError, ConfigError
 from cairn.core.redact import printable
 from cairn.core.resolve import function_at
 from cairn.report.data import Chart
@@ -131,7 +131,14 @@ def _open(path: Path, opened: Opened) -> Any:
     if found is None:
         for old in [old for old in opened if old[0] == path]:
             del opened[old]  # first: two states of a run need not be in memory at once
-        found = Looked(path)
+        try:
+            found = Looked(path)
+        except CheckpointError:
+            # A run that goes on may drop the checkpoint that is read: then there is a newer one.
+            if signature(path) == key[1]:
+                raise
+            key = path, signature(path)
+            found = Looked(path)
     opened[key] = found
     while len(opened) > OPEN:
         del opened[next(iter(opened))]
