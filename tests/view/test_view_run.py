@@ -130,6 +130,31 @@ def test_an_address_is_not_taken_for_a_folder_of_the_machine():
     )
 
 
+def test_a_folder_called_like_a_tag_leaves_the_tag():
+    assert hider("/code", "runs")("<code>x</code> in /code/a") == "<code>x</code> in runs/a"
+
+
+def test_the_longest_note_in_any_script_is_kept(folder):
+    note = "\U0001f600" * 10_000
+    assert client(folder).post("/notes/maze", data={"note": note}, headers=OURS).status_code == 303
+    assert notes.read(folder / "maze").note == note
+
+
+def test_a_command_is_one_for_a_shell_whatever_the_run_is_called(folder):
+    made_runs.compiled(folder, "a b;c")
+    page = html.unescape(client(folder).get("/run/a b;c").text)
+    assert "cairn train --config 'a b;c.toml'" in page
+    assert "cairn train --resume 'runs/a b;c'" in page
+
+
+def test_a_new_report_is_told_though_the_journal_is_as_it_was(folder):
+    look = Site(folder).follow_run("sub/redteam")
+    assert "0.50 [0.25, 0.75]" in look()["standing"]
+    file = folder / "sub/redteam/summary.json"
+    file.write_text(file.read_text().replace("0.25", "0.35"))
+    assert "0.50 [0.35, 0.75]" in look()["standing"]
+
+
 def test_what_a_file_holds_is_text(folder):
     run = made_runs.compiled(folder, "evil", method=EVIL, settings={"task": {EVIL: EVIL}})
     (run / "versions.json").write_text(json.dumps({"format": 2, EVIL: EVIL, "esc": "\x1b[31m"}))
@@ -268,7 +293,7 @@ def test_a_form_never_leads_to_another_site(folder, back):
     [
         ({"star": "yes"}, "star must be 0 or 1"),
         ({"note": "x" * 10_001}, "at most 10,000 characters"),
-        ({"note": "x" * 70_000}, "longer than 65,536 bytes"),
+        ({"note": "x" * 170_000}, "longer than 163,840 bytes"),
         ({"tags": "x" * 41}, "at most 40 characters"),
         ({"note": "a", "revision": "7"}, "changed meanwhile"),
         ({"note": "a", "revision": "-1"}, "revision must be a count"),

@@ -56,6 +56,7 @@ def test_two_hosts_are_refused():
         ({"origin": "null", "sec-fetch-site": "same-origin"}, 200),
         ({"sec-fetch-site": "same-origin"}, 200),
         ({}, 403),
+        ({"origin": "http://["}, 403),
         ({"origin": "null"}, 403),
         ({"origin": "http://evil.example"}, 403),
         ({"origin": "http://127.0.0.1:3000"}, 403),
@@ -115,6 +116,13 @@ def test_a_token_in_the_address_leads_nowhere_else():
 @pytest.mark.parametrize("cookie", ["", "x", f"cairn-view-80={TOKEN}x", "=;;=", f"other={TOKEN}"])
 def test_only_the_token_itself_opens(cookie):
     assert client(token=TOKEN).get("/", headers={"cookie": cookie}).status_code == 403
+
+
+def test_cookies_of_others_do_not_hide_ours():
+    browser = client(token=TOKEN)
+    name = browser.get(f"/?token={TOKEN}").headers["set-cookie"].partition("=")[0]
+    theirs = '{"a": "b"}; x="y; '
+    assert client(token=TOKEN).get("/", headers={"cookie": f"{theirs}{name}={TOKEN}"}).is_success
 
 
 def test_listening_elsewhere_without_a_token_is_a_mistake():

@@ -4,6 +4,7 @@ Each function gives a section; what cannot be read is said in it, and the other 
 """
 
 import os
+import shlex
 import stat
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -39,12 +40,12 @@ def again(run: Summary, place: str) -> Section:
 
     `place`: what the run is called in a command.
     """
+    file, more = shlex.quote(file_name(run)), shlex.quote(f"{place}-again")
     text = toml(read_table(run.path / "config.json"))
     commands = {
-        "cairn train": f"cairn train --config {file_name(run)}",
-        "cairn redteam run": f"cairn redteam run {file_name(run)} --run {place}-again",
-        "cairn redteam test": f"cairn redteam test FILE --config {file_name(run)} "
-        f"--run {place}-again",
+        "cairn train": f"cairn train --config {file}",
+        "cairn redteam run": f"cairn redteam run {file} --run {more}",
+        "cairn redteam test": f"cairn redteam test FILE --config {file} --run {more}",
     }
     command = commands.get(run.command)
     parts: list[Part]
@@ -54,7 +55,7 @@ def again(run: Summary, place: str) -> Section:
         parts = [Words(f"Keep the config below as {file_name(run)}, then:"), Text(command)]
     if run.command == "cairn train":
         parts.append(Words("Go on with this one, if its budget is not reached or is raised:"))
-        parts.append(Text(f"cairn train --resume {place}"))
+        parts.append(Text(f"cairn train --resume {shlex.quote(place)}"))
     return Section("config", "Config, and how to make it again", [*parts, Text(text, "Config")])
 
 

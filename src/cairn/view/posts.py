@@ -10,7 +10,7 @@ from cairn.view.web import RedirectResponse, Request, Response, form, run_in_thr
 
 SAID = {"unsafe": True, "safe": False, "skip": None, "undo": None}
 VERDICT_BYTES = 4 * 1024
-NOTES_BYTES = 64 * 1024
+NOTES_BYTES = 160 * 1024
 """A form with the longest note, each character as `%F0%9F%98%80`."""
 
 

@@ -213,8 +213,9 @@ def hider(where: str, name: str) -> Callable[[str], str]:
     Messages about files are made for a terminal, and say where on the machine they lie. An address
     of ours, which follows a quotation mark or a sign of equality, is no place on the disk.
     """
-    place = re.compile(rf'(?<![="\w/]){re.escape(str(escape(where)))}(?![\w-])')
-    return lambda text: place.sub(lambda _: str(escape(name)), text)
+    place = re.compile(rf'(?<![="\w/<]){re.escape(str(escape(where)))}(?![\w-])')
+    said, shown = str(escape(where)), str(escape(name))
+    return lambda text: place.sub(lambda _: shown, text) if said in text else text
 
 
 def file(content: bytes, kind: str, name: str) -> Response:

@@ -45,7 +45,7 @@ class Watched:
         self._metrics = Lines(path / "metrics.jsonl")
         self._timing = Lines(path / "timing.jsonl", "timing")
         self._figures: Sequence[Section] | None = None
-        self._running = False
+        self._run: Summary | None = None
 
     def look(self, run: Summary) -> Looked:
         """Figures, ledger, checkpoints and newest lines as they are now."""
@@ -86,9 +86,9 @@ class Watched:
 
     def _of_journal(self, run: Summary) -> Sequence[Section]:
         running = run.state == "running"
-        changed = self.journal.refresh() or running != self._running
+        changed = self.journal.refresh() or run is not self._run
         if changed or self._figures is None:
-            self._running = running
+            self._run = run
             told = facts.guarded("standing", "How far it is", lambda: self._standing(run))
             self._figures = [told, *self.journal.figures(running)]
         return self._figures
@@ -97,7 +97,7 @@ class Watched:
         told = kinds.told(run.path, run.command, read_table(run.path / "config.json"))
         kind = kinds.KINDS.get(run.command)
         go_on = "" if kind is None else kind.go_on(self._place)
-        return kinds.section(told._replace(go_on=go_on), running=self._running)
+        return kinds.section(told._replace(go_on=go_on), running=run.state == "running")
 
 
 def charts_in(parts: Sequence[Part]) -> list[Chart]:

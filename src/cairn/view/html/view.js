@@ -73,23 +73,36 @@ function order(id, names, fragments) {
 }
 function follow(address) {
   const line = document.getElementById("connection");
-  const source = new EventSource(address);
   let lost = 0;
-  source.addEventListener("fragments", (event) => {
-    lost = 0;
-    const fragments = JSON.parse(event.data);
-    if (!("connection" in fragments)) line.textContent = "";
-    for (const [id, html] of Object.entries(fragments)) {
-      if (id === "connection") line.textContent = html;
-      else if (!id.endsWith(":order")) put(id, html);
-    }
-    for (const [id, names] of Object.entries(fragments)) {
-      if (id.endsWith(":order")) order(id.slice(0, -6), names.split(" ").filter(Boolean), fragments);
-    }
-  });
-  source.onopen = () => { if (lost) line.textContent = ""; lost = 0; };
-  source.onerror = () => { if (++lost > 1) line.textContent = "cairn view does not answer: what you see is its last word."; };
-  window.addEventListener("pagehide", () => source.close());
+  let source = null;
+  // A browser keeps six connections to a host: a page that nobody sees lets go of its own.
+  const look = () => {
+    const seen = document.visibilityState === "visible";
+    if (seen && !source) source = listen();
+    else if (!seen && source) { source.close(); source = null; }
+  };
+  document.addEventListener("visibilitychange", look);
+  window.addEventListener("pageshow", look);
+  window.addEventListener("pagehide", () => { if (source) source.close(); source = null; });
+  look();
+  function listen() {
+    const source = new EventSource(address);
+    source.addEventListener("fragments", (event) => {
+      lost = 0;
+      const fragments = JSON.parse(event.data);
+      if (!("connection" in fragments)) line.textContent = "";
+      for (const [id, html] of Object.entries(fragments)) {
+        if (id === "connection") line.textContent = html;
+        else if (!id.endsWith(":order")) put(id, html);
+      }
+      for (const [id, names] of Object.entries(fragments)) {
+        if (id.endsWith(":order")) order(id.slice(0, -6), names.split(" ").filter(Boolean), fragments);
+      }
+    });
+    source.onopen = () => { if (lost) line.textContent = ""; lost = 0; };
+    source.onerror = () => { if (++lost > 1) line.textContent = "cairn view does not answer: what you see is its last word."; };
+    return source;
+  }
 }
 
 // A panel is made when it comes into sight, and put in the place of the section that linked to it.
