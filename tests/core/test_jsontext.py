@@ -42,3 +42,8 @@ def test_what_is_no_text_of_ours_is_refused_as_json_does(text):
 
 def test_white_space_is_borne():
     assert parse(' {"a": 1}\n') == {"a": 1}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32-be"])
+def test_bytes_are_read_in_every_encoding_that_json_may_have(encoding):
+    assert parse('{"a":"ü"}'.encode(encoding)) == {"a": "ü"}

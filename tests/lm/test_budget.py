@@ -177,3 +177,18 @@ def test_memory_is_held_while_it_is_used_and_never_spent():
             await budget.reserve(Amount(memory_mb=301))
 
     asyncio.run(main())
+
+
+def test_what_nobody_limits_is_counted_once_it_is_spent():
+    async def main():
+        run = Budget("run")
+        free, tight = run.child("free"), run.child("tight", Limits(calls=1))
+        await free.reserve(Amount(calls=5))
+        assert run.held == free.held == Amount()
+        await tight.reserve(Amount(calls=1))
+        assert run.held == tight.held == Amount(calls=1)
+        free.settle(Amount(calls=5), Amount(calls=4))
+        tight.settle(Amount(calls=1), None)
+        assert (run.spent, run.kept, run.held) == (Amount(calls=4), Amount(calls=1), Amount())
+
+    asyncio.run(main())

@@ -197,6 +197,7 @@ def test_in_order_of_arrival_no_trial_can_be_made_anew(server, tmp_path):
         redteam_command(["resume", str(path)])
 
 
+@pytest.mark.slow
 def test_a_scorer_that_falls_silent_in_the_audit_costs_only_the_comparison(server, tmp_path):
     path = tmp_path / "run"
     config = write(
