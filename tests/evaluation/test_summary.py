@@ -8,7 +8,8 @@ from cairn.core.errors import ConfigError
 from cairn.core.stats import wilson
 from cairn.envs.cartpole import CartPole
 from cairn.envs.protocol import Suite
-from cairn.evaluation.compare import at_equal_steps, curves, differences
+from cairn.evaluation.compare import differences
+from cairn.evaluation.equal import at_equal_steps, curves
 from cairn.evaluation.evaluate import Results
 from cairn.evaluation.summary import summarise, worst
 

@@ -14,10 +14,7 @@ from cairn.core.stats import (
     mean,
     paired_difference,
 )
-from cairn.evaluation.equal import at_equal_steps, curves
 from cairn.evaluation.evaluate import Results
-
-__all__ = ["at_equal_steps", "curves", "differences"]
 
 
 def differences(ours: Results, theirs: Results) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
 from cairn.envs.protocol import Environment, Suite
 from cairn.evaluation import compare as comparing
+from cairn.evaluation.equal import at_equal_steps, curves
 from cairn.evaluation.evaluate import Actions, Advance, Results
 from cairn.evaluation.evaluate import evaluate as attempt_all
 from cairn.evaluation.summary import summarise
@@ -104,8 +105,8 @@ def compare(
         "suites": {s.name: comparing.differences(*(p[s.name] for p in played)) for s in chosen},
     }
     if not equal:
-        measured = [comparing.curves(run.directory.metrics()) for run in runs]
-        report["at_equal_steps"] = comparing.at_equal_steps(*measured)
+        measured = [curves(run.directory.metrics()) for run in runs]
+        report["at_equal_steps"] = at_equal_steps(*measured)
     return report
 
 
