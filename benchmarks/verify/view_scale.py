@@ -236,7 +236,7 @@ def main() -> None:
             "versions": versions(),
             "cores": os.cpu_count(),
             "sizes": {name: getattr(asked, name) for name in ("runs", "lines", "events", "levels")},
-            "making_s": round(made_s, 1),
+            **({"making_s": round(made_s, 1)} if made_s > 5 else {}),  # else it was there
         }
         os.sync()  # what is not saved yet cannot be forgotten
         record["pages"] = times(folder, asked)
