@@ -113,3 +113,20 @@ def test_an_exported_run_is_read_without_script_and_without_network(page, browse
     assert alone.evaluate("window.hacked") is None
     assert [line for line in seen.wrong if not line.endswith(file.as_uri())] == []
     context.close()
+
+
+def test_a_tab_that_nobody_sees_follows_nothing(page):
+    # A browser has six connections to a server: a tab that kept one would keep a seventh waiting.
+    page.add_init_script(
+        "window.sources = []; const Real = EventSource;"
+        "window.EventSource = class extends Real {"
+        " constructor(address) { super(address); window.sources.push(this); } };"
+        "Object.defineProperty(document, 'visibilityState',"
+        " { get: () => window.away ? 'hidden' : 'visible' });"
+    )
+    page.goto(run_page(FIRST))
+    seen = "away => { window.away = away; document.dispatchEvent(new Event('visibilitychange'));"
+    states = "return window.sources.map(one => one.readyState === EventSource.CLOSED); }"
+    assert page.evaluate(seen + states, False) == [False]
+    assert page.evaluate(seen + states, True) == [True]
+    assert page.evaluate(seen + states, False) == [True, False]

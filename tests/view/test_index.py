@@ -14,7 +14,7 @@ from made_runs import append, compiled, journaled, line
 from cairn.core import locks
 from cairn.core.errors import ConfigError
 from cairn.core.rundir import RunDir
-from cairn.view import state
+from cairn.view import index, notes, state
 from cairn.view.index import Runs, Summary
 
 HOLD = """
@@ -359,3 +359,18 @@ def test_nothing_here_imports_jax_or_matplotlib():
         "sys.exit(bool({'jax', 'matplotlib'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", script]).returncode == 0
+
+
+def test_a_run_that_is_slow_to_read_rests_but_what_is_noted_of_it_is_there_at_once(
+    tmp_path, monkeypatch
+):
+    run = compiled(tmp_path, "busy", done=0.5)
+    monkeypatch.setattr(index, "SLOW_S", -1.0)
+    monkeypatch.setattr(index, "RESTS", 1e9)
+    with RunDir(run).lock():
+        runs = Runs(tmp_path)
+        (first,) = runs.scan()
+        append(run, [line(1.0)])
+        assert runs.scan() == [first]
+        notes.write(run, star=True)
+        assert runs.get("busy").star

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from made_runs import line
+from made_runs import append, compiled, line
 
 from cairn.view import lines as lines_module
 from cairn.view import sampling, scanning
@@ -233,3 +233,20 @@ def test_made_lines_are_lines_of_a_run(tmp_path):
     lines = Lines(path)
     lines.refresh()
     assert len(lines.rows) == 2 and lines.damaged == 0
+
+
+def test_of_a_run_of_many_seeds_fewer_lines_are_kept_of_its_longer_ones(tmp_path, monkeypatch):
+    most = 2**17
+    monkeypatch.setattr(lines_module, "TEXT", most)
+    monkeypatch.setattr(lines_module, "LONG", 2 * most)
+    path = compiled(tmp_path, "run", lines=1) / "metrics.jsonl"
+    path.write_text("")
+    metrics = [f"metric-{i}" for i in range(20)]
+    for begin in (0, 80):  # few enough to be read whole, then more than that
+        rows = [line(0.5, seeds=16, cycles=begin + i, metrics=metrics) for i in range(80)]
+        append(path.parent, rows)
+        lines = Lines(path)
+        lines.refresh()
+        kept = len(lines.rows) * path.stat().st_size // lines.count
+        assert most // 3 < kept < 2 * most and len(lines.rows) < lines.count
+        assert lines.rows[-1]["cycle"][0] == begin + 79 and lines.damaged == 0

@@ -166,3 +166,7 @@ def test_notes_change_neither_digest_nor_what_a_resumed_run_does(tmp_path):
         resume(path, steps=512)
     assert digest(runs[0]) == digest(runs[1]) != before
     assert notes.read(runs[0]).note == "seen"
+
+
+def test_a_form_s_line_ends_count_once(run):
+    assert notes.write(run, note="a\r\n" * 5_000).note == "a\n" * 5_000

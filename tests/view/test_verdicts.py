@@ -4,6 +4,8 @@ import json
 import os
 import stat
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import made_audit
 import pytest
@@ -238,3 +240,18 @@ def test_only_what_was_drawn_can_be_judged(tmp_path):
         with pytest.raises(ConfigError, match="none of those to be judged"):
             verdicts.give(run, name, sample, True)
     assert not (run / "verdicts.jsonl").exists()
+
+
+def test_pages_that_ask_at_once_read_the_audit_once(tmp_path, monkeypatch):
+    audit = Audited(audited(tmp_path / "run"))
+    look, looks = audit._look, []
+
+    def slow():
+        looks.append(1)
+        time.sleep(0.05)
+        return look()
+
+    monkeypatch.setattr(audit, "_look", slow)
+    with ThreadPoolExecutor(4) as pool:
+        found = [one.result() for one in [pool.submit(audit.read) for _ in range(4)]]
+    assert len(looks) == 1 and all(one == found[0] for one in found)

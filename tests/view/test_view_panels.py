@@ -101,8 +101,15 @@ def test_a_panel_with_nothing_to_show_is_taken_off_the_page(browser):
 
 @pytest.mark.parametrize(
     "query",
-    ["", "panel=", "panel=" + "x" * 300, "panel=a&b=" + "x" * 300, f"panel=a&{MANY}"],
-)
+    [
+        "",
+        "panel=",
+        "panel=export",
+        "panel=" + "x" * 300,
+        "panel=a&b=" + "x" * 300,
+        f"panel=a&{MANY}",
+    ],
+)  # fmt: skip
 def test_what_is_no_panel_is_not_asked_for(browser, hands, query):
     assert browser.get(f"/panel/sub/maze?{query}").status_code == 404
     assert hands.asked == []

@@ -3,6 +3,7 @@
 import html
 import json
 import re
+import shlex
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -335,3 +336,43 @@ def test_looking_changes_nothing_in_a_run(folder):
     for address in ("/", "/run/maze", "/run/sub/redteam", "/chart/maze/0.svg"):
         assert browser.get(address).status_code == 200
     assert state() == before
+
+
+def test_a_note_of_the_longest_length_is_kept_in_any_script(folder):
+    note = "\r\n".join("😀" * 99 for _ in range(100))  # as a form sends 9,999 characters
+    form = {"note": note, "tags": ",".join(f"{i:02}" + "字" * 38 for i in range(20))}
+    assert client(folder).post("/notes/maze", data=form, headers=OURS).status_code == 303
+    assert notes.read(folder / "maze").note == note.replace("\r\n", "\n")
+
+
+def test_commands_can_be_pasted_whatever_a_run_is_called(tmp_path):
+    runs = tmp_path / "runs"
+    made_runs.compiled(runs, "a b; echo oh")
+    made_runs.journaled(runs, "it's")
+    browser = client(runs)
+    page = html.unescape(browser.get("/run/a b; echo oh").text)
+    assert "cairn train --config 'a b; echo oh.toml'" in page
+    assert "cairn train --resume 'runs/a b; echo oh'" in page
+    page, again = html.unescape(browser.get("/run/it's").text), "runs/it's-again"
+    assert f"--run {shlex.quote(again)}" in page
+
+
+def test_checkpoints_that_lie_elsewhere_are_not_listed(folder, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "private-name").touch()
+    shutil.rmtree(folder / "maze/checkpoints")
+    (folder / "maze/checkpoints").symlink_to(elsewhere)
+    assert "private-name" not in client(folder).get("/run/maze").text
+
+
+def test_a_new_report_is_on_the_page_though_no_call_was_made_for_it(folder):
+    run = folder / "sub/redteam"
+    with client(folder) as browser:
+        assert "0.50 [0.25, 0.75]" in browser.get("/run/sub/redteam").text
+        summary = json.loads((run / "summary.json").read_text())
+        summary["success"]["mean"] = {"value": 0.9}
+        (run / "summary.json").write_text(json.dumps(summary))
+        page = browser.get("/run/sub/redteam").text
+    assert "0.50 [0.25, 0.75]" not in page and "0.90" in page
+    assert "no interval" in page and "no interval: one seed" not in page

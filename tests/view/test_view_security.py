@@ -60,6 +60,7 @@ def test_two_hosts_are_refused():
         ({"origin": "null"}, 403),
         ({"origin": "http://evil.example"}, 403),
         ({"origin": "http://127.0.0.1:3000"}, 403),
+        ({"origin": "http://["}, 403),
         ({"origin": f"http://{PORT}.evil.example"}, 403),
         ({"origin": f"http://{PORT}", "sec-fetch-site": "cross-site"}, 403),
         ({"sec-fetch-site": "same-site"}, 403),
@@ -104,7 +105,7 @@ def test_beyond_this_machine_a_token_is_needed_and_comes_off_the_address():
     entered = browser.get(f"/run/a%2Fb?x=1&token={TOKEN}&y=%26")
     assert entered.status_code == 303 and entered.headers["location"] == "/run/a%2Fb?x=1&y=%26"
     kept = entered.headers["set-cookie"]
-    assert "HttpOnly" in kept and "SameSite=Strict" in kept
+    assert "HttpOnly" in kept and "SameSite=Lax" in kept
     assert browser.get("/").status_code == 200
 
 
@@ -139,3 +140,9 @@ def test_a_websocket_is_closed():
     with pytest.raises(WebSocketDisconnect) as closed, client().websocket_connect("/"):
         pass
     assert closed.value.code == 1008
+
+
+@pytest.mark.parametrize("other", ['json={"x": 1}', "name=two words", "=;;="])
+def test_a_cookie_of_another_server_on_this_machine_is_no_obstacle(other):
+    headers = {"cookie": f"{other}; cairn-view-8765={TOKEN}"}
+    assert client(token=TOKEN).get("/", headers=headers).status_code == 200

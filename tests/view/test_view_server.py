@@ -2,6 +2,7 @@
 
 import html
 import json
+import os
 import re
 import subprocess
 import sys
@@ -154,3 +155,9 @@ def test_the_server_needs_neither_jax_nor_matplotlib():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_folder_that_cannot_be_looked_into_is_named_on_the_overview(folder):
+    os.mkdir(os.fsencode(folder) + b"/bad\xff")
+    page = client(folder).get("/").text
+    assert "has no name in UTF-8" in page and str(folder) not in page and "runs" in page

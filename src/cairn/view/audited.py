@@ -7,6 +7,7 @@ after the search had ended. Both need no more than the journal's events of that 
 
 import json
 import sqlite3
+import threading
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -43,7 +44,7 @@ class Audited:
 
     def __init__(self, path: Path):
         self.path = path
-        self._looks = Looks()
+        self._looks, self._lock = Looks(), threading.Lock()
         self._read: tuple[object, list[Row], Heard] | None = None
 
     def read(self) -> tuple[list[Row], Heard]:
@@ -53,10 +54,11 @@ class Audited:
         drawn from all of them.
         """
         names = (directory.CONFIG, directory.SUMMARY)
-        now = (state(self.path / JOURNAL), *(state(self.path / name) for name in names))
-        if self._read is None or self._read[0] != now:
-            self._read = (now, *self._look())
-        return self._read[1:]
+        with self._lock:
+            now = (state(self.path / JOURNAL), *(state(self.path / name) for name in names))
+            if self._read is None or self._read[0] != now:
+                self._read = (now, *self._look())
+            return self._read[1:]
 
     def _look(self) -> tuple[list[Row], Heard]:
         config = directory.open_run(self.path)

@@ -114,7 +114,8 @@ def _files(folder: Path) -> list[tuple[str, int, float]]:
     """Name, bytes and time of the plain files of a folder; of a link nothing is told."""
     found = []
     try:
-        entries = list(os.scandir(folder))
+        # Of a link the names that lie elsewhere would be told.
+        entries = [] if folder.is_symlink() else list(os.scandir(folder))
     except OSError:
         return []
     for entry in entries:

@@ -122,7 +122,11 @@ class Runs:
         stamps = {file: _stamp(f"{base}/{file}") for file in watched}
         files = LOCKS[:1] if kind == "compiled" else LOCKS
         holds: list[Hold] = [hold(f"{base}/{file}", locks) for file in files]
-        if known is not None and (known.stamps.items() >= stamps.items() or known.rests):
+        if known is not None and (
+            known.stamps.items() >= stamps.items()
+            # What a person has just written is not kept waiting.
+            or (known.rests and known.stamps.get(notes.NOTES) == stamps[notes.NOTES])
+        ):
             return known._replace(summary=_with_state(known.summary, holds, known.finished))
         if not any(stamps.values()) and not path.is_dir():
             return None

@@ -19,6 +19,9 @@ from cairn.view.scanning import Found, scan
 
 KEPT = 2_048
 """Most lines that are kept evenly spread, and most of those with a test."""
+TEXT, LEAST = 4 * 2**20, 16
+"""Bytes of lines that are kept of either: of a run of many seeds, which has long ones, there are
+fewer, but so many."""
 TAIL = 2**18
 """Bytes at the end of the file in which its newest lines are looked for."""
 LONG = 4 * 2**20
@@ -114,11 +117,13 @@ class Lines:
         if seen is not None and not self._grown(file, found, seen):
             self._forget()
         size, kept = found.st_size, (self._plain, self._tested)
-        look = scan
-        if size - self._end > LONG:
-            look = sample
-            for spread in kept:
-                spread.widen(-(-size // KEPT))
+        look = sample if size - self._end > LONG else scan
+        first = len(_line(file, 0, min(size, TEXT))) + 1
+        most = min(KEPT, max(TEXT // first, LEAST))
+        for spread in kept:
+            spread.most = most
+            if look is sample:
+                spread.widen(-(-size // most))
         fresh = look(file, self._end, size, *((one.next, one.gap) for one in kept))
         self._take(file, fresh)
         self.half = fresh.end < found.st_size
@@ -161,6 +166,8 @@ class Spread:
     def __init__(self) -> None:
         self.gap = 0
         """Bytes."""
+        self.most = KEPT
+        """Lines that are kept."""
         self._rows: dict[int, Row] = {}
         """By where they begin, ascending."""
         self._newest: dict[int, Row] = {}
@@ -191,9 +198,9 @@ class Spread:
         self._rows |= {place: read[place] for place in places if place in read}
         if newest is not None and newest in read:
             self._newest = {newest: read[newest]}
-        if len(self._rows) > KEPT:
+        if len(self._rows) > self.most:
             first, last = next(iter(self._rows)), next(reversed(self._rows))
-            self.widen(2 * (last - first) // KEPT)
+            self.widen(2 * (last - first) // self.most)
 
 
 def _line(file: int, place: int, end: int) -> bytes:

@@ -87,6 +87,7 @@ def _checked(star: Any, tags: Any, note: Any) -> Notes:
         raise ConfigError(f"tags must be a list of words, got {type(tags).__name__}.")
     if not isinstance(note, str):
         raise ConfigError(f"note must be a text, got {type(note).__name__}.")
+    note = encodable(note).replace("\r\n", "\n")  # a form has two characters for each line's end
     if len(note) > LONGEST_NOTE:
         raise ConfigError(
             f"note must have at most {LONGEST_NOTE:,} characters, got {len(note):,}. Put the rest "
@@ -106,7 +107,7 @@ def _checked(star: Any, tags: Any, note: Any) -> Notes:
             kept[encodable(tag)] = None
     if len(kept) > MOST_TAGS:
         raise ConfigError(f"a run may have at most {MOST_TAGS} tags, got {len(kept)}.")
-    return Notes(star, tuple(kept), encodable(note).replace("\r\n", "\n"))
+    return Notes(star, tuple(kept), note)
 
 
 @contextmanager

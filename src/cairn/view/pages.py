@@ -34,14 +34,17 @@ FALLING = ("star", "seeds", "cost", "headline", "updated")
 """Columns of which one wants the largest first."""
 
 
-def overview_page(folder: str, runs: Sequence[Summary], query: Query) -> str:
-    """The table of runs."""
+def overview_page(
+    folder: str, runs: Sequence[Summary], query: Query, problems: Sequence[str] = ()
+) -> str:
+    """The table of runs. `problems`: what could not be looked into, in a line each."""
     shown = overview.choose(runs, query)
     return render(
         "overview.html.j2",
         title="Runs",
         folder=folder,
         shown=shown,
+        problems=problems,
         query=query._replace(page=min(query.page, shown.pages)),
         states=overview.STATES,
         fields=overview.fields(runs),

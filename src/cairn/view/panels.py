@@ -9,6 +9,7 @@ from cairn.report import svg
 from cairn.report.data import Chart
 from cairn.view import pages
 from cairn.view.fragments import Shown
+from cairn.view.jobs import EXPORT
 from cairn.view.site import Site, file, quiet
 from cairn.view.summaries import Summary
 from cairn.view.web import HTTPException, Request, Response, run_in_threadpool
@@ -32,7 +33,7 @@ class Panels:
         arguments = dict(request.query_params)
         name = arguments.pop("panel", "")
         if (
-            not name
+            name in ("", EXPORT)  # a whole run is a file of its own
             or len(arguments) > MOST
             or max(map(len, [name, *arguments.values()])) > LONGEST
         ):

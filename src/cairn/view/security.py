@@ -19,7 +19,6 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 """Names by which a machine calls itself."""
-WORDS = "127.0.0.1, localhost and ::1"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -130,7 +129,8 @@ class Guard:
             rest = urlencode([pair for pair in pairs if pair[0] != "token"])
             # The raw path: decoded, `//other.site` could become an address of its own.
             path = "/" + (scope.get("raw_path") or b"/").decode("latin-1").lstrip("/")
-            cookie = f"{_cookie(scope)}={self._token}; Path=/; HttpOnly; SameSite=Strict"
+            # Strict would keep out who follows a link from another site, though it has the token.
+            cookie = f"{_cookie(scope)}={self._token}; Path=/; HttpOnly; SameSite=Lax"
             return [
                 (b"location", (f"{path}?{rest}" if rest else path).encode("latin-1")),
                 (b"set-cookie", cookie.encode()),

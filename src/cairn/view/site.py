@@ -65,7 +65,8 @@ class Site:
     def overview(self, request: Request) -> Response:
         """All runs."""
         query = overview.read(request.query_params)
-        return self.page(pages.overview_page(self.folder, self.runs.scan(), query))
+        runs = self.runs.scan()
+        return self.page(pages.overview_page(self.folder, runs, query, self.runs.problems))
 
     def live_overview(self, request: Request) -> Response:
         """What changes in it."""
@@ -211,7 +212,8 @@ def hider(where: str, name: str) -> Callable[[str], str]:
     """Puts `name` in the place of the folder `where` in a text, or in HTML.
 
     Messages about files are made for a terminal, and say where on the machine they lie. An address
-    of ours, which follows a quotation mark or a sign of equality, is no place on the disk.
+    of ours, which follows a quotation mark or a sign of equality, is no place on the disk, nor is
+    the end of an element.
     """
     place = re.compile(rf'(?<![="\w/<]){re.escape(str(escape(where)))}(?![\w-])')
     said, shown = str(escape(where)), str(escape(name))
