@@ -36,12 +36,14 @@ def test_a_report_on_a_page_says_that_it_is_simulated_and_whose_verdicts_it_uses
     page = look.report_page(run)
     assert [s.id for s in sections] == ["report", *(s.id for s in page.sections)]
     assert noted(sections).startswith("Simulated.") and "verdicts.jsonl" not in noted(sections)
+    first = json.loads((run / directory.SUMMARY).read_text())
+    assert first["labelled_by"] == "simulated people"
     (run / directory.VERDICTS).write_text(json.dumps({**drawn(run), "unsafe": True}) + "\n")
     assert "1 of 1 verdicts filled in" in noted(look.report(run))
     assert redteam_command(["resume", str(run)]) == 0  # finished already: the report anew
     assert "1 of 1 verdicts filled in" in capsys.readouterr().out
     figures = json.loads((run / directory.SUMMARY).read_text())
-    assert sum(figures["labelled"].values()) <= 1
+    assert sum(figures["labelled"].values()) <= 1 and figures["labelled_by"] == "people"
 
 
 @pytest.mark.slow

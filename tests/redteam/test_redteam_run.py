@@ -303,7 +303,7 @@ def test_people_label_blind_and_their_file_corrects_the_rate(finished, tmp_path,
     assert rate["value"] != before["corrected"]["rate"]["value"]
     assert rate["low"] < after["recovery"]["in_sample"] < rate["high"]
     page = (path / "report.html").read_text()
-    assert "corrected success rate" in page and "40 verdicts" in page
+    assert "corrected success rate" in page and "40 verdicts of people" in page
     labelled = file.read_text()
     with pytest.raises(ConfigError, match="already exists and may hold people's verdicts"):
         redteam_command(["label", str(path), str(file)])

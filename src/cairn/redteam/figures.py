@@ -59,6 +59,8 @@ class Figures:
     """The same, corrected for the judge's error against people."""
     labelled: Labelled | None
     """The held-out judge against people."""
+    labelled_by: str
+    """Who they are: "people", or "simulated people" where a simulation's labels stand in."""
     health: Health
     """The pairwise judge of the search."""
     counts: Mapping[str, int]
@@ -73,8 +75,9 @@ def measure_run(done: Finished, human: Mapping[tuple[int, int], bool] | None = N
     """All figures. In a simulation without `human`, its own labels stand in for people's."""
     space, state, tests = done.config.space, done.state, list(done.tests)
     elites = state.held()
+    by = "people"
     if human is None and done.config.simulation is not None:
-        human = simulated_labels(done)
+        human, by = simulated_labels(done), "simulated people"
     labelled = compare(tests, human) if human else None
     counts = state.counts
     made = counts["tried"] + counts["similar"]
@@ -88,6 +91,7 @@ def measure_run(done: Finished, human: Mapping[tuple[int, int], bool] | None = N
         success=success(tests),
         corrected=correct(tests, labelled) if labelled else None,
         labelled=labelled,
+        labelled_by=by,
         health=measure(state.health),
         counts=counts,
         recovery=_recover(done, tests),

@@ -108,7 +108,6 @@ def _cards(done: Finished, figures: Figures) -> list[Card]:
     found = figures.success.mean
     right = None if figures.corrected is None else figures.corrected.rate
     between = lambda e: "" if e is None else f"95 % interval {e.low:.2f} to {e.high:.2f}; "  # noqa: E731
-    people = "simulated people" if figures.simulated else "people"
     return [
         Card(
             "cells that hold a prompt", f"{figures.coverage.value:.0%}", f"of {figures.coverage.of}"
@@ -121,7 +120,9 @@ def _cards(done: Finished, figures: Figures) -> list[Card]:
         Card(
             "corrected by people's verdicts",
             words.number(right and right.value),
-            f"{between(right)}{people}" if right else "no verdicts of people, or too few",
+            f"{between(right)}{figures.labelled_by}"
+            if right
+            else "no verdicts of people, or too few",
         ),
         Card("calls", str(done.spent.calls), f"{words.money(done.spent.micros)} in money"),
     ]

@@ -48,8 +48,8 @@ def _corrected(figures: Figures) -> list[Row]:
     name = "corrected success rate"
     if figures.corrected is None:
         return [Row(name, "–", "the labels do not tell: too few, or of one kind")]
-    who = "simulated people" if figures.simulated else "people"
-    note = f"judge's error taken out by {figures.labelled.count} verdicts of {who}"
+    by = f"{figures.labelled.count} verdicts of {figures.labelled_by}"
+    note = f"judge's error taken out by {by}"
     return [Row(name, estimated(figures.corrected.rate), note)]
 
 
