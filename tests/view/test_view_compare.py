@@ -98,7 +98,7 @@ def test_a_file_that_cannot_be_made_is_a_page_that_says_why(folder, monkeypatch)
         (["--export", "nowhere/x.html"], "--export expects a file in an existing folder"),
         (["--export", "."], "--export expects a file in an existing folder"),
         (["--export", "data.csv"], "--export replaces no file but HTML, got data.csv"),
-        (["--redact"], "--redact is about the file of --export"),
+        (["--redact", "--json"], "--redact is about pages and --export"),
     ],
 )
 def test_an_export_that_cannot_be_is_refused_before_anything_is_made(

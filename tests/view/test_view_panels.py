@@ -138,7 +138,7 @@ def judged(monkeypatch) -> list[tuple]:
     kept: list[tuple] = []
     question = Question(3, 1, "a <prompt>", "a response", 1, 2)
     found = site.Section("verdicts", "What people say", [site.Words("Is it?")])
-    monkeypatch.setattr(verdicts, "section", lambda *_: found)
+    monkeypatch.setattr(verdicts, "section", lambda *_, **__: found)
     monkeypatch.setattr(verdicts, "taken", lambda _: verdicts.Taken(0, 0, 2, {}, ""))
     monkeypatch.setattr(verdicts, "next_to_judge", lambda _: question)
     monkeypatch.setattr(verdicts, "give", lambda *a, **more: kept.append((*a[1:], more["skip"])))

@@ -58,7 +58,7 @@ class Flags:
     export: Path | None = None
     """Write the run FOLDER as one HTML file, and listen nowhere."""
     redact: bool = False
-    """With --export: of prompts and responses their lengths and digests alone."""
+    """Of prompts and responses show their lengths and digests alone: on pages, or with --export."""
     json: bool = False
     """Write the overview as JSON to standard output, and listen nowhere."""
 
@@ -85,8 +85,8 @@ def _check(folder: Path, asked: Flags, named: bool) -> None:
     """Refuse what cannot work. Raises ConfigError."""
     if asked.port is not None and not 0 <= asked.port < 65536:
         raise ConfigError(f"--port must lie in [0, 65535], got {asked.port}.")
-    if asked.redact and asked.export is None:
-        raise ConfigError("--redact is about the file of --export FILE; a page shows everything.")
+    if asked.redact and asked.json:
+        raise ConfigError("--redact is about pages and --export: --json holds every setting.")
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
         next_ = "Say where they are" if named else "Begin one (cairn train maze), or say where"
@@ -127,7 +127,7 @@ def _serve(folder: Path, asked: Flags) -> int:
     bound = _listen(web.listen, asked)
     port = bound.getsockname()[1]
     feeds = live.Feeds()
-    app = server.app(folder, token=token, elsewhere=elsewhere, feeds=feeds)
+    app = server.app(folder, token=token, elsewhere=elsewhere, redact=asked.redact, feeds=feeds)
     address = f"http://{_name(asked.host)}:{port}/" + (f"?token={token}" if token else "")
     if asked.port is None and port != PORT:
         print(f"Port {PORT} is taken, so this is {port}.")

@@ -19,7 +19,7 @@ from cairn.view import compiled, journaled, notes
 from cairn.view.choose import order, search, where
 from cairn.view.reading import UnreadableError, read_table
 from cairn.view.state import Hold, Locks, hold, locks_now, state_of
-from cairn.view.summaries import Headline, Summary, flat
+from cairn.view.summaries import Headline, Summary, flat, traces
 from cairn.view.walk import Walk
 
 __all__ = ["Headline", "Runs", "Summary", "order", "search", "where"]
@@ -54,8 +54,11 @@ class Known(NamedTuple):
 class Runs:
     """The runs under a folder, or the one run that it is. Safe to use from several threads."""
 
-    def __init__(self, folder: Path | str):
-        """Raises ConfigError if `folder` is none."""
+    def __init__(self, folder: Path | str, *, redact: bool = False):
+        """`redact`: of the settings of a language run, which may be prompts, no text is told.
+
+        Raises ConfigError if `folder` is none.
+        """
         if not os.path.isdir(folder):
             what = "is a file" if os.path.exists(folder) else "does not exist"
             raise ConfigError(
@@ -63,6 +66,7 @@ class Runs:
                 f"run: cairn train maze"
             )
         self.folder = Path(folder).resolve()
+        self._redact = redact
         self._walk = Walk(self.folder)
         self._known: dict[str, Known] = {}
         self._lock = threading.Lock()
@@ -132,6 +136,8 @@ class Runs:
             return None
         began = time.thread_time()  # that the machine is busy does not make a run slow to read
         finished, summary = _read(name or self.folder.name, path, stamps)
+        if self._redact and summary.kind != "compiled":
+            summary = summary._replace(config=traces(summary.config))
         took_s = time.thread_time() - began
         rest_s = RESTS * took_s if took_s > SLOW_S and "held" in holds else 0.0
         stamps = {file: stamps.get(file) for file in WATCHED.get(summary.kind, stamps)}

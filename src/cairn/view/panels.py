@@ -39,12 +39,16 @@ class Panels:
         ):
             raise HTTPException(404, "There is no such panel.")
         titles = {offer.panel: offer.title for offer in offers(run.kind, run.config, run.command)}
+        redact = self._site.redact and run.kind != "compiled"
+        if redact:
+            arguments["redact"] = "1"
         try:
             made = await self._made(run, name, arguments)
             title, html = made.title or titles.get(name, name), Markup(made.html)
         except CairnError as error:
             title = titles.get(name, name)
-            html = pages.macros("parts_of_run.html.j2").failed(title, str(error))
+            said = "This panel cannot be made." if redact else str(error)  # it may quote a prompt
+            html = pages.macros("parts_of_run.html.j2").failed(title, said)
         if quiet(request):
             return self._site.page(html) if html else Response(status_code=204)
         shown = html or pages.macros("parts_of_run.html.j2").failed(title, "Nothing to show.")

@@ -27,15 +27,21 @@ class Around(NamedTuple):
     """Pushed anew when they change."""
 
 
-def run_page(run: Summary, looked: Looked, parts: Around, draw: Drawer, place: str) -> str:
-    """The whole page. `place`: what the run is called in a command."""
+def run_page(
+    run: Summary, looked: Looked, parts: Around, draw: Drawer, place: str, *, redact: bool = False
+) -> str:
+    """The whole page. `place`: what the run is called in a command.
+
+    `redact`: without the config of a language run, which may hold prompts.
+    """
+    made = _made(run, place)[redact and run.kind != "compiled" :]
     return pages.render(
         "run.html.j2",
         title=run.name,
         run=run,
         head=_head(run, looked),
         parts=parts,
-        rest=[_notes(run, draw), *draw.sections(_made(run, place)), *_kept(run, draw)],
+        rest=[_notes(run, draw), *draw.sections(made), *_kept(run, draw)],
         live=pages.address(run.name, "live"),
     )
 

@@ -55,14 +55,20 @@ def routes(site: Site) -> list[Route]:
 
 
 def app(
-    folder: Path, *, token: str | None = None, elsewhere: bool = False, feeds: Feeds | None = None
+    folder: Path,
+    *,
+    token: str | None = None,
+    elsewhere: bool = False,
+    redact: bool = False,
+    feeds: Feeds | None = None,
 ) -> App:
     """The server's pages about the runs under `folder`.
 
     `elsewhere`: it listens beyond this machine, and may be called by any name; that takes a token.
+    `redact`: of prompts and responses no page shows more than lengths and digests.
     `feeds`: what streams, for whoever must end it. Raises ConfigError if there is no such folder.
     """
-    site = Site(folder, feeds)
+    site = Site(folder, feeds, redact=redact)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -7,6 +7,7 @@ from cairn.core.errors import ConfigError
 from cairn.report.parts import Section
 from cairn.view import compare, pages
 from cairn.view.fragments import Drawer
+from cairn.view.jobs import EXPORT
 from cairn.view.panels import Panels
 from cairn.view.rows import Row
 from cairn.view.site import Site, file
@@ -44,7 +45,8 @@ class SideBySide:
         run = await run_in_threadpool(self._site.summary, request)
         if run.kind == "broken":
             raise HTTPException(404, f"This run cannot be read: {run.problem}")
-        made = await self._site.hands.make(run.path, "export", {}, at=None)
+        redact = {"redact": "1"} if self._site.redact else {}
+        made = await self._site.hands.make(run.path, EXPORT, redact, at=None)
         html = self._site.hidden(made.html).encode("utf-8")
         return file(html, "text/html; charset=utf-8", f"{run.name.rpartition('/')[2]}.html")
 

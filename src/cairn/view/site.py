@@ -44,8 +44,10 @@ GONE = "This run is gone: it was deleted, moved or renamed. What you see is its 
 class Site:
     """Everything there is to see under one folder."""
 
-    def __init__(self, folder: Path, feeds: Feeds | None = None):
-        self.runs = Runs(folder)
+    def __init__(self, folder: Path, feeds: Feeds | None = None, *, redact: bool = False):
+        """`redact`: of prompts and responses no page shows more than lengths and digests."""
+        self.runs = Runs(folder, redact=redact)
+        self.redact = redact
         # As it was given, so that commands on a page work, or its last name: no page shows where
         # it lies on this machine.
         plain = not folder.is_absolute() and ".." not in folder.parts
@@ -98,7 +100,7 @@ class Site:
             before = [*after, *([] if asked is None else [asked])]
             after = self.calls(run, query)
         parts = Around(before, figures, after, draw.sections(looked.facts))
-        return self.page(run_page(run, looked, parts, draw, place))
+        return self.page(run_page(run, looked, parts, draw, place, redact=self.redact))
 
     def _all_hidden(self, fragments: Mapping[str, str]) -> Mapping[str, str]:
         return {id: self.hidden(html) for id, html in fragments.items()}
@@ -124,16 +126,17 @@ class Site:
         """What people say of its responses, and the next one to judge; None if there are none."""
         draw = drawer(run, self.kept)
         try:
-            section = verdicts.section(run.path)
+            section = verdicts.section(run.path, redact=self.redact)
             if section is None:
                 return None
             problem = verdicts.taken(run.path).problem
             question = None if problem else verdicts.next_to_judge(run.path)
         except CairnError as error:
-            told = [Words(str(error), "bad")]
+            said = "Nothing can be judged." if self.redact else str(error)
+            told = [Words(said, "bad")]
             return draw.section("verdicts", "What people say", draw.parts(told))
         html = draw.parts(section.parts)
-        if not problem:
+        if not problem and not self.redact:
             html += Markup(pages.macros("parts_of_run.html.j2").verdict(run.name, question))
         return draw.section(section.id, section.title, html)
 
@@ -205,7 +208,10 @@ class Site:
 
     def watched(self, run: Summary) -> contextlib.AbstractContextManager[Watched]:
         """What was read of a run, for one thread at a time."""
-        return self.open.use(run.path, lambda: Watched(run.path, self.place(run)))
+        return self.open.use(run.path, lambda: self._watch(run))
+
+    def _watch(self, run: Summary) -> Watched:
+        return Watched(run.path, self.place(run), redact=self.redact)
 
 
 def hider(where: str, name: str) -> Callable[[str], str]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from cairn.report.tables import redacted
 from cairn.view.state import State
 
 Plain: TypeAlias = str | int | float | bool | None
@@ -73,3 +74,8 @@ def flat(config: Mapping[str, Any]) -> dict[str, Plain]:
         else:
             found[name] = json.dumps(value)
     return found
+
+
+def traces(config: Mapping[str, Plain]) -> dict[str, Plain]:
+    """The same settings with the lengths and digests of texts in their places."""
+    return {name: redacted(v) if isinstance(v, str) else v for name, v in config.items()}

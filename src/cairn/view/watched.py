@@ -38,9 +38,12 @@ class Looked(NamedTuple):
 class Watched:
     """What was read of one run. Not for several threads at once."""
 
-    def __init__(self, path: Path, place: str = ""):
-        """`place`: what the run is called in a command; its path, if nothing else is said."""
-        self.journal = JournalView(path)
+    def __init__(self, path: Path, place: str = "", *, redact: bool = False):
+        """`place`: what the run is called in a command; its path, if nothing else is said.
+
+        `redact`: no text of a language run is shown.
+        """
+        self.journal = JournalView(path, redact=redact)
         self._place = Path(place or path)
         self._metrics = Lines(path / "metrics.jsonl")
         self._timing = Lines(path / "timing.jsonl", "timing")
