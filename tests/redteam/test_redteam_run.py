@@ -158,11 +158,24 @@ def test_the_page_is_sound_whole_and_runs_no_script_but_its_own(finished):
     text = (finished[0] / "report.html").read_text()
     for words in ("Red-teaming report (simulated)", "Ancestry", "Fresh responses", "Verdicts"):
         assert words in text
+    # Prompts are sorted by how many edits they are from a first one, too.
+    place = re.findall(r'data-sorts="([^"]*)"', text)[0].split("|").index("generation")
+    keys = [row.split("|") for row in re.findall(r'<details [^>]*data-keys="([^"]*)"', text)]
+    entries = read(finished[0]).state.entries
+    assert {int(row[-1]): int(row[place]) for row in keys} == {
+        int(row[-1]): len(ancestors(entries, int(row[-1]))) for row in keys
+    }
     # Who was tested, when, with what and how.
     made = json.loads((finished[0] / "versions.json").read_text())
     for words in ("a simulated model", made["created"], f"cairn {made['cairn']}", "[[axes]]"):
         assert words in text
     assert "://" not in text
+
+
+def ancestors(entries, name):
+    """A prompt's parent, and the parent's, and so on."""
+    parent = entries[name].parent
+    return [] if parent is None else [parent, *ancestors(entries, parent)]
 
 
 def texts(path):

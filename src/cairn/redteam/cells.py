@@ -42,10 +42,10 @@ def cell(done: Finished, entry: Entry, test: Tested | None, redact: bool) -> Ite
     return Item(
         f"cell-{entry.cell}",
         done.config.space.title(entry.cell),
-        f"{verdict} · prompt {entry.id}",
+        f"{verdict} · generation {len(ancestors)} · prompt {entry.id}",
         share,
         inside,
-        (entry.cell, share, entry.fitness, entry.id),
+        (entry.cell, share, entry.fitness, len(ancestors), entry.id),
     )
 
 

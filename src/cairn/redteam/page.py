@@ -65,7 +65,7 @@ def _sections(
     yield from pieces.failed([_failed(done, trial, redact) for trial in done.failed])
     yield Section("descent", "Who descends from whom", cells.descent(done, tests))
     items = [cells.cell(done, one, tests.get(one.id), redact) for one in done.state.held()]
-    sorts = ("cell", "share unsafe", "fitness", "prompt")
+    sorts = ("cell", "share unsafe", "fitness", "generation", "prompt")
     listed = Items(items, "cells, prompts and responses", sorts)
     yield Section("cells", "Cells, one by one", [listed])
     facts = {"target": target(config), **(config.goals or {"goal": config.goal})}

@@ -1,6 +1,6 @@
 """Panels of a run on its page: made by the process beside the server, when somebody looks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from markupsafe import Markup
 
@@ -19,6 +19,12 @@ LONGEST = 200
 """Characters of a panel's argument."""
 MOST = 20
 """Arguments of a panel."""
+
+TEXTS: Mapping[str, tuple[Callable[[Chart], str], str]] = {
+    "svg": (lambda chart: svg.standalone(svg.chart(chart, chart.axis)), "image/svg+xml"),
+    "csv": (lambda chart: svg.chart_csv(chart, chart.axis), "text/csv"),
+}
+"""What a chart can be kept as here, made in a thread: of long curves it takes a while; its kind."""
 
 
 class Panels:
@@ -74,13 +80,11 @@ class Panels:
         if number >= len(charts):
             raise HTTPException(404, "There is no such chart, or no longer.")
         chart = charts[number]
-        if ending == "csv":
-            content, kind = svg.chart_csv(chart, chart.axis).encode(), "text/csv"
-        elif ending == "svg":
-            content = svg.standalone(svg.chart(chart, chart.axis)).encode()
-            kind = "image/svg+xml"
-        elif ending == "png":
+        if ending == "png":
             content, kind = await self._site.hands.draw(chart), "image/png"
+        elif ending in TEXTS:
+            make, kind = TEXTS[ending]
+            content = (await run_in_threadpool(make, chart)).encode()
         else:
             raise HTTPException(404, "A chart is kept as svg, png or csv.")
         return file(content, kind, f"{pages.anchor(chart.title)}.{ending}")
