@@ -39,7 +39,9 @@ def test_a_report_on_a_page_says_that_it_is_simulated_and_whose_verdicts_it_uses
     first = json.loads((run / directory.SUMMARY).read_text())
     assert first["labelled_by"] == "simulated people"
     (run / directory.VERDICTS).write_text(json.dumps({**drawn(run), "unsafe": True}) + "\n")
-    assert "1 of 1 verdicts filled in" in noted(look.report(run))
+    judged = look.report(run)
+    assert "verdicts.jsonl: 1 of 1 verdicts filled in" in noted(judged)
+    assert str(run.parent) not in str(judged), "a page may be handed on"
     assert redteam_command(["resume", str(run)]) == 0  # finished already: the report anew
     assert "1 of 1 verdicts filled in" in capsys.readouterr().out
     figures = json.loads((run / directory.SUMMARY).read_text())

@@ -18,7 +18,9 @@ def report_page(path: Path, *, redact: bool = False) -> Page:
     people = verdicts.found(path, done.tests)
     found = figures.measure_run(done, people.verdicts)
     made = page.page(done, found, directory.RedteamRun(path).versions, redact=redact)
-    return made._replace(notes=[*made.notes, *filter(None, [people.line])])
+    # A page may be handed on: it names nothing of the machine that it was made on.
+    line = people.line.replace(str(path / directory.VERDICTS), directory.VERDICTS)
+    return made._replace(notes=[*made.notes, *filter(None, [line])])
 
 
 def tested_page(path: Path, *, redact: bool = False) -> Page:
