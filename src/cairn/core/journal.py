@@ -114,7 +114,7 @@ class Journal:
         free: tuple[str, ...] = (),
         redact: Callable[[str], str] = str,
     ) -> "Journal":
-        """A journal as it stands now, to look at: in a read-only folder, too, or while a run goes on.
+        """A journal as it stands now, to look at: in a read-only folder, or beside a run.
 
         Nothing is locked, repaired or written, and every method that would write raises RunError.
         `config` None: whatever the journal was started with. Raises RunError for a journal that
