@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from cairn.core.budget import Limits
-from cairn.core.journal import Journal
+from cairn.core.errors import RunError
+from cairn.core.journal import Journal, Stage
 from cairn.engine.journal_blame import PolicyError
 from cairn.engine.journal_policy import Failed
 from cairn.engine.journaled import Config, run
@@ -296,3 +297,38 @@ def test_killed_while_outcomes_wait_for_their_turn_it_runs_none_of_them_again(tm
     again = {line.split()[1] for line in after if line.startswith("start")} & ended
     # What ended in the very turn of the kill may not have been written down yet.
     assert len(again) <= 1
+
+
+def test_what_arrived_with_an_error_is_saved_before_the_rest_is_waited_for(tmp_path):
+    """A kill in that time must not lose it: what is in flight may take a minute."""
+    saved = []
+
+    class Beside(Programs):
+        async def evaluate(self, trial, clients):
+            if trial["id"] == 0:
+                await asyncio.sleep(0.2)
+                with Journal.read(tmp_path / "j.sqlite") as journal:
+                    saved.extend(journal.stage("search").arrived())
+            if trial["id"] == 2:
+                raise ZeroDivisionError("a bug")
+            return trial["id"]
+
+    with pytest.raises(PolicyError, match="trial 2"):
+        asyncio.run(go(tmp_path / "j.sqlite", Beside(None), Config(trials=3, lag=3)))
+    assert saved == [1]
+
+
+def test_an_outcome_whose_telling_could_not_be_written_ends_in_that_error(tmp_path, monkeypatch):
+    policy = Programs(lambda number: 0)
+    plain = Stage.append
+
+    def full(stage, kind, trial, body):
+        if kind == "tell":
+            raise RunError("no room")
+        return plain(stage, kind, trial, body)
+
+    monkeypatch.setattr(Stage, "append", full)
+    with pytest.raises(RunError, match="no room"):
+        asyncio.run(go(tmp_path / "j.sqlite", policy, Config(trials=2, lag=2)))
+    monkeypatch.undo()
+    assert not continued(tmp_path / "j.sqlite", policy, Config(trials=2, lag=2))

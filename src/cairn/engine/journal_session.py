@@ -141,9 +141,10 @@ class Session:
         while (trial_id := self._next_to_tell()) is not None:
             if self._done():
                 return
-            kind, body = self.waiting.pop(trial_id)
+            kind, body = self.waiting[trial_id]
             point("engine:tell")
             body = self.stage.append(kind, trial_id, body)
+            del self.waiting[trial_id]
             if trial_id in self.unkept:
                 self.unkept.remove(trial_id)
             else:
@@ -268,6 +269,9 @@ class Session:
             self.desk.close()
         ends_s = time.monotonic() + self.config.grace_s
         try:
+            # What came with the reason to stop, before a wait in which a kill may come.
+            self._keep_arrivals()
+            self.stage.journal.save_soon()
             while self.tasks and self._worth_waiting() and time.monotonic() < ends_s:
                 await asyncio.wait(self.tasks.values(), timeout=LOOK_EVERY_S)
         finally:
