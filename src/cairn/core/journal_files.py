@@ -152,10 +152,16 @@ def _flat(value: object, prefix: str = "") -> dict[str, str]:
 def unreadable(path: Path, error: Exception, *, reading: bool = False) -> RunError:
     """The error for a page that cannot be read in mid-run; the next start will repair.
 
-    `reading`: nothing is to be touched, so the next start has to find it by itself.
+    `reading`: nothing is to be touched, so the next start has to find it by itself, and it may
+    be no damage at all.
     """
-    if not reading:
-        _beside(path, "mend").touch()
+    if reading:
+        # A journal without a log is read without a lock, and somebody may have begun to write.
+        return RunError(
+            f"{path} cannot be read ({error}): it is damaged, or a run began to write to it just "
+            f"now. Look again; if it stays so, resume the run, which recovers what can be read."
+        )
+    _beside(path, "mend").touch()
     return RunError(
         f"the journal {path} is damaged ({error}). Resume the run: it will recover what can be "
         f"read and go on from there."
