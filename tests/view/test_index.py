@@ -342,9 +342,13 @@ def test_a_folder_that_may_not_be_looked_into_is_said_and_the_rest_goes_on(tmp_p
 def test_a_folder_of_no_name_in_utf8_is_said(tmp_path):
     compiled(tmp_path, "fine")
     os.mkdir(os.fsencode(tmp_path) + b"/bad\xff")
+    compiled(tmp_path, "fine\n")  # its address would be that of the other
     runs = Runs(tmp_path)
     assert [run.name for run in runs.scan()] == ["fine"]
-    assert "has no name in UTF-8" in runs.problems[0] and runs.problems[0].isascii()
+    assert len(runs.problems) == 2
+    for problem in runs.problems:
+        assert "has no name in UTF-8 on one line" in problem and problem.isascii()
+        assert problem.isprintable()
 
 
 def test_a_folder_that_is_missing_is_said_at_once(tmp_path):

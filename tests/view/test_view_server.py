@@ -103,6 +103,9 @@ def test_a_run_may_have_any_name(tmp_path, name):
     shown = client(tmp_path).get("/").text
     assert name in html.unescape(shown) and "<b>accel" not in shown
     assert names(shown) == [quote(name)]
+    if "%" not in name:  # the client takes it for an escape, as no browser does
+        page = client(tmp_path).get(f"/run/{quote(name)}")
+        assert name in html.unescape(page.text) and "<b>accel" not in page.text
 
 
 def test_no_page_says_where_the_folder_lies(folder):

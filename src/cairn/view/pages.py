@@ -96,7 +96,6 @@ def environment() -> Environment:
     found = kit.environment("cairn.view")
     found.filters |= {
         "address": address,
-        "bytes": size,
         "digest": digest,
         "figure": figure,
         "iso": iso,
@@ -138,11 +137,6 @@ def figure(value: float | None) -> str:
     if abs(value) >= 100_000:
         return f"{value:.3g}"
     return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.3f}"
-
-
-def size(number: int) -> str:
-    """Bytes in words."""
-    return f"{number} B" if number < 1000 else f"{count(number)}B"
 
 
 def iso(time: float) -> str:

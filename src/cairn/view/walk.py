@@ -74,10 +74,14 @@ class Walk:
             return known
         with os.scandir(path) as listed:
             entries = list(listed)
-        strange = [entry.name for entry in entries if encodable(entry.name) != entry.name]
+        # An address is of one line: of two it would be no run's, or another's.
+        names = [entry.name for entry in entries]
+        strange = [name for name in names if encodable(name) != name or "\n" in name]
         for one in strange:
-            self.problems.append(f"{encodable(one)!r} in {path} has no name in UTF-8: rename it.")
-        run = not SIGNS.isdisjoint(entry.name for entry in entries)
+            self.problems.append(
+                f"{encodable(one)!r} in {path} has no name in UTF-8 on one line: rename it."
+            )
+        run = not SIGNS.isdisjoint(names)
         folders = () if run else tuple(
             entry.name
             for entry in entries
