@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 
 import made_runs
 import pytest
@@ -101,6 +102,34 @@ def test_where_the_usual_port_is_taken_the_next_free_one_is_and_is_named(
     said, address, _ = capsys.readouterr().out.splitlines()
     port = int(re.findall(r":(\d+)/", address)[0])
     assert port != view.PORT and said == f"Port {view.PORT} is taken, so this is {port}."
+
+
+@pytest.mark.parametrize("flags", [[], ["--open"]])
+def test_it_listens_on_this_machine_alone_and_opens_a_browser_where_told(
+    tmp_path, monkeypatch, flags
+):
+    opened, bound_to = SimpleQueue(), []
+    monkeypatch.setattr(view.webbrowser, "open", lambda address: opened.put(address) or True)
+
+    def serve(app, bound, ending):
+        with bound:
+            bound_to.append(bound.getsockname())
+        return False
+
+    monkeypatch.setattr(web, "serve", serve)
+    assert run(["view", str(tmp_path), "--port", "0", *flags]) == 0
+    ((host, port),) = bound_to
+    assert host == "127.0.0.1"
+    if flags:
+        assert opened.get(timeout=10) == f"http://127.0.0.1:{port}/"
+    else:
+        assert opened.empty()
+
+
+def test_where_no_browser_can_be_opened_a_line_says_so(monkeypatch, capsys):
+    monkeypatch.setattr(view.webbrowser, "open", lambda _: False)
+    view._open("http://127.0.0.1:1/")
+    assert capsys.readouterr().out == "No browser could be opened here: open the address above.\n"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "0.0.0.0"])
