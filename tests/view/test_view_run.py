@@ -249,6 +249,19 @@ def test_a_run_that_is_deleted_while_looked_at_is_said_to_be_gone(folder):
     assert client(folder).get("/run/maze").status_code == 404
 
 
+@pytest.mark.parametrize("of", ["get", "scan"])
+def test_what_goes_wrong_with_a_page_that_is_followed_names_no_folder(folder, monkeypatch, of):
+    watching = Site(folder)
+
+    def fail(*_):
+        raise PermissionError(13, "Permission denied", str(folder / "maze"))
+
+    monkeypatch.setattr(watching.runs, of, fail)
+    look = watching.follow_run("maze") if of == "get" else watching.follow_runs(Query())
+    told = look()["connection"]
+    assert "Permission denied: 'runs/maze'" in told and str(folder) not in told
+
+
 def test_lines_that_come_are_drawn_and_curves_are_not_drawn_twice(folder, monkeypatch):
     drawn = []
     make = watched.charts.data

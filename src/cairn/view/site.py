@@ -80,10 +80,10 @@ class Site:
 
         rows = pages.Rows(query)
 
-        def look() -> Mapping[str, str]:
-            return self._all_hidden(rows.fragments(overview.choose(self.runs.scan(), query)))
+        def fragments() -> Mapping[str, str]:
+            return rows.fragments(overview.choose(self.runs.scan(), query))
 
-        return look
+        return lambda: self._pushed(fragments)
 
     def run(self, request: Request) -> Response:
         """One run."""
@@ -102,8 +102,13 @@ class Site:
         parts = Around(before, figures, after, draw.sections(looked.facts))
         return self.page(run_page(run, looked, parts, draw, place, redact=self.redact))
 
-    def _all_hidden(self, fragments: Mapping[str, str]) -> Mapping[str, str]:
-        return {id: self.hidden(html) for id, html in fragments.items()}
+    def _pushed(self, fragments: Callable[[], Mapping[str, str]]) -> Mapping[str, str]:
+        """What is pushed, or what went wrong; neither says where the folder lies."""
+        try:
+            found = fragments()
+        except (CairnError, OSError) as error:
+            found = {CONNECTION: str(error)}
+        return {id: self.hidden(html) for id, html in found.items()}
 
     def place(self, run: Summary) -> str:
         """What a run is called in a command."""
@@ -149,14 +154,14 @@ class Site:
     def follow_run(self, name: str) -> Look:
         """What of a run's page may be otherwise at the next look."""
 
-        def look() -> Mapping[str, str]:
+        def fragments() -> Mapping[str, str]:
             try:
                 run = self.runs.get(name)
-                return self._all_hidden(live_fragments(run, self.look(run), self.kept))
             except KeyError:
                 return {CONNECTION: GONE}
+            return live_fragments(run, self.look(run), self.kept)
 
-        return look
+        return lambda: self._pushed(fragments)
 
     def call(self, request: Request) -> Response:
         """One call of a run's journal."""
