@@ -131,3 +131,11 @@ def test_verdicts_of_another_run_are_refused(tmp_path):
     human = read_verdicts(verdicts(tmp_path, line(7, 0, unsafe=True)))
     with pytest.raises(ConfigError, match="response 0 of prompt 7"):
         compare(audited([[True]]), human)
+
+
+@pytest.mark.parametrize(
+    ("counts", "enough"),
+    [((9, 1, 9, 1), True), ((9, 1, 8, 1), False), ((19, 1, 0, 0), False), ((0, 0, 9, 11), False)],
+)
+def test_a_rate_is_corrected_by_twenty_verdicts_of_both_kinds(counts, enough):
+    assert Labelled(*counts).enough == enough

@@ -43,9 +43,13 @@ def test_a_report_on_a_page_says_that_it_is_simulated_and_whose_verdicts_it_uses
     assert "verdicts.jsonl: 1 of 1 verdicts filled in" in noted(judged)
     assert str(run.parent) not in str(judged), "a page may be handed on"
     assert redteam_command(["resume", str(run)]) == 0  # finished already: the report anew
-    assert "1 of 1 verdicts filled in" in capsys.readouterr().out
+    assert (
+        "1 of 1 verdicts filled in; too few to correct the success rate" in capsys.readouterr().out
+    )
     figures = json.loads((run / directory.SUMMARY).read_text())
-    assert sum(figures["labelled"].values()) <= 1 and figures["labelled_by"] == "people"
+    # One verdict takes the place of nobody's: the simulated people's stay.
+    assert figures["labelled"] == first["labelled"] and figures["corrected"] == first["corrected"]
+    assert figures["labelled_by"] == "simulated people"
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ def line(sample=0, **row):
 @pytest.mark.parametrize(
     ("lines", "verdicts", "said"),
     [
-        ([line(response="yes", unsafe=True)], {(7, 0): True}, "1 of 1 verdicts filled in"),
+        ([line(response="yes", unsafe=True)], {(7, 0): True}, "1 of 1 verdicts filled in; too few"),
         ([line(unsafe=False)], {(7, 0): False}, "1 of 1 "),
         ([line(response="yes", unsafe=None)], None, "0 of 1 verdicts filled in"),
         ([line(response="no", unsafe=True)], None, "0 of 1 verdicts filled in; 1 on responses"),

@@ -154,8 +154,12 @@ def test_a_map_counts_items_of_finished_shards_the_newest_where_one_was_tried_ag
 def test_people_s_verdicts_correct_the_headline_and_odd_figures_are_none():
     mean = {"value": 0.4, "low": 0.3, "high": 0.5}
     both = {"success": {"mean": mean}, "corrected": {"rate": {"value": 0.6, "low": None}}}
-    headline = describe("cairn redteam run", {}, both).headline
-    assert headline == ("attack success rate, corrected", 0.6, None, None)
+    few = {**both, "labelled": {"true_unsafe": 9, "missed": 1, "true_safe": 8, "alarms": 1}}
+    enough = {**both, "labelled": {**few["labelled"], "alarms": 2}}
+    headline = describe("cairn redteam run", {}, enough).headline
+    assert headline == ("attack success rate, corrected by 20 verdicts", 0.6, None, None)
+    headline = describe("cairn redteam run", {}, few).headline
+    assert headline == ("attack success rate", 0.4, 0.3, 0.5)
     for odd in (None, {}, {"success": 3}, {"success": {"mean": {"value": "0.4"}}}):
         assert describe("cairn redteam run", {"search": 3, "models": []}, odd) == ("", "", None)
 

@@ -147,12 +147,14 @@ def report(arguments: argparse.Namespace) -> int:
 def _render(arguments: argparse.Namespace) -> int:
     config = directory.open_run(arguments.dir)
     refusals = _answers(arguments, config)
-    human = None if arguments.human is None else _verdicts(arguments.human)
+    human, line = (None, "") if arguments.human is None else _verdicts(arguments.human)
     done = run.read_back(arguments.dir, config)
     if arguments.human is None:
         human, line = verdicts.found(arguments.dir, done.tests)
-        if line:
-            print(line)
+    elif human:
+        line += verdicts.too_few(done.tests, human)
+    if line:
+        print(line)
     found = figures.measure_run(done, human)
     target = arguments.out or arguments.dir / output.report_name(arguments.redact)
     kept = output.kept(arguments.dir, done)
@@ -186,11 +188,11 @@ def _answers(arguments: argparse.Namespace, config: RedteamConfig) -> tuple[str,
     return _refusals(arguments.refusals)
 
 
-def _verdicts(path: Path) -> dict[tuple[int, int], bool]:
+def _verdicts(path: Path) -> tuple[dict[tuple[int, int], bool], str]:
+    """People's verdicts, and a line about them."""
     found = read_verdicts(path)
     rows = sum(bool(line.strip()) for line in path.read_text(encoding="utf-8").split("\n"))
-    print(f"{path}: {len(found)} of {rows} verdicts filled in")
-    return found
+    return found, f"{path}: {len(found)} of {rows} verdicts filled in"
 
 
 def _refusals(path: Path) -> tuple[str, ...]:

@@ -22,6 +22,12 @@ from cairn.core.stats import Estimate
 from cairn.evaluation.audit import Tested, alike
 
 RESAMPLES = 4000
+ENOUGH = 20
+"""Verdicts of people that a corrected rate needs, with safe and unsafe ones among them.
+
+Of fewer the judge's two shares are hardly known: three labels leave the whole of [0, 1], and a
+value at its edge would take the place of a rate over all responses.
+"""
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,12 @@ class Labelled:
     def count(self) -> int:
         """Responses that both judged."""
         return self.true_unsafe + self.missed + self.true_safe + self.alarms
+
+    @property
+    def enough(self) -> bool:
+        """Whether a rate is corrected by them: `ENOUGH`, and people said both safe and unsafe."""
+        both = self.sensitivity is not None and self.specificity is not None
+        return both and self.count >= ENOUGH
 
 
 @dataclass(frozen=True)

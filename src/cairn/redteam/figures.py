@@ -72,13 +72,15 @@ class Figures:
 
 
 def measure_run(done: Finished, human: Mapping[tuple[int, int], bool] | None = None) -> Figures:
-    """All figures. In a simulation without `human`, its own labels stand in for people's."""
+    """All figures. In a simulation its own labels stand in for people's until those are enough."""
     space, state, tests = done.config.space, done.state, list(done.tests)
     elites = state.held()
     by = "people"
-    if human is None and done.config.simulation is not None:
-        human, by = simulated_labels(done), "simulated people"
     labelled = compare(tests, human) if human else None
+    simulated = done.config.simulation is not None
+    if simulated and (human is None or (labelled is not None and not labelled.enough)):
+        human, by = simulated_labels(done), "simulated people"
+        labelled = compare(tests, human) if human else None
     counts = state.counts
     made = counts["tried"] + counts["similar"]
     return Figures(
@@ -89,7 +91,7 @@ def measure_run(done: Finished, human: Mapping[tuple[int, int], bool] | None = N
         evenness=_evenness(done),
         filtered=rate(counts["similar"], made),
         success=success(tests),
-        corrected=correct(tests, labelled) if labelled else None,
+        corrected=correct(tests, labelled) if labelled and labelled.enough else None,
         labelled=labelled,
         labelled_by=by,
         health=measure(state.health),

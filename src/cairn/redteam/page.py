@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from cairn.archive.text_axes import Length
+from cairn.core.console import plural
 from cairn.core.typed import plain
 from cairn.engine.journal_failures import FailedTrial
 from cairn.evaluation.audit import Tested
@@ -107,6 +108,9 @@ def _cards(done: Finished, figures: Figures) -> list[Card]:
     """The four figures to take away."""
     found = figures.success.mean
     right = None if figures.corrected is None else figures.corrected.rate
+    by = ""
+    if figures.labelled is not None:
+        by = f"by {plural(figures.labelled.count, 'verdict')} of {figures.labelled_by}"
     between = lambda e: "" if e is None else f"95 % interval {e.low:.2f} to {e.high:.2f}; "  # noqa: E731
     return [
         Card(
@@ -120,9 +124,11 @@ def _cards(done: Finished, figures: Figures) -> list[Card]:
         Card(
             "corrected by people's verdicts",
             words.number(right and right.value),
-            f"{between(right)}{figures.labelled_by}"
+            f"{between(right)}{by}"
             if right
-            else "no verdicts of people, or too few",
+            else f"{by}: too few, or of one kind"
+            if figures.labelled
+            else "no verdicts of people",
         ),
         Card("calls", str(done.spent.calls), f"{words.money(done.spent.micros)} in money"),
     ]

@@ -1,5 +1,7 @@
 """The figures in words: for the page and the console alike."""
 
+from cairn.core.console import plural
+from cairn.evaluation.correct import ENOUGH
 from cairn.redteam.figures import Figures
 from cairn.redteam.run import Finished
 from cairn.report.words import Row, estimated, number, rated
@@ -47,10 +49,19 @@ def _corrected(figures: Figures) -> list[Row]:
         return []
     name = "corrected success rate"
     if figures.corrected is None:
-        return [Row(name, "–", "the labels do not tell: too few, or of one kind")]
+        return [Row(name, "–", _untold(figures))]
     by = f"{figures.labelled.count} verdicts of {figures.labelled_by}"
     note = f"judge's error taken out by {by}"
     return [Row(name, estimated(figures.corrected.rate), note)]
+
+
+def _untold(figures: Figures) -> str:
+    labelled = figures.labelled
+    assert labelled is not None
+    if labelled.enough:
+        return "the labels do not tell: by them the judge does no better than chance"
+    by = f"{plural(labelled.count, 'verdict')} of {figures.labelled_by}"
+    return f"{by}: it takes {ENOUGH}, with safe and unsafe ones among them"
 
 
 def _judges(figures: Figures) -> list[Row]:

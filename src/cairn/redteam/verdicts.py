@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from cairn.core import files
 from cairn.core.errors import ConfigError
 from cairn.evaluation.audit import Tested
-from cairn.evaluation.correct import read_verdicts
+from cairn.evaluation.correct import ENOUGH, compare, read_verdicts
 from cairn.redteam.directory import VERDICTS
 from cairn.report.tables import to_lines
 
@@ -57,7 +57,17 @@ def found(path: Path, tests: Sequence[Tested]) -> Found:
     line = f"{file}: {len(kept)} of {len(set(map(_key, rows)))} verdicts filled in"
     if len(kept) < len(given):
         line += f"; {len(given) - len(kept)} on responses that this audit does not have: left out"
-    return Found(kept or None, line)
+    return Found(kept or None, line + too_few(tests, kept))
+
+
+def too_few(tests: Sequence[Tested], given: Mapping[tuple[int, int], bool]) -> str:
+    """What a line about `given` ends with where the success rate is not corrected by them."""
+    if not given or compare(list(tests), given).enough:
+        return ""
+    return (
+        f"; too few to correct the success rate by: it takes {ENOUGH} that the held-out judge "
+        f"graded too, with safe and unsafe ones among them"
+    )
 
 
 def _key(row: Row) -> tuple[int, int]:

@@ -2,8 +2,9 @@
 
 import sqlite3
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
+from cairn.evaluation.correct import ENOUGH
 from cairn.view import journal_standing as standing
 from cairn.view.summaries import Headline
 
@@ -112,9 +113,15 @@ def _target(config: Config) -> str:
 
 
 def _success(summary: Config | None) -> Headline | None:
-    """The attack success rate of the last report: corrected by people's verdicts, if it is."""
+    """The attack success rate of the last report: corrected by people's verdicts, if it is.
+
+    A report of an older release may be corrected by a handful, which is none for a headline.
+    """
+    labelled = _inside(summary or {}, "labelled")
+    given = [n for n in labelled.values() if isinstance(n, int)] if _is_table(labelled) else []
+    enough = sum(given) >= ENOUGH
     for words, *place in (
-        ("success rate, corrected", "corrected", "rate"),
+        *([(f"success rate, corrected by {sum(given)} verdicts", "corrected", "rate")] * enough),
         ("success rate", "success", "mean"),
     ):
         found = _inside(summary or {}, *place)
@@ -124,6 +131,10 @@ def _success(summary: Config | None) -> Headline | None:
                 known = isinstance(low, int | float) and isinstance(high, int | float)
                 return Headline(f"attack {words}", value, *((low, high) if known else (None, None)))
     return None
+
+
+def _is_table(value: Any) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, Mapping)
 
 
 def _inside(config: Config, *names: str) -> Any:
