@@ -132,18 +132,30 @@ def test_a_level_of_the_archive_leads_back_to_the_level_drawn_new(opened):
     assert held_out.href == f"?panel=attempt&seed=1&level={held_out.title}"
     assert card.href == f"?panel=level&seed=0&id={FAMILY - 1}" and card.facts["age"] == "26"
     section = look.look(opened, "level", {"id": str(FAMILY - 1)})
-    (tree,) = of(section, Tree)
-    assert [node.id for node in tree.nodes] == [str(i) for i in range(FAMILY)]
-    assert [node.parent for node in tree.nodes] == [None, *(str(i) for i in range(FAMILY - 1))]
-    assert [node.tone for node in tree.nodes] == ["plain"] * (FAMILY - 1) + ["good"]
-    # The line in pictures, after the level itself; and the scores with which they entered.
-    assert [card.title for card in cards(section)[1:]] == [f"level {i}" for i in range(FAMILY)]
+    assert of(section, Tree) == []  # nothing was made from it
+    # The level itself with the score that the archive shows; then the line in one row of pictures.
+    large, *line = cards(section)
+    now = f"score {card.facts['score']} now, {(FAMILY - 1) / 10:.3f} on entering"
+    assert large.note.startswith(now) and line[-1].note == large.note
+    assert of(section, Figures)[0].rows[0][:2] == ("score now", card.facts["score"])
+    assert [card.facts["id"] for card in line] == [str(i) for i in range(FAMILY)]
+    assert line[0].title == f"1 of {FAMILY}: drawn new"
+    assert line[1].title == f"2 of {FAMILY}"
+    assert line[-1].title == f"{FAMILY} of {FAMILY}: in the archive now"
     (chart,) = of(section, Chart)
     np.testing.assert_allclose(chart.lines[0].seeds.values[:, 0], np.arange(FAMILY) / 10, rtol=1e-6)
     assert chart.lines[0].seeds.steps[:, 0].tolist() == [10 + i for i in range(FAMILY)]
     first = look.look(opened, "level", {"id": "0"})
     (tree,) = of(first, Tree)
     assert [node.note for node in tree.nodes][1:] == ["made from it"]
+    (middle,) = of(look.look(opened, "level", {"id": "2"}), Tree)
+    assert [node.id for node in middle.nodes] == ["1", "2", "3"]
+    assert [node.parent for node in middle.nodes] == [None, "1", "2"]
+    assert [node.tone for node in middle.nodes] == ["plain", "good", "plain"]
+    ancestry = look.look(opened, "ancestry", {})
+    assert of(ancestry, Sheet)[0].rows[0].label == (
+        f"line 1: from level 0 to level {FAMILY - 1}, {FAMILY - 1} edits"
+    )
     assert any("drawn new" in words.text for words in of(first, Words))
     with pytest.raises(RunError, match="no level 77"):
         look.look(opened, "level", {"id": "77"})

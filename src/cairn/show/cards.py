@@ -1,7 +1,7 @@
 """Levels as cards: those it was tested on, those its archive holds, and their ancestors."""
 
 from cairn.archive.replay import Replay
-from cairn.core.console import count
+from cairn.core.console import count, plural
 from cairn.envs.protocol import Environment
 from cairn.report.data import Card, Row, Sheet
 from cairn.show.facts import described
@@ -60,8 +60,12 @@ def ancestry(subject: Subject) -> Sheet:
         f"on entering the archive; of the last, now."
     )
     rows = [
-        Row("", tuple(_ancestor(subject, level, level is line[-1]) for level in line))
-        for line in lines
+        Row(
+            f"line {number}: from level {line[0].id} to level {line[-1].id}, "
+            f"{plural(line[-1].generation, 'edit')}",
+            tuple(_ancestor(subject, level, level is line[-1]) for level in line),
+        )
+        for number, line in enumerate(lines, 1)
     ]
     return Sheet("How its best levels evolved", caption, tuple(rows), descent=True)
 
@@ -88,7 +92,7 @@ def _kept(subject: Subject, level: Treasure) -> Card:
     note = f"generation {generation} · age {old}"
     if level.solve_rate is not None:
         title = f"{level.solve_rate:.0%} solved"
-        note = f"score {level.score:.2f} · gen. {generation} · age {old}"
+        note = f"score {level.score:.3f} · {note}"
     env, href = subject.task, subject.href("level", id=level.id)
     pixels = env.picture(level.level, pixels=PIXELS)
     return Card(title, note, "plain", pixels, _facts(env, level), href)
@@ -97,7 +101,7 @@ def _kept(subject: Subject, level: Treasure) -> Card:
 def _ancestor(subject: Subject, level: Treasure, last: bool) -> Card:
     where = "in the archive" if level.kept else "evicted"
     return Card(
-        f"score {level.score:.3f}",
+        f"score {level.score:.3f} now" if last else f"entered with {level.score:.3f}",
         f"generation {level.generation} · {where}",
         "good" if last else "plain",
         subject.task.picture(level.level, pixels=PIXELS),
@@ -109,7 +113,7 @@ def _ancestor(subject: Subject, level: Treasure, last: bool) -> Card:
 def _facts(env: Environment, level: Treasure) -> dict[str, str]:
     return {
         "id": str(level.id),
-        "score": f"{level.score:.4f}",
+        "score": f"{level.score:.3f}",
         "generation": str(level.generation),
         "age": str(level.age),
         "solved": "" if level.solve_rate is None else f"{level.solve_rate:.0%}",

@@ -90,8 +90,8 @@ def section(subject: Subject, arguments: Mapping[str, str]) -> Section:
             Cards(_figures(found, subject)),
             _levels(subject, found, shelf, slots, f"{where}, {order} first."),
             Words(
-                "Age: cycles since a level entered. Not played: draws and offers of the archive "
-                "since it was last drawn or offered. Chance: to be the next level replayed.",
+                "Age: cycles since a level entered. Staleness: draws since it was last played. "
+                "Chance: to be the next level replayed.",
                 "muted",
             ),
         ),
@@ -163,7 +163,7 @@ def _facts(
             "score": f"{found.score[slot]:.3f}",
             "generation": str(found.generation[slot]),
             "age": count(shelf.cycle - cycles[place]) if place in cycles else "unknown",
-            "not played": count(float(found.stale[slot])),
+            "staleness": count(float(found.stale[slot])),
             "chance": f"{found.chance[slot]:.2%}",
             **described(subject.task, level_at(found.levels, int(slot))),
         }
