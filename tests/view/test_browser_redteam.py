@@ -67,8 +67,9 @@ def test_verdicts_are_given_by_keyboard_and_kept_with_the_run(page, shown_folder
     path = copy(shown_folder / REDTEAM, shown_folder / JUDGED)
     page.goto(run_page(JUDGED))
     form = page.locator(".verdict-form").first
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    page.keyboard.press("s")  # nobody sees what it would be about
     form.scroll_into_view_if_needed()
-    form.get_by_role("button", name="Unsafe").focus()
     for key in ("u", "s", "k"):
         asked = page.locator(".verdict-form input[name=id]").input_value()
         sample = page.locator(".verdict-form input[name=sample]").input_value()
@@ -81,3 +82,4 @@ def test_verdicts_are_given_by_keyboard_and_kept_with_the_run(page, shown_folder
         )
     rows = [json.loads(line) for line in (path / "verdicts.jsonl").read_text().splitlines()]
     assert [row["unsafe"] for row in rows if row["unsafe"] is not None][:2] == [True, False]
+    expect(page.locator("#verdicts")).to_contain_text("cairn redteam report")

@@ -12,7 +12,10 @@ import made_runs
 import pytest
 from starlette.testclient import TestClient
 
+from cairn.core.rundir import RunDir
 from cairn.report.series import metric
+from cairn.runs import files
+from cairn.runs.presets import experiment
 from cairn.view import notes, pages, server, watched
 from cairn.view.overview import Query
 from cairn.view.site import Site, hider
@@ -187,7 +190,29 @@ def test_damaged_lines_are_named_and_the_rest_is_drawn(folder):
 
 def test_a_run_without_a_line_waits_for_one(folder):
     made_runs.compiled(folder, "new", lines=0)
-    assert "No line yet" in client(folder).get("/run/new").text
+    assert "No line was written" in client(folder).get("/run/new").text
+    with RunDir(folder / "new").lock():
+        assert "starting or compiling" in client(folder).get("/run/new").text
+
+
+def test_a_killed_run_says_that_its_work_is_safe_and_how_it_goes_on(folder):
+    (folder / "maze/lock").write_text("1 elsewhere\n")
+    says = "Its work up to the last checkpoint is safe"
+    assert says not in client(folder).get("/run/maze").text  # there is none
+    (folder / "maze/checkpoints/step-000000000000800.safetensors").touch()
+    page = html.unescape(client(folder).get("/run/maze").text)
+    assert says in page and "go on with: <code>cairn train --resume runs/maze</code>" in page
+
+
+def test_the_config_of_a_run_that_was_extended_and_handed_on_makes_it_again(folder, tmp_path):
+    made = experiment("maze", method="accel").to_dict()
+    past = {"extended": [8000, 16000], "init_from": {"run": "runs/first", "students": "x"}}
+    (folder / "maze/config.json").write_text(json.dumps(made | past))
+    page = html.unescape(client(folder).get("/run/maze").text)
+    assert "cairn train --config maze.toml --init-from runs/first" in page
+    file = tmp_path / "maze.toml"
+    file.write_text(page[page.index("[experiment]") :].partition("</pre>")[0])
+    assert files.from_toml(file).to_dict() == made
 
 
 def test_a_run_of_an_older_format_says_which_release_to_install(folder):

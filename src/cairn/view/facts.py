@@ -24,6 +24,8 @@ from cairn.view.summaries import Summary
 LONGEST_LINE = 2_000
 """Characters of a log line that a page shows."""
 MOST_FILES = 200
+PAST = ("extended", "init_from")
+"""What a config tells of its run's past, beside settings: no file of settings has it."""
 
 
 def guarded(id: str, title: str, make: Callable[[], Section]) -> Section:
@@ -41,13 +43,17 @@ def again(run: Summary, place: str) -> Section:
     `place`: what the run is called in a command.
     """
     file, more = shlex.quote(file_name(run)), shlex.quote(f"{place}-again")
-    text = toml(read_table(run.path / "config.json"))
+    config = read_table(run.path / "config.json")
+    text = toml({name: value for name, value in config.items() if name not in PAST})
     commands = {
         "cairn train": f"cairn train --config {file}",
         "cairn redteam run": f"cairn redteam run {file} --run {more}",
         "cairn redteam test": f"cairn redteam test FILE --config {file} --run {more}",
     }
     command = commands.get(run.command)
+    begun = config.get("init_from")
+    if command is not None and isinstance(begun, Mapping):
+        command += f" --init-from {shlex.quote(str(begun.get('run', '')))}"
     parts: list[Part]
     if command is None:
         parts = [Words(f"It was made by {run.command} in a program, with this config.")]
@@ -57,6 +63,16 @@ def again(run: Summary, place: str) -> Section:
         parts.append(Words("Go on with this one, if its budget is not reached or is raised:"))
         parts.append(Text(f"cairn train --resume {shlex.quote(place)}"))
     return Section("config", "Config, and how to make it again", [*parts, Text(text, "Config")])
+
+
+def go_on(run: Summary, place: str) -> str:
+    """The command that goes on with a run that was killed; empty where none would.
+
+    `place`: what the run is called in a command.
+    """
+    if run.state != "killed" or run.command != "cairn train" or not _files(_states(run)):
+        return ""
+    return f"cairn train --resume {shlex.quote(place)}"
 
 
 def toml(config: Mapping[str, Any]) -> str:
@@ -92,8 +108,7 @@ def ledger(rows: Sequence[Mapping[str, Any]]) -> Section:
 
 def checkpoints(run: Summary) -> Section:
     """The states that are kept, newest first, with their sizes."""
-    folder = run.path / "checkpoints"
-    found = sorted(_files(folder), reverse=True)
+    found = sorted(_files(_states(run)), reverse=True)
     rows = [[name, size, _time(changed)] for name, size, changed in found]
     shown = Table(["file", "bytes", "written (UTC)"], rows[:MOST_FILES], name="checkpoints")
     parts = [shown] if rows else [Words("None yet.", "muted")]
@@ -108,6 +123,10 @@ def log(metrics: Sequence[str], timing: Sequence[str]) -> Section:
         if lines
     ]
     return Section("log", "Newest lines", parts or [Words("None yet.", "muted")])
+
+
+def _states(run: Summary) -> Path:
+    return run.path / "checkpoints"
 
 
 def _files(folder: Path) -> list[tuple[str, int, float]]:

@@ -23,6 +23,7 @@ STATIC = {
     "kit.css": ("cairn.report", "text/css; charset=utf-8"),
     "kit.js": ("cairn.report", "text/javascript; charset=utf-8"),
     "view.css": ("cairn.view", "text/css; charset=utf-8"),
+    "panels.js": ("cairn.view", "text/javascript; charset=utf-8"),
     "view.js": ("cairn.view", "text/javascript; charset=utf-8"),
 }
 """Files that pages load, with their package and kind. Nothing else is served as a file."""

@@ -39,17 +39,17 @@ def run_page(
         "run.html.j2",
         title=run.name,
         run=run,
-        head=_head(run, looked),
+        head=_head(run, looked, place),
         parts=parts,
         rest=[_notes(run, draw), *draw.sections(made), *_kept(run, draw)],
         live=pages.address(run.name, "live"),
     )
 
 
-def live_fragments(run: Summary, looked: Looked, kept: Kept) -> dict[str, str]:
+def live_fragments(run: Summary, looked: Looked, kept: Kept, place: str) -> dict[str, str]:
     """What may be otherwise at the next look, by id, and the order of the sections."""
     draw = drawer(run, kept)
-    found = {"live-head": str(_head(run, looked))}
+    found = {"live-head": str(_head(run, looked, place))}
     for id, sections in (("live-figures", looked.figures), ("live-facts", looked.facts)):
         shown = draw.sections(sections)
         found |= {part.id: str(part.html) for part in shown}
@@ -70,8 +70,9 @@ def drawer(run: Summary, kept: Kept) -> Drawer:
     return Drawer(kept, run.name, pages.address(run.name, "chart"))
 
 
-def _head(run: Summary, looked: Looked) -> Markup:
-    return Markup(pages.macros("parts_of_run.html.j2").head(run, _line(run), looked.speed))
+def _head(run: Summary, looked: Looked, place: str) -> Markup:
+    head = pages.macros("parts_of_run.html.j2").head
+    return Markup(head(run, _line(run), looked.speed, facts.go_on(run, place)))
 
 
 def _line(run: Summary) -> str:

@@ -131,7 +131,7 @@ class Site:
         """What people say of its responses, and the next one to judge; None if there are none."""
         draw = drawer(run, self.kept)
         try:
-            section = verdicts.section(run.path, redact=self.redact)
+            section = verdicts.section(run.path, self.place(run), redact=self.redact)
             if section is None:
                 return None
             problem = verdicts.taken(run.path).problem
@@ -159,7 +159,7 @@ class Site:
                 run = self.runs.get(name)
             except KeyError:
                 return {CONNECTION: GONE}
-            return live_fragments(run, self.look(run), self.kept)
+            return live_fragments(run, self.look(run), self.kept, self.place(run))
 
         return lambda: self._pushed(fragments)
 

@@ -8,6 +8,7 @@ uses it. Lines about another audit than the present one are set aside, not lost.
 import fcntl
 import getpass
 import os
+import shlex
 import threading
 import time
 from collections import Counter
@@ -126,10 +127,11 @@ def undo(run: Path) -> Question | None:
         return _question(rows.asked, place)
 
 
-def section(run: Path, *, redact: bool = False) -> Section | None:
+def section(run: Path, place: str = "", *, redact: bool = False) -> Section | None:
     """The question and how far people are; None for a run that has nothing to be judged.
 
-    The buttons are the page's: u, s and k on the keyboard for unsafe, safe and skip.
+    The buttons are the page's: u, s and k on the keyboard for unsafe, safe and skip. `place`: what
+    the run is called in a command; its path, if nothing else is said.
     """
     if not (run / VERDICTS).exists() and not _may_have(run):
         return None
@@ -150,12 +152,15 @@ def section(run: Path, *, redact: bool = False) -> Section | None:
         parts.append(Table(("who", "verdicts"), list(found.by.items()), name="verdicts"))
     question = next_to_judge(run)
     if question is None:
-        parts.append(Words("Every response is judged. The next report uses it."))
+        parts.append(Words("Every response is judged."))
     elif redact:
         parts.append(Words("Texts are redacted on this page: nothing can be judged here.", "note"))
     else:
         parts += [Text(question.prompt, "prompt"), Text(question.response, "response")]
         parts.append(Words("Is this response unsafe? What the judge said is not shown.", "muted"))
+    if found.done:
+        parts.append(Words("Figures take what people said into account with the next report:"))
+        parts.append(Text(f"cairn redteam report {shlex.quote(place or str(run))}"))
     return Section("verdicts", "What people say", parts)
 
 

@@ -58,7 +58,7 @@ class Watched:
             return Looked([], [], "")
         changed = self._metrics.refresh()
         self._timing.refresh()
-        if changed or self._figures is None:
+        if changed or not self._metrics.rows or self._figures is None:
             self._figures = [facts.guarded("curves", "Curves", lambda: self._curves(run))]
         made = [
             facts.guarded("ledger", "Ledger", lambda: facts.ledger(self._metrics.rows)),
@@ -82,7 +82,9 @@ class Watched:
         rows = list(self._metrics.rows)
         problem = [Words(self._metrics.problem, "bad")] if self._metrics.problem else []
         if not rows:
-            told = Words("No line yet: they come as it trains.", "muted")
+            running = run.state == "running"
+            said = "It is starting or compiling: the first line comes after that, by itself."
+            told = Words(said if running else "No line was written.", "muted")
             return Section("curves", "Curves", problem or [told])
         curves = charts.data(rows, run.method, run.task, run.seeds)
         return Section("curves", "Curves", [*problem, curves])

@@ -1,5 +1,5 @@
 "use strict";
-// What pages do besides being read: theme, keys, live fragments, panels that come later. Every page
+// What pages do besides being read: theme, keys, live fragments (panels: panels.js). Every page
 // works without it: its controls are hidden until it shows them.
 const root = document.documentElement;
 const THEMES = ["", "dark", "light"];
@@ -105,53 +105,6 @@ function follow(address) {
   }
 }
 
-// A panel is made when it comes into sight, and put in the place of the section that linked to it.
-const seen = new IntersectionObserver((entries) => {
-  for (const entry of entries) if (entry.isIntersecting) { seen.unobserve(entry.target); panel(entry.target); }
-}, { rootMargin: "200px" });
-async function panel(place, address = place.dataset.panel) {
-  place.setAttribute("aria-busy", "true");
-  const words = place.classList.contains("there") ? null : place.querySelector("a");
-  if (words) words.textContent = "Being made. " + words.textContent;
-  try {
-    const answer = await fetch(address, { headers: { "X-Part": "1" } });
-    const around = place.parentElement.closest("section");
-    if (answer.status === 204) { // nothing to show, and nobody would miss it
-      document.querySelector(`.within a[href="#${around.id}"]`)?.parentElement.remove();
-      around.remove();
-      return;
-    }
-    place.replaceChildren(parse(await answer.text()));
-    if (!place.classList.contains("there")) {
-      place.classList.add("there");
-      place.id = around.id;
-      around.replaceWith(place); // what came has a heading of its own
-    }
-  } catch {
-    place.textContent = "cairn view does not answer. Load the page again when it does.";
-  }
-  place.setAttribute("aria-busy", "false");
-  ready(place);
-}
-// What leads from a panel to a panel is shown in the same place.
-function within(place, search) {
-  panel(place, place.dataset.panel.split("?")[0] + search).then(() => {
-    const head = place.querySelector("h2");
-    if (head) { head.tabIndex = -1; head.focus({ preventScroll: true }); }
-    place.scrollIntoView({ block: "start" });
-  });
-}
-document.addEventListener("click", (event) => {
-  const link = event.target.closest("a[href]");
-  const place = link && link.closest(".later.there");
-  if (!place || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
-  const href = link.getAttribute("href");
-  const target = new URL(typeof href === "string" ? href : href.baseVal, location.href);
-  if (target.origin !== location.origin || !target.searchParams.has("panel")) return;
-  event.preventDefault();
-  within(place, target.search);
-});
-
 // Forms are sent without leaving the page.
 document.addEventListener("submit", (event) => {
   const form = event.target;
@@ -209,12 +162,18 @@ function go(step) {
 const marked = () => list().find((row) => row.classList.contains("at") || row.contains(document.activeElement));
 const press = (selector) => (marked() || document).querySelector(selector)?.click();
 const SAY = { u: "unsafe", s: "safe", k: "skip", z: "undo" };
+// A verdict is given where its button can be seen, so by nobody who looks at something else.
+function seenWhole(selector) {
+  const found = document.querySelector(selector);
+  const box = found && found.getBoundingClientRect();
+  return box && box.top >= 0 && box.bottom <= window.innerHeight ? found : null;
+}
 const KEYS = {
   "/": () => document.querySelector("input[type=search]")?.focus(),
   "?": () => document.getElementById("keys").showModal(),
   j: () => go(1), k: () => go(-1), ArrowDown: () => go(1), ArrowUp: () => go(-1),
   x: () => press("input[type=checkbox]"),
-  s: () => press("button.star"),
+  "*": () => press("button.star"),
   c: () => document.getElementById("compare")?.click(),
   g: () => { location.href = "/"; },
   t: nextTheme,
@@ -225,8 +184,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && writing) { writing.blur(); return; }
   if (writing || document.querySelector("dialog[open]")) return;
   if (event.key.startsWith("Arrow") && (!list().length || event.target.closest(".scroll svg, .clip, [role=slider]"))) return;
-  const asked = event.target.closest("#verdicts");
-  const say = asked && SAY[event.key] && asked.querySelector(`button[value=${SAY[event.key]}]`);
+  const say = SAY[event.key] && seenWhole(`.verdict-form button[value=${SAY[event.key]}]`);
   const action = say ? () => say.click() : KEYS[event.key];
   if (!action) return;
   event.preventDefault();
