@@ -55,8 +55,8 @@ def test_a_compiled_run_has_curves_panels_ledger_log_config_and_versions(tmp_pat
     assert ids == ["main", "curves", "mazes", "attempt", "archive", "ledger", "checkpoints", "log",
                    "versions", "config"]  # fmt: skip
     assert found.tags.count("svg") >= 5 and found.tags.count("img") == 1
-    for words in ("accel on maze", "solve rate", "cairn train --config study one.toml", "good",
-                  "look again", "[student]", "metrics.jsonl"):  # fmt: skip
+    for words in ("accel on maze", "solve rate", "good", "look again", "[student]", "metrics.jsonl",
+                  "cairn train --config &#39;study one.toml&#39;"):  # fmt: skip
         assert words in text
     links = [link for link in found.values("href") if not link.startswith("data:text/csv")]
     assert {link.removeprefix("#") for link in links} <= set(ids), "none leads out of the file"

@@ -3,7 +3,6 @@
 import itertools
 import json
 import os
-from pathlib import Path
 
 import pytest
 from made_runs import append, compiled, line
@@ -217,14 +216,6 @@ def test_the_tail_is_the_newest_whole_lines_as_they_are(tmp_path, monkeypatch):
     assert Lines(path).tail(9)[0] == "first" and Lines(path).tail(0) == []
     monkeypatch.setattr(lines_module, "TAIL", 12)
     assert Lines(path).tail(9) == ["third"]
-
-
-def test_clock_times_are_lines_too(tmp_path):
-    path: Path = tmp_path / "timing.jsonl"
-    path.write_text('{"cycle": [1], "seconds": 0.5, "steps_per_second": 12.5}\n{"cycle": [2]}\n')
-    lines = Lines(path, "timing")
-    lines.refresh()
-    assert [one["steps_per_second"] for one in lines.rows] == [12.5] and lines.damaged == 1
 
 
 def test_made_lines_are_lines_of_a_run(tmp_path):

@@ -188,6 +188,30 @@ def test_damaged_lines_are_named_and_the_rest_is_drawn(folder):
     assert "2 lines are damaged in metrics.jsonl" in page and page.count("<svg") > 3
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [("1234.5", "1.2k steps/s"), ("NaN", ""), ("1e999", ""), ("1" + "0" * 400, ""), ('"x"', "")],
+)
+def test_the_speed_is_that_of_the_newest_line_of_clock_times(folder, value, said):
+    with (folder / "maze/timing.jsonl").open("a") as file:
+        file.write(f'{{"cycle": [1], "seconds": 1, "steps_per_second": {value}}}\n')
+    answer = client(folder).get("/run/maze")
+    assert answer.status_code == 200
+    assert re.findall(r"<b>([^<]* steps/s)</b>", answer.text) == ([said] if said else [])
+
+
+def test_a_figure_that_no_computer_counts_to_is_damage_and_the_rest_goes_on(folder):
+    row = json.dumps(made_runs.line(1.1))
+    name = made_runs.METRICS[0]
+    huge = re.sub(rf'"{name}": \[[^,]*', f'"{name}": [1{"0" * 400}', row)
+    assert huge != row
+    with (folder / "maze/metrics.jsonl").open("a") as file:
+        file.write(f"{huge}\n{row}\n")
+    answer = client(folder).get("/run/maze")
+    assert answer.status_code == 200 and "damaged (OverflowError)" in answer.text
+    assert 'id="ledger"' in answer.text
+
+
 def test_a_run_without_a_line_waits_for_one(folder):
     made_runs.compiled(folder, "new", lines=0)
     assert "No line was written" in client(folder).get("/run/new").text

@@ -32,7 +32,9 @@ def guarded(id: str, title: str, make: Callable[[], Section]) -> Section:
     """A section, or what stood in its way."""
     try:
         return make()
-    except (CairnError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (
+        CairnError, OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError
+    ) as error:  # fmt: skip
         why = str(error) if isinstance(error, CairnError) else f"damaged ({type(error).__name__})"
         return Section(id, title, [Words(f"This part cannot be shown: {why}", "bad")])
 

@@ -9,11 +9,11 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from cairn.core.errors import reason
 from cairn.view.reading import UnreadableError, open_plain
-from cairn.view.rows import Row, Shape, is_metrics, is_timing, parse_all, shape_of
+from cairn.view.rows import Row, Shape, is_metrics, parse_all, shape_of
 from cairn.view.sampling import sample
 from cairn.view.scanning import Found, scan
 
@@ -39,10 +39,10 @@ class Seen(NamedTuple):
 
 
 class Lines:
-    """The lines of one file of a run, such as `metrics.jsonl`."""
+    """The lines of a run's `metrics.jsonl`; `tail` is for any file of lines."""
 
-    def __init__(self, path: Path | str, kind: Literal["metrics", "timing"] = "metrics"):
-        self.path, self.kind = Path(path), kind
+    def __init__(self, path: Path | str):
+        self.path = Path(path)
         self._forget()
 
     def _forget(self) -> None:
@@ -146,10 +146,9 @@ class Lines:
         ends = {place for place in (fresh.newest, fresh.newest_test) if place is not None}
         places = sorted({*fresh.plain, *fresh.tested, *ends})
         texts = [fresh.texts.get(place) or _line(file, place, fresh.end) for place in places]
-        sound = is_metrics if self.kind == "metrics" else is_timing
         pairs = zip(places, parse_all(texts), strict=True)
-        read = {place: row for place, row in pairs if sound(row)}
-        if self.kind == "metrics" and read:
+        read = {place: row for place, row in pairs if is_metrics(row)}
+        if read:
             shapes = {place: shape_of(row) for place, row in read.items()}
             self._shape = self._shape or Counter(shapes.values()).most_common(1)[0][0]
             read = {place: row for place, row in read.items() if shapes[place] == self._shape}

@@ -62,8 +62,3 @@ def _tested(figures: Any, seeds: int) -> bool:
     except (KeyError, TypeError, AttributeError):
         return False
     return isinstance(values, list) and len(values) == seeds
-
-
-def is_timing(row: Any) -> bool:
-    """Whether a value is a line of clock times."""
-    return isinstance(row, dict) and isinstance(row.get("steps_per_second"), int | float)

@@ -1,5 +1,6 @@
 """A run that somebody looks at: what was read of it is kept, and read on where its files grew."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from cairn.view import facts, kinds
 from cairn.view.journal import JournalView
 from cairn.view.lines import Lines
 from cairn.view.reading import read_table
-from cairn.view.rows import Row
+from cairn.view.rows import Row, parse
 from cairn.view.summaries import Summary
 
 NEWEST = 4
@@ -45,8 +46,7 @@ class Watched:
         """
         self.journal = JournalView(path, redact=redact)
         self._place = Path(place or path)
-        self._metrics = Lines(path / "metrics.jsonl")
-        self._timing = Lines(path / "timing.jsonl", "timing")
+        self._metrics, self._timing = Lines(path / "metrics.jsonl"), Lines(path / "timing.jsonl")
         self._figures: Sequence[Section] | None = None
         self._run: Summary | None = None
 
@@ -57,17 +57,15 @@ class Watched:
         if run.kind == "broken":
             return Looked([], [], "")
         changed = self._metrics.refresh()
-        self._timing.refresh()
         if changed or not self._metrics.rows or self._figures is None:
             self._figures = [facts.guarded("curves", "Curves", lambda: self._curves(run))]
+        timing = self._timing.tail(NEWEST)  # no more of it is shown, so no more is read
         made = [
             facts.guarded("ledger", "Ledger", lambda: facts.ledger(self._metrics.rows)),
             facts.guarded("checkpoints", "Checkpoints", lambda: facts.checkpoints(run)),
-            facts.log(self._metrics.tail(NEWEST), self._timing.tail(NEWEST)),
+            facts.log(self._metrics.tail(NEWEST), timing),
         ]
-        newest = self._timing.rows[-1]["steps_per_second"] if self._timing.rows else None
-        speed = f"{count(newest)} steps/s" if isinstance(newest, int | float) else ""
-        return Looked(self._figures, made, speed)
+        return Looked(self._figures, made, _speed(timing))
 
     def rows(self) -> Sequence[Row]:
         """The lines of its metrics that are kept, as they are now."""
@@ -103,6 +101,17 @@ class Watched:
         kind = kinds.KINDS.get(run.command)
         go_on = "" if kind is None else kind.go_on(self._place)
         return kinds.section(told._replace(go_on=go_on), running=run.state == "running")
+
+
+def _speed(timing: Sequence[str]) -> str:
+    """Steps per second by the newest line of clock times, in words; empty if it says none."""
+    row = parse(timing[-1].encode()) if timing else None
+    found = row.get("steps_per_second") if isinstance(row, dict) else None
+    try:
+        number = float(found) if isinstance(found, int | float) else math.nan
+    except OverflowError:
+        number = math.nan
+    return f"{count(number)} steps/s" if math.isfinite(number) else ""
 
 
 def charts_in(parts: Sequence[Part]) -> list[Chart]:
