@@ -70,10 +70,15 @@ def test_a_training_run_is_told_in_a_line(tmp_path):
 
 def test_one_seed_has_no_interval_and_seeds_that_agree_have_wilsons(tmp_path):
     compiled(tmp_path, "one", seeds=1)
-    compiled(tmp_path, "agree", seeds=2, skill=0.0)
-    agree, one = (run.headline for run in Runs(tmp_path).scan())
+    compiled(tmp_path, "agree", seeds=3, skill=0.0)
+    compiled(tmp_path, "two", seeds=2, skill=0.8)
+    compiled(tmp_path, "zero", seeds=2, skill=0.0)
+    agree, one, two, zero = (run.headline for run in Runs(tmp_path).scan())
     assert one is not None and (one.low, one.high) == (None, None)
     assert agree is not None and agree.value == agree.low == 0 and agree.high > 0.5
+    # Two values say nothing about a third: their range is told, and called so.
+    assert two is not None and two[1:] == pytest.approx((0.6, 0.4, 0.8))
+    assert zero is not None and zero[1:] == (0, 0, 0)
 
 
 def test_without_tests_the_headline_is_of_training_and_says_so(tmp_path):

@@ -1,6 +1,7 @@
 """A journal in figures: every event counted once, nothing written, nothing locked, any state."""
 
 import fcntl
+import json
 import sqlite3
 
 import pytest
@@ -13,6 +14,7 @@ from cairn.core.journal import Journal, canonical
 from cairn.report.parts import Cards, Notes, Section, Table, Text, Words
 from cairn.view import journal_calls, journal_tally
 from cairn.view.journal import JournalView
+from cairn.view.journal_answer import words_of
 
 
 def figures(path, running=None):
@@ -48,9 +50,9 @@ def test_the_figures_are_what_was_written(tmp_path):
     assert table(found["journal-failures"]) == [
         ("search", "CutAnswerError", "failed", 2, 19, "cut in trial 19")
     ]
-    ((number, begun, _, seconds),) = table(found["journal-sessions"])
+    ((number, begun, seconds),) = table(found["journal-sessions"])
     assert number == 1 and begun.endswith("UTC") and seconds > 0
-    sizes = {name: number for name, _, number in table(found["journal-files"])}
+    sizes = dict(table(found["journal-files"]))
     assert sizes["journal.sqlite"] == (tmp_path / "run" / "journal.sqlite").stat().st_size
     assert sizes["together"] == sum(sizes.values()) / 2
     assert "journal-flight" not in found
@@ -315,9 +317,10 @@ def test_calls_are_listed_newest_first_a_page_at_a_time_and_found(tmp_path, monk
             isinstance(last, Words) and last.link
         ) else ""  # fmt: skip
     assert labels == [f"{trial}/target/response/0" for trial in reversed(range(20))] and not before
-    ((link, role, stage, scope, _, size, where),) = table(view.calls("number 13:"))
+    ((link, role, stage, scope, size, begins, where),) = table(view.calls("number 13:"))
     assert (role, stage, scope, where) == ("target", "search", "search", "journal.sqlite")
     assert link.href == f"?key={key(13).hex()}" and size > 100
+    assert begins == "Answer number 13: 100% of it_all"
     assert (
         len(table(view.calls("100% of it_all"))) == 8 and len(table(view.calls(key(5).hex()))) == 1
     )
@@ -381,10 +384,42 @@ def test_redacted_no_text_of_the_run_is_shown_or_searched(tmp_path):
     run = written(tmp_path / "run")
     view = JournalView(run, redact=True)
     view.refresh()
-    shown = str([view.figures(), view.calls(), view.call(key(9).hex())])
+    shown = str([view.figures(), view.calls(), view.call(key(9).hex()), view.found()])
     for secret in ("number 9", "Let me think", "tides", "cut in trial", "'Reply'", '"cell"'):
         assert secret not in shown
     assert "[redacted: 6 words" in shown and "No call" in words(view.calls("number 9"))
+
+
+def test_what_a_search_found_is_its_last_outcomes_and_its_newest_state(tmp_path):
+    run = tmp_path / "run"
+    with Journal(run / "journal.sqlite", config={}) as journal:
+        stage = journal.stage("search")
+        for trial, outcome in enumerate((json.dumps("a poem\nof the sea"), '{"score":46.9}')):
+            stage.append("ask", trial, "{}")
+            stage.append("tell", trial, outcome)
+        view = JournalView(run)
+        assert "No snapshot" in words(view.found())
+        stage.save_snapshot(b'{"asked": 2, "told": 2}\n["the best so far"]')
+        journal.commit()
+        found = view.found()
+        assert table(found) == [(1, "tell", '{"score":46.9}'), (0, "tell", "a poem of the sea")]
+        assert found.parts[-1] == Text('["the best so far"]', "state after event 4")
+        assert "best so far" not in str(JournalView(run, redact=True).found())
+    view.close()
+
+
+@pytest.mark.parametrize(
+    ("body", "begins"),
+    [
+        ('{"text":"two\\nlines","finish":"stop"}', "two lines"),
+        ('{"text":"cut \\u20', "cut"),
+        ('{"text":"","finish":"stop"}', "no text"),
+        ('{"rejected": "too rude"}', "rejected: too rude"),
+        ("w" * 300, "w" * 240 + " …"),
+    ],
+)
+def test_a_list_says_how_an_answer_begins(body, begins):
+    assert words_of(body) == begins
 
 
 def test_a_long_answer_is_cut_and_one_that_was_rejected_or_damaged_says_so(tmp_path, monkeypatch):

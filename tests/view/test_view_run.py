@@ -438,3 +438,27 @@ def test_a_new_report_is_on_the_page_though_no_call_was_made_for_it(folder):
         page = browser.get("/run/sub/redteam").text
     assert "0.50 [0.25, 0.75]" not in page and "0.90" in page
     assert "no interval" in page and "no interval: one seed" not in page
+
+
+def test_two_seeds_are_not_said_to_have_an_interval(folder):
+    made_runs.compiled(folder, "three", seeds=3)
+    browser = client(folder)
+    page = browser.get("/run/maze").text
+    assert "2 seeds: lowest and highest 0.400 to 0.800" in page and "95 % interval" not in page
+    assert "2 seeds: lowest and highest" in browser.get("/").text
+    assert "over 3 seeds, by bootstrap" in browser.get("/run/three").text
+
+
+def test_what_was_spent_beyond_the_budget_is_said_to_be_whole_cycles(folder):
+    made_runs.compiled(folder, "beyond", steps=6_000, done=3)
+    assert "of 6.0k asked (whole cycles)" in client(folder).get("/run/beyond").text
+    assert "100 % of the budget" in client(folder).get("/run/maze").text
+
+
+def test_a_search_shows_what_it_found_and_is_not_waited_for_a_test(folder):
+    made_runs.journaled(folder, "own", command="cairn.search", success=None)
+    made_runs.journaled(folder, "red", told=3, success=None)
+    browser = client(folder)
+    page = browser.get("/run/own").text
+    assert "found" in anchors(page) and "nothing was tested yet" not in page
+    assert "nothing was tested yet" in browser.get("/run/red").text

@@ -24,6 +24,8 @@ CHARTS = 5
 def data(lines: list[dict[str, Any]], method: str, task: str, seeds: int) -> Curves:
     """Everything that is learned over a run, every seed and their mean, from its metrics."""
     thick = "the mean over seeds with its 95 % interval" if seeds > 1 else "smoothed"
+    if seeds == 2:  # resampled, two values give their own range
+        thick = "the mean of the two seeds, between the lower and the higher"
     totals = lines[-1]["ledger"]
     spent = {name: float(np.mean(totals[name])) for name in STEPS if name in totals}
     words = [name for name in SPENT if name in totals]

@@ -17,7 +17,7 @@ from cairn.view.differences import Difference, differences, measured, seeds_of
 from cairn.view.lines import Lines
 from cairn.view.rows import Row
 from cairn.view.sides import between, figures, settings
-from cairn.view.summaries import Summary
+from cairn.view.summaries import FEW, Summary, within
 
 MOST = 12
 """Runs side by side."""
@@ -84,7 +84,13 @@ def _told(runs: Sequence[Summary]) -> list[Part]:
         found: list[str | None] = [None, None]
         if run.headline is not None:
             name, value, low, high = run.headline
-            found = [f"{name}: {value:.3f}", between(low, high)]
+            ends = between(low, high)
+            few = (
+                f" ({within(run)[0]})"
+                if ends and run.kind == "compiled" and run.seeds < FEW
+                else ""
+            )
+            found = [f"{name}: {value:.3f}", ends and ends + few]
         rows.append([run.name, run.method, run.task, run.seeds, run.state, spent, *found])
     problems = [f"{run.name}: {run.problem}" for run in runs if run.problem]
     return [*([Notes(problems)] if problems else []), Table(head, rows, name="runs")]

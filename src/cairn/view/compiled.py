@@ -15,7 +15,7 @@ from cairn.report import series
 from cairn.view.reading import UnreadableError, open_plain
 from cairn.view.rows import Row, is_metrics, parse
 from cairn.view.scanning import TESTED
-from cairn.view.summaries import Headline
+from cairn.view.summaries import FEW, Headline
 
 WINDOWS = (2**16, 2**21)
 """Bytes at the end of the metrics in which the newest tests are looked for."""
@@ -141,7 +141,7 @@ def _headline(last: Row, tests: Tests) -> Headline | None:
 
 
 def over(name: str, values: np.ndarray, *, share: bool) -> Headline | None:
-    """A mean over seeds with its interval; a single seed has none.
+    """A mean over seeds with its interval; of two seeds the range of their values, of one none.
 
     A share that all seeds agree on has Wilson's, each seed one draw.
     """
@@ -150,6 +150,8 @@ def over(name: str, values: np.ndarray, *, share: bool) -> Headline | None:
     value, low, high = map(float, series.over_seeds(values))
     if len(values) == 1:
         return Headline(name, value, None, None)
+    if len(values) < FEW:
+        return Headline(name, value, float(values.min()), float(values.max()))
     if share and low == high and 0 <= value <= 1:
         low, high = wilson_of_alike(value, len(values))
     return Headline(name, value, low, high)

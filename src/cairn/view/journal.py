@@ -11,11 +11,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cairn.core.journal_read import state
-from cairn.report.parts import Section
+from cairn.report.parts import Section, Words
 from cairn.runs.directory import JOURNAL
 from cairn.view.journal_books import Books, read_books
 from cairn.view.journal_call import one
 from cairn.view.journal_calls import Calls
+from cairn.view.journal_found import found
 from cairn.view.journal_looks import (
     UNREADABLE,
     Looks,
@@ -64,21 +65,21 @@ class JournalView:
             return self._refresh(seconds)
 
     def _refresh(self, seconds: float) -> bool:
-        found = sources(self.path)
-        stamps = tuple((source.name, state(source.path)) for source in found)
+        there = sources(self.path)
+        stamps = tuple((source.name, state(source.path)) for source in there)
         if stamps == self._stamps and not self.more:
             return False
         changed = stamps != self._stamps
         self._stamps = stamps
-        read = [source for source in found if source.kind != "store"]
+        read = [source for source in there if source.kind != "store"]
         newest = sorted(read[1:], key=lambda source: dict(stamps)[source.name][0][2])[-SHARDS:]
         self._left_out = len(read) - 1 - len(newest)
         before, self.problem = self.problem, ""
         counted = self._main(read[0], seconds)
         for source in newest:
             self._shard(source)
-        there = {read[0].name, *(source.name for source in newest)}
-        self._books = {name: book for name, book in self._books.items() if name in there}
+        names = {read[0].name, *(source.name for source in newest)}
+        self._books = {name: book for name, book in self._books.items() if name in names}
         self._pace.note(time.time(), self.books())
         return changed or counted or before != self.problem
 
@@ -111,6 +112,17 @@ class JournalView:
         with self._lock:
             held = Calls(self._looks, sources(self.path), self._roles(), redact=self.redact)
             return held.listed(search, before)
+
+    def found(self) -> Section:
+        """What a search or a map of one's own came to so far."""
+        with self._lock:
+            source = Source(JOURNAL, self.path / JOURNAL, "journal")
+            try:
+                with opened(self._looks, source) as db:
+                    parts = found(db, redact=self.redact)
+            except UNREADABLE as error:
+                parts = [Words(said(source, error), "muted")]
+        return Section("found", "What it found", parts)
 
     def call(self, key: str) -> Section:
         """One call, by its key in hexadecimal digits."""
@@ -161,15 +173,15 @@ class JournalView:
 
 def _files(path: Path) -> list[tuple[str, int]]:
     """What the journal takes on disk: a row for each kind of file, and bytes."""
-    found: dict[str, int] = {}
+    sizes: dict[str, int] = {}
     for file in _journal_files(path):
         try:
             size = file.stat().st_size
         except OSError:
             continue  # gone meanwhile
         name = file.name if file.parent == path else f"{file.parent.name}/"
-        found[name] = found.get(name, 0) + size
-    return list(found.items())
+        sizes[name] = sizes.get(name, 0) + size
+    return list(sizes.items())
 
 
 def _journal_files(path: Path) -> Iterable[Path]:

@@ -16,6 +16,8 @@ LONGEST = 10_000
 TOKENS = 500
 """Tokens whose log-probabilities are shown."""
 TURNS = 100
+BEGINNING = 240
+"""Characters of a text in a list."""
 
 
 def clipped(text: str) -> str:
@@ -24,6 +26,36 @@ def clipped(text: str) -> str:
     if left <= 0:
         return text
     return f"{text[:LONGEST]}\n… {left:,} more characters, not shown here"
+
+
+def beginning(text: str) -> str:
+    """How a text begins, on one line; one that is a text in JSON is shown as it reads."""
+    line = " ".join((_read(text) if text.startswith('"') else text).split())
+    return line if len(line) <= BEGINNING else f"{line[:BEGINNING]} …"
+
+
+def words_of(body: str) -> str:
+    """How an answer begins, from the first characters of what a journal keeps of it."""
+    for name, before in (("text", ""), ("rejected", "rejected: ")):
+        start = f'{{"{name}":'
+        if body.startswith(start):
+            said = before + _read(body.removeprefix(start).lstrip())
+            return beginning(said) or "no text"
+    return beginning(body)
+
+
+def _read(text: str) -> str:
+    """The text in JSON at the beginning of a text, which may be cut off in it."""
+    try:
+        return str(json.JSONDecoder().raw_decode(text)[0])
+    except ValueError:
+        pass
+    for cut in range(12):  # an escape at the end takes up to twelve characters
+        try:
+            return str(json.loads(text[: len(text) - cut] + '"'))
+        except ValueError:
+            continue
+    return text
 
 
 def answer(body: str, *, redact: bool) -> Iterator[Part]:

@@ -12,11 +12,14 @@ from urllib.parse import urlencode
 
 from cairn.core.errors import ConfigError
 from cairn.report.parts import Link, Notes, Part, Section, Table, Words
+from cairn.report.tables import redacted
+from cairn.view.journal_answer import words_of
 from cairn.view.journal_call import bytes_of, role_in
 from cairn.view.journal_looks import UNREADABLE, Looks, Source, opened, said
-from cairn.view.journal_sections import size
 
 PAGE = 50
+READ = 2_000
+"""Bytes of an answer that a list reads."""
 SEARCH_S = 0.5
 """How long a search goes on before it says how far it came."""
 
@@ -30,6 +33,8 @@ class Held(NamedTuple):
     scope: str
     label: str
     bytes: int
+    begins: str
+    """How its answer begins; redacted where that is asked."""
 
 
 class Calls:
@@ -67,7 +72,7 @@ class Calls:
                 break
         parts: list[Part] = [Notes(problems)] if problems else []
         if found:
-            head = ("call", "role", "stage", "scope", "size", "bytes", "kept in")
+            head = ("call", "role", "stage", "scope", "bytes", "answer", "kept in")
             parts.append(Table(head, [self._row(held) for held in found], name="calls"))
         else:
             parts.append(Words(_nothing(search)))
@@ -108,10 +113,20 @@ class Calls:
             )
             rows = db.execute(query, (low, top, *values, most - len(found))).fetchall()
             for number, key, scope, label in rows:
-                found.append(Held(source, number, key, scope, label, bytes_of(db, number)))
+                size, begins = bytes_of(db, number), self._begins(db, number)
+                found.append(Held(source, number, key, scope, label, size, begins))
             high = found[-1].id if len(found) >= most else low
             # Answers may be long: a search reads them all, and must end in time.
             window = window * 2 if time.perf_counter() - began < SEARCH_S / 10 else PAGE
+
+    def _begins(self, db: sqlite3.Connection, number: int) -> str:
+        with db.blobopen("answers", "body", number, readonly=True) as blob:
+            body = blob.read(READ)
+            whole = len(body) == len(blob)
+        text = body.decode("utf-8", "ignore")
+        if self.redact:
+            return redacted(text) if whole else "[redacted]"
+        return words_of(text)
 
     def _where(self, search: str) -> tuple[str, list[str]]:
         if not search:
@@ -130,7 +145,7 @@ class Calls:
         link = Link(held.label or held.key.hex()[:16], f"?{urlencode({'key': held.key.hex()})}")
         where = held.source.name.rpartition("/")[2]
         role = role_in(held.label, self.roles)
-        return [link, role, stage, held.scope, size(held.bytes), held.bytes, where]
+        return [link, role, stage, held.scope, held.bytes, held.begins, where]
 
 
 def _pattern(text: str) -> str:

@@ -230,19 +230,19 @@ def _sessions(known: Known) -> Iterator[Part]:
     if main.notes:
         yield Notes(main.notes)
     rows = [
-        (number, moment(session.started), duration(session.seconds), session.seconds)
+        (number, moment(session.started), round(session.seconds, 2))
         for number, session in enumerate(main.sessions, 1)
     ]
     if rows:
         left = f"The last {SESSIONS} of {len(rows):,}." if len(rows) > SESSIONS else ""
-        head = ("session", "begun", "ran", "seconds")
+        head = ("session", "begun", "seconds")
         yield Table(head, rows[-SESSIONS:], caption=left, name="sessions")
 
 
 def _files(files: list[tuple[str, int]]) -> Part:
-    rows = [(name, size(number), number) for name, number in files]
+    rows = list(files)
     whole = sum(number for _, number in files)
     return Table(
-        ("file", "size", "bytes"), [*rows, ("together", size(whole), whole)], total=True,
+        ("file", "bytes"), [*rows, ("together", whole)], total=True,
         name="files",
     )  # fmt: skip

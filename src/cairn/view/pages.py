@@ -15,9 +15,10 @@ from cairn import __version__
 from cairn.core.console import count, plural
 from cairn.report import render as kit
 from cairn.view import overview
+from cairn.view.journal_found import COMMANDS
 from cairn.view.kinds import is_simulated
 from cairn.view.overview import Query, Shown
-from cairn.view.summaries import Summary
+from cairn.view.summaries import Summary, within
 
 STATIC = {
     "kit.css": ("cairn.report", "text/css; charset=utf-8"),
@@ -101,10 +102,13 @@ def environment() -> Environment:
         "figure": figure,
         "iso": iso,
         "plural": plural,
+        "share": share,
         "spent": spent,
+        "within": within,
         "thousands": lambda number: f"{number:,}",
     }
     found.globals |= {"static": static_address, "version": __version__}
+    found.tests["tested"] = lambda run: run.command not in COMMANDS
     found.tests["simulated"] = lambda run: is_simulated(run.config)
     return found
 
@@ -152,6 +156,14 @@ def spent(run: Summary) -> str:
     """What a run has spent in its unit."""
     unit = run.unit.removeprefix("environment ")
     return "–" if run.cost is None else f"{count(run.cost)} {unit}"
+
+
+def share(run: Summary) -> str:
+    """How much of its budget a run has spent; what it spent beyond, since cycles are whole."""
+    asked = run.config.get("run.steps")
+    if run.kind == "compiled" and isinstance(asked, int) and (run.cost or 0) > asked:
+        return f"of {count(asked)} asked (whole cycles)"
+    return f"{100 * (run.progress or 0):.0f} % of the budget"
 
 
 def anchor(text: str) -> str:

@@ -13,6 +13,10 @@ FIELDS = 2_000
 """Most fields of a config that can be searched."""
 
 
+FEW = 3
+"""Seeds below which a headline has the range of their values: two say nothing about a third."""
+
+
 class Headline(NamedTuple):
     """The one figure of a run."""
 
@@ -20,7 +24,7 @@ class Headline(NamedTuple):
     """For people: "solve rate, random"."""
     value: float
     low: float | None
-    """Of the 95 % interval; None where there is none, as with a single seed."""
+    """Of the 95 % interval, of two seeds the lower one; None where there is none."""
     high: float | None
 
 
@@ -58,6 +62,18 @@ class Summary(NamedTuple):
     note: str
     problem: str
     """In one line what could not be read or is damaged; empty if nothing is."""
+
+
+def within(run: Summary) -> tuple[str, str]:
+    """What the ends of its headline are, in a few words and in a sentence."""
+    if run.kind != "compiled":
+        return "95 % interval", "95 % interval of the last report, over prompts or cells"
+    if run.seeds < FEW:
+        return f"{run.seeds} seeds: lowest and highest", "Of two seeds no interval can be told."
+    return "95 % interval", (
+        f"95 % interval of the mean over {run.seeds} seeds, by bootstrap; where all agree on a "
+        f"share, Wilson's"
+    )
 
 
 def flat(config: Mapping[str, Any]) -> dict[str, Plain]:

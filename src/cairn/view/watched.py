@@ -11,6 +11,7 @@ from cairn.report.parts import Part, Section, Words
 from cairn.show import charts
 from cairn.view import facts, kinds
 from cairn.view.journal import JournalView
+from cairn.view.journal_found import COMMANDS
 from cairn.view.lines import Lines
 from cairn.view.reading import read_table
 from cairn.view.rows import Row, parse
@@ -93,7 +94,8 @@ class Watched:
         if changed or self._figures is None:
             self._run = run
             told = facts.guarded("standing", "How far it is", lambda: self._standing(run))
-            self._figures = [told, *self.journal.figures(running)]
+            own = [self.journal.found()] if run.command in COMMANDS else []
+            self._figures = [told, *own, *self.journal.figures(running)]
         return self._figures
 
     def _standing(self, run: Summary) -> Section:
