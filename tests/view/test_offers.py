@@ -3,19 +3,24 @@
 import pytest
 
 from cairn.core.resolve import function_at
+from cairn.runs import catalogue
 from cairn.runs.presets import experiment
-from cairn.show.panels import PANELS
+from cairn.show.panels import NO_ARCHIVE, NO_EDITS, PANELS
 from cairn.view.kinds import KINDS
 from cairn.view.offers import offers, panel_of
+from cairn.view.summaries import flat
 
+QD = {"map-elites", "cma-me", "cma-mae"}
 ACTED = ["mazes", "attempt", "archive", "shelf", "ancestry"]
 
 
 @pytest.mark.parametrize(
     ("method", "task", "expected"),
     [
+        ("dr", "maze", ["mazes", "attempt", "levels"]),
+        ("robust-plr", "maze", [*ACTED[:-1], "levels"]),
         ("accel", "maze", [*ACTED, "levels"]),
-        ("paired", "maze", [*ACTED, "designed", "levels"]),
+        ("paired", "maze", ["mazes", "attempt", "designed", "levels"]),
         ("map-elites", "sphere", ["map"]),
     ],
 )
@@ -24,8 +29,14 @@ def test_a_config_says_what_is_worth_asking_for(method, task, expected):
     nested = offers("compiled", config)
     assert [offer.panel for offer in nested] == expected
     assert all(offer.title and offer.words for offer in nested)
-    flat = {f"{name}.{field}": 0 for name, fields in config.items() for field in fields}
-    assert offers("compiled", flat) == nested
+    assert offers("compiled", flat(config)) == nested
+
+
+@pytest.mark.parametrize("method", sorted(catalogue.METHODS.keys() - QD))
+def test_methods_that_never_keep_an_archive_are_those_without_room_for_one(method):
+    algorithm = experiment("maze", method=method).to_dict()["algorithm"]
+    assert (method in NO_ARCHIVE) == ("capacity" not in algorithm)
+    assert method not in NO_EDITS or "mutation_probability" not in algorithm
 
 
 def test_a_method_with_sections_of_its_own_is_asked_for_everything():

@@ -30,8 +30,15 @@ class FakeHands:
         self.closed = False
 
     async def make(
-        self, path: Path, panel: str, arguments: Mapping[str, str], at: str | None
+        self,
+        path: Path,
+        panel: str,
+        arguments: Mapping[str, str],
+        at: str | None,
+        *,
+        first: bool = False,
     ) -> Made:
+        self.first = first
         self.asked.append((panel, dict(arguments), at))
         if panel == "fails":
             raise PanelError(f"{path} has no checkpoint <yet>.")

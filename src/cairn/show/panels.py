@@ -30,6 +30,8 @@ class Panel:
     """Its heading in a page. "": it is only drawn into its file."""
     may: Callable[[frozenset[str]], bool] = lambda sections: True
     """Whether a run with such sections in its config is worth asking: said before it is opened."""
+    never: frozenset[str] = frozenset()
+    """Methods of ours whose runs surely have none."""
     section: Callable[[Any, Mapping[str, str]], Any] | None = None
     """Its section of a page, of the subject and the arguments in the address. None: made of its
     data, by its type."""
@@ -52,6 +54,12 @@ class Panel:
 
 NOBODY = frozenset(("experiment", "task", "run", "algorithm", "extended"))
 """Sections of a config that are nobody's who acts."""
+
+
+NO_ARCHIVE = frozenset(("random", "dr", "sfl", "paired", "bc"))
+"""Methods of ours that keep no archive of levels."""
+NO_EDITS = NO_ARCHIVE | {"plr", "robust-plr", "parallel-plr"}
+"""Methods of ours whose levels do not descend from each other."""
 
 
 def acted(sections: frozenset[str]) -> bool:
@@ -87,23 +95,23 @@ PANELS: tuple[Panel, ...] = (
     ),
     Panel(
         "attempt.gif", at("applies:drawn"), at("animation:of_subject"), at("animation:draw"),
-        "An attempt, step by step", acted, at("look_attempt:section"), roles=True,
+        "An attempt, step by step", acted, section=at("look_attempt:section"), roles=True,
     ),
     Panel(
         "archive.png", at("applies:archived"), once("cards:archive"), at("sheets:draw"),
-        "What the archive holds", acted,
+        "What the archive holds", acted, NO_ARCHIVE,
     ),
     Panel(
         "shelf", at("applies:kept"), None, None,
-        "Every level of the archive", acted, at("look_archive:section"),
+        "Every level of the archive", acted, NO_ARCHIVE, at("look_archive:section"),
     ),
     Panel(
         "level", at("applies:kept"), None, None,
-        "A level and its ancestors", acted, at("look_level:section"), asked=True,
+        "A level and its ancestors", acted, section=at("look_level:section"), asked=True,
     ),
     Panel(
         "ancestry.png", at("applies:descended"), once("cards:ancestry"), at("sheets:draw"),
-        "How its best levels evolved", acted,
+        "How its best levels evolved", acted, NO_EDITS,
     ),
     Panel(
         "designed.png", at("applies:designed"), at("designs:sheet"), at("sheets:draw"),
@@ -112,11 +120,11 @@ PANELS: tuple[Panel, ...] = (
     Panel("hero.png", at("applies:drawn"), at("hero:data"), at("hero:draw")),
     Panel(
         "map.png", at("applies:mapped"), at("heatmap:data"), at("heatmap_sheet:draw_sheet"),
-        "The map of elites", searched, at("look_map:section"),
+        "The map of elites", searched, section=at("look_map:section"),
     ),
     Panel(
         "elite", at("applies:mapped"), None, None,
-        "An elite", searched, at("look_map:elite"), asked=True,
+        "An elite", searched, section=at("look_map:elite"), asked=True,
     ),
     Panel(
         "levels.txt", at("applies:listed"), at("tables:levels"), at("tables:draw"),

@@ -77,6 +77,16 @@ def go_on(run: Summary, place: str) -> str:
     return f"cairn train --resume {shlex.quote(place)}"
 
 
+def newest(run: Summary) -> str:
+    """What panels of the run are made from now, its newest checkpoint or its journal: a number that
+    grows, a space, and the same in words; empty if nothing tells."""
+    if run.kind == "compiled":
+        found = max((name for name, *_ in _files(_states(run))), default="")
+        steps = found.removeprefix("step-").partition(".")[0]
+        return f"{int(steps)} {int(steps):,} steps" if steps.isdecimal() else ""
+    return f"{run.updated:.0f} {_time(run.updated)} UTC" if run.kind == "journaled" else ""
+
+
 def toml(config: Mapping[str, Any]) -> str:
     """Settings as the TOML that commands read; what is None is left out, as it was."""
     known = _known(config)

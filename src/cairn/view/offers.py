@@ -27,11 +27,12 @@ def offers(kind: str, config: Mapping[str, Any], command: str = "") -> list[Offe
         found = KINDS.get(command)
         words = "The journal is read back: some seconds, a minute where it is long."
         return [Offer(panel_of(one), found.title, words) for one in found.panels] if found else []
+    method = config.get("experiment.method") or config.get("experiment", {}).get("method")
     sections = frozenset(name.partition(".")[0] for name in config)
     return [
         Offer(panel.name, panel.title, "The run is opened and the panel made: some seconds.")
         for panel in PANELS
-        if panel.title and not panel.asked and panel.may(sections)
+        if panel.title and not panel.asked and panel.may(sections) and method not in panel.never
     ]
 
 

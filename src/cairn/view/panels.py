@@ -7,7 +7,7 @@ from markupsafe import Markup
 from cairn.core.errors import CairnError
 from cairn.report import svg
 from cairn.report.data import Chart
-from cairn.view import pages
+from cairn.view import facts, pages
 from cairn.view.fragments import Shown
 from cairn.view.jobs import EXPORT
 from cairn.view.site import Site, file, quiet
@@ -44,19 +44,23 @@ class Panels:
             or max(map(len, [name, *arguments.values()])) > LONGEST
         ):
             raise HTTPException(404, "There is no such panel.")
+        newest = await run_in_threadpool(facts.newest, run)  # before: it may be newer when made
         titles = {offer.panel: offer.title for offer in offers(run.kind, run.config, run.command)}
         redact = self._site.redact and run.kind != "compiled"
         if redact:
             arguments["redact"] = "1"
         try:
-            made = await self._made(run, name, arguments)
+            first = request.headers.get("x-first") == "1"
+            made = await self._made(run, name, arguments, first=first)
             title, html = made.title or titles.get(name, name), Markup(made.html)
         except CairnError as error:
             title = titles.get(name, name)
             said = "This panel cannot be made." if redact else str(error)  # it may quote a prompt
             html = pages.macros("parts_of_run.html.j2").failed(title, said)
         if quiet(request):
-            return self._site.page(html) if html else Response(status_code=204)
+            answer = self._site.page(html) if html else Response(status_code=204)
+            answer.headers["x-newest"] = newest
+            return answer
         shown = html or pages.macros("parts_of_run.html.j2").failed(title, "Nothing to show.")
         return self._site.page(
             pages.render(
@@ -89,8 +93,10 @@ class Panels:
             raise HTTPException(404, "A chart is kept as svg, png or csv.")
         return file(content, kind, f"{pages.anchor(chart.title)}.{ending}")
 
-    async def _made(self, run: Summary, name: str, arguments: Mapping[str, str]) -> Made:
-        made = await self._site.hands.make(run.path, name, arguments, at=run.name)
+    async def _made(
+        self, run: Summary, name: str, arguments: Mapping[str, str], *, first: bool
+    ) -> Made:
+        made = await self._site.hands.make(run.path, name, arguments, at=run.name, first=first)
         for png in made.images.values():
             self._site.kept.keep(png, "png")
         for csv in made.data.values():

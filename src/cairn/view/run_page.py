@@ -72,7 +72,7 @@ def drawer(run: Summary, kept: Kept) -> Drawer:
 
 def _head(run: Summary, looked: Looked, place: str) -> Markup:
     head = pages.macros("parts_of_run.html.j2").head
-    return Markup(head(run, _line(run), looked.speed, facts.go_on(run, place)))
+    return Markup(head(run, _line(run), looked.speed, facts.go_on(run, place), facts.newest(run)))
 
 
 def _line(run: Summary) -> str:

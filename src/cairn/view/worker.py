@@ -60,13 +60,20 @@ class Hands:
         self._closed = False
 
     async def make(
-        self, path: Path, panel: str, arguments: Mapping[str, str], at: str | None
+        self,
+        path: Path,
+        panel: str,
+        arguments: Mapping[str, str],
+        at: str | None,
+        *,
+        first: bool = False,
     ) -> Made:
         """A panel of the run at `path`, as it is now.
 
         `arguments` are those in the address of the page; `at` is the run's name in the addresses
         of pictures and tables, None to have them in the HTML. Equal panels are made once, and kept
-        until the run changes. The panel `export` is the whole run as one file.
+        until the run changes. The panel `export` is the whole run as one file. `first`: before
+        everything that waits, since a person asked for it.
 
         Raises PanelError with one line that says why there is none.
         """
@@ -74,7 +81,8 @@ class Hands:
         if panel == EXPORT:  # of everything, curves too: never the same for long
             return await self._want(object(), job)
         now = await asyncio.to_thread(signature, path)
-        return await self._want((path, panel, tuple(sorted(arguments.items())), at, now), job)
+        key = (path, panel, tuple(sorted(arguments.items())), at, now)
+        return await self._want(key, job, first=first)
 
     async def draw(self, chart: Chart) -> bytes:
         """A chart as PNG, by Matplotlib. Raises PanelError."""
@@ -98,7 +106,7 @@ class Hands:
         if thread is not None:
             await asyncio.to_thread(thread.join)
 
-    async def _want(self, key: Hashable, job: Job | Chart) -> Made:
+    async def _want(self, key: Hashable, job: Job | Chart, *, first: bool = False) -> Made:
         with self._turn:
             if self._closed:
                 raise PanelError("The server is closing.")
@@ -111,6 +119,8 @@ class Hands:
             if wanted is None:
                 wanted = self._queue[key] = _Wanted(key, job)
             wanted.waiting += 1
+            if first and key in self._queue:
+                self._queue.move_to_end(key, last=False)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="hands", daemon=True)
                 self._thread.start()

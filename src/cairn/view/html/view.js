@@ -113,7 +113,7 @@ document.addEventListener("submit", (event) => {
   const place = form.closest(".later.there");
   if (place && form.method === "get") {
     event.preventDefault();
-    within(place, "?" + new URLSearchParams(new FormData(form)));
+    openHere(place, "?" + new URLSearchParams(new FormData(form)));
   } else if (star || form.matches(".notes-form, .verdict-form")) {
     event.preventDefault();
     const body = new URLSearchParams(star ? undefined : new FormData(form));
@@ -191,9 +191,20 @@ document.addEventListener("keydown", (event) => {
   action();
 });
 
+// What stays on top while a page scrolls hides nothing that is jumped to.
+function above() {
+  let height = 0;
+  for (const bar of document.querySelectorAll(".top, .within")) {
+    if (getComputedStyle(bar).position !== "sticky") continue;
+    if (bar.matches(".within")) root.style.setProperty("--top", `${height}px`);
+    height += bar.getBoundingClientRect().height;
+  }
+  root.style.setProperty("--above", `${height}px`);
+}
 function ready(within) {
   times(within);
   for (const place of within.querySelectorAll(".later[data-panel]:not(.there)")) seen.observe(place);
+  if (within.id === "live-head") aged();
   if (window.cairnKit && within !== document) window.cairnKit(within);
 }
 document.addEventListener("DOMContentLoaded", () => {
@@ -202,6 +213,8 @@ document.addEventListener("DOMContentLoaded", () => {
   document.getElementById("theme").addEventListener("click", nextTheme);
   document.getElementById("keys-open").addEventListener("click", KEYS["?"]);
   ready(document);
+  const heights = new ResizeObserver(above);
+  for (const bar of document.querySelectorAll(".top, .within")) heights.observe(bar);
   setInterval(() => times(document), 10_000);
   if (document.body.dataset.live) follow(document.body.dataset.live);
 });
