@@ -1,6 +1,7 @@
 """Panels in a browser: what is asked for last is shown, stands in the address, is never replaced
 by itself. What makes them is played here."""
 
+import base64
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -10,6 +11,9 @@ from shown_runs import FIRST
 
 pytestmark = pytest.mark.slow
 
+DOT = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 SHELF = "#panel-shelf"
 
 
@@ -76,3 +80,35 @@ def test_a_newer_state_is_offered_and_not_put_in_place(page, made):
     line.get_by_role("button").click()
     expect(page.locator(f"{SHELF} h2")).to_have_text("made: panel shelf")
     assert [url.rpartition("?")[2] for url in asked if "/panel/" in url] == ["panel=shelf"]
+
+
+def test_a_film_waits_for_the_picture_of_its_step(page):
+    held = []
+
+    def picture(route):
+        if route.request.url.endswith("/1.png"):
+            held.append(route)
+        else:
+            route.fulfill(body=DOT, content_type="image/png")
+
+    frames = "".join(
+        f'<figure><img src="/image/x/{i}.png" alt="step {i}" loading="lazy">'
+        f"<figcaption>step {i}</figcaption></figure>"
+        for i in range(3)
+    )
+    film = (
+        f'<section><h2>Film</h2><div data-film><div class="frames">{frames}</div></div></section>'
+    )
+    page.route("**/panel/**", lambda route: route.fulfill(body=film, content_type="text/html"))
+    page.route("**/image/**", picture)
+    page.goto(run_page(FIRST))
+    page.locator("#panel-attempt").scroll_into_view_if_needed()
+    said = page.locator("#panel-attempt output")
+    expect(said).to_have_text("step 0 of 2")
+    page.locator("#panel-attempt").get_by_role("button", name="play").click()
+    expect(said).to_have_text("step 1 of 2: loading")
+    page.wait_for_timeout(500)
+    expect(said).to_have_text("step 1 of 2: loading")
+    assert page.locator("#panel-attempt .stage").get_attribute("src") == "/image/x/0.png"
+    held[0].fulfill(body=DOT, content_type="image/png")
+    expect(said).to_have_text("step 2 of 2")

@@ -87,32 +87,49 @@ function film(box) {
     line.append(made);
     return made;
   };
-  const show = (place) => {
-    at = Math.min(Math.max(place, 0), frames.length - 1);
-    stage.setAttribute("src", sources[at].getAttribute("src"));
-    stage.setAttribute("alt", sources[at].getAttribute("alt"));
+  const told = () => words[at] + " of " + words[frames.length - 1].replace(/\D+/g, "");
+  // The words of a frame never stand under the picture of another.
+  const show = async (place) => {
+    const wanted = at = Math.min(Math.max(place, 0), frames.length - 1);
+    const source = sources[at];
     range.value = String(at);
     range.setAttribute("aria-valuetext", words[at]);
-    said.textContent = words[at] + " of " + words[frames.length - 1].replace(/\D+/g, "");
+    if (!(source.complete && source.naturalWidth)) {
+      said.textContent = told() + ": loading";
+      source.loading = "eager";
+      const came = await source.decode().then(() => true, () => false);
+      if (at !== wanted) return; // another was asked for meanwhile
+      if (!came) { said.textContent = told() + ": its picture did not come"; return stop(); }
+    }
+    stage.setAttribute("src", source.getAttribute("src"));
+    stage.setAttribute("alt", source.getAttribute("alt"));
+    said.textContent = told();
   };
   const stop = () => {
-    clearInterval(clock);
     clock = null;
     said.setAttribute("aria-live", "polite");
     play.textContent = "play";
     play.setAttribute("aria-label", "play");
   };
   const step = (by) => { stop(); show(at + by); };
+  const run = async (mine) => {
+    while (clock === mine) {
+      await new Promise((done) => setTimeout(done, FRAME_MS));
+      if (clock !== mine) return;
+      if (at === frames.length - 1) stop(); else await show(at + 1);
+    }
+  };
   stage.className = "stage";
   line.className = "steps";
   button("\u2190", "one step back", () => step(-1));
   const play = button("play", "play", () => {
     if (clock !== null) return stop();
+    for (const source of sources) source.loading = "eager"; // hidden ones would never come
     if (at === frames.length - 1) show(0);
     said.setAttribute("aria-live", "off"); // a screen reader would read every frame
     play.textContent = "stop";
     play.setAttribute("aria-label", "stop");
-    clock = setInterval(() => (at === frames.length - 1 ? stop() : show(at + 1)), FRAME_MS);
+    run(clock = {});
   });
   button("\u2192", "one step on", () => step(1));
   range.type = "range";
