@@ -173,6 +173,18 @@ def test_what_nobody_waits_for_any_more_is_not_made(hands):
     assert asyncio.run(leave()).html.startswith("2 jobs")
 
 
+def test_what_a_person_asks_for_is_made_before_what_waits(hands):
+    async def every():
+        slow = asyncio.ensure_future(hands.make(RUN, "slow", {}, "run"))
+        await asyncio.sleep(0.05)
+        waits = asyncio.ensure_future(hands.make(RUN, "waits", {}, "run"))
+        await asyncio.sleep(0.05)
+        asked = await hands.make(RUN, "asked", {}, "run", first=True)
+        return (await slow).html, asked.html, (await waits).html
+
+    assert [html[0] for html in asyncio.run(every())] == ["1", "2", "3"]
+
+
 def test_it_ends_when_nothing_was_wanted_for_a_while_and_starts_again(quick):
     hands = Hands(idle_s=0.2)
     ask(hands, "a")
