@@ -226,6 +226,12 @@ def test_a_killed_run_says_that_its_work_is_safe_and_how_it_goes_on(folder):
     (folder / "maze/checkpoints/step-000000000000800.safetensors").touch()
     page = html.unescape(client(folder).get("/run/maze").text)
     assert says in page and "go on with: <code>cairn train --resume runs/maze</code>" in page
+    (folder / "sub/redteam/lock").write_text("1 elsewhere\n")
+    page = html.unescape(client(folder).get("/run/sub/redteam").text)
+    assert (
+        "What its journal holds is safe" in page
+        and "redteam resume runs/sub/redteam</code>" in page
+    )
 
 
 def test_the_config_of_a_run_that_was_extended_and_handed_on_makes_it_again(folder, tmp_path):

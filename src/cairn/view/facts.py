@@ -18,6 +18,7 @@ from cairn.core.counts import COUNTS
 from cairn.core.errors import CairnError
 from cairn.report.parts import Figures, Part, Section, Table, Text, Words
 from cairn.report.words import Row
+from cairn.view.kinds import KINDS
 from cairn.view.reading import read_table
 from cairn.view.summaries import Summary
 
@@ -68,13 +69,16 @@ def again(run: Summary, place: str) -> Section:
 
 
 def go_on(run: Summary, place: str) -> str:
-    """The command that goes on with a run that was killed; empty where none would.
+    """The command, or line of Python, that goes on with a killed run; empty where none would.
 
     `place`: what the run is called in a command.
     """
-    if run.state != "killed" or run.command != "cairn train" or not _files(_states(run)):
+    kind = KINDS.get(run.command)
+    if run.state != "killed":
         return ""
-    return f"cairn train --resume {shlex.quote(place)}"
+    if run.kind == "journaled":
+        return "" if kind is None else kind.go_on(Path(place))
+    return f"cairn train --resume {shlex.quote(place)}" if _files(_states(run)) else ""
 
 
 def newest(run: Summary) -> str:
