@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 from cairn.show.panels import PANELS
 from cairn.view.kinds import KINDS
 
+OPENED = "The run is opened and the panel made: some seconds, minutes on a busy machine."
+
 
 class Offer(NamedTuple):
     """A panel to ask for. Asked, it may still say why it does not apply, or nothing."""
@@ -30,7 +32,11 @@ def offers(kind: str, config: Mapping[str, Any], command: str = "") -> list[Offe
     method = config.get("experiment.method") or config.get("experiment", {}).get("method")
     sections = frozenset(name.partition(".")[0] for name in config)
     return [
-        Offer(panel.name, panel.title, "The run is opened and the panel made: some seconds.")
+        Offer(
+            panel.name,
+            panel.title,
+            "The run is opened and the panel made: some seconds, minutes on a busy machine.",
+        )
         for panel in PANELS
         if panel.title and not panel.asked and panel.may(sections) and method not in panel.never
     ]
