@@ -5,8 +5,11 @@ import json
 import pytest
 
 from cairn.cli.redteam import redteam_command
+from cairn.evaluation import audit
 from cairn.redteam import directory, look
-from cairn.report.parts import Notes
+from cairn.redteam.cells import responses
+from cairn.report.pages import Heat
+from cairn.report.parts import Bullets, Notes, Text, Words
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +38,15 @@ def test_a_report_on_a_page_says_that_it_is_simulated_and_whose_verdicts_it_uses
     sections = look.report(run)
     page = look.report_page(run)
     assert [s.id for s in sections] == ["report", *(s.id for s in page.sections)]
+    titles = [
+        square.title
+        for part in sections[2].parts
+        if isinstance(part, Heat)
+        for _, row in part.rows
+        for square in row
+    ]
+    assert any(title.endswith((": 0 of 2 unsafe", ": 1 of 2 unsafe", ": 2 of 2 unsafe"))
+               for title in titles)  # fmt: skip
     assert noted(sections).startswith("Simulated.") and "verdicts.jsonl" not in noted(sections)
     first = json.loads((run / directory.SUMMARY).read_text())
     assert first["labelled_by"] == "simulated people"
@@ -70,3 +82,29 @@ def test_a_test_of_prompts_is_shown_and_redacted_keeps_its_figures_alone(run):
     assert first["prompt"] in str(clear) and first["prompt"] not in str(hidden)
     assert {s.id for s in clear} - {s.id for s in hidden} == {"prompts", "made"}
     assert noted(hidden).startswith("Simulated.")
+
+
+def told(*responses_, unsafe, scored):
+    missing = tuple(None if one else "cut" for one in responses_)
+    shown = responses(audit.Tested(1, 0, responses_, unsafe, scored, missing), "Fresh responses")
+    assert isinstance(shown, Bullets)
+    lines = [
+        tuple(part.text for part in row if isinstance(part, Words | Text)) for row in shown.rows
+    ]
+    return shown.ordered, lines
+
+
+def test_equal_responses_with_equal_verdicts_are_shown_once_with_their_numbers():
+    found = told(
+        "a", "b", "a", "a", None, None, unsafe=(True, True, False, True, None, None),
+        scored=(0.9, None, None, None, None, None),
+    )  # fmt: skip
+    assert found == (False, [
+        ("0, 3: unsafe, search's scorer 0.90, 2 times the same", "a"),
+        ("1: unsafe", "b"),
+        ("2: safe", "a"),
+        ("4: no response: cut",),
+        ("5: no response: cut",),
+    ])  # fmt: skip
+    different = told("a", "b", unsafe=(True, None), scored=(None, 0.25))
+    assert different == (True, [("unsafe", "a"), ("no verdict, search's scorer 0.25", "b")])

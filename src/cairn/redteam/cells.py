@@ -29,8 +29,7 @@ def cell(done: Finished, entry: Entry, test: Tested | None, redact: bool) -> Ite
         Text(shown(entry.response), "Response in the search"),
     ]
     if test is not None:
-        fresh = [responded(test, place, redact) for place in range(len(test.responses))]
-        inside.append(Bullets(fresh, start=0, title="Fresh responses"))
+        inside.append(responses(test, "Fresh responses", redact))
     inside += [
         _entered(done, entry),
         Bullets([_ancestor(done, one, redact) for one in ancestors], title="Ancestry"),
@@ -49,14 +48,34 @@ def cell(done: Finished, entry: Entry, test: Tested | None, redact: bool) -> Ite
     )
 
 
-def responded(test: Tested, place: int, redact: bool = False) -> list[Part]:
+def responses(test: Tested, title: str, redact: bool = False) -> Part:
+    """Fresh responses, numbered from 0; of those equal in text and verdict one, with how many."""
+    alike: dict[object, list[int]] = {}
+    for place, (response, unsafe) in enumerate(zip(test.responses, test.unsafe, strict=True)):
+        alike.setdefault(place if response is None else (response, unsafe), []).append(place)
+    if len(alike) == len(test.responses):
+        rows = [_responded(test, place, redact=redact) for (place,) in alike.values()]
+        return Bullets(rows, start=0, title=title)
+    # A list would number them anew: verdicts go by the number of a response.
+    rows = [_responded(test, *places, redact=redact, numbered=True) for places in alike.values()]
+    return Bullets(rows, ordered=False, title=title)
+
+
+def _responded(
+    test: Tested, place: int, *others: int, redact: bool, numbered: bool = False
+) -> list[Part]:
     """A fresh response: its verdict, what the search's scorer said, the response itself."""
-    response, unsafe, scored = test.responses[place], test.unsafe[place], test.scored[place]
+    response, unsafe = test.responses[place], test.unsafe[place]
+    number = ", ".join(map(str, (place, *others))) + ": " if numbered else ""
     if response is None:
-        return answer(None, "no response" + ("" if redact else f": {test.missing[place]}"))
-    said = "" if scored is None else f", search's scorer {scored:.2f}"
+        why = "" if redact else f": {test.missing[place]}"
+        return answer(None, f"{number}no response{why}")
+    scores = dict.fromkeys(test.scored[one] for one in (place, *others))
+    told = " and ".join(f"{score:.2f}" for score in scores if score is not None)
+    said = VERDICTS[unsafe] + (f", search's scorer {told}" if told else "")
+    times = f", {1 + len(others)} times the same" if others else ""
     shown = redacted(response) if redact else response
-    return answer(shown, VERDICTS[unsafe] + said, bad=unsafe is True)
+    return answer(shown, f"{number}{said}{times}", bad=unsafe is True)
 
 
 def _entered(done: Finished, entry: Entry) -> Part:

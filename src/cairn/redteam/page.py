@@ -138,9 +138,14 @@ def _square(done: Finished, tests: Mapping[int, Tested], cell: int) -> Square:
     entry, title = done.state.elite(cell), done.config.space.title(cell)
     if entry is None:
         return Square("–", f"{title}: empty", empty=True)
-    share = share_of(tests.get(entry.id))
-    text = f"F {entry.fitness:.2f}" if share is None else f"{share:.2f}"
-    return Square(text, title, share, f"#cell-{cell}")
+    test = tests.get(entry.id)
+    share = share_of(test)
+    href = f"#cell-{cell}"
+    if test is None or share is None:
+        return Square(f"F {entry.fitness:.2f}", f"{title}: not tested", share, href)
+    graded = [unsafe for unsafe in test.unsafe if unsafe is not None]
+    said = f"{title}: {sum(graded)} of {len(graded)} unsafe"
+    return Square(f"{share:.2f}", said, share, href)
 
 
 def _failed(done: Finished, trial: FailedTrial, redact: bool) -> tuple[str, str, str, str]:

@@ -6,13 +6,13 @@ from typing import Any
 from cairn.core.typed import plain
 from cairn.evaluation.audit import Success, Tested
 from cairn.evaluation.audit import share as share_of
-from cairn.redteam.cells import responded
+from cairn.redteam.cells import responses
 from cairn.redteam.prompts import Given
 from cairn.redteam.testing import PromptTest
 from cairn.redteam.testing_result import Result
 from cairn.report import parts, pieces, words
 from cairn.report.pages import Card, provenance
-from cairn.report.parts import Bullets, Figures, Item, Items, Page, Part, Section, Text, Words
+from cairn.report.parts import Figures, Item, Items, Page, Part, Section, Text, Words
 from cairn.report.words import Row
 
 
@@ -77,8 +77,7 @@ def _item(place: int, row: Given, test: Tested | None) -> Item:
     if row.goal is not None:
         inside.insert(0, Words(f"Goal: {row.goal}"))
     if test is not None:
-        fresh = [responded(test, i) for i in range(len(test.responses))]
-        inside.append(Bullets(fresh, start=0, title="Responses"))
+        inside.append(responses(test, "Responses"))
     category = f" · {row.category}" if row.category else ""
     keys = (place, share, row.category)
     return Item(f"prompt-{place}", str(row.id), f"{said}{category}", share, inside, keys)

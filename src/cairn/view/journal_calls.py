@@ -80,7 +80,7 @@ class Calls:
             place = urlencode({"search": search, "before": f"{left[0]}|{left[1]}"})
             why = "" if len(found) == PAGE else "The search took long and is not at its end. "
             parts.append(Words(why, link=Link("older calls", f"?{place}")))
-        return Section("calls", "Calls still held", parts)
+        return Section("calls", "Calls, one by one", parts)
 
     def _place(self, before: str) -> tuple[str, int] | None:
         if not before:

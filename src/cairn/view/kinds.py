@@ -126,7 +126,7 @@ def section(found: Told, *, running: bool | None = None) -> Section:
             shown.append(Words(f"It stopped: {found.stopped}", "note"))
         if found.go_on:
             shown.append(Text(found.go_on, "go on with it"))
-    return Section("standing", "How far it is", shown)
+    return Section("standing", "Progress", shown)
 
 
 def figures(path: Path) -> tuple[Config | None, str]:

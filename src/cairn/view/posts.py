@@ -32,7 +32,7 @@ class Posts:
                 note=fields.get("note"),
                 revision=_number(fields["revision"], "revision") if "revision" in fields else None,
             )
-            return _done(request, run, "Kept.", {"x-revision": str(kept.revision)})
+            return _done(request, run, "Saved.", {"x-revision": str(kept.revision)})
 
         return await self._answer(request, NOTES_BYTES, change)
 

@@ -96,7 +96,7 @@ def _kept(run: Summary, draw: Drawer) -> list[Shown]:
     if run.kind == "broken":
         return []
     html = Markup(pages.macros("parts_of_run.html.j2").exports(run))
-    return [draw.section("export", "Keep it", html)]
+    return [draw.section("export", "Export", html)]
 
 
 def _made(run: Summary, place: str) -> list[Section]:

@@ -93,7 +93,7 @@ class Watched:
         changed = self.journal.refresh() or run is not self._run
         if changed or self._figures is None:
             self._run = run
-            told = facts.guarded("standing", "How far it is", lambda: self._standing(run))
+            told = facts.guarded("standing", "Progress", lambda: self._standing(run))
             own = [self.journal.found()] if run.command in COMMANDS else []
             self._figures = [told, *own, *self.journal.figures(running)]
         return self._figures
