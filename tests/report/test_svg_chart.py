@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from drawing import EVIL, chart_of, curve, dots_of, inverted, line, lines_of, parsed, texts
 
-from cairn.report import svg
+from cairn.report import axes, svg
 from cairn.report.data import Line
 from cairn.report.series import Band
 
@@ -142,3 +142,22 @@ def test_a_picture_in_a_file_of_its_own_has_its_colours_with_it():
     assert [rect.get("fill") for rect in tree.findall(space + "rect")] == ["#ffffff"]
     groups = {g.get("class"): g.get("color") for g in tree.iter(space + "g") if g.get("class")}
     assert groups["s0"].startswith("#") and groups["muted"].startswith("#")
+
+
+def test_a_lone_point_is_in_the_middle_and_told_in_words():
+    for value, share in ((46.9, False), (-3.0, False), (0.5, True)):
+        tree = parsed(svg.chart(chart_of(line("", [value]), share=share), "calls"))
+        said = [text.text for text in tree.iter("text")]
+        assert f"one point so far: {value:g}".replace("-", "−") in said
+    assert axes.across(chart_of(line("", [46.9]))) == (0.0, 2.0)
+    assert axes.up(chart_of(line("", [46.9]))) == (0.0, 93.8)
+    two = chart_of(line("a", [1.0]), line("b", [2.0]))
+    assert "one point of each so far" in svg.chart(two, "calls")
+    assert "so far" not in svg.chart(chart_of(line("", [1.0, 2.0])), "calls")
+
+
+def test_a_mean_that_is_pointed_at_tells_its_course_and_a_band_hides_no_figures():
+    drawn = svg.chart(chart_of(line("a", [0.1, 0.2, 0.4], [0.3, 0.2, 0.8]), share=True), "steps")
+    assert "a: from 0.2, ends at 0.6 [0.4, 0.8]; lowest 0.2, highest 0.6" in drawn
+    (band,) = (p for p in parsed(drawn).iter("path") if p.get("opacity") == ".2")
+    assert band.get("pointer-events") == "none"

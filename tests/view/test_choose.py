@@ -51,7 +51,9 @@ def test_words_are_looked_for_in_names_methods_tags_and_notes(runs, text, expect
         ("name~HALF", "c"),
         ("kind=journaled", "d"),
         ("spent.calls>10", "d"),
-        ("steps=8_000", "abc"),
+        ("spent<0", ""),
+        ("run=a", "a"),
+        ("run.steps=8_000", "abc"),
         ('task="maze"', "abc"),
         ("headline>0.3", "bd"),
         ("method>1", ""),
@@ -72,6 +74,9 @@ def test_filters_go_by_a_runs_own_fields_and_its_settings(runs, filters, expecte
         ('note="open', "got 'note=\"open'."),
         ("learnin_rate=1", "no run has a field 'learnin_rate'. Did you mean"),
         ("=3", "got '=3'."),
+        ("spend>3", "no run has a field 'spend'. Did you mean 'spent'? Fields are name, state,"),
+        ("learning_rat=1", "Did you mean"),
+        ("steps>3", "write spent or run.steps."),
     ],
 )  # fmt: skip
 def test_what_is_no_filter_is_refused_in_one_line(runs, filters, said):

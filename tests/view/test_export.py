@@ -53,7 +53,7 @@ def test_a_compiled_run_has_curves_panels_ledger_log_config_and_versions(tmp_pat
     ids = found.values("id")
     assert len(ids) == len(set(ids))
     assert ids == ["main", "curves", "mazes", "attempt", "archive", "ledger", "checkpoints", "log",
-                   "versions", "config"]  # fmt: skip
+                   "raw-metrics", "raw-timing", "versions", "config"]  # fmt: skip
     assert found.tags.count("svg") >= 5 and found.tags.count("img") == 1
     for words in ("accel on maze", "solve rate", "good", "look again", "[student]", "metrics.jsonl",
                   "cairn train --config &#39;study one.toml&#39;"):  # fmt: skip

@@ -468,3 +468,17 @@ def test_a_search_shows_what_it_found_and_is_not_waited_for_a_test(folder):
     page = browser.get("/run/own").text
     assert "found" in anchors(page) and "nothing was tested yet" not in page
     assert "nothing was tested yet" in browser.get("/run/red").text
+
+
+def test_the_newest_lines_are_a_table_and_what_they_are_made_of_is_folded(folder):
+    page = client(folder).get("/run/maze").text
+    log = page[page.index('<section id="log"') :]
+    log = log[: log.index("</section>")]
+    assert '<details id="raw-metrics">' in log and "solve rate" in log and "test, named" in log
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", log)
+    assert cells[:3] == ["50", "5.0k", "0.4688"], "means over seeds of the oldest line shown"
+
+
+def test_a_list_that_is_empty_says_why_in_a_sentence(folder):
+    page = client(folder).get("/?where=seeds>7").text
+    assert "No run fits with &#39;seeds&gt;7&#39;" in page and "<tbody id" not in page

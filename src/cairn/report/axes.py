@@ -32,8 +32,11 @@ def timed(chart: Chart, axis: str) -> tuple[Chart, str]:
 
 
 def across(chart: Chart) -> tuple[float, float]:
-    """What the horizontal axis ranges over: from nothing to a little beyond the end."""
+    """What the horizontal axis ranges over: from nothing to a little beyond the end; a lone point
+    is in the middle."""
     end = farthest(chart)
+    if alone(chart) and SMALLEST < end < LARGEST:
+        return 0.0, 2 * end
     return 0.0, 1.03 * min(end, LARGEST) if end > SMALLEST else 1.0
 
 
@@ -54,9 +57,21 @@ def up(chart: Chart) -> tuple[float, float]:
     if largest < SMALLEST:
         return 0.0, 1.0
     if low >= 0 and (low <= NEAR * high or low == high):
-        return 0.0, 1.06 * high
+        return 0.0, (1.06 if not alone(chart) else 2) * high
+    if alone(chart):
+        return min(0.0, 2 * low), max(0.0, 2 * high)
     room = max(0.05 * (high - low), 1e-6 * largest) if low < high else 0.1 * largest
     return low - room, high + room
+
+
+def alone(chart: Chart) -> bool:
+    """Whether no line has more than one place with a figure, and one has."""
+    places = [0]
+    for line in chart.lines:
+        known = np.isfinite(line.seeds.steps) & np.isfinite(line.seeds.values)
+        mean = np.isfinite(line.mean.steps) & np.isfinite(line.mean.value)
+        places += [int(known.any(axis=1).sum()), int(mean.sum())]
+    return max(places) == 1
 
 
 def figures(line: Line) -> Float[np.ndarray, " _"]:

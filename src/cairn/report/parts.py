@@ -26,6 +26,8 @@ class Text(NamedTuple):
 
     text: str
     title: str = ""
+    fold: str = ""
+    """An anchor, where it is shown only to who opens it."""
 
 
 class Link(NamedTuple):

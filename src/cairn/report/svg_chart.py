@@ -10,7 +10,7 @@ from cairn.report.data import Chart, Line
 from cairn.report.svg_axes import scales
 from cairn.report.svg_lines import TENTHS, Frame
 from cairn.report.svg_marks import SERIES, clipped, number, picture, tag, title, words
-from cairn.report.svg_told import ending, strips, told
+from cairn.report.svg_told import course, once, strips, told
 from cairn.report.ticks import ticks
 
 WIDTH, HEIGHT = 420.0, 172.0
@@ -52,7 +52,15 @@ def _inside(chart: Chart, axis: str, top: float) -> list[Markup]:
         scales(frame, ticks(*x), marks, axis),
         strips(frame, chart.lines, axis),
         _plot(frame, chart.lines),
+        *([_once(frame, said)] if (said := once(chart)) else []),
     ]
+
+
+def _once(frame: Frame, said: str) -> Markup:
+    """What there is in words, where no point is: nobody reads a lone dot."""
+    return words(
+        said, frame.left + frame.width / 2, frame.top + 14, anchor="middle", class_="muted"
+    )
 
 
 def _legend(lines: Sequence[Line]) -> list[Markup]:
@@ -103,7 +111,8 @@ def _band(frame: Frame, line: Line) -> list[Markup]:
     if np.array_equal(low, high, equal_nan=True):
         return []
     area, whiskers = svg_lines.band(frame, steps, low, high)
-    found = {"fill": "currentColor", "stroke": "none", "opacity": ".2"}
+    # What is under a band, the strips that say figures, is what is pointed at.
+    found = {"fill": "currentColor", "stroke": "none", "opacity": ".2", "pointer-events": "none"}
     return [*_path(area, "", found), *_path(whiskers, "", {"stroke-width": "14"})]
 
 
@@ -121,7 +130,7 @@ def _seeds(frame: Frame, line: Line) -> list[Markup]:
 
 def _mean(frame: Frame, line: Line, dash: dict[str, str]) -> list[Markup]:
     joined, dots = svg_lines.line(frame, line.mean.steps, line.mean.value)
-    said = f"{line.label or 'mean'}: {ending(line)}"
+    said = f"{line.label or 'mean'}: {course(line)}"
     return [
         *_path(joined, said, {"stroke-width": "22", **dash}),
         *_path(dots, said, {"stroke-width": "52"}),

@@ -6,7 +6,7 @@ import numpy as np
 from markupsafe import Markup
 
 from cairn.core.console import plural
-from cairn.report.axes import farthest
+from cairn.report.axes import alone, farthest
 from cairn.report.data import Chart, Line
 from cairn.report.svg_lines import Frame
 from cairn.report.svg_marks import tag, title
@@ -34,10 +34,25 @@ def told(chart: Chart, axis: str) -> str:
     return " ".join(sentences)
 
 
-def ending(line: Line) -> str:
-    """Where the mean ends."""
+def course(line: Line) -> str:
+    """Where the mean begins and ends, and between what it was."""
     known = known_of(line)
-    return f"ends at {estimated(line, known[-1])}" if len(known) else "no figures yet"
+    if not len(known):
+        return "no figures yet"
+    value = line.mean.value[known].astype(np.float64)
+    return (
+        f"from {short(value[0])}, ends at {estimated(line, known[-1])}; lowest "
+        f"{short(value.min())}, highest {short(value.max())}"
+    )
+
+
+def once(chart: Chart) -> str:
+    """Of a chart whose lines have one point each, what they are; empty for any other."""
+    if not alone(chart):
+        return ""
+    found = [(line, known_of(line)) for line in chart.lines]
+    said = [estimated(line, known[-1]) for line, known in found if len(known)]
+    return f"one point so far: {said[0]}" if len(said) == 1 else "one point of each so far"
 
 
 def strips(frame: Frame, lines: Sequence[Line], axis: str) -> Markup:

@@ -26,6 +26,11 @@ OWN: Mapping[str, Callable[[Summary], Plain]] = {
     "problem": lambda run: run.problem,
 }
 """Fields of a run besides its settings, what it spent (`spent.training`) and `tag`."""
+COLUMNS: Mapping[str, str] = {"spent": "cost", "run": "name", "tags": "tag"}
+"""Fields by what the columns of the list call them."""
+NAMES = ("name", "state", "method", "task", "seeds", "spent", "headline", "updated", "created",
+         "tag", "star", "note", "progress", "kind", "command", "problem")  # fmt: skip
+"""Fields as they are listed for who names another one."""
 SIGNS: Mapping[str, Callable[[Any, Any], bool]] = {
     "!=": operator.ne,
     "<=": operator.le,
@@ -74,10 +79,13 @@ def where(summaries: Sequence[Summary], filters: str) -> list[Summary]:
             )
         place = term.end()
         field, sign, text = term.groups()
+        if field == "steps" and any("run.steps" in run.config for run in summaries):
+            raise ConfigError(
+                "steps may be what was spent or what was asked for: write spent or run.steps."
+            )
         wanted = _value(text)
         if summaries and not any(values(run, field) for run in summaries):
-            known = {*OWN, "tag", *(name for run in summaries for name in run.config)}
-            raise ConfigError(f"no run has a field {field!r}.{suggest(field, sorted(known))}")
+            raise ConfigError(_unknown(summaries, field))
         kept = [run for run in kept if _holds(values(run, field), sign, wanted)]
     return kept
 
@@ -104,9 +112,10 @@ def order(summaries: Iterable[Summary], key: str) -> list[Summary]:
 
 def values(run: Summary, field: str) -> list[Plain]:
     """What a run has of a field: several where a short name fits several settings, or of tags."""
+    field = COLUMNS.get(field, field)
     if field in OWN:
         return [OWN[field](run)]
-    if field in ("tag", "tags"):
+    if field == "tag":
         return list(run.tags) or [""]
     if field.startswith("spent."):
         amount = run.spent.get(field.removeprefix("spent."))
@@ -114,6 +123,18 @@ def values(run: Summary, field: str) -> list[Plain]:
     if field in run.config:
         return [run.config[field]]
     return [value for name, value in run.config.items() if name.endswith(f".{field}")]
+
+
+def _unknown(summaries: Sequence[Summary], field: str) -> str:
+    settings = {name for run in summaries for name in run.config}
+    spent = {f"spent.{name}" for run in summaries for name in run.spent}
+    near = suggest(field, sorted({*NAMES, *settings, *spent}))
+    if not near:  # the end of a setting's name will do
+        near = suggest(field, sorted({name.rpartition(".")[2] for name in settings}))
+    return (
+        f"no run has a field {field!r}.{near} Fields are {', '.join(NAMES)}, and every setting by "
+        f"its name or the end of it."
+    )
 
 
 def _value(text: str) -> Plain:

@@ -3,6 +3,7 @@
 Each function gives a section; what cannot be read is said in it, and the other sections go on.
 """
 
+import math
 import os
 import shlex
 import stat
@@ -13,18 +14,24 @@ from typing import Any
 
 import tomli_w
 
+from cairn.core import counts
 from cairn.core.console import count
 from cairn.core.counts import COUNTS
 from cairn.core.errors import CairnError
+from cairn.core.measures import headline
 from cairn.report.parts import Figures, Part, Section, Table, Text, Words
 from cairn.report.words import Row
 from cairn.view.kinds import KINDS
 from cairn.view.reading import read_table
+from cairn.view.rows import is_metrics, parse
 from cairn.view.summaries import Summary
 
 LONGEST_LINE = 2_000
 """Characters of a log line that a page shows."""
 MOST_FILES = 200
+MOST_METRICS = 5
+MAIN = ("solve_rate", "return", "coverage", "qd_score", "best", "entropy", "archive_score")
+"""Metrics of the newest lines that are shown before others."""
 PAST = ("extended", "init_from")
 """What a config tells of its run's past, beside settings: no file of settings has it."""
 
@@ -132,9 +139,10 @@ def checkpoints(run: Summary) -> Section:
 
 
 def log(metrics: Sequence[str], timing: Sequence[str]) -> Section:
-    """The newest lines as they stand in the files."""
-    parts = [
-        Text("\n".join(_cut(line) for line in lines), name)
+    """The newest lines: their main figures, and as they stand in the files."""
+    parts: list[Part] = [*newest(metrics)]
+    parts += [
+        Text("\n".join(_cut(line) for line in lines), name, f"raw-{name.partition('.')[0]}")
         for name, lines in (("metrics.jsonl", metrics), ("timing.jsonl", timing))
         if lines
     ]
@@ -143,6 +151,42 @@ def log(metrics: Sequence[str], timing: Sequence[str]) -> Section:
 
 def _states(run: Summary) -> Path:
     return run.path / "checkpoints"
+
+
+def newest(lines: Sequence[str]) -> list[Table]:
+    """A table of the main figures of metrics' lines, means over seeds; none if none is one."""
+    rows = [row for line in lines if is_metrics(row := parse(line.encode()))]
+    try:
+        return [_newest(rows)] if rows else []
+    except OverflowError:  # a number that no computer counts to is seen in the line itself
+        return []
+
+
+def _newest(rows: Sequence[Mapping[str, Any]]) -> Table:
+    known = dict.fromkeys(name for row in rows for name in row["metrics"])
+    shown = sorted(known, key=lambda name: name not in MAIN)[:MOST_METRICS]
+    tests = dict.fromkeys(suite for row in rows for suite in row.get("evaluation", {}))
+    head = ["cycle", "spent", *(name.replace("_", " ") for name in shown)]
+    table = [
+        [
+            max(row["cycle"]),
+            count(round(sum(cost) / len(cost))),
+            *(_mean(row["metrics"].get(name, ())) for name in shown),
+            *(_tested(row.get("evaluation", {}).get(suite)) for suite in [*tests][:1]),
+        ]
+        for row in rows
+        for cost in [counts.cost(row["ledger"])]
+    ]
+    return Table([*head, *(f"test, {suite}" for suite in [*tests][:1])], table)
+
+
+def _mean(values: Sequence[Any]) -> str | None:
+    known = [v for v in values if isinstance(v, int | float) and math.isfinite(v)]
+    return f"{sum(known) / len(known):.4g}" if known else None
+
+
+def _tested(figures: Any) -> str | None:
+    return None if figures is None else _mean(headline(figures)[1])
 
 
 def _files(folder: Path) -> list[tuple[str, int, float]]:

@@ -15,6 +15,7 @@ from cairn import __version__
 from cairn.core.console import count, plural
 from cairn.report import render as kit
 from cairn.view import overview
+from cairn.view.choose import NAMES
 from cairn.view.journal_found import COMMANDS
 from cairn.view.kinds import is_simulated
 from cairn.view.overview import Query, Shown
@@ -49,7 +50,7 @@ def overview_page(
         problems=problems,
         query=query._replace(page=min(query.page, shown.pages)),
         states=overview.STATES,
-        fields=overview.fields(runs),
+        fields=[*NAMES, *overview.fields(runs)],
         columns=COLUMNS,
         falling=FALLING,
         live="/live" + query.address().removeprefix("/"),
@@ -102,6 +103,7 @@ def environment() -> Environment:
         "figure": figure,
         "iso": iso,
         "plural": plural,
+        "quoted": repr,
         "share": share,
         "spent": spent,
         "within": within,
