@@ -149,7 +149,7 @@ def test_a_lone_point_is_in_the_middle_and_told_in_words():
         tree = parsed(svg.chart(chart_of(line("", [value]), share=share), "calls"))
         said = [text.text for text in tree.iter("text")]
         assert f"one point so far: {value:g}".replace("-", "−") in said
-    assert axes.across(chart_of(line("", [46.9]))) == (0.0, 2.0)
+    assert axes.across(chart_of(line("", [NAN, 46.9]))) == (0.0, 2.0)
     assert axes.up(chart_of(line("", [46.9]))) == (0.0, 93.8)
     two = chart_of(line("a", [1.0]), line("b", [2.0]))
     assert "one point of each so far" in svg.chart(two, "calls")

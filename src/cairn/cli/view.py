@@ -56,7 +56,7 @@ class Flags:
     open: bool = False
     """Open the page in a browser."""
     export: Path | None = None
-    """Write the run FOLDER as one HTML file, and listen nowhere."""
+    """Write the run FOLDER as one HTML file, in place of one of that name, and listen nowhere."""
     redact: bool = False
     """Of prompts and responses show their lengths and digests alone: on pages, or with --export."""
     json: bool = False

@@ -15,6 +15,7 @@ from cairn.report.render import document
 from cairn.view import facts, kinds
 from cairn.view.index import Runs
 from cairn.view.journal import JournalView
+from cairn.view.journal_found import COMMANDS
 from cairn.view.offers import offers
 from cairn.view.reading import read_table
 from cairn.view.summaries import Summary
@@ -134,6 +135,7 @@ def _journal(run: Summary, *, redact: bool) -> Sequence[Section]:
             view.refresh()
         if view.problem:
             return [Section("journal", "Journal", [Words(view.problem, "bad")])]
-        return view.figures(run.state == "running")
+        own = [view.found()] if run.command in COMMANDS else []
+        return [*own, *view.figures(run.state == "running")]
     finally:
         view.close()

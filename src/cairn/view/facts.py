@@ -140,7 +140,7 @@ def checkpoints(run: Summary) -> Section:
 
 def log(metrics: Sequence[str], timing: Sequence[str]) -> Section:
     """The newest lines: their main figures, and as they stand in the files."""
-    parts: list[Part] = [*newest(metrics)]
+    parts: list[Part] = [*main_figures(metrics)]
     parts += [
         Text("\n".join(_cut(line) for line in lines), name, f"raw-{name.partition('.')[0]}")
         for name, lines in (("metrics.jsonl", metrics), ("timing.jsonl", timing))
@@ -153,7 +153,7 @@ def _states(run: Summary) -> Path:
     return run.path / "checkpoints"
 
 
-def newest(lines: Sequence[str]) -> list[Table]:
+def main_figures(lines: Sequence[str]) -> list[Table]:
     """A table of the main figures of metrics' lines, means over seeds; none if none is one."""
     rows = [row for line in lines if is_metrics(row := parse(line.encode()))]
     try:

@@ -174,7 +174,11 @@ const KEYS = {
   j: () => go(1), k: () => go(-1), ArrowDown: () => go(1), ArrowUp: () => go(-1),
   x: () => press("input[type=checkbox]"),
   "*": () => press("button.star"),
-  c: () => document.getElementById("compare")?.click(),
+  c: () => {
+    const compare = document.getElementById("compare");
+    if (compare && document.querySelectorAll("#rows input:checked").length > 1) compare.click();
+    else if (compare) document.getElementById("connection").textContent = "Select two runs or more (x), then compare them (c).";
+  },
   g: () => { location.href = "/"; },
   t: nextTheme,
 };
