@@ -128,7 +128,9 @@ def test_pages_of_an_archive_are_in_order_and_leave_nobody_out(opened, order, mo
 def test_a_level_of_the_archive_leads_back_to_the_level_drawn_new(opened):
     shelf = look.look(opened, "shelf", {})
     (card,) = (card for card in cards(shelf) if card.facts["id"] == str(FAMILY - 1))
-    held_out = cards(look.look(opened, "mazes", {"seed": "1"}))[0]
+    mazes = look.look(opened, "mazes", {"seed": "1"})
+    assert "green square: the goal. Bar above: green if" in of(mazes, Sheet)[0].caption
+    held_out = cards(mazes)[0]
     assert held_out.href == f"?panel=attempt&seed=1&level={held_out.title}"
     assert card.href == f"?panel=level&seed=0&id={FAMILY - 1}" and card.facts["age"] == "26"
     section = look.look(opened, "level", {"id": str(FAMILY - 1)})

@@ -226,6 +226,10 @@ class Environment(eqx.Module):
         """
         return None
 
+    def legend(self) -> str:
+        """What the signs in a picture mean, in a sentence; "" if there is nothing to explain."""
+        return ""
+
     def suites(self, full: bool = False) -> tuple[str, ...]:
         """Names of the tests there are, the most telling first; `full` adds the costly ones."""
         return ("random",)

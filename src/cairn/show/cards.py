@@ -26,8 +26,9 @@ def held_out(subject: Subject) -> Sheet:
     rows = [Row("", tuple(made[i : i + ACROSS])) for i in range(0, len(made), ACROSS)]
     caption = (
         f"{subject.caption}. Drawn: the median of {ATTEMPTS} attempts with sampled actions, "
-        f"at most {shown[0].env.max_steps} steps each."
-    )
+        f"at most {shown[0].env.max_steps} steps each. {subject.task.legend()} Bar above: green if "
+        f"that attempt solved the level, red if not."
+    ).replace("  ", " ")
     return Sheet("Levels it has never seen", caption, tuple(rows))
 
 

@@ -211,6 +211,10 @@ class Maze(Environment):
             level, states, live=live, view=self.view, limit=self.limit, size=size, pixels=pixels
         )
 
+    def legend(self) -> str:
+        """Start and goal."""
+        return "Red arrow: the start, and where the agent looks; green square: the goal."
+
     def observe(self, state: rules.MazeState) -> Observation:
         """The view and the compass."""
         image = observe.image(state, self.view, self.border, self.see_agent, self.normalize)
