@@ -210,3 +210,16 @@ def test_a_run_is_not_compared_with_itself(tmp_path):
 def test_comparing_imports_neither_jax_nor_matplotlib():
     script = "import sys, cairn.view.compare; sys.exit('jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script]).returncode == 0
+
+
+def test_curves_are_cut_to_what_all_have_and_another_run_can_be_compared_to(tmp_path):
+    compiled(tmp_path, "a")
+    compiled(tmp_path, "b", done=0.25)
+    runs = Runs(tmp_path).scan()
+    for cut, end in ((False, 8_000), (True, 2_000)):
+        found = {section.id: section for section in compare(runs, cut=cut)}
+        ends = [one.mean.steps[-1] for chart in charts(found["curves"]).values()
+                for one in chart.lines]  # fmt: skip
+        assert max(ends) == end and "at 2.0k environment steps" in words(found["curves"])
+    (table,) = tables(found["runs"])
+    assert table.rows[0][-1] == "this one" and table.rows[1][-1].href == "?run=b&run=a"

@@ -6,11 +6,13 @@ do not, and differences are taken at equal spend. Nothing is trained or tested a
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
+from cairn.core import counts
 from cairn.core.console import count
 from cairn.core.errors import ConfigError
 from cairn.report.data import Chart, Line
-from cairn.report.parts import Notes, Part, Section, Table, Words
+from cairn.report.parts import Link, Notes, Part, Section, Table, Words
 from cairn.report.words import listed
 from cairn.show.charts import charts
 from cairn.view.differences import Difference, differences, measured, seeds_of
@@ -19,14 +21,19 @@ from cairn.view.rows import Row
 from cairn.view.sides import between, figures, settings
 from cairn.view.summaries import FEW, Summary, within
 
+APART = 3
+"""Times as much as another that a run may have spent before curves are offered cut."""
 MOST = 12
 """Runs side by side."""
 Rows = Callable[[Summary], Sequence[Row]]
 """The lines of a run's metrics."""
 
 
-def compare(runs: Sequence[Summary], rows: Rows | None = None) -> list[Section]:
-    """What there is to say of several runs together, as sections of a page.
+def compare(
+    runs: Sequence[Summary], rows: Rows | None = None, *, cut: bool = False
+) -> list[Section]:
+    """What there is to say of several runs together, as sections of a page; the first is what the
+    others are compared to. `cut`: curves end where the shortest does.
 
     `rows` gives the lines of a run's metrics, where somebody has read them already. Raises
     ConfigError for fewer than two runs, more than `MOST`, or the same one twice.
@@ -42,7 +49,7 @@ def compare(runs: Sequence[Summary], rows: Rows | None = None) -> list[Section]:
     begun = [run for run in runs if read.get(run.name)]
     sections = [Section("runs", "The runs", _told(runs))]
     for number, (unit, some) in enumerate(_by_unit(begun).items()):
-        parts: list[Part] = list(curves({run.name: read[run.name] for run in some}, unit))
+        parts: list[Part] = _range({run.name: read[run.name] for run in some}, unit, runs, cut)
         if number == 0 and len(_by_unit(begun)) > 1:
             parts.insert(0, Words(_apart(_by_unit(begun)), "note"))
         name = "curves" if number == 0 else f"curves-{number + 1}"
@@ -76,12 +83,43 @@ def curves(read: Mapping[str, Sequence[Row]], unit: str) -> list[Chart]:
     ]
 
 
+def _range(
+    read: Mapping[str, Sequence[Row]], unit: str, runs: Sequence[Summary], cut: bool
+) -> list[Part]:
+    """The curves, whole or to where the shortest ends, with a link to the other."""
+    ends = {name: _spent(rows[-1]) for name, rows in read.items()}
+    least, most = min(ends.values()), max(ends.values())
+    if most <= APART * least:
+        return [*curves(read, unit)]
+    if cut:
+        read = {name: [row for row in rows if _spent(row) <= least] for name, rows in read.items()}
+        read = {name: rows for name, rows in read.items() if rows}
+    link = Link("show all of them", _address(runs)) if cut else (
+        Link("cut them there", f"{_address(runs)}&cut=1")
+    )  # fmt: skip
+    said = "Curves are cut" if cut else "One run spent much less than another: its curves end"
+    return [Words(f"{said} at {count(round(least))} {unit}.", link=link), *curves(read, unit)]
+
+
+def _spent(row: Row) -> float:
+    cost = counts.cost(row["ledger"])
+    return sum(cost) / len(cost)
+
+
+def _address(runs: Sequence[Summary], first: Summary | None = None) -> str:
+    """The address of this comparison, with another run first."""
+    order = [*filter(None, [first]), *(run for run in runs if run is not first)]
+    return f"?{urlencode([('run', run.name) for run in order])}"
+
+
 def _told(runs: Sequence[Summary]) -> list[Part]:
-    head = ["run", "method", "task", "seeds", "state", "spent", "headline", "95 % interval"]
+    head = ["run", "method", "task", "seeds", "state", "spent", "headline", "95 % interval",
+            "compare to"]  # fmt: skip
     rows: list[list[Any]] = []
     for run in runs:
         spent = None if run.cost is None else f"{count(round(run.cost))} {run.unit}"
         found: list[str | None] = [None, None]
+        to = "this one" if run is runs[0] else Link("this one", _address(runs, run))
         if run.headline is not None:
             name, value, low, high = run.headline
             ends = between(low, high)
@@ -91,7 +129,7 @@ def _told(runs: Sequence[Summary]) -> list[Part]:
                 else ""
             )
             found = [f"{name}: {value:.3f}", ends and ends + few]
-        rows.append([run.name, run.method, run.task, run.seeds, run.state, spent, *found])
+        rows.append([run.name, run.method, run.task, run.seeds, run.state, spent, *found, to])
     problems = [f"{run.name}: {run.problem}" for run in runs if run.problem]
     return [*([Notes(problems)] if problems else []), Table(head, rows, name="runs")]
 

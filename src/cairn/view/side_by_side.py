@@ -26,7 +26,9 @@ class SideBySide:
     def compare(self, request: Request) -> Response:
         """The runs that the address names, side by side."""
         names, gone, sections = self._compared(request)
-        query = f"?{urlencode([('run', name) for name in names])}"
+        query = (
+            f"?{urlencode([*(('run', name) for name in names), *[('cut', '1')] * _cut(request)])}"
+        )
         draw = Drawer(self._site.kept, names[0], "/compare", query)
         line = f"No longer here: {', '.join(gone)}." if gone else ""
         shown = draw.sections(sections)
@@ -69,8 +71,12 @@ class SideBySide:
             )
         names = [run.name for run in found]
         gone = [name for name in asked if name not in names]
-        return names, gone, compare.compare(found, self._rows)
+        return names, gone, compare.compare(found, self._rows, cut=_cut(request))
 
     def _rows(self, run: Summary) -> Sequence[Row]:
         with self._site.watched(run) as watched:
             return watched.rows()
+
+
+def _cut(request: Request) -> bool:
+    return request.query_params.get("cut") == "1"
