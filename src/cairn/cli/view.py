@@ -17,13 +17,13 @@ from cairn.cli.flags import HELP
 from cairn.core import files
 from cairn.core.errors import ConfigError, reason
 from cairn.core.redact import read_secret
+from cairn.view.security import LOOPBACK
 
 DEFAULT = Path("runs")
 PORT = 8765
 TRIED = 20
 """Ports after the default one that are tried where it is taken."""
 TOKEN = "CAIRN_VIEW_TOKEN"
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 USAGE = """\
 Show every run in a browser, live: a page for all, a page for each, comparisons, notes, exports.
 
