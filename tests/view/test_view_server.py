@@ -164,3 +164,14 @@ def test_a_folder_that_cannot_be_looked_into_is_named_on_the_overview(folder):
     os.mkdir(os.fsencode(folder) + b"/bad\xff")
     page = client(folder).get("/").text
     assert "has no name in UTF-8" in page and str(folder) not in page and "runs" in page
+
+
+@pytest.mark.parametrize("seeds", [None, "x", [], {}, True])
+def test_settings_of_another_type_spoil_their_own_row_alone(folder, seeds):
+    config = json.loads((folder / "maze-accel-1/config.json").read_text())
+    config["run"]["seeds"] = seeds
+    (folder / "maze-accel-1/config.json").write_text(json.dumps(config))
+    for sort in ("-updated", "seeds"):
+        page = client(folder).get(f"/?sort={sort}")
+        assert page.status_code == 200 and "run.seeds must be a count" in page.text
+        assert "sub/maze-dr-2" in page.text

@@ -210,6 +210,8 @@ def _whole(
     if summary.command == RunDir.COMMAND:
         names = config["experiment"]
         seeds = config["run"]["seeds"]
+        if not isinstance(seeds, int) or isinstance(seeds, bool):
+            raise UnreadableError(f"config.json: run.seeds must be a count, got {seeds!r:.80}.")
         found = compiled.standing(summary.path, config)
         summary = summary._replace(
             kind="compiled", method=str(names["method"]), task=str(names["task"]), seeds=seeds
