@@ -64,6 +64,7 @@ async function panel(place, address = place.dataset.panel, first = false) {
       place.classList.add("there");
       place.id = around.id;
       around.replaceWith(place); // what came has a heading of its own
+      listed(place);
     }
   } catch (error) {
     if (stop.signal.aborted) return;
@@ -94,6 +95,16 @@ function aged() {
     line.append(button);
     place.prepend(line);
   }
+}
+// A report has sections of its own: they stand among the page's.
+function listed(place) {
+  const entry = document.querySelector(`.within a[href="#${place.id}"]`)?.parentElement;
+  entry?.after(...[...place.querySelectorAll(":scope > section[id]")].slice(1).map((section) => {
+    const item = entry.cloneNode(true);
+    item.firstChild.href = "#" + section.id;
+    item.firstChild.textContent = section.querySelector("h2").textContent;
+    return item;
+  }));
 }
 // What leads from a panel to a panel is shown in the same place, and stands in the address.
 const base = (place) => place.dataset.panel.split("?")[0];
