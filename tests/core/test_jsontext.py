@@ -16,6 +16,7 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(VALUES)
 def test_texts_are_those_of_the_standard_library_and_come_back(value):
     text = compact(value)

@@ -1,5 +1,6 @@
 """Several runs side by side: curves that share an axis, differences at equal spend, settings."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -223,3 +224,15 @@ def test_curves_are_cut_to_what_all_have_and_another_run_can_be_compared_to(tmp_
         assert max(ends) == end and "at 2.0k environment steps" in words(found["curves"])
     (table,) = tables(found["runs"])
     assert table.rows[0][-1] == "this one" and table.rows[1][-1].href == "?run=b&run=a"
+
+
+def test_an_odd_value_of_one_run_costs_its_section_and_not_the_page(tmp_path):
+    compiled(tmp_path, "sound")
+    compiled(tmp_path, "odd")
+    runs = Runs(tmp_path).scan()
+    sound = json.loads((tmp_path / "sound" / "metrics.jsonl").read_text().splitlines()[-1])
+    odd = sound | {"ledger": {name: [10**400] * len(n) for name, n in sound["ledger"].items()}}
+    found = compare(runs, lambda run: [odd if run.name == "odd" else sound])
+    shown = {section.id: section for section in found}
+    assert "cannot be shown: damaged (OverflowError)" in words(shown["curves"])
+    assert tables(shown["settings"])

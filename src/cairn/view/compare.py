@@ -5,6 +5,7 @@ do not, and differences are taken at equal spend. Nothing is trained or tested a
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,6 +17,7 @@ from cairn.report.parts import Link, Notes, Part, Section, Table, Words
 from cairn.report.words import listed
 from cairn.show.charts import charts
 from cairn.view.differences import Difference, differences, measured, seeds_of
+from cairn.view.facts import guarded
 from cairn.view.lines import Lines
 from cairn.view.rows import Row
 from cairn.view.sides import between, figures, settings
@@ -47,19 +49,32 @@ def compare(
         )
     read = {run.name: list((rows or _rows)(run)) for run in runs if run.kind == "compiled"}
     begun = [run for run in runs if read.get(run.name)]
-    sections = [Section("runs", "The runs", _told(runs))]
-    for number, (unit, some) in enumerate(_by_unit(begun).items()):
-        parts: list[Part] = _range({run.name: read[run.name] for run in some}, unit, runs, cut)
-        if number == 0 and len(_by_unit(begun)) > 1:
-            parts.insert(0, Words(_apart(_by_unit(begun)), "note"))
+    kinds = _by_unit(begun)
+
+    def curved(number: int, unit: str) -> list[Part]:
+        read_here = {run.name: read[run.name] for run in kinds[unit]}
+        said: list[Part] = [Words(_apart(kinds), "note")] if number == 0 < len(kinds) - 1 else []
+        return [*said, *_range(read_here, unit, runs, cut)]
+
+    made: list[tuple[str, str, Callable[[], Sequence[Part]]]]
+    made = [("runs", "The runs", partial(_told, runs))]
+    for number, unit in enumerate(kinds):
         name = "curves" if number == 0 else f"curves-{number + 1}"
-        sections.append(Section(name, f"Over {unit}", parts))
+        made.append((name, f"Over {unit}", partial(curved, number, unit)))
     if len(begun) > 1:
-        sections.append(Section("differences", "At equal spend", _differences(begun, read)))
+        made.append(("differences", "At equal spend", partial(_differences, begun, read)))
     red = [run for run in runs if run.command.startswith("cairn redteam")]
     if len(red) > 1:
-        sections.append(Section("figures", "Red-teaming figures", figures(red)))
-    return [*sections, Section("settings", "Settings", settings(runs))]
+        made.append(("figures", "Red-teaming figures", partial(figures, red)))
+    made.append(("settings", "Settings", partial(settings, runs)))
+    # What is odd in one run's lines costs its section, not the page.
+    return [
+        guarded(name, title, partial(_section, name, title, parts)) for name, title, parts in made
+    ]
+
+
+def _section(name: str, title: str, parts: Callable[[], Sequence[Part]]) -> Section:
+    return Section(name, title, parts())
 
 
 def curves(read: Mapping[str, Sequence[Row]], unit: str) -> list[Chart]:
