@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2 as httpx
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
