@@ -134,12 +134,14 @@ class Runs:
             return known._replace(summary=_with_state(known.summary, holds, known.finished))
         if not any(stamps.values()) and not path.is_dir():
             return None
-        began = time.thread_time()  # that the machine is busy does not make a run slow to read
+        held = "held" in holds  # others do not change, and to ask for the time costs a call
+        # That the machine is busy does not make a run slow to read.
+        began = time.thread_time() if held else 0.0
         finished, summary = _read(name or self.folder.name, path, stamps)
         if self._redact and summary.kind != "compiled":
             summary = summary._replace(config=traces(summary.config))
-        took_s = time.thread_time() - began
-        rest_s = RESTS * took_s if took_s > SLOW_S and "held" in holds else 0.0
+        took_s = time.thread_time() - began if held else 0.0
+        rest_s = RESTS * took_s if took_s > SLOW_S else 0.0
         stamps = {file: stamps.get(file) for file in WATCHED.get(summary.kind, stamps)}
         summary = _with_state(summary, holds, finished)
         return Known(stamps, finished, summary, time.monotonic() + rest_s)

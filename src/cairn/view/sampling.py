@@ -1,8 +1,9 @@
 """Lines of a long stretch of a file without reading all of it.
 
-A line is taken at every so many bytes, and the first line with a test after it. Only where none is
-near is the rest of the gap searched, so that tests far apart are found all the same. Ten million
-bytes are read of a file with a test in every tenth line, where the whole has a thousand million.
+A line is taken at every so many bytes, and the first line with a test after it. Where too few have
+one near, the rest of the gaps is searched, so that tests far apart are found all the same. Ten
+million bytes are read of a file with a test in every tenth line, where the whole has a thousand
+million.
 """
 
 import os
@@ -12,6 +13,8 @@ from cairn.view.scanning import CHUNK, LONGEST, TESTED, Found, scan
 
 WINDOW = 2**14
 """Bytes at the beginning of a gap in which its lines are looked for first."""
+ENOUGH, SOME = 128, 8
+"""Tests that make a curve. Every so many gaps are searched first, the others if it takes them."""
 
 
 def sample(
@@ -45,8 +48,9 @@ def sample(
                 texts[offset + first] = window[first:last]
         else:
             bare.append((max(offset + len(window) - len(TESTED), start), stop))
-    for first, stop in bare:
-        tested += _first_test(file, first, stop)
+    for part in (bare[::SOME], [one for place, one in enumerate(bare) if place % SOME]):
+        if len(tested) < ENOUGH:
+            tested += [place for first, stop in part for place in _first_test(file, first, stop)]
     tested = sorted(set(tested))
     newest = _line_start(file, end - 1, begin)
     newest_test = _last_test(file, tested[-1], end) if tested else None
@@ -98,7 +102,8 @@ def _first_test(file: int, first: int, stop: int) -> Iterator[int]:
         chunk = os.pread(file, min(CHUNK, stop - place + len(TESTED)), place)
         hit = chunk.find(TESTED)
         if hit >= 0:
-            yield _line_start(file, place + hit, 0)
+            newline = chunk.rfind(b"\n", 0, hit)
+            yield _line_start(file, place + hit, 0) if newline < 0 else place + newline + 1
             return
         if len(chunk) <= len(TESTED):
             return
