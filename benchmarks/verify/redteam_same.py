@@ -48,6 +48,7 @@ DIFFERENCES: tuple[Difference, ...] = (
     Difference("spent.tokens", "tags with marks and the sentence about them make requests longer"),
     Difference("figures.by_goal", "a figure that is new: several goals in a run"),
     Difference("figures.success.missing", "a figure that is new: cut and empty responses"),
+    Difference("figures.labelled_by", "a field that is new: who gave the verdicts"),
     Difference("tests.*.missing", "a field that is new: why a response is missing"),
 )
 
