@@ -1,6 +1,7 @@
 """Figures in words, for a page and a console alike."""
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from cairn.core.budget import total
@@ -69,6 +70,14 @@ def rated(found: Rate) -> str:
 def estimated(found: Estimate | None) -> str:
     """A value with its interval."""
     return "–" if found is None else f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
+
+
+def moment(seconds: float) -> str:
+    """Seconds since 1970 as a date and a time in UTC; a dash for what is none."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return "–"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -16,11 +16,11 @@ from cairn.report.data import Chart, Line
 from cairn.report.parts import Link, Notes, Part, Section, Table, Words
 from cairn.report.words import listed
 from cairn.show.charts import charts
+from cairn.view.compare_tables import between, figures, settings
 from cairn.view.differences import Difference, differences, measured, seeds_of
 from cairn.view.facts import guarded
 from cairn.view.lines import Lines
 from cairn.view.rows import Row
-from cairn.view.sides import between, figures, settings
 from cairn.view.summaries import FEW, Summary, within
 
 APART = 3

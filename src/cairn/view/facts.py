@@ -8,7 +8,6 @@ import os
 import shlex
 import stat
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from cairn.core.counts import COUNTS
 from cairn.core.errors import CairnError
 from cairn.core.measures import headline
 from cairn.report.parts import Figures, Part, Section, Table, Text, Words
-from cairn.report.words import Row
+from cairn.report.words import Row, moment
 from cairn.view.kinds import KINDS
 from cairn.view.reading import read_table
 from cairn.view.rows import is_metrics, parse
@@ -95,7 +94,7 @@ def newest(run: Summary) -> str:
         found = max((name for name, *_ in _files(_states(run))), default="")
         steps = found.removeprefix("step-").partition(".")[0]
         return f"{int(steps)} {int(steps):,} steps" if steps.isdecimal() else ""
-    return f"{run.updated:.0f} {_time(run.updated)} UTC" if run.kind == "journaled" else ""
+    return f"{run.updated:.0f} {moment(run.updated)}" if run.kind == "journaled" else ""
 
 
 def toml(config: Mapping[str, Any]) -> str:
@@ -132,7 +131,7 @@ def ledger(rows: Sequence[Mapping[str, Any]]) -> Section:
 def checkpoints(run: Summary) -> Section:
     """The states that are kept, newest first, with their sizes."""
     found = sorted(_files(_states(run)), reverse=True)
-    rows = [[name, size, _time(changed)] for name, size, changed in found]
+    rows = [[name, size, moment(changed)] for name, size, changed in found]
     shown = Table(["file", "bytes", "written (UTC)"], rows[:MOST_FILES], name="checkpoints")
     parts = [shown] if rows else [Words("None yet.", "muted")]
     return Section("checkpoints", "Checkpoints", parts)
@@ -217,10 +216,6 @@ def _known(value: Any) -> Any:
 
 def _words(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _cut(line: str) -> str:

@@ -8,24 +8,15 @@ from cairn.core.redact import printable
 from cairn.lm.completion import Completion, unpack
 from cairn.lm.errors import RejectedError
 from cairn.report.parts import Part, Table, Text, Words
+from cairn.report.render import clipped
 from cairn.report.tables import redacted
 from cairn.report.words import money
 
-LONGEST = 10_000
-"""Characters of a text that a page shows."""
 TOKENS = 500
 """Tokens whose log-probabilities are shown."""
 TURNS = 100
 BEGINNING = 240
 """Characters of a text in a list."""
-
-
-def clipped(text: str) -> str:
-    """A text no longer than a page shows; what is left out is said."""
-    left = len(text) - LONGEST
-    if left <= 0:
-        return text
-    return f"{text[:LONGEST]}\n… {left:,} more characters, not shown here"
 
 
 def beginning(text: str) -> str:

@@ -12,8 +12,9 @@ from typing import NamedTuple
 from cairn.core.errors import ConfigError
 from cairn.core.journal_answers import digest_of
 from cairn.report.parts import Notes, Part, Section, Table, Text, Words
+from cairn.report.render import clipped
 from cairn.report.tables import redacted
-from cairn.view.journal_answer import answer, clipped, request
+from cairn.view.journal_answer import answer, request
 from cairn.view.journal_looks import UNREADABLE, Looks, Source, opened, said
 from cairn.view.journal_sections import size
 

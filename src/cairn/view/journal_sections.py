@@ -1,7 +1,6 @@
 """What a page says of a journal: figures, tables and charts, made of what was read."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from cairn.core.budget import Amount, total
@@ -10,7 +9,7 @@ from cairn.core.units import duration
 from cairn.report.pages import Card
 from cairn.report.parts import Cards, Notes, Part, Section, Table, Words
 from cairn.report.tables import redacted
-from cairn.report.words import money
+from cairn.report.words import moment, money
 from cairn.runs.directory import JOURNAL
 from cairn.view.journal_books import Books, Flight, Line
 from cairn.view.journal_pace import Pace
@@ -65,14 +64,6 @@ def size(number: int) -> str:
             break
         value, unit = value / 1000, larger
     return f"{value:.0f} {unit}" if unit == "B" or value >= 99.5 else f"{value:.3g} {unit}"
-
-
-def moment(seconds: float) -> str:
-    """Seconds since 1970 as a date and a time in UTC."""
-    try:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    except (OverflowError, ValueError, OSError):
-        return "unknown"
 
 
 def _calls(known: Known) -> Iterator[Part]:

@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -14,6 +13,7 @@ from jinja2 import Environment
 from cairn import __version__
 from cairn.core.console import count, plural
 from cairn.report import render as kit
+from cairn.report.words import moment
 from cairn.view import overview
 from cairn.view.choose import NAMES
 from cairn.view.journal_found import COMMANDS
@@ -101,7 +101,7 @@ def environment() -> Environment:
         "address": address,
         "digest": digest,
         "figure": figure,
-        "iso": iso,
+        "moment": moment,
         "plural": plural,
         "quoted": repr,
         "share": share,
@@ -144,14 +144,6 @@ def figure(value: float | None) -> str:
     if abs(value) >= 100_000:
         return f"{value:.3g}"
     return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.3f}"
-
-
-def iso(time: float) -> str:
-    """Seconds since 1970 as a date and time in UTC. A browser with a script says how long ago."""
-    try:
-        return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-    except (ValueError, OverflowError, OSError):
-        return "–"
 
 
 def spent(run: Summary) -> str:

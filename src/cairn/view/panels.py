@@ -72,6 +72,16 @@ class Panels:
             )
         )
 
+    async def export(self, request: Request) -> Response:
+        """A run as one HTML file."""
+        run = await run_in_threadpool(self._site.summary, request)
+        if run.kind == "broken":
+            raise HTTPException(404, f"This run cannot be read: {run.problem}")
+        redact = {"redact": "1"} if self._site.redact else {}
+        made = await self._site.hands.make(run.path, EXPORT, redact, at=None)
+        html = self._site.hidden(made.html).encode("utf-8")
+        return file(html, "text/html; charset=utf-8", f"{run.name.rpartition('/')[2]}.html")
+
     async def chart(self, request: Request) -> Response:
         """A chart of a run's page as SVG or PNG, or its data as CSV."""
         run = await run_in_threadpool(self._site.summary, request)

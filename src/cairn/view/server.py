@@ -8,11 +8,11 @@ from pathlib import Path
 
 from cairn.core.errors import CairnError
 from cairn.view import pages
+from cairn.view.compare_page import ComparePage
 from cairn.view.live import Feeds
 from cairn.view.panels import Panels
 from cairn.view.posts import Posts
 from cairn.view.security import App, Guard, Message, Receive, Scope, Send
-from cairn.view.side_by_side import SideBySide
 from cairn.view.site import Site
 from cairn.view.web import (
     ClientDisconnect,
@@ -31,13 +31,13 @@ logger = logging.getLogger(__name__)
 def routes(site: Site) -> list[Route]:
     """Which address shows what."""
     posts, panels = Posts(site), Panels(site)
-    several = SideBySide(site, panels)
+    several = ComparePage(site, panels)
     get = [
         ("/", site.overview),
         ("/live", site.live_overview),
         ("/compare", several.compare),
         ("/compare/{number:int}.{ending}", several.chart),
-        ("/export/{name:path}", several.export),
+        ("/export/{name:path}", panels.export),
         ("/static/{name}", static),
         ("/run/{name:path}", site.run),
         ("/live/{name:path}", site.live_run),

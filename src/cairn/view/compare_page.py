@@ -1,4 +1,4 @@
-"""Several runs on one page, and a whole run in one file."""
+"""Several runs on one page: what an address names of them, and their charts as files."""
 
 from collections.abc import Sequence
 from urllib.parse import urlencode
@@ -7,17 +7,16 @@ from cairn.core.errors import ConfigError
 from cairn.report.parts import Section
 from cairn.view import compare, pages
 from cairn.view.fragments import Drawer
-from cairn.view.jobs import EXPORT
 from cairn.view.panels import Panels
 from cairn.view.rows import Row
-from cairn.view.site import Site, file
+from cairn.view.site import Site
 from cairn.view.summaries import Summary
 from cairn.view.watched import charts_in
-from cairn.view.web import HTTPException, Request, Response, run_in_threadpool
+from cairn.view.web import Request, Response, run_in_threadpool
 
 
-class SideBySide:
-    """Comparisons and exports."""
+class ComparePage:
+    """Comparisons."""
 
     def __init__(self, site: Site, panels: Panels):
         self._site = site
@@ -41,16 +40,6 @@ class SideBySide:
         _, _, sections = await run_in_threadpool(self._compared, request)
         charts = [chart for section in sections for chart in charts_in(section.parts)]
         return await self._panels.drawn(request, charts)
-
-    async def export(self, request: Request) -> Response:
-        """A run as one HTML file."""
-        run = await run_in_threadpool(self._site.summary, request)
-        if run.kind == "broken":
-            raise HTTPException(404, f"This run cannot be read: {run.problem}")
-        redact = {"redact": "1"} if self._site.redact else {}
-        made = await self._site.hands.make(run.path, EXPORT, redact, at=None)
-        html = self._site.hidden(made.html).encode("utf-8")
-        return file(html, "text/html; charset=utf-8", f"{run.name.rpartition('/')[2]}.html")
 
     def _compared(self, request: Request) -> tuple[list[str], list[str], list[Section]]:
         """Names of the runs that are there and of those that are not, and what is said of them."""
