@@ -99,13 +99,10 @@ def serve(app: App, bound: socket.socket, ending: Callable[[], None]) -> bool:
     )
     server = _Server(config, ending)
 
-    def outside(number: int, frame: FrameType | None) -> None:
-        # Before uvicorn listens for it Ctrl-C ends all; after it has ended, a second says nothing.
-        if not server.should_exit:
-            raise KeyboardInterrupt
-
+    # Before uvicorn listens for Ctrl-C and after it has ended, the same handler does: an exception
+    # raised in the midst of making an event loop would leave half of one behind.
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, outside)
+        signal.signal(signal.SIGINT, server.handle_exit)
     try:
         asyncio.run(server.serve(sockets=[bound]))
     except KeyboardInterrupt:
