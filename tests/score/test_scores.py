@@ -21,7 +21,12 @@ from cairn.score.regret import MaxMC
 
 T, B = 7, 3
 GAMMA, LAM = 0.9, 0.8
-of_players = {name: jax.jit(find(name), static_argnums=(2, 3)) for name in SCORES}
+BEST = 3.0
+"""What the oracle says of every level here."""
+of_players = {
+    name: jax.jit(find(name).told(jnp.full(B, BEST)).__call__, static_argnums=(2, 3))
+    for name in SCORES
+}
 statistics = jax.jit(episode_statistics)
 advantages = jax.jit(lambda trace: (gae(trace, GAMMA, LAM), one_step_td(trace, GAMMA)))
 
@@ -112,6 +117,12 @@ def test_maxmc_by_hand():
     got = score_of("maxmc", TWO, unseen(B))
     assert got.score.tolist() == [pytest.approx(2.0 - 3.5)] * B
     assert got.seen.best_return.tolist() == [2.0] * B
+
+
+def test_perfect_regret_by_hand():
+    assert score_of("perfect-regret", TWO, ()).score.tolist() == [pytest.approx(BEST - 1.5)] * B
+    with pytest.raises(ValueError, match="told"):
+        find("perfect-regret")(dict.fromkeys(["student"], TWO), (), GAMMA, LAM)
 
 
 def test_maxmc_never_forgets_a_better_return():

@@ -41,6 +41,12 @@ def test_a_score_for_two_players_is_refused_where_only_the_student_plays():
         robust_plr.Config(score="regret")
 
 
+def test_the_truth_is_asked_only_of_environments_that_know_it():
+    with pytest.raises(ConfigError, match=r"CartPole does not know the best return of a level"):
+        cairn.experiment("cartpole", method="plr", score="perfect-regret")
+    cairn.experiment("maze", method="plr", score="perfect-regret")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("method", KEEP_LEVELS[1:])
 def test_metrics_of_what_did_not_happen_have_no_weight(method):

@@ -216,6 +216,14 @@ class Environment(eqx.Module):
         """Whether a finished episode counts as success. Default: a positive return."""
         return episode_return > jnp.float32(0)
 
+    def optimal_return(self, level: Level) -> Float[Array, ""] | None:
+        """The best mean return of an episode on `level`, undiscounted, by whoever knows the level.
+
+        For oracles: `perfect-regret`, `cairn audit`. None, whatever the level, where nobody can
+        compute it.
+        """
+        return None
+
     def picture(
         self, level: Level, states: State | None = None, *, live: bool = False, pixels: int = 300
     ) -> UInt8[np.ndarray, "rows columns 3"] | None:

@@ -34,6 +34,14 @@ class Score(abc.ABC):
     roles: ClassVar[tuple[str, ...]] = (STUDENT,)
     """Whose traces it reads."""
 
+    oracle: ClassVar[bool] = False
+    """Whether it must be `told` the best that can be reached before it is called: then it works
+    only where the environment knows that (`Environment.optimal_return`)."""
+
+    def told(self, optimal: Float[Array, " B"]) -> "Score":
+        """The score that knows the best return of each column's level; where `oracle`, another."""
+        return self
+
     @abc.abstractmethod
     def unseen(self, *shape: int) -> PyTree[Array]:
         """The memory of `shape` levels never played; `unseen()` is the archive's example."""

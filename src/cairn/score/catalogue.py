@@ -15,6 +15,7 @@ SCORES: Mapping[str, str] = MappingProxyType(
         "maxmc": "cairn.score.regret:MAXMC",
         "learnability": "cairn.score.learnability:LEARNABILITY",
         "regret": "cairn.score.paired:REGRET",
+        "perfect-regret": "cairn.score.perfect:PERFECT_REGRET",
     }
 )
 """Where each score lies."""

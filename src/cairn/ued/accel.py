@@ -56,7 +56,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     key = parts.key_for(state, "rollout")
     trace = parts.play(problem, state.learner, batch.levels, key, config.steps_per_cycle)
     learner, metrics = parts.learn(problem, state, trace, when=replay_now)
-    scored = parts.score(problem, config, trace, batch.memory)
+    scored = parts.score(problem, config, trace, batch)
     archive, entered = parts.record(archive, batch, scored, config)
     ledger = parts.spend(state.ledger, problem, trace, gradient=replay_now)
 
@@ -117,7 +117,7 @@ def evaluate_children(
 
     def play(archive: Replay) -> tuple[Replay, Events]:
         trace = parts.play(problem, learner, children.levels, key, config.steps_per_cycle)
-        scored = parts.score(problem, config, trace, children.memory)
+        scored = parts.score(problem, config, trace, children)
         return parts.record(archive, children, scored, config)
 
     nothing = branches.zeros(lambda archive: play(archive)[1], archive)

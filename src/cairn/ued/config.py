@@ -6,6 +6,7 @@ from typing import ClassVar
 from cairn.archive.replay import ReplayConfig
 from cairn.core import checks
 from cairn.core.errors import ConfigError
+from cairn.envs.oracle import knows, no_oracle
 from cairn.envs.protocol import Environment
 from cairn.score import STUDENT, Score
 from cairn.score import catalogue as scores
@@ -73,8 +74,10 @@ class CurationConfig(CycleConfig, ReplayConfig):
         return scores.find(self.score)
 
     def check(self, env: Environment) -> None:
-        """Episodes must end within a cycle."""
+        """Episodes must end within a cycle; who scores by the truth needs somebody to tell it."""
         check_episodes_end(self, env)
+        if self.scoring.oracle and not knows(env):
+            raise no_oracle(env)
 
 
 def check_episodes_end(config: CycleConfig, env: Environment) -> None:

@@ -53,7 +53,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     trace = parts.play(problem, state.learner, batch.levels, key, steps)
     third = parts.slice_columns(trace, B, 2 * B)
     learner, metrics = parts.learn(problem, state, third, when=replay_now)
-    scored = parts.score(problem, config, trace, batch.memory)
+    scored = parts.score(problem, config, trace, batch)
     archive, entered = parts.record(archive, batch, scored, config)
     ledger = parts.spend(state.ledger, problem, third, gradient=replay_now).add(
         scoring=jnp.where(replay_now, B * steps, 2 * B * steps),

@@ -47,7 +47,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     trace = parts.play(problem, state.learner, batch.levels, key, config.steps_per_cycle)
     half = parts.slice_columns(trace, B, 2 * B)
     learner, metrics = parts.learn(problem, state, half, when=replay_now)
-    scored = parts.score(problem, config, trace, batch.memory)
+    scored = parts.score(problem, config, trace, batch)
     archive, entered = parts.record(archive, batch, scored, config)
     ledger = parts.spend(state.ledger, problem, half, gradient=replay_now)
     ledger = ledger.add(scoring=B * config.steps_per_cycle)

@@ -1,7 +1,7 @@
 """What the methods of this wing are made of: problem, state, and the phases of a cycle."""
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -19,11 +19,12 @@ from cairn.core.trace import Trace
 from cairn.engine.learning import improve
 from cairn.engine.program import Events
 from cairn.engine.rollout import rollout
+from cairn.envs.oracle import optimal_returns
 from cairn.envs.protocol import Environment, Level
 from cairn.learners.protocol import Actor, Learner
 from cairn.sampler import segments
 from cairn.sampler.segments import Segment
-from cairn.score import STUDENT, Scored
+from cairn.score import STUDENT, Score, Scored
 from cairn.ued.config import COUNTS, CurationConfig
 
 
@@ -154,9 +155,21 @@ def spend(ledger: Ledger, problem: Problem, trace: Trace, gradient: Bool[Array, 
     )
 
 
-def score(problem: Problem, config: CurationConfig, trace: Trace, memory: PyTree) -> Scored:
+def score(problem: Problem, config: CurationConfig, trace: Trace, batch: Segment) -> Scored:
     """Score the levels of the student's rollout with its discount."""
-    return config.scoring({STUDENT: trace}, memory, problem.gamma, problem.gae_lambda)
+    return valued(problem, config.scoring, {STUDENT: trace}, batch.levels, batch.memory)
+
+
+def valued(
+    problem: Problem, scoring: Score, traces: Mapping[str, Trace], levels: Level, memory: PyTree
+) -> Scored:
+    """Score `levels`, one a column, by how they were played and, if the score asks, by the oracle.
+
+    `problem` is whose discount counts, and whose environment knows what can be reached.
+    """
+    if scoring.oracle:
+        scoring = scoring.told(optimal_returns(problem.env, levels))
+    return scoring(traces, memory, problem.gamma, problem.gae_lambda)
 
 
 def slice_columns(trace: Trace, start: int, stop: int) -> Trace:

@@ -35,7 +35,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     key = parts.key_for(state, "rollout")
     trace = parts.play(problem, state.learner, batch.levels, key, config.steps_per_cycle)
     learner, metrics = parts.learn(problem, state, trace)
-    scored = parts.score(problem, config, trace, batch.memory)
+    scored = parts.score(problem, config, trace, batch)
     archive, entered = parts.record(archive, batch, scored, config)
     ledger = state.ledger.add(training=trace.reward.size, updates=problem.learner.gradient_steps)
     after = parts.after(state, learner=learner, archive=archive, ledger=ledger)

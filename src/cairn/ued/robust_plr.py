@@ -36,7 +36,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     key = parts.key_for(state, "rollout")
     trace = parts.play(problem, state.learner, batch.levels, key, config.steps_per_cycle)
     learner, metrics = parts.learn(problem, state, trace, when=replay_now)
-    scored = parts.score(problem, config, trace, batch.memory)
+    scored = parts.score(problem, config, trace, batch)
     archive, entered = parts.record(archive, batch, scored, config)
     ledger = parts.spend(state.ledger, problem, trace, gradient=replay_now)
     after = parts.after(state, learner=learner, archive=archive, ledger=ledger)

@@ -7,10 +7,10 @@ from typing import ClassVar, Literal, NamedTuple
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int, Key, UInt8
+from jaxtyping import Array, Float, Int, Key, UInt8
 
 from cairn.core.errors import ConfigError
-from cairn.envs.maze import edit, files, generate, observe, rules, structured, suites
+from cairn.envs.maze import edit, files, generate, observe, rules, solve, structured, suites
 from cairn.envs.maze.editor import MazeEditor
 from cairn.envs.maze.level import MazeLevel
 from cairn.envs.protocol import Category, Environment, Image, Space, Step, Suite, unknown_suite
@@ -179,6 +179,11 @@ class Maze(Environment):
             terminated=at_goal,
             truncated=~at_goal & (after.time >= self.limit),
         )
+
+    def optimal_return(self, level: MazeLevel) -> Float[Array, ""]:
+        """By flooding from the goal; 0 where it cannot be reached within the limit."""
+        timed = solve.optimal_return(level, self.limit)
+        return timed if self.penalize_time else (timed > 0).astype(jnp.float32)
 
     def suites(self, full: bool = False) -> tuple[str, ...]:
         """The named mazes, fresh ones, procedural families, and the worst of many."""

@@ -1,0 +1,32 @@
+"""What an environment knows of the best that can be reached on its levels."""
+
+import jax
+from jaxtyping import Array, Float
+
+from cairn.core.errors import ConfigError
+from cairn.envs.protocol import Environment, Level
+
+
+def knows(env: Environment) -> bool:
+    """Whether `env` can tell the best return of a level."""
+
+    def told(key: Array) -> Array | None:
+        return env.optimal_return(env.space.sample(key))
+
+    return jax.eval_shape(told, jax.random.key(0)) is not None
+
+
+def optimal_returns(env: Environment, levels: Level) -> Float[Array, " B"]:
+    """The best return of each of B levels. Raises ConfigError where nobody knows it."""
+    best = jax.vmap(env.optimal_return)(levels)
+    if best is None:
+        raise no_oracle(env)
+    return best
+
+
+def no_oracle(env: Environment) -> ConfigError:
+    """The error that says what else there is."""
+    return ConfigError(
+        f"{type(env).__name__} does not know the best return of a level, so regret cannot be "
+        f"measured against it. Give it `optimal_return`, or choose a score that estimates regret."
+    )
