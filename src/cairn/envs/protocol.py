@@ -93,6 +93,9 @@ class Step(NamedTuple):
 class Space(eqx.Module):
     """Makes levels. `describe` is for people, `solve` only where the truth can be computed."""
 
+    edits: ClassVar[bool] = True
+    """Whether `mutate` makes small changes. Not where levels have no neighbours: seeds, say."""
+
     @abc.abstractmethod
     def sample(self, key: Key[Array, ""]) -> Level:
         """Draw a new level."""

@@ -2,11 +2,15 @@
 
 import abc
 from collections.abc import Callable, Mapping
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from jaxtyping import Array, Bool, Float, PyTree
 
 from cairn.core.trace import Trace
+
+Reading = Literal["return", "solved", "value", "steps"]
+"""Of a whole episode: its return, whether it succeeded, the mean of a critic's values; or all of
+its steps."""
 
 STUDENT = "student"
 """The role of whoever learns from the levels."""
@@ -33,6 +37,10 @@ class Score(abc.ABC):
 
     roles: ClassVar[tuple[str, ...]] = (STUDENT,)
     """Whose traces it reads."""
+
+    reads: ClassVar[tuple[Reading, ...]] = ("steps",)
+    """What of an episode it reads. `solved`: it works only where episodes succeed or fail. All but
+    `steps` can also be told by somebody who plays elsewhere (`cairn.Teacher`)."""
 
     oracle: ClassVar[bool] = False
     """Whether it must be `told` the best that can be reached before it is called: then it works

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from cairn.core import checks
 from cairn.core.trace import Trace
-from cairn.score.base import STUDENT, Score, Scored
+from cairn.score.base import STUDENT, Reading, Score, Scored
 from cairn.score.episodes import episode_statistics
 
 UNKNOWN = 1.0 / 6.0
@@ -50,6 +50,8 @@ class Learnability(Score):
     """d in [0.5, 1], the weight left to earlier episodes at each further visit. Visits of one
     episode then count as (1 + d) / (1 - d) = 9 at most, about what SFL judges a level by, and a
     level mastered since has half its failures forgotten after three more visits."""
+
+    reads: ClassVar[tuple[Reading, ...]] = ("solved",)
 
     def __post_init__(self) -> None:
         checks.between(self, 0.5, 1.0, "remembered")

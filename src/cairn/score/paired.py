@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import jax.numpy as jnp
 
 from cairn.core.trace import Trace
-from cairn.score.base import STUDENT, Score, Scored
+from cairn.score.base import STUDENT, Reading, Score, Scored
 from cairn.score.episodes import episode_statistics
 
 ANTAGONIST = "antagonist"
@@ -28,6 +28,7 @@ class Regret(Score):
     clip: bool = True
     """No regret below 0, as where the student does better than the antagonist."""
 
+    reads: ClassVar[tuple[Reading, ...]] = ("return",)
     roles: ClassVar[tuple[str, ...]] = (STUDENT, ANTAGONIST)
 
     def unseen(self, *shape: int) -> tuple[()]:

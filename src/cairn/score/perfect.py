@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from cairn.core.trace import Trace
-from cairn.score.base import STUDENT, Score, Scored
+from cairn.score.base import STUDENT, Reading, Score, Scored
 from cairn.score.episodes import episode_statistics
 
 
@@ -24,6 +24,7 @@ class PerfectRegret(Score):
     optimal: Float[Array, " B"] | None = None
     """The best return of each column's level."""
 
+    reads: ClassVar[tuple[Reading, ...]] = ("return",)
     oracle: ClassVar[bool] = True
 
     def told(self, optimal: Float[Array, " B"]) -> "PerfectRegret":

@@ -7,6 +7,7 @@ a complete episode is not valid. Jiang et al. 2021, arXiv:2010.03934 and arXiv:2
 import abc
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -14,7 +15,7 @@ from jaxtyping import Array, Float
 from cairn.core import trees
 from cairn.core.returns import gae, one_step_td
 from cairn.core.trace import Trace
-from cairn.score.base import STUDENT, Score, Scored
+from cairn.score.base import STUDENT, Reading, Score, Scored
 from cairn.score.best_return import BestReturn, best_ever, best_of, unseen
 from cairn.score.episodes import episode_means, episode_statistics
 
@@ -78,6 +79,8 @@ class MaxMC(BestReturnScore):
 
     Undiscounted; can be negative, so it wants rank prioritisation.
     """
+
+    reads: ClassVar[tuple[Reading, ...]] = ("return", "value")
 
     def __call__(
         self, traces: Mapping[str, Trace], memory: BestReturn, gamma: float, lam: float

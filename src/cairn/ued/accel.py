@@ -6,7 +6,7 @@ gradient, scored and offered to the archive. Complexity grows where the student 
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -38,6 +38,8 @@ class Config(CurationConfig):
     lowest mean return, each B/4 times (DCD)."""
     mutation_probability: float = 1.0
     """Chance of a replay cycle to be followed by edits."""
+
+    generators: ClassVar[tuple[str, ...]] = ("space", "edits")
 
     def __post_init__(self) -> None:
         super().__post_init__()

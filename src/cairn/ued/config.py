@@ -6,7 +6,6 @@ from typing import ClassVar
 from cairn.archive.replay import ReplayConfig
 from cairn.core import checks
 from cairn.core.errors import ConfigError
-from cairn.envs.oracle import knows, no_oracle
 from cairn.envs.protocol import Environment
 from cairn.score import STUDENT, Score
 from cairn.score import catalogue as scores
@@ -27,6 +26,15 @@ class CycleConfig:
     counts: ClassVar[tuple[str, ...]] = COUNTS
     """What the ledger counts. The budget is on those of `cairn.core.ledger.SPENT`."""
 
+    generators: ClassVar[tuple[str, ...]] = ("space",)
+    """Where levels come from: names of `cairn.ued.needs.GENERATORS`."""
+    curator: ClassVar[str] = "none"
+    """What becomes of levels: a name of `cairn.ued.needs.CURATORS`."""
+    fixed_score: ClassVar[str] = ""
+    """The score that the method is made for, where it is no setting."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """What it needs of an environment beside what generators and score say."""
+
     def __post_init__(self) -> None:
         checks.at_least(self, 1, "batch", "steps_per_cycle")
 
@@ -36,6 +44,11 @@ class CycleConfig:
     def least(self, env: Environment) -> int:
         """Environment steps of a cycle, or of the cheapest where they differ."""
         return self.batch * self.steps_per_cycle
+
+    @property
+    def scored_by(self) -> str:
+        """The name of the score of its levels; empty where there is none."""
+        return getattr(self, "score", self.fixed_score)
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -53,6 +66,7 @@ class CurationConfig(CycleConfig, ReplayConfig):
     replay_probability: float = 0.8
     """Chance of a cycle to replay, once the archive is warm. JaxUED 0.8, minimax and DCD 0.5."""
 
+    curator: ClassVar[str] = "replay archive"
     roles: ClassVar[tuple[str, ...]] = (STUDENT,)
     """Who plays the levels that are scored."""
 
@@ -74,10 +88,8 @@ class CurationConfig(CycleConfig, ReplayConfig):
         return scores.find(self.score)
 
     def check(self, env: Environment) -> None:
-        """Episodes must end within a cycle; who scores by the truth needs somebody to tell it."""
+        """Episodes must end within a cycle."""
         check_episodes_end(self, env)
-        if self.scoring.oracle and not knows(env):
-            raise no_oracle(env)
 
 
 def check_episodes_end(config: CycleConfig, env: Environment) -> None:

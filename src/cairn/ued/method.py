@@ -19,6 +19,7 @@ from cairn.learners.random import RandomPolicy
 from cairn.runs.method import Method, Setup
 from cairn.sampler.segments import SOURCES
 from cairn.score import STUDENT
+from cairn.ued import needs
 from cairn.ued.config import CurationConfig, CycleConfig
 from cairn.ued.parts import Problem, State, budget
 from cairn.ued.presets import PRESETS
@@ -145,6 +146,7 @@ def _check(setup: Setup) -> None:
             f"{type(setup.task).__name__} has the players {', '.join(setup.task.players)}, but "
             f"methods of environment design train one. Choose an environment for one player."
         )
+    needs.check(setup.sections["algorithm"], setup.task)
     setup.sections["algorithm"].check(setup.task)
     columns = setup.sections["algorithm"].batch
     for section, minibatches in _minibatches(setup).items():

@@ -36,6 +36,8 @@ class Config(CycleConfig):
     """Which of its returns on a level counts. The best of many episodes flatters it (DCD,
     minimax's `relative_regret`); the mean does not (minimax's `mean_relative_regret`)."""
 
+    generators: ClassVar[tuple[str, ...]] = ("teacher",)
+    fixed_score: ClassVar[str] = "regret"
     counts: ClassVar[tuple[str, ...]] = ("training", "designing", "evaluation", "updates")
 
     def check(self, env: Environment) -> None:

@@ -6,6 +6,7 @@ the children of this cycle's replayed third.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Key
@@ -27,6 +28,8 @@ class Config(CurationConfig):
     """Chance of a warm cycle to replay; 1 is the method."""
     staleness: float = 0.5
     """ρ in [0, 1], the share of staleness in the replay distribution."""
+
+    generators: ClassVar[tuple[str, ...]] = ("space", "edits")
 
 
 def init(problem: Problem, config: Config, key: Key[Array, ""]) -> State:

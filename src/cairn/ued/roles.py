@@ -10,7 +10,6 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
 from cairn.core.ledger import Ledger
 from cairn.core.trace import Trace
@@ -23,6 +22,7 @@ from cairn.learners.protocol import Actor
 from cairn.score import STUDENT
 from cairn.ued import parts
 from cairn.ued.metrics import rollout_metrics
+from cairn.ued.needs import no_editor
 from cairn.ued.parts import Problem, State
 
 Metrics = Mapping[str, Float[Array, ""]]
@@ -32,10 +32,7 @@ Problems = Mapping[str, Problem]
 def editor_of(env: Environment) -> Editor:
     """What a teacher designs the levels of `env` in. Raises ConfigError if there is none."""
     if env.editor is None:
-        raise ConfigError(
-            f"This method's teacher designs levels, but {type(env).__name__} has no editor for it. "
-            f"Give it one (`Environment.editor`), or choose another method."
-        )
+        raise no_editor(env)
     return env.editor
 
 

@@ -10,7 +10,7 @@ ledger, and the defaults are sized for a CPU.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -48,6 +48,9 @@ class Config(CycleConfig):
     """Size of the buffer."""
     selected: int = 16
     """Columns of a batch drawn from the buffer; the others are new levels."""
+
+    curator: ClassVar[str] = "learnability buffer"
+    fixed_score: ClassVar[str] = "learnability"
 
     def __post_init__(self) -> None:
         super().__post_init__()

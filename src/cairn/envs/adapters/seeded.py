@@ -30,6 +30,8 @@ IMAGE_SIDE = 3
 class Seeds(Space):
     """Levels of an environment that makes its own: the seed of its reset, a uint32."""
 
+    edits: ClassVar[bool] = False
+
     def sample(self, key: Key[Array, ""]) -> UInt32[Array, ""]:
         """Any seed."""
         return jax.random.bits(key, (), jnp.uint32)
