@@ -30,7 +30,7 @@ STUDENT = {
     "memory": "none", "hidden": 64, "head": 32, "filters": 8, "learning_rate": 3e-3, "epochs": 4,
     "minibatches": 2, "entropy_weight": 0.01,
 }  # fmt: skip
-TEACHER = STUDENT | {"embedding": 10, "learning_rate": 1e-3}
+TEACHER = STUDENT | {"embedding": 10, "learning_rate": 1e-3, "convolution": "strides"}
 MAZE = {"width": 7, "height": 7, "walls": 12, "limit": 32, "generator": "walls"}
 RUN = {"batch": 32, "steps_per_cycle": 64, "log_every": 10, "evaluate_every": 0}
 DESIGNS = 512

@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from cairn.envs.maze.editor import MazeEditor
 from cairn.envs.protocol import Category, Image, Vector
 from cairn.nn.actor_critic import ActorCritic
 from cairn.nn.catalogue import NetworkConfig
-from cairn.nn.convolve import convolved, layers
+from cairn.nn.convolve import as_asked, convolved, layers
 from cairn.nn.encoder import Encoder
 
 T, B = 6, 3
@@ -64,6 +65,66 @@ def test_the_encoder_is_a_convolution_an_embedding_and_a_copy(image, filters):
     assert got.shape == (7, encoder.size) == (7, positions * filters + 5 + 2)
     wanted = jnp.concatenate([view, heading, observation.speed], axis=1)
     np.testing.assert_allclose(got, wanted, atol=1e-5)
+
+
+def plain_convolution(image, kernel, bias):
+    """Place by place, with ReLU, in NumPy."""
+    rows, columns = image.shape[0] - 2, image.shape[1] - 2
+    out = np.zeros((rows, columns, kernel.shape[-1]))
+    for r in range(rows):
+        for c in range(columns):
+            patch = image[r : r + 3, c : c + 3].astype(np.float64)
+            out[r, c] = np.tensordot(patch, kernel, axes=3) + bias
+    return np.maximum(out, 0.0)
+
+
+EDITOR = MazeEditor(9, 8, 3)
+BOARD = EDITOR.observation_spec.image
+FILTERS = 4
+
+
+@pytest.fixture(scope="module")
+def drafts():
+    """What a teacher sees: an empty board, a wall in row 3, and the same wall in row 4."""
+    seen = jax.jit(EDITOR.reset)(jax.random.key(0), jnp.zeros(EDITOR.noise))[1]
+    boards = np.stack([seen.image] * 3)
+    for number, row in ((1, 3), (2, 4)):
+        boards[number, row + 1, 6] = boards[0, 0, 0]
+    return boards
+
+
+def drawn(spec):
+    """An encoder with weights and biases drawn by NumPy."""
+    make = lambda key: Encoder(spec, filters=FILTERS, embedding=1, key=key)  # noqa: E731
+    rng = np.random.default_rng(3)
+    normal = lambda leaf: jnp.asarray(rng.normal(size=leaf.shape), jnp.float32)  # noqa: E731
+    return jax.tree.map(normal, jax.eval_shape(make, jax.random.key(0)))
+
+
+def test_a_teacher_s_board_is_convolved_cell_by_cell_whatever_its_size(drafts):
+    encoder = drawn(BOARD)
+    weight, bias = (np.asarray(part[0], np.float64) for part in (encoder.weights, encoder.biases))
+    kernel = weight.reshape(3, 3, 3, FILTERS)
+    noise = np.random.default_rng(0).random(drafts.shape[1:], np.float32)
+    boards = np.stack([drafts[0], drafts[1], noise])
+    wanted = np.stack([plain_convolution(board, kernel, bias) for board in boards])
+    assert wanted.shape[1:3] == (8, 9) and encoder.size == 8 * 9 * FILTERS
+    got = np.asarray(jax.jit(lambda e, b: e(b))(encoder, jnp.asarray(boards)))
+    np.testing.assert_allclose(got.reshape(wanted.shape), wanted, atol=1e-5)
+
+
+def test_a_wall_moved_by_a_cell_moves_its_features_by_a_cell_unless_there_are_strides(drafts):
+    def maps(spec):
+        rows, columns = layers(spec, FILTERS)[-1].positions
+        found = jax.jit(lambda e, b: e(b))(drawn(spec), jnp.asarray(drafts))
+        empty, before, after = np.asarray(found).reshape(3, rows, columns, -1)
+        return before - empty, after - empty
+
+    before, after = maps(BOARD)
+    assert before.any(axis=2).sum() == 9
+    np.testing.assert_allclose(np.roll(before, 1, axis=0), after, atol=1e-6)
+    before, after = maps(as_asked(BOARD, "strides"))
+    assert all(np.abs(np.roll(before, by, axis=0) - after).max() > 0.1 for by in (0, 1))
 
 
 def test_more_filters_make_a_network_wider_and_never_another_one():

@@ -11,7 +11,7 @@ from jaxtyping import PyTree
 
 from cairn.envs.protocol import Category, Image
 from cairn.learners.ppo import PPOConfig
-from cairn.nn.convolve import layers
+from cairn.nn.convolve import as_asked, layers
 
 FLOAT_BYTES = 4
 
@@ -52,7 +52,7 @@ def products(spec: PyTree, actions: int, student: PPOConfig) -> dict[str, list[P
     """The network's products by part."""
     encoder, features = [], 0
     is_spec = lambda node: isinstance(node, (Image, Category))  # noqa: E731
-    for part in jax.tree.leaves(spec, is_leaf=is_spec):
+    for part in jax.tree.leaves(as_asked(spec, student.convolution), is_leaf=is_spec):
         if isinstance(part, Image):
             stack = layers(part, student.filters)
             for layer in stack:

@@ -31,6 +31,9 @@ class Image(NamedTuple):
     """A float32 observation (rows, columns, channels) for a convolution."""
 
     shape: tuple[int, int, int]
+    cells: bool = False
+    """Whether every place counts, as on a board: networks are to convolve it place by place,
+    whatever its size. Otherwise they may take strides."""
 
 
 class Vector(NamedTuple):

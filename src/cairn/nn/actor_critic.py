@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from cairn.nn.catalogue import NetworkConfig
+from cairn.nn.convolve import as_asked
 from cairn.nn.encoder import Encoder
 from cairn.nn.lstm import Lstm, LstmMemory
 from cairn.nn.protocol import Network, Output
@@ -48,7 +49,10 @@ class ActorCritic(Network):
         keys = jax.random.split(key, 6)
         hidden, head = config.hidden, config.head
         self.encoder = Encoder(
-            spec, filters=config.filters, embedding=config.embedding, key=keys[0]
+            as_asked(spec, config.convolution),
+            filters=config.filters,
+            embedding=config.embedding,
+            key=keys[0],
         )
         features, gain = self.encoder.size, math.sqrt(2)
         if config.memory == "lstm":

@@ -10,6 +10,7 @@ from jaxtyping import Array, Key, PyTree
 from cairn.core import checks
 from cairn.core.errors import ConfigError
 from cairn.core.resolve import resolve
+from cairn.nn.convolve import Convolution
 from cairn.nn.protocol import Network
 
 NETWORKS: Mapping[str, str] = MappingProxyType(
@@ -33,6 +34,9 @@ class NetworkConfig:
     """Size of the hidden layer of the policy's and of the value's head."""
     filters: int = 16
     """Filters of the 3×3 convolution over images."""
+    convolution: Convolution = "auto"
+    """How images larger than 7×7 are convolved: with `strides`, place by place (`cells`, as boards
+    want it), or as the environment says of what it shows."""
     embedding: int = 5
     """Size of the embedding of a categorical observation (the maze's heading)."""
 

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 
 from cairn.envs.protocol import Category, Image, Vector
-from cairn.nn.convolve import Layer, as_matrix, convolved, initial, layers
+from cairn.nn.convolve import Layer, as_matrix, convolved, gathered, initial, layers
 
 Spec = Image | Vector | Category
 
@@ -50,7 +50,7 @@ class Encoder(eqx.Module):
         """Features of N observations: every leaf has one leading axis."""
         leaves = jax.tree.leaves(observation)
         parts = [
-            _image(layers(spec, self.filters), leaf, weight, bias)
+            _image(spec, layers(spec, self.filters), leaf, weight, bias)
             if isinstance(spec, Image)
             else _encode(spec, leaf, weight, bias)
             for spec, leaf, weight, bias in zip(
@@ -83,11 +83,15 @@ def _encode(spec: Vector | Category, leaf: Array, weight: Array, bias: Array) ->
     return leaf
 
 
-def _image(stack: tuple[Layer, ...], images: Array, weights: PyTree, biases: PyTree) -> Array:
+def _image(
+    spec: Image, stack: tuple[Layer, ...], images: Array, weights: PyTree, biases: PyTree
+) -> Array:
     number = images.shape[0]
     if stack[0].dense:
         dense, dense_bias = as_matrix(weights, biases, stack[0])
         return jax.nn.relu(images.reshape(number, -1) @ dense + dense_bias[None])
+    if spec.cells and len(stack) == 1:
+        return gathered(images, weights, biases, stack[0])
     if len(stack) == 1:
         weights, biases = [weights], [biases]
     for layer, weight, bias in zip(stack, weights, biases, strict=True):

@@ -76,7 +76,7 @@ class MazeEditor(Editor):
     @property
     def observation_spec(self) -> Board:
         """Map with border, steps behind, noise."""
-        image = Image((self.height + 2, self.width + 2, 3))
+        image = Image((self.height + 2, self.width + 2, 3), cells=True)
         return Board(image, Category(self.max_steps + 1), Vector(self.noise))
 
     @property
