@@ -18,6 +18,7 @@ _LAZY = {
     "evaluate": "cairn.runs.evaluate",
     "compare": "cairn.runs.evaluate",
     "collect": "cairn.runs.collect",
+    "audit": "cairn.runs.audit",
     "search": "cairn.runs.search",
     "JsonPolicy": "cairn.engine.json_policy",
     "map": "cairn.runs.mapping",

@@ -21,6 +21,7 @@ COMMANDS = {
     "evaluate": "Test a run's agent on levels it has never seen.",
     "compare": "Compare runs at equal spend, with intervals.",
     "show": "Draw what a run learned: paths, levels, their ancestry, learning curves.",
+    "audit": "How good a run's scores were: rank correlations with the truth, over time.",
     "collect": "Write episodes of a run's policy as a dataset to learn from.",
     "redteam": "Find the prompts that break a language model: a map, a report, a mending set.",
     "view": "Every run in a browser, live: overview, comparisons, panels, notes, exports.",

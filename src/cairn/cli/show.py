@@ -26,6 +26,7 @@ archive.png   the archive's levels with the highest scores, and its most useful 
 ancestry.png  where its best evolved levels came from
 designed.png  levels that its teacher designs now, where one learns to
 hero.png      the best of all in one picture
+audit.png     how well scores order its levels, if cairn audit has looked
 map.png       the map of elites, where the method keeps one
 levels.txt    instead of pictures of levels, where the environment has no `picture` method
 """

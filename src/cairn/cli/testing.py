@@ -82,14 +82,15 @@ def between(bounds: Sequence[float | None], sign: str = "") -> str:
 
 
 class Watch(PatientProgress):
-    """How many attempts at which suite are done."""
+    """How many attempts at which suite are done; or other things, by other words."""
 
-    def __init__(self) -> None:
+    def __init__(self, what: str = "suite", unit: str = "attempts") -> None:
         super().__init__()
+        self._what, self._unit = what, unit
         self._begun = time.monotonic()
 
     def __call__(self, suite: str, behind: int, total: int) -> None:
         """`behind` of `total` attempts at a suite are done."""
         elapsed = duration(time.monotonic() - self._begun)
         attempts = f"{count(behind)} of {count(total)}"
-        self.show({"suite": suite, "attempts": attempts, "elapsed": elapsed})
+        self.show({self._what: suite, self._unit: attempts, "elapsed": elapsed})

@@ -76,14 +76,14 @@ def save(
         faults.point("checkpoint:after-rename")
         files.sync(folder)
         faults.point("checkpoint:before-prune")
-        for old in _all(folder)[: -keep if keep else 0]:
+        for old in every(folder)[: -keep if keep else 0]:
             old.unlink()
     return path
 
 
 def latest(folder: Path) -> Path | None:
     """The newest checkpoint, or None."""
-    return max(_all(folder), default=None)
+    return max(every(folder), default=None)
 
 
 def load(
@@ -132,7 +132,8 @@ def digest(state: PyTree, *extra: bytes) -> str:
 _FALL_BACK = "Delete this file to resume from the checkpoint before it."
 
 
-def _all(folder: Path) -> list[Path]:
+def every(folder: Path) -> list[Path]:
+    """All checkpoints, the newest last."""
     return sorted(folder.glob("step-*.safetensors"))
 
 

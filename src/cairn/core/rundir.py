@@ -29,6 +29,7 @@ lineage.bin      every level that ever entered the archive: first line JSON that
                  records after it (NumPy dtype), then fixed-size records with id, parent and score
 checkpoints/     the newest states (safetensors, arrays only), verified when they are read
 trackers.json    what a tracker calls this run, and how far it was sent (only with --log)
+audit.json       how well scores ordered its levels, if `cairn audit` has looked
 notes.json       stars, tags and a note that somebody gave it in `cairn view`
 lock             held by the process that is training
 

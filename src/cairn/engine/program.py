@@ -86,6 +86,37 @@ class Archived(NamedTuple):
     """Where tasks come from; an event's `source` is a place in this tuple."""
 
 
+class Sample(NamedTuple):
+    """N levels out of a state of a run: whole batches, of which some rows may be none."""
+
+    levels: PyTree
+    """Every leaf (N, ...)."""
+    there: Bool[Array, " N"]
+    """Which rows are levels; the others repeat one, or are empty."""
+    kept: Float[Array, " N"] | None = None
+    """The score that the method itself holds of each, perhaps an old one."""
+
+
+@dataclass(frozen=True)
+class Valuation:
+    """How a method plays and values levels: what an audit of its scores needs to know."""
+
+    env: Any
+    students: tuple[str, ...]
+    """Roles that play the levels, the one who learns from them first."""
+    batch: int
+    """Columns of a rollout."""
+    steps: int
+    """Steps of each."""
+    gamma: float
+    gae_lambda: float
+    bootstrap_time_limit: bool
+    sources: Mapping[str, Callable[[Any, Key[Array, ""], int], Sample]]
+    """Where levels come from (`archive`, `designed`, `fresh`): (a seed's state, key, N) -> them."""
+    kept_by: str | None = None
+    """The score that its archive is ordered by."""
+
+
 class Data(NamedTuple):
     """What every step reads besides its state: arrays that never change and are in no checkpoint.
 
@@ -118,6 +149,8 @@ class Program:
     """The report of a chunk (seeds, cycles) -> why it cannot be believed, if it cannot."""
     measured: Measured | None = None
     """What a test of the state measures. None: nothing."""
+    valuation: Valuation | None = None
+    """How levels are scored. None: there are none."""
     lineage: Archived | None = None
     """The archive whose insertions are written down, if there is one."""
     data: Data | None = None

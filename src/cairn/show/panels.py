@@ -127,6 +127,10 @@ PANELS: tuple[Panel, ...] = (
         "An elite", searched, section=at("look_map:elite"), asked=True,
     ),
     Panel(
+        "audit.png", at("scores:applies"), at("scores:data"), at("scores_sheet:draw"),
+        "How good its scores are", acted, section=at("scores:section"),
+    ),
+    Panel(
         "levels.txt", at("applies:listed"), at("tables:levels"), at("tables:draw"),
         "Levels as they are described", acted,
     ),

@@ -23,6 +23,7 @@ from cairn.ued import needs
 from cairn.ued.config import CurationConfig, CycleConfig
 from cairn.ued.parts import Problem, State, budget
 from cairn.ued.presets import PRESETS
+from cairn.ued.sources import valuation
 
 Init = Callable[[Any, Any, Key[Array, ""]], State]
 Step = Callable[[Any, Any, State], tuple[State, Report]]
@@ -99,6 +100,7 @@ def _program(init: Init, step: Step, roles: tuple[str, ...], learns: bool, setup
         actors=actors,
         doubt=partial(_never_ends, setup.task, config),
         measured=Measured(setup.task),
+        valuation=valuation(problems, config),
         lineage=archived,
     )
 

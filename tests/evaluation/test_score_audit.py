@@ -1,0 +1,149 @@
+"""Scores against the truth: figures by hand, and one small run audited by the command."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import written_runs
+from cairn.cli import audit as command
+from cairn.cli.main import run as cairn_command
+from cairn.core.agreement import agreement
+from cairn.core.errors import ConfigError
+from cairn.engine.program import Sample
+from cairn.evaluation.score_audit import Looked, audited
+from cairn.evaluation.score_figures import KEPT, correlations, facts, figures, flat
+from cairn.runs.audit import audit, newest, score_name
+from cairn.runs.digest import digest
+from cairn.runs.open import open_run
+from cairn.runs.presets import experiment
+from cairn.show import scores
+from cairn.show.subject import read
+
+N = 12
+
+
+def looked(seed, optimal=True):
+    """Twelve levels, of which the last is none; and a score that is valid for all but the first."""
+    rng = np.random.default_rng(seed)
+    p = rng.integers(0, 5, N) / 4
+    valid = np.arange(N) > 0
+    return Sample(None, np.arange(N) < N - 1, rng.normal(size=N)), Looked(
+        scores={"maxmc": (rng.normal(size=N), valid)},
+        mean_return=0.5 * p,
+        success_rate=p,
+        optimal=np.full(N, 0.9) if optimal else None,
+        steps=np.int32(7),
+    )
+
+
+def test_regret_and_unbiased_learnability_of_the_levels_that_are_there():
+    sample, seen = looked(0)
+    one = facts(sample, seen, 4)
+    p = seen.success_rate[:-1]
+    assert list(one.truths) == ["regret", "learnability"]
+    assert one.truths["regret"].tolist() == pytest.approx((0.9 - 0.5 * p).tolist())
+    assert one.truths["learnability"].tolist() == pytest.approx((p * (1 - p) * 4 / 3).tolist())
+    assert np.isnan(one.scores["maxmc"][0]) and len(one.scores["maxmc"]) == N - 1
+    assert one.scores[KEPT].tolist() == sample.kept[:-1].tolist()
+    assert list(facts(*looked(0, optimal=False), 4).truths) == ["learnability"]
+
+
+def test_figures_are_means_over_seeds_and_of_one_seed_have_intervals_over_its_levels():
+    seeds = [facts(*looked(seed), 4) for seed in (0, 1)]
+    rho = [
+        agreement(one.scores["maxmc"][1:], one.truths["regret"][1:]).spearman[0] for one in seeds
+    ]
+    both = figures(seeds)
+    assert both["levels"] == [N - 1] * 2 and both["scores"]["maxmc"]["scored"] == [N - 2] * 2
+    found = both["scores"]["maxmc"]["regret"]["spearman"]
+    assert found["by_seed"] == pytest.approx(rho) and found["value"] == pytest.approx(np.mean(rho))
+    assert found["interval_over"] == "seeds" and sorted(rho) == pytest.approx(found["interval"])
+    alone = figures(seeds[:1])["scores"]["maxmc"]["regret"]["spearman"]
+    assert alone["interval_over"] == "levels" and alone["value"] == pytest.approx(rho[0])
+    assert -1 <= alone["interval"][0] < rho[0] < alone["interval"][1] <= 1
+    metrics = flat(correlations(seeds[0]), "archive")
+    assert metrics["audit_archive_maxmc_regret"] == pytest.approx(rho[0])
+    assert "audit_archive_as_kept_learnability" in metrics
+
+
+def test_of_few_levels_and_of_levels_all_alike_nothing_is_told():
+    sample, seen = looked(0)
+    few = facts(sample._replace(there=np.arange(N) < 5), seen, 4)
+    alike = facts(sample, seen._replace(success_rate=np.ones(N), mean_return=np.ones(N)), 4)
+    for one in (few, alike):
+        for measure in ("spearman", "kendall", "top"):
+            found = figures([one])["scores"]["maxmc"]["learnability"][measure]
+            assert found["value"] is None and found["interval"] == [None, None]
+        assert np.isnan(correlations(one)["maxmc", "learnability"])
+
+
+def test_only_scores_that_can_be_asked_are():
+    def scores_of(task, method, **chosen):
+        one = experiment(task, method=method, **chosen)
+        return set(audited(one.how.program(one.setup(None)).valuation))
+
+    estimates = {"positive-value-loss", "l1-value-loss", "one-step-td", "maxmc", "learnability"}
+    assert scores_of("cartpole", "plr") == estimates
+    assert scores_of("maze", "dr") == estimates | {"perfect-regret"}
+    assert scores_of("maze", "paired") == estimates | {"perfect-regret", "regret"}
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    return written_runs.write_accel(tmp_path_factory.mktemp("audits") / "accel")
+
+
+@pytest.mark.slow
+def test_the_command_audits_a_run_and_keeps_the_result_in_it(path, capsys):
+    before = digest(path)
+    arguments = ["audit", str(path), "--levels", "8", "--episodes", "2", "--json", "-"]
+    assert cairn_command(arguments) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert digest(path) == before
+    assert json.loads((path / "audit.json").read_text()) == report
+    assert (path / "pictures" / "audit.png").stat().st_size > 10_000
+    assert report["oracle"] and report["seeds"] == [0, 1] and report["kept_by"] == "maxmc"
+    sources = newest(report)
+    assert sources["archive"]["levels"] == [5, 5] and sources["fresh"]["levels"] == [8, 8]
+    # Nobody does better than the solver; here nobody does well.
+    assert all(0 < mean <= 1 for mean in sources["fresh"]["truth"]["regret"]["by_seed"])
+    perfect = sources["fresh"]["scores"]["perfect-regret"]["regret"]["spearman"]
+    assert perfect["value"] is None or perfect["value"] > 0
+    assert sources["archive"]["scores"][KEPT]["regret"]["spearman"]["value"] is None
+    assert report["environment_steps"] >= 2 * (13 * 16 + 13 * 2)
+
+    subject = read(path)
+    assert scores.applies(subject) is None
+    section = scores.section(subject, {})
+    assert [part.caption for part in section.parts[1:]] == ["archive levels", "fresh levels"]
+    console = Console(width=80, record=True, file=io.StringIO())
+    command.show(report | {"oracle": False}, console)
+    text = console.export_text()
+    assert "maxmc, as kept" in text and "learnability is the only truth" in text
+    assert score_name("maxmc", report) == "maxmc"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ([], "Expected a run directory first"),
+        (["nowhere"], "nowhere"),
+        (["{run}", "--levels", "7"], "levels must be at least 8, got 7"),
+        (["{run}", "--episodes", "1"], "episodes must be at least 2, got 1"),
+        (["{run}", "--checkpoints", "0"], "checkpoints must be at least 1, got 0"),
+        (["{run}", "--json", "{run}/x.json"], "must not write into the run"),
+    ],
+)
+def test_what_cannot_be_audited_is_refused_in_one_line(path, capsys, arguments, complaint):
+    assert cairn_command(["audit", *(word.format(run=path) for word in arguments)]) == 2
+    error = capsys.readouterr().err
+    assert complaint in error and error.count("\n") == 1
+
+
+def test_a_run_without_levels_is_refused(path):
+    sphere = experiment("sphere", method="map-elites")
+    with pytest.raises(ConfigError, match=r"no levels to score: map-elites plays none"):
+        audit(open_run(path)._replace(experiment=sphere))
