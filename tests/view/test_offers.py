@@ -17,10 +17,10 @@ ACTED = ["mazes", "attempt", "archive", "shelf", "ancestry"]
 @pytest.mark.parametrize(
     ("method", "task", "expected"),
     [
-        ("dr", "maze", ["mazes", "attempt", "levels"]),
-        ("robust-plr", "maze", [*ACTED[:-1], "levels"]),
-        ("accel", "maze", [*ACTED, "levels"]),
-        ("paired", "maze", ["mazes", "attempt", "designed", "levels"]),
+        ("dr", "maze", ["mazes", "attempt", "audit", "levels"]),
+        ("robust-plr", "maze", [*ACTED[:-1], "audit", "levels"]),
+        ("accel", "maze", [*ACTED, "audit", "levels"]),
+        ("paired", "maze", ["mazes", "attempt", "designed", "audit", "levels"]),
         ("map-elites", "sphere", ["map"]),
     ],
 )

@@ -128,7 +128,7 @@ PANELS: tuple[Panel, ...] = (
     ),
     Panel(
         "audit.png", at("scores:applies"), at("scores:data"), at("scores_sheet:draw"),
-        "How good its scores are", acted, section=at("scores:section"),
+        "How good its scores are", acted, frozenset(("bc",)), at("scores:section"),
     ),
     Panel(
         "levels.txt", at("applies:listed"), at("tables:levels"), at("tables:draw"),
