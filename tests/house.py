@@ -31,6 +31,8 @@ def settings(method: str, environment: str = "maze") -> dict[str, Any]:
     if method in SEARCHES:
         return SEARCH | SEARCHES[method] | ({} if ":" in environment else MAP)
     maze = MAZE if environment == "maze" else {}
+    if (method, environment) == ("paired", "cartpole"):
+        maze = {"limit": 16}  # within a cycle
     if method == "bc":
         student = {name: STUDENT[name] for name in ("memory", "hidden", "head", "filters")}
         return student | OFFLINE | maze

@@ -14,6 +14,8 @@ from cairn.envs.protocol import Category, Continuous, Discrete, Image, Vector
 SMALL = {"maze": {"width": 5, "height": 5, "walls": 3, "view": 3, "limit": 12}}
 SMALL |= {"gymnax/CartPole-v1": {"limit": 12}, "gymnasium/CartPole-v1": {"limit": 12}}
 NAMES = [*ENVIRONMENTS, "gymnasium/CartPole-v1"]
+EDITORS = [f"{name}'s editor" for name in ("maze", "cartpole", "pendulum")]
+NAMES += EDITORS
 if find_spec("gymnax"):  # its import alone takes seconds
     NAMES.append(pytest.param("gymnax/CartPole-v1", marks=pytest.mark.slow))
 BATCH = 4
@@ -32,7 +34,9 @@ class Case:
     """An environment with its functions compiled once."""
 
     def __init__(self, name):
-        self.env = find(name)(**SMALL.get(name, {}))
+        name, editor = name.removesuffix("'s editor"), name in EDITORS
+        self.played = find(name)(**SMALL.get(name, {}))
+        self.env = self.played.editor if editor else self.played
         space = self.env.space
         self.keys = jax.random.split(jax.random.key(3), BATCH)
         self.sample = jax.jit(jax.vmap(space.sample))
@@ -124,9 +128,32 @@ def test_an_end_is_never_both_kinds_and_the_limit_always_truncates(case):
     assert (truncated | terminated).all()
 
 
+@pytest.mark.parametrize("case", EDITORS, indirect=True)
+def test_an_editor_ends_at_its_last_step_and_has_made_a_level_that_can_be_played(case):
+    def one(state, key):
+        actions = actions_of(case.env.action_spec, key)
+        played = jax.vmap(case.env.step)(jax.random.split(key, BATCH), state, actions)
+        return played.state, (played.terminated, played.truncated, played.reward)
+
+    def whole(state, keys):
+        state, came = jax.lax.scan(one, state, keys)
+        level = jax.vmap(case.env.level)(state)
+        return level, came, jax.vmap(case.played.reset)(case.keys, level)[1]
+
+    keys = jax.random.split(jax.random.key(8), case.env.max_steps)
+    level, (terminated, truncated, reward), seen = jax.jit(whole)(case.state, keys)
+    assert terminated[-1].all() and not terminated[:-1].any()
+    assert not truncated.any() and not reward.any()
+    usual = jax.eval_shape(jax.vmap(case.played.space.sample), case.keys)
+    assert jax.tree.structure(level) == jax.tree.structure(usual)
+    assert jax.tree.leaves(shapes(level)) == jax.tree.leaves(shapes(usual))
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(seen))
+
+
 def test_starts_that_need_no_key_ignore_it(case):
-    _, other = case.reset(jax.random.split(jax.random.key(9), BATCH), case.levels)
-    leaves = zip(jax.tree.leaves(other), jax.tree.leaves(case.observation), strict=True)
+    other = case.reset(jax.random.split(jax.random.key(9), BATCH), case.levels)
+    usual = case.state, case.observation  # what is drawn may be hidden, as a maze's heading
+    leaves = zip(jax.tree.leaves(other), jax.tree.leaves(usual), strict=True)
     differs = any((np.asarray(a) != np.asarray(b)).any() for a, b in leaves)
     assert differs == case.env.random_start
 

@@ -64,11 +64,12 @@ def test_what_works_makes_an_experiment_and_what_is_refused_raises_with_that_rea
         ("accel", "maxmc", "returns", "edits levels, but those of Returns have no neighbours"),
         ("plr", "regret", "maze", "score 'regret' compares student and antagonist"),
         ("plr", "perfect-regret", "pendulum", "does not know the best return of a level"),
-        ("paired", "regret", "pendulum", "designs levels, but Pendulum has no editor"),
+        ("paired", "regret", "returns", "designs levels, but Returns has no editor"),
         ("plr", "perfect-regret", "maze", None),
         ("plr", "maxmc", "returns", None),
         ("accel", "learnability", "pendulum", None),
         ("paired", "regret", "maze", None),
+        ("paired", "regret", "pendulum", None),
         ("dr", "", "returns", None),
     ],
 )
@@ -80,7 +81,7 @@ def test_each_kind_of_refusal_and_of_consent(rows, method, score, task, reason):
 def test_a_person_reads_it_whole_and_a_program_as_json(capsys):
     assert main.run(["list", "mixing"]) == 0
     printed = capsys.readouterr().out
-    assert "paired" in printed and "designs levels, but CartPole has no editor" in printed
+    assert "paired" in printed and "does not know the best return of a level" in printed
     for name in catalogue.WINGS[mixing.WING]:
         assert f"\n{name} " in printed
     assert main.run(["list", "mixing", "test_mixing:Returns", "--json"]) == 0

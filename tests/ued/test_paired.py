@@ -150,7 +150,7 @@ def test_what_it_cannot_work_with_is_refused_in_one_line():
         assert "\n" not in str(error.value)
         return str(error.value)
 
-    assert "CartPole has no editor" in refused("cartpole")
+    assert "Returns has no editor" in refused("test_mixing:Returns")
     assert "steps_per_cycle must be at least" in refused(steps_per_cycle=100)
     assert "student.hidden or teacher.hidden" in refused(hidden=8)
     assert "teacher.minibatches must divide" in refused(teacher={"minibatches": 3})

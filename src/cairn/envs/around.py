@@ -6,7 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Key
+from jaxtyping import Array, Float, Key
 
 from cairn.core.errors import ConfigError
 from cairn.envs.protocol import Space
@@ -24,10 +24,13 @@ class Around(Space):
 
     def sample(self, key: Key[Array, ""]) -> Any:
         """Each quantity log-uniform from the usual one / spread to the usual one * spread."""
-        usual = self.env.usual
-        exponents = jax.random.uniform(key, (len(usual),), jnp.float32, -1.0, 1.0)
-        factors = self.env.spread**exponents
-        return self.level(*(f * usual for f, usual in zip(factors, usual, strict=True)))
+        shares = jax.random.uniform(key, (len(self.env.usual),), jnp.float32, -1.0, 1.0)
+        return self.at(shares)
+
+    def at(self, shares: Float[Array, " quantities"]) -> Any:
+        """The level whose quantities are the usual ones times spread ** share, each in [-1, 1]."""
+        factors = self.env.spread**shares
+        return self.level(*(f * usual for f, usual in zip(factors, self.env.usual, strict=True)))
 
     def mutate(self, key: Key[Array, ""], level: Any) -> Any:
         """Multiply each quantity by a log-normal factor near one, within the range of `sample`."""

@@ -21,6 +21,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from cairn.envs import around
 from cairn.envs.around import Around
+from cairn.envs.around_editor import AroundEditor, editor_of
 from cairn.envs.protocol import Environment, Step, Vector
 
 GRAVITY = 9.8
@@ -111,6 +112,11 @@ class CartPole(Environment):
     def space(self) -> Around:
         """Carts and poles around the usual one."""
         return Around(self, CartPoleLevel)
+
+    @property
+    def editor(self) -> AroundEditor | None:
+        """A teacher chooses the quantities, one a step."""
+        return editor_of(self.space)
 
     def reset(
         self, key: Key[Array, ""], level: CartPoleLevel

@@ -19,6 +19,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from cairn.envs import around
 from cairn.envs.around import Around
+from cairn.envs.around_editor import AroundEditor, editor_of
 from cairn.envs.protocol import Continuous, Environment, Step, Vector
 
 FASTEST = 8.0
@@ -107,6 +108,11 @@ class Pendulum(Environment):
     def space(self) -> Around:
         """Pendulums around the usual one."""
         return Around(self, PendulumLevel)
+
+    @property
+    def editor(self) -> AroundEditor | None:
+        """A teacher chooses the quantities, one a step."""
+        return editor_of(self.space)
 
     def reset(
         self, key: Key[Array, ""], level: PendulumLevel

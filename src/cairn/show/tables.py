@@ -12,7 +12,7 @@ from cairn.core.counts import SPENT, unit
 from cairn.core.measures import label
 from cairn.report import series
 from cairn.report.data import Sheet
-from cairn.show import cards, heatmap
+from cairn.show import cards, designs, heatmap
 from cairn.show.charts import final
 from cairn.show.held_out import Shown
 from cairn.show.subject import Subject
@@ -69,9 +69,11 @@ def summary(figures: dict[str, Any]) -> str:
 
 
 def levels(subject: Subject) -> list[Sheet]:
-    """The levels it was tested on, and those its archive holds, if it holds any."""
+    """The levels it was tested on, those its archive holds, and those its teacher designs."""
     kept = isinstance(subject.archive, Replay) and int(subject.archive.count) > 0
-    return [subject.once(look) for look in (cards.held_out, *([cards.archive] if kept else []))]
+    looks = [cards.held_out, *([cards.archive] if kept else [])]
+    looks += [designs.sheet] if designs.designs(subject) else []
+    return [subject.once(look) for look in looks]
 
 
 def draw(sheets: list[Sheet], path: Path) -> Path:

@@ -87,6 +87,34 @@ def test_the_teacher_sees_the_board_so_far_the_time_and_its_noise():
     np.testing.assert_allclose(agent, [1.0, 0, int(last.state.level.heading) / 10])
 
 
+def test_whatever_is_done_goal_and_agent_stand_free_and_apart():
+    """All 9³ designs of a wall, a goal and an agent: no action needs a mask (JaxUED's teacher
+    ignores the one it is given)."""
+    editor = MazeEditor(width=3, height=3, walls=1, noise=1)
+    actions = jnp.stack(jnp.meshgrid(*[jnp.arange(9)] * 3, indexing="ij"), -1).reshape(-1, 3)
+
+    @jax.jit
+    @jax.vmap
+    def designed(key, actions):
+        state, _ = editor.reset(key, jnp.zeros(1))
+        act = lambda s, now: (editor.step(now[0], s, now[1]).state, None)  # noqa: E731
+        return jax.lax.scan(act, state, (jax.random.split(key, 3), actions))[0].level
+
+    levels = designed(jax.random.split(jax.random.key(6), len(actions)), actions)
+    rows = np.arange(len(actions))
+    for cell in (levels.goal, levels.agent):
+        assert ((cell >= 0) & (cell < 3)).all()
+        assert not np.asarray(levels.walls)[rows, cell[:, 1], cell[:, 0]].any()
+    assert (np.asarray(levels.goal) != np.asarray(levels.agent)).any(axis=1).all()
+    wall, goal, agent = np.asarray(actions).T
+    built = np.asarray(levels.walls).reshape(-1, 9)
+    kept = (wall != goal) & (wall != agent)
+    assert built.sum(axis=1).tolist() == kept.tolist() and built[rows[kept], wall[kept]].all()
+    np.testing.assert_array_equal(levels.goal[:, 0] + 3 * levels.goal[:, 1], goal)
+    placed = np.asarray(levels.agent[:, 0] + 3 * levels.agent[:, 1])
+    assert (placed == agent)[goal != agent].all()
+
+
 @pytest.mark.slow
 def test_random_actions_make_the_mazes_of_dcd_s_random_teacher():
     """The same rules written twice: shares of walls and of torn-down cells agree."""
