@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from cairn.engine.program import Report
+from cairn.envs.belief import Exact, certain
 from cairn.envs.maze.env import Maze
 from cairn.envs.protocol import Editor, Environment
 from cairn.learners.ppo import PPO, PPOConfig
@@ -29,7 +30,9 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "random": CYCLE | {"turns": 2},
     "dr": CYCLE,
     "plr": SERIAL,
-    "robust-plr": SERIAL,
+    # Scored alike: where nothing is hidden, they are the same method.
+    "robust-plr": SERIAL | {"score": "positive-value-loss"},
+    "samplr": SERIAL,
     "parallel-plr": CURATED,
     "accel": SERIAL | {"mutation_probability": 0.7},
     "parallel-accel": CURATED,
@@ -81,6 +84,10 @@ class Counted(Environment):
     @property
     def editor(self):
         return CountedEditor(self.inner.editor, self.counter)
+
+    @property
+    def belief(self):
+        return Exact(self, certain)
 
     def reset(self, key, level):
         return self.inner.reset(key, level)

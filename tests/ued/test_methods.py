@@ -89,6 +89,8 @@ def test_steps_are_entered_under_what_they_were_for(method):
         wanted = {
             "plr": (1, 0, 0),
             "robust-plr": (now, not now, 0),
+            # The step, the fictitious one, and that of the belief's one variant.
+            "samplr": (3 * now, 3 * (not now), 0),
             "parallel-plr": (now, 2 - now, 0),
             "accel": (now, not now, born),
             "parallel-accel": (now, 3 - 2 * now, now),

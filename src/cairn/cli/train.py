@@ -46,6 +46,7 @@ Which method when:
               levels are far too easy or impossible
   plr         comes back to the levels with the most left to learn
   robust-plr  learns from those only, never from unchosen ones: guards against odd levels
+  samplr      robust-plr where chance is hidden in levels: learns what holds under its true odds
   accel       edits replayed levels, growing complexity from empty rooms: where random levels
               are rarely hard
   paired      a teacher learns to design levels that one student can solve and another cannot yet:

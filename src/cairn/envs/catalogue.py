@@ -10,12 +10,13 @@ from cairn.envs.adapters.craftax import Craftax, CraftaxClassic
 from cairn.envs.adapters.gymnasium import Gymnasium
 from cairn.envs.adapters.gymnax import Gymnax
 from cairn.envs.cartpole import CartPole
+from cairn.envs.fruit import Fruit
 from cairn.envs.maze.env import Maze
 from cairn.envs.pendulum import Pendulum
 from cairn.envs.protocol import Environment
 
 ENVIRONMENTS: Mapping[str, type[Environment]] = MappingProxyType(
-    {"maze": Maze, "cartpole": CartPole, "pendulum": Pendulum}
+    {"maze": Maze, "cartpole": CartPole, "pendulum": Pendulum, "fruit": Fruit}
 )
 """An environment's own fields are its config: `cairn train` makes a flag of each."""
 

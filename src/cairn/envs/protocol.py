@@ -19,6 +19,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree, UInt8
 
 from cairn.core.errors import ConfigError, LevelError
 from cairn.core.keys import stream
+from cairn.envs.belief import Belief
 
 Level = PyTree
 """The free parameters of one task: a pytree of arrays of fixed shape."""
@@ -203,6 +204,11 @@ class Environment(eqx.Module):
     @property
     def editor(self) -> "Editor | None":
         """What a teacher plays to design levels, for methods whose teacher learns to; or None."""
+        return None
+
+    @property
+    def belief(self) -> Belief | None:
+        """What may be believed of a hidden state, for methods that train on that; or None."""
         return None
 
     @abc.abstractmethod

@@ -20,6 +20,7 @@ WINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
                 "dr": "cairn.ued.dr:METHOD",
                 "plr": "cairn.ued.plr:METHOD",
                 "robust-plr": "cairn.ued.robust_plr:METHOD",
+                "samplr": "cairn.ued.samplr:METHOD",
                 "parallel-plr": "cairn.ued.parallel_plr:METHOD",
                 "accel": "cairn.ued.accel:METHOD",
                 "parallel-accel": "cairn.ued.parallel_accel:METHOD",

@@ -27,6 +27,7 @@ from cairn.ued.sources import valuation
 
 Init = Callable[[Any, Any, Key[Array, ""]], State]
 Step = Callable[[Any, Any, State], tuple[State, Report]]
+Doubt = Callable[[Environment, Report], str | None]
 
 
 def method(
@@ -39,18 +40,20 @@ def method(
     learns: bool = True,
     constant_cost: bool = True,
     adapts: Callable[[str], Mapping[str, Any]] = lambda task: {},
+    doubt: Doubt = lambda env, report: None,
 ) -> Method:
     """The METHOD of a file with `Config`, `init(problem, config, key)` and `step(problem, …)`.
 
     `page` is the file's docstring, whose first line describes the method. Without `learns` the
     student acts at random. `constant_cost`: every cycle costs `config.least`. With several `roles`
     the problem is a dictionary by role, and so is `state.learner` (`cairn.ued.roles`). A teacher
-    has settings of its own; all others are students with the same.
+    has settings of its own; all others are students with the same. `doubt`: why the reports of a
+    chunk in an environment cannot be believed, besides that no episode ends.
     """
     return Method(
         about=(page or "").split("\n", 1)[0],
         sections={"algorithm": config, **dict.fromkeys(map(_section, roles))},
-        program=partial(_program, init, step, roles, learns),
+        program=partial(_program, init, step, roles, learns, doubt),
         takes=takes_environments,
         check=_check,
         columns=_columns,
@@ -78,7 +81,9 @@ def takes_environments(kind: Any) -> str | None:
     return "it is not an environment: expected a subclass of cairn.envs.protocol.Environment."
 
 
-def _program(init: Init, step: Step, roles: tuple[str, ...], learns: bool, setup: Setup) -> Program:
+def _program(
+    init: Init, step: Step, roles: tuple[str, ...], learns: bool, doubt: Doubt, setup: Setup
+) -> Program:
     config = setup.sections["algorithm"]
     problems = {role: problem_of(setup, learns, role) for role in roles}
     several = len(roles) > 1
@@ -98,7 +103,7 @@ def _program(init: Init, step: Step, roles: tuple[str, ...], learns: bool, setup
         counts=config.counts,
         budget=budget(config.counts),
         actors=actors,
-        doubt=partial(_never_ends, setup.task, config),
+        doubt=lambda report: _never_ends(setup.task, config, report) or doubt(setup.task, report),
         measured=Measured(setup.task),
         valuation=valuation(problems, config),
         lineage=archived,

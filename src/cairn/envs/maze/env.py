@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key, UInt8
 
 from cairn.core.errors import ConfigError
+from cairn.envs.belief import Exact, certain
 from cairn.envs.maze import edit, files, generate, observe, rules, solve, structured, suites
 from cairn.envs.maze.editor import MazeEditor
 from cairn.envs.maze.level import MazeLevel
@@ -157,6 +158,11 @@ class Maze(Environment):
     def editor(self) -> MazeEditor:
         """A teacher builds `walls` walls, then places goal and agent."""
         return MazeEditor(self.width, self.height, self.walls)
+
+    @property
+    def belief(self) -> Exact:
+        """No chance is hidden in a maze: its state is what the level says."""
+        return Exact(self, certain)
 
     @property
     def border(self) -> int:

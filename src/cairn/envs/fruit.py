@@ -1,0 +1,231 @@
+"""Pass some rooms, then eat one of two fruits, of which a hidden one pays.
+
+After the stochastic fruit choice of Jiang et al. 2022, arXiv:2207.05219: rooms lead to an apple and
+a banana, and which of them pays is settled when the level is made and never shown. It is the
+game's aleatoric parameter. With payoffs 3 and 10 and the apple paying nine times in ten, who always
+eats the apple has 2.7 and who always eats the banana 1. A teacher of largest regret makes bananas
+pay so often that neither choice is better: against it, regret is least for who eats the apple 3
+times in 13, which under the true distribution has 1.39 (`minimax_choice`).
+
+The rooms are ours. Each has a door with a sign, which only one of several keys opens: sign and
+room tell which. A wrong key ends the attempt. Who has never passed room n cannot know its keys, and
+most new levels have all rooms: a curriculum has to find those that have one more than is mastered.
+"""
+
+from typing import ClassVar, Literal, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from cairn.core.errors import ConfigError
+from cairn.core.keys import stream
+from cairn.envs.belief import Exact
+from cairn.envs.protocol import (
+    Discrete,
+    Environment,
+    Space,
+    Step,
+    Suite,
+    Vector,
+    plain_suite,
+    unknown_suite,
+)
+
+APPLE, BANANA = 0, 1
+
+
+class FruitLevel(NamedTuple):
+    """One row of rooms. Batched levels carry leading axes."""
+
+    rooms: Int[Array, "*batch"]
+    """How many there are."""
+    signs: Int[Array, "*batch most"]
+    """What is painted on each door, in [0, keys); 0 beyond the last room."""
+    banana: Bool[Array, "*batch"]
+    """Whether the banana pays; else the apple does. Nothing shows it."""
+
+
+class FruitState(NamedTuple):
+    """An attempt under way."""
+
+    level: FruitLevel
+    passed: Int[Array, ""]
+    """Rooms behind; with the last of them, the fruits are at hand."""
+
+
+class Rooms(Space):
+    """Rows of rooms."""
+
+    fruit: "Fruit"
+
+    def sample(self, key: Key[Array, ""]) -> FruitLevel:
+        """All rooms with chance `deep`, else fewer; the paying fruit as `pays` says."""
+        game, keys = self.fruit, jax.random.split(key, 4)
+        fewer = jax.random.randint(keys[0], (), 0, max(game.rooms, 1), jnp.int32)
+        deep = jax.random.bernoulli(keys[1], game.deep)
+        rooms = jnp.where(deep, game.rooms, jnp.minimum(fewer, game.rooms))
+        signs = jax.random.randint(keys[2], (game.rooms,), 0, game.keys, jnp.int32)
+        chance = 1.0 - game.prior if game.pays == "prior" else 0.5
+        return _row(rooms, signs, jax.random.bernoulli(keys[3], chance))
+
+    def mutate(self, key: Key[Array, ""], level: FruitLevel) -> FruitLevel:
+        """One of: a room more, a room less, all signs anew, the other fruit pays."""
+        game, (what, paint) = self.fruit, jax.random.split(key)
+        edit = jax.random.randint(what, (), 0, 4)
+        change = jnp.array([1, -1, 0, 0], jnp.int32)[edit]
+        signs = jax.random.randint(paint, (game.rooms,), 0, game.keys, jnp.int32)
+        keep = jnp.arange(game.rooms) < jnp.where(edit == 2, 0, level.rooms)
+        return _row(
+            jnp.clip(level.rooms + change, 0, game.rooms),
+            jnp.where(keep, level.signs, signs),
+            level.banana ^ (edit == 3),
+        )
+
+    def describe(self, level: FruitLevel) -> dict[str, int | str]:
+        """How many rooms, and which fruit pays."""
+        pays = "banana" if bool(level.banana) else "apple"
+        return {"rooms": int(level.rooms), "pays": pays}
+
+
+def _row(rooms: Array, signs: Array, banana: Array) -> FruitLevel:
+    """The level, with nothing painted where no room is."""
+    there = jnp.arange(signs.shape[0]) < rooms
+    return FruitLevel(rooms, jnp.where(there, signs, 0), banana)
+
+
+class Fruit(Environment):
+    """Pass rooms to an apple and a banana, of which a hidden one pays (cairn's, after SAMPLR)."""
+
+    random_start: ClassVar[bool] = False
+    level_settings: ClassVar[tuple[str, ...]] = ("deep", "pays")
+    measure: ClassVar[str] = "return"
+
+    rooms: int = eqx.field(static=True, default=8)
+    """The most rooms a level has; 0: nothing but the choice."""
+    keys: int = eqx.field(static=True, default=4)
+    """Kinds of signs, and actions. Before the fruits, even ones eat the apple, odd the banana."""
+    deep: float = eqx.field(static=True, default=0.95)
+    """Chance of a new level to have all rooms; else it has fewer, any number as likely."""
+    pays: Literal["even", "prior"] = eqx.field(static=True, default="even")
+    """Which fruit pays in new levels: either as often, or as in the ground truth."""
+    prior: float = eqx.field(static=True, default=0.9)
+    """The ground truth: how often the apple pays. Tests and the belief go by it."""
+    apple: float = eqx.field(static=True, default=3.0)
+    """What the apple pays, where it does."""
+    banana: float = eqx.field(static=True, default=10.0)
+    """What the banana pays, where it does."""
+
+    def __check_init__(self) -> None:
+        """Refuse games that cannot be played."""
+        if self.rooms < 0:
+            raise ConfigError(f"rooms must not be negative, got {self.rooms}.")
+        if self.keys < 2:
+            raise ConfigError(f"keys must be at least 2, one for each fruit, got {self.keys}.")
+        for name in ("deep", "prior"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name} must lie in [0, 1], got {getattr(self, name)}.")
+        for name in ("apple", "banana"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name} must pay more than 0, got {getattr(self, name)}.")
+
+    @property
+    def action_spec(self) -> Discrete:
+        """One action for each key."""
+        return Discrete(self.keys)
+
+    @property
+    def max_steps(self) -> int:
+        """One for each room, and a bite."""
+        return self.rooms + 1
+
+    @property
+    def observation_spec(self) -> Vector:
+        """Rooms behind, one-hot; whether the fruits are at hand; the sign ahead, one-hot."""
+        return Vector(self.rooms + 1 + 1 + self.keys)
+
+    @property
+    def space(self) -> Rooms:
+        """Rooms by chance."""
+        return Rooms(self)
+
+    @property
+    def belief(self) -> Exact:
+        """Exact: either fruit may pay, with the ground truth's probability."""
+        return Exact(self, self.variants)
+
+    def variants(self, level: FruitLevel) -> tuple[FruitLevel, Float[Array, "2"]]:
+        """The rooms with the apple paying and with the banana, and how likely each is."""
+        levels = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), level)
+        prior = jnp.array([self.prior, 1.0 - self.prior], jnp.float32)
+        return levels._replace(banana=jnp.array([False, True])), prior
+
+    def reset(
+        self, key: Key[Array, ""], level: FruitLevel
+    ) -> tuple[FruitState, Float[Array, " size"]]:
+        """Before the first door. Nothing here is random."""
+        state = FruitState(level, jnp.int32(0))
+        return state, self.observe(state)
+
+    def step(self, key: Key[Array, ""], state: FruitState, action: Int[Array, ""]) -> Step:
+        """Try a key or, before the fruits, eat one; a wrong key and a bite end the attempt."""
+        eats = state.passed >= state.level.rooms
+        stuck = ~eats & (action != (self.sign(state) + state.passed) % self.keys)
+        banana = action % 2 == BANANA
+        pays = jnp.where(banana, jnp.float32(self.banana), jnp.float32(self.apple))
+        after = state._replace(passed=state.passed + (~eats & ~stuck).astype(jnp.int32))
+        return Step(
+            state=after,
+            observation=self.observe(after),
+            reward=jnp.where(eats & (banana == state.level.banana), pays, 0.0),
+            terminated=stuck | eats,
+            truncated=jnp.zeros((), bool),
+        )
+
+    def sign(self, state: FruitState) -> Int[Array, ""]:
+        """What is painted on the door ahead; 0 before the fruits."""
+        return jnp.concatenate([state.level.signs, jnp.zeros(1, jnp.int32)])[state.passed]
+
+    def observe(self, state: FruitState) -> Float[Array, " size"]:
+        """Everything here but which fruit pays. How many rooms are to come is not seen."""
+        fruits = (state.passed >= state.level.rooms).astype(jnp.float32)
+        behind = jax.nn.one_hot(state.passed, self.rooms + 1, dtype=jnp.float32)
+        shown = jax.nn.one_hot(self.sign(state), self.keys, dtype=jnp.float32) * (1.0 - fruits)
+        return jnp.concatenate([behind, fruits[None], shown])
+
+    def optimal_return(self, level: FruitLevel) -> Float[Array, ""]:
+        """What the paying fruit pays: every door has its key."""
+        return jnp.where(level.banana, jnp.float32(self.banana), jnp.float32(self.apple))
+
+    def suites(self, full: bool = False) -> tuple[str, ...]:
+        """New levels under the ground truth, the choice alone, and all rooms."""
+        return ("prior", "open", "deep")
+
+    def suite(self, name: str, key: Key[Array, ""], full: bool = False) -> Suite:
+        """200 levels, in exactly as many of which the apple pays as the ground truth says."""
+        if name not in self.suites(full):
+            raise unknown_suite(self, name, full)
+        number = 200
+        made = jax.vmap(self.space.sample)(jax.random.split(stream(key, name), number))
+        rooms = {"open": jnp.zeros_like(made.rooms), "deep": jnp.full_like(made.rooms, self.rooms)}
+        levels = jax.vmap(_row)(rooms.get(name, made.rooms), made.signs, made.banana)
+        # Spread evenly, so that the first ones alone have the right share as well.
+        bananas = np.floor(np.arange(number + 1) * (1.0 - self.prior) + 1e-6)
+        banana = np.diff(bananas) > 0
+        return plain_suite(name, self, levels._replace(banana=banana))
+
+
+def minimax_choice(apple: float, banana: float) -> float:
+    """How often the apple is eaten by whose largest regret is least.
+
+    If the apple pays, who eats it with chance p regrets apple (1 - p); if the banana pays,
+    banana p. The larger of the two is least where they are equal.
+    """
+    return apple / (apple + banana)
+
+
+def expected_return(choice: float, *, prior: float, apple: float, banana: float) -> float:
+    """What who eats the apple with chance `choice` has, where it pays with chance `prior`."""
+    return prior * choice * apple + (1 - prior) * (1 - choice) * banana
