@@ -129,12 +129,16 @@ def certain(level: PyTree) -> tuple[PyTree, Float[Array, "1"]]:
 def belief_of(env: Any) -> Belief:
     """What may be believed of the states of `env`. Raises ConfigError where nobody says it."""
     if env.belief is None:
-        raise ConfigError(
-            f"This method trains on what may be believed of hidden states, but "
-            f"{type(env).__name__} has no belief. Give it one (`Environment.belief`), or choose "
-            f"another method."
-        )
+        raise no_belief(env)
     return env.belief
+
+
+def no_belief(env: Any) -> ConfigError:
+    """The error that says what else there is."""
+    return ConfigError(
+        f"This method trains on what may be believed of hidden states, but {type(env).__name__} "
+        f"has no belief. Give it one (`Environment.belief`), or choose another method."
+    )
 
 
 def impossible(env: Any, excluded: Array | np.ndarray) -> str | None:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from cairn.core.errors import ConfigError
+from cairn.envs.belief import no_belief
 from cairn.envs.oracle import knows, no_oracle
 from cairn.envs.protocol import Environment
 from cairn.score import catalogue as scores
@@ -21,7 +22,6 @@ GENERATORS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "edits": ("edits", "small changes of levels that are kept"),
         "teacher": ("editor", "levels designed by a teacher who learns to"),
         "states": ("", "states of demonstrations or of kept episodes, as places to begin"),
-        "belief": ("belief", "levels redrawn from what the agent can know of them"),
     }
 )
 """Where levels come from: what each needs, and a line about it."""
@@ -90,9 +90,14 @@ NEEDS: Mapping[str, Need] = MappingProxyType(
             lambda env: env.editor is not None,
             lambda env, _: no_editor(env),
         ),
+        "belief": Need(
+            "it is said what may be believed of its hidden states",
+            lambda env: env.belief is not None,
+            lambda env, _: no_belief(env),
+        ),
     }
 )
-"""A need that is not here (`belief`, `deterministic`) is looked after by the method's own check."""
+"""A need that is not here (`deterministic`) is looked after by the method's own check."""
 
 
 def needs(config: CycleConfig) -> tuple[str, ...]:

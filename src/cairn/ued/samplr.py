@@ -13,15 +13,15 @@ know what to believe, is in the ledger.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from cairn.core.errors import ConfigError
 from cairn.engine.program import Report, counted, merged
-from cairn.envs.belief import belief_of, impossible
+from cairn.envs.belief import impossible
 from cairn.envs.protocol import Environment
-from cairn.score.regret import StepMean
 from cairn.ued import parts
 from cairn.ued.config import CurationConfig
 from cairn.ued.grounded import ground, played
@@ -36,13 +36,13 @@ class Config(CurationConfig):
 
     score: str = "positive-value-loss"
     """How much there is to learn from a level, by grounded advantages: `positive-value-loss`,
-    `l1-value-loss`, `one-step-td`, or your own `cairn.score.regret.StepMean`."""
+    `l1-value-loss`, `one-step-td`, or your own that reads steps (`Score.reads`)."""
 
-    def check(self, env: Environment) -> None:
-        """There must be a belief, and a score of what the student learns from."""
-        belief_of(env)
-        super().check(env)
-        if not isinstance(self.scoring, StepMean):
+    needs: ClassVar[tuple[str, ...]] = ("belief",)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.scoring.reads != ("steps",):
             raise ConfigError(
                 f"samplr scores levels by grounded advantages, but score {self.score!r} reads "
                 f"returns. Choose positive-value-loss, l1-value-loss or one-step-td."
