@@ -22,7 +22,7 @@ from cairn.engine.program import Program, Report
 from cairn.learners.protocol import Actor
 
 BUDGET = 60
-SCHEDULE = Schedule(steps=BUDGET, evaluate_every=2, checkpoint_every=2)
+SCHEDULE = Schedule(steps=BUDGET, evaluate_every=2, checkpoint_every=2, audit_every=3)
 
 
 class State(eqx.Module):
@@ -57,9 +57,12 @@ def run(path: Any, seed: int, seeds: int, form: Any = None) -> tuple[Any, list[d
     def evaluate(state):
         return {"suite": {"length": np.asarray(state.cycle).tolist()}}, np.full(seeds, 3)
 
+    def audit(state):
+        return {"audit_cycle": np.asarray(state.cycle).tolist()}, np.full(seeds, 1000)
+
     state, done = loop.run(
         compiled, PROGRAM, directory, SCHEDULE, state=compiled.init(), evaluate=evaluate,
-        show=lambda status: None,
+        show=lambda status: None, audit=audit,
     )  # fmt: skip
     assert done
     return state, directory.metrics()
@@ -81,6 +84,17 @@ def test_every_seed_stops_at_its_own_budget_as_it_does_alone(tmp_path, together,
     assert int(state.cycle[seed]) == int(alone.cycle[0])
     last = lines[-1]["evaluation"]["suite"]["length"]
     assert last[seed] in (None, alone_lines[-1]["evaluation"]["suite"]["length"][0])
+
+
+def test_scores_are_audited_every_so_many_chunks_and_at_the_end(together):
+    """By the seed's own count; the steps are in the ledger, and seeds at rest take no part."""
+    state, lines = together
+    for seed in range(4):
+        own = [line for line in lines if line["cycle"][seed] <= int(state.cycle[seed])]
+        told = {line["metrics"].get("audit_cycle", [None] * 4)[seed] for line in own} - {None}
+        last = int(state.cycle[seed])
+        assert told == {*range(6, last + 1, 6), last}
+        assert state.ledger.totals()["evaluation"][seed] // 1000 == len(told)
 
 
 def test_a_figure_is_a_mean_over_the_cycles_that_have_it_and_absent_where_none_has(together):

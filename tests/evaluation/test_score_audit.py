@@ -14,12 +14,14 @@ from cairn.core.agreement import agreement
 from cairn.core.errors import ConfigError
 from cairn.engine.program import Sample
 from cairn.evaluation.score_audit import Looked, audited
+from cairn.evaluation.score_during import auditing
 from cairn.evaluation.score_figures import KEPT, correlations, facts, figures, flat
 from cairn.runs.audit import audit, newest, score_name
 from cairn.runs.digest import digest
 from cairn.runs.open import open_run
 from cairn.runs.presets import experiment
 from cairn.show import scores
+from cairn.show.charts import charts
 from cairn.show.subject import read
 
 N = 12
@@ -124,6 +126,37 @@ def test_the_command_audits_a_run_and_keeps_the_result_in_it(path, capsys):
     text = console.export_text()
     assert "maxmc, as kept" in text and "learnability is the only truth" in text
     assert score_name("maxmc", report) == "maxmc"
+
+
+@pytest.mark.slow
+def test_an_audit_while_training_repeats_and_says_nothing_of_what_there_is_too_little_of(path):
+    run = open_run(path)
+    look = auditing(run.program, levels=8, episodes=2)
+    (metrics, steps), again = look(run.state), look(run.state)
+    assert again[0] == metrics and again[1].tolist() == steps.tolist()
+    assert steps.shape == (2,) and (steps >= 2 * 8 * (16 + 2)).all()
+    assert all(0 < mean <= 1 for mean in metrics["audit_fresh_regret"])
+    assert metrics["audit_archive_maxmc_regret"] == [None, None]  # of five levels
+    assert {f"audit_fresh_{name}_regret" for name in ("maxmc", "perfect_regret")} < set(metrics)
+    lines = [{**written_runs.line(share), "metrics": metrics} for share in (0.25, 0.5)]
+    titles = [one.title for one in charts(lines)]
+    assert [t for t in titles if "Audit" in t] == [
+        title
+        for truth in ("regret", "learnability")
+        if any(
+            name.startswith("audit_fresh_") and name.endswith(f"_{truth}")
+            for name, values in metrics.items()
+            if name != f"audit_fresh_{truth}" and any(value is not None for value in values)
+        )
+        for title in [f"Audit: Spearman with {truth}, fresh levels"]
+    ]
+
+
+def test_audits_are_refused_where_there_are_no_levels():
+    with pytest.raises(ConfigError, match="audit_every must be 0 here, got 5: map-elites has no"):
+        experiment("sphere", method="map-elites", audit_every=5)
+    with pytest.raises(ConfigError, match="audit_every must not be negative, got -1"):
+        experiment("maze", method="dr", audit_every=-1)
 
 
 @pytest.mark.parametrize(

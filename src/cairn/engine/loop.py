@@ -38,6 +38,8 @@ class Schedule:
     """Chunks between two checkpoints."""
     keep: int | None = checkpoint.KEEP
     """Checkpoints that stay; None for all."""
+    audit_every: int = 0
+    """Chunks between two audits of the scores; 0 for none at all."""
 
 
 class Status(NamedTuple):
@@ -56,6 +58,8 @@ class Status(NamedTuple):
 
 Evaluate = Callable[[Any], tuple[dict[str, Any], Any]]
 """state -> (figures by suite, lists by seed; environment steps for each seed)."""
+Audit = Callable[[Any], tuple[dict[str, list[float | None]], Any]]
+"""state -> (metrics by name, lists by seed; environment steps for each seed)."""
 
 
 def run(
@@ -67,6 +71,7 @@ def run(
     state: Any,
     evaluate: Evaluate | None,
     show: Callable[[Status], None],
+    audit: Audit | None = None,
 ) -> tuple[Any, bool]:
     """Advance `state` until every seed's budget is spent or Ctrl-C. Returns it, and whether done.
 
@@ -88,16 +93,18 @@ def run(
             lines.check_finite(program, state, report, directory)
             line = lines.describe(state, report)
             ran = np.less(before, schedule.steps)
-            due = ran & np.greater_equal(spent, schedule.steps)
-            if schedule.evaluate_every:
-                # By each seed's own count: seeds that stood still for a while stay in step alone.
-                cycles = jax.tree.leaves(report)[0].shape[1]
-                behind = np.asarray(state.cycle) // cycles
-                due |= ran & (behind % schedule.evaluate_every == 0)
+            last = ran & np.greater_equal(spent, schedule.steps)
+            due = last | (ran & _turn(state, report, schedule.evaluate_every))
             if evaluate is not None and due.any():
                 line["evaluation"], taken = evaluate(state)
                 state = _enter_evaluation(state, np.where(due, taken, 0))
                 line["evaluation"] = lines.only(line["evaluation"], due | ~ran)
+                line["ledger"] = state.ledger.totals()
+            due = last | (ran & _turn(state, report, schedule.audit_every))
+            if audit is not None and schedule.audit_every and due.any():
+                found, taken = audit(state)
+                state = _enter_evaluation(state, np.where(due, taken, 0))
+                line["metrics"] |= lines.only({"audit": found}, due | ~ran)["audit"]
                 line["ledger"] = state.ledger.totals()
             rate = (sum(spent) - sum(before)) / seconds
             if not hosts.first():
@@ -156,6 +163,17 @@ def _chunks(directory: RunDir) -> int:
 def spent_steps(state: Any, program: Program) -> list[int]:
     """What each seed has spent of its budget."""
     return total(state.ledger.totals(), program.budget)
+
+
+def _turn(state: Any, report: Any, every: int) -> np.ndarray:
+    """Which seeds have so many chunks more behind them; none if `every` is 0.
+
+    By each seed's own count: seeds that stood still for a while stay in step alone.
+    """
+    cycles = np.asarray(state.cycle)
+    if not every:
+        return np.zeros(cycles.shape, bool)
+    return cycles // jax.tree.leaves(report)[0].shape[1] % every == 0
 
 
 def _enter_evaluation(state: Any, steps: Any) -> Any:

@@ -75,6 +75,14 @@ def evaluations(lines: list[dict[str, Any]]) -> dict[str, Curve]:
     return found
 
 
+def now_and_then(
+    lines: list[dict[str, Any]], name: str, steps: Float[np.ndarray, "N S"] | None = None
+) -> Curve | None:
+    """As `metric`, of one that few lines have: a curve over those alone."""
+    curve = metric(lines, name, steps)
+    return None if curve is None else _compact(curve)
+
+
 def _compact(curve: Curve) -> Curve:
     """Without the lines at which a seed was not tested, or at which it had stopped long ago."""
     columns = []

@@ -37,6 +37,9 @@ class RunConfig:
     """Cycles in one compiled chunk, and in one line of metrics."""
     evaluate_every: int = 10
     """Chunks between two evaluations during the run; 0 for only one at the end."""
+    audit_every: int = 0
+    """Chunks between two audits of the scores, whose rank correlations with the truth become
+    metrics of the run; 0: none. Each plays 64 levels of every source 17 times: see cairn audit."""
     checkpoint_every: int = 10
     """Chunks between two checkpoints; there is always one at the end and after Ctrl-C."""
     keep_checkpoints: int | Literal["all"] = 2
@@ -50,8 +53,9 @@ class RunConfig:
                 raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}.")
         if self.steps >= 2**63:
             raise ConfigError(f"steps must stay below 2^63, got {self.steps}.")
-        if self.evaluate_every < 0:
-            raise ConfigError(f"evaluate_every must not be negative, got {self.evaluate_every}.")
+        for name in ("evaluate_every", "audit_every"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} must not be negative, got {getattr(self, name)}.")
         if self.keep_checkpoints != "all" and self.keep_checkpoints < 1:
             raise ConfigError(
                 f"keep_checkpoints must be all or at least 1, got {self.keep_checkpoints}."
@@ -83,6 +87,11 @@ class Experiment:
                 )
         setup = self.setup(None)
         self.how.check(setup)
+        if self.run.audit_every and self.how.program(setup).valuation is None:
+            raise ConfigError(
+                f"audit_every must be 0 here, got {self.run.audit_every}: {self.method} has no "
+                f"levels whose scores could be audited."
+            )
         least = self.how.least(setup)
         if self.run.steps < least:
             raise ConfigError(f"steps must be at least {least}, one cycle's, got {self.run.steps}.")

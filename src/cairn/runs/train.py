@@ -23,6 +23,7 @@ from cairn.engine.program import Program
 from cairn.envs.check import check
 from cairn.envs.protocol import Environment
 from cairn.evaluation.during import during
+from cairn.evaluation.score_during import auditing
 from cairn.runs import handover
 from cairn.runs.experiment import Experiment
 
@@ -155,7 +156,13 @@ def _advance(
 ) -> Outcome:
     settings = experiment.run
     keep = None if settings.keep_checkpoints == "all" else settings.keep_checkpoints
-    schedule = Schedule(settings.steps, settings.evaluate_every, settings.checkpoint_every, keep)
+    schedule = Schedule(
+        settings.steps,
+        settings.evaluate_every,
+        settings.checkpoint_every,
+        keep,
+        settings.audit_every,
+    )
     if not getattr(experiment.env, "exact_resume", True):
         say(
             f"Episodes of {experiment.task} are not in checkpoints: resuming goes on with what was "
@@ -169,6 +176,7 @@ def _advance(
     measured, evaluate = program.measured, None
     if measured is not None:
         evaluate = during(measured.env, lambda state: program.actors(state)[measured.role])
+    audit = auditing(program) if settings.audit_every else None
     kind = experiment.run.log if hosts.first() and experiment.run.log != "none" else None
     with trackers.tracking(kind, run.path, experiment.to_dict()) as send:
 
@@ -177,7 +185,14 @@ def _advance(
             show(status)
 
         state, done = loop.run(
-            compiled, program, run, schedule, state=state, evaluate=evaluate, show=shown
+            compiled,
+            program,
+            run,
+            schedule,
+            state=state,
+            evaluate=evaluate,
+            show=shown,
+            audit=audit,
         )
     return Outcome(run, state, done)
 

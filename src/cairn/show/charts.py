@@ -59,6 +59,7 @@ def _known(lines: list[dict[str, Any]]) -> Iterator[Chart]:
     measure, share = measure_of(lines)
     yield chart(f"Tests during the run: {measure}", series.evaluations(lines), share, False)
     yield chart("Levels it trains on: solve rate", pick(solve_rate="solve_rate"), True)
+    yield from _audits(lines, steps)
     yield chart("Entropy of its policy (nats)", pick(entropy="entropy"))
     yield chart("Archive: score", pick(all_levels="archive_score", replayed="replayed_score"))
     yield chart("Buffer: learnability", pick(mean="buffer_learnability"))
@@ -71,6 +72,24 @@ def _known(lines: list[dict[str, Any]]) -> Iterator[Chart]:
     yield chart("Map of elites: best fitness", pick(best="best"), smoothed=False)
     yield chart("Steps of an episode in training", pick(mean="episode_length"))
     yield chart("Return of an episode in training", pick(mean="return"))
+
+
+def _audits(lines: list[dict[str, Any]], steps: np.ndarray) -> Iterator[Chart]:
+    """How well scores order levels, where the run has audited them while it trained."""
+    names = sorted({n for line in lines for n in line["metrics"] if n.startswith("audit_")})
+    for truth in ("regret", "learnability"):
+        for source in ("archive", "designed", "fresh"):
+            begin, end = f"audit_{source}_", f"_{truth}"
+            found = {
+                name.removeprefix(begin).removesuffix(end).replace("_", " "): curve
+                for name in names
+                if name.startswith(begin) and name.endswith(end) and name != begin[:-1] + end
+                if (curve := series.now_and_then(lines, name, steps)) is not None
+            }
+            if found:
+                title = f"Audit: Spearman with {truth}, {source} levels"
+                yield chart(title, found, smoothed=False)
+                break
 
 
 def _pick(
