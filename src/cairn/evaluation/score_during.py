@@ -50,7 +50,8 @@ def auditing(
 
     def audit(state: Any) -> tuple[dict[str, list[float | None]], np.ndarray]:
         found = jax.device_get(every(state))
-        rows = [_metrics(*_at(found, seed), episodes) for seed in range(state.cycle.shape[0])]
+        seeds = [_at(found, seed) for seed in range(state.cycle.shape[0])]
+        rows = [_metrics(samples, seen, episodes) for samples, seen in seeds]
         metrics = {
             name: [row[name] if np.isfinite(row[name]) else None for row in rows]
             for name in sorted(rows[0])
