@@ -48,6 +48,7 @@ WINGS = {
     "show": "cli, show",
     "test_": "core",
     "thirdparty": "runs",
+    "tuning": "ued",
     "ued": "ued",
     "view": "view",
 }

@@ -20,6 +20,7 @@ _LAZY = {
     "collect": "cairn.runs.collect",
     "audit": "cairn.runs.audit",
     "search": "cairn.runs.search",
+    "tune": "cairn.tuning.driver",
     "JsonPolicy": "cairn.engine.json_policy",
     "map": "cairn.runs.mapping",
     "Reject": "cairn.engine.map_items",

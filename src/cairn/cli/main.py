@@ -18,6 +18,7 @@ from cairn.core.machine import cores
 
 COMMANDS = {
     "train": "Train an agent on levels that are made, scored, kept and chosen for it.",
+    "tune": "Find settings of a method at a counted cost, tested on seeds of their own.",
     "evaluate": "Test a run's agent on levels it has never seen.",
     "compare": "Compare runs at equal spend, with intervals.",
     "show": "Draw what a run learned: paths, levels, their ancestry, learning curves.",

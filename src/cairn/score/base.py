@@ -6,6 +6,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 from jaxtyping import Array, Bool, Float, PyTree
 
+from cairn.core.returns import Number
 from cairn.core.trace import Trace
 
 Reading = Literal["return", "solved", "value", "steps"]
@@ -69,6 +70,6 @@ class Score(abc.ABC):
 
     @abc.abstractmethod
     def __call__(
-        self, traces: Mapping[str, Trace], memory: PyTree[Array], gamma: float, lam: float
+        self, traces: Mapping[str, Trace], memory: PyTree[Array], gamma: Number, lam: Number
     ) -> Scored:
         """Score the level of each column: traces by role, what was remembered, discount γ, λ."""

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from cairn.core import checks
+from cairn.core.returns import Number
 from cairn.core.trace import Trace
 from cairn.score.base import STUDENT, Reading, Score, Scored
 from cairn.score.episodes import episode_statistics
@@ -76,7 +77,7 @@ class Learnability(Score):
         return estimate
 
     def __call__(
-        self, traces: Mapping[str, Trace], memory: Attempts, gamma: float, lam: float
+        self, traces: Mapping[str, Trace], memory: Attempts, gamma: Number, lam: Number
     ) -> Scored:
         """Pool this rollout with what is remembered; valid from the first episode on."""
         episodes = episode_statistics(traces[STUDENT])

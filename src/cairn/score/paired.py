@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 import jax.numpy as jnp
 
+from cairn.core.returns import Number
 from cairn.core.trace import Trace
 from cairn.score.base import STUDENT, Reading, Score, Scored
 from cairn.score.episodes import episode_statistics
@@ -40,7 +41,7 @@ class Regret(Score):
         return ()
 
     def __call__(
-        self, traces: Mapping[str, Trace], memory: tuple[()], gamma: float, lam: float
+        self, traces: Mapping[str, Trace], memory: tuple[()], gamma: Number, lam: Number
     ) -> Scored:
         """The regret of each column."""
         student = episode_statistics(traces[STUDENT])

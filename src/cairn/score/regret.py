@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from cairn.core import trees
-from cairn.core.returns import gae, one_step_td
+from cairn.core.returns import Number, gae, one_step_td
 from cairn.core.trace import Trace
 from cairn.score.base import STUDENT, Reading, Score, Scored
 from cairn.score.best_return import BestReturn, best_ever, best_of, unseen
@@ -34,11 +34,11 @@ class StepMean(BestReturnScore):
     """The mean over complete episodes of the mean over their steps of `metric`."""
 
     @abc.abstractmethod
-    def metric(self, trace: Trace, gamma: float, lam: float) -> Float[Array, "T B"]:
+    def metric(self, trace: Trace, gamma: Number, lam: Number) -> Float[Array, "T B"]:
         """m_t of every step."""
 
     def __call__(
-        self, traces: Mapping[str, Trace], memory: BestReturn, gamma: float, lam: float
+        self, traces: Mapping[str, Trace], memory: BestReturn, gamma: Number, lam: Number
     ) -> Scored:
         """The mean for each column; what is remembered plays no part."""
         trace = traces[STUDENT]
@@ -50,7 +50,7 @@ class StepMean(BestReturnScore):
 class PositiveValueLoss(StepMean):
     """Positive value loss: m_t = max(Â_t, 0), the critic's disappointment left out."""
 
-    def metric(self, trace: Trace, gamma: float, lam: float) -> Float[Array, "T B"]:
+    def metric(self, trace: Trace, gamma: Number, lam: Number) -> Float[Array, "T B"]:
         """max(Â_t, 0)."""
         return jnp.maximum(gae(trace, gamma, lam), 0.0)
 
@@ -59,7 +59,7 @@ class PositiveValueLoss(StepMean):
 class L1ValueLoss(StepMean):
     """L1 value loss: m_t = |Â_t|, how wrong the critic is either way."""
 
-    def metric(self, trace: Trace, gamma: float, lam: float) -> Float[Array, "T B"]:
+    def metric(self, trace: Trace, gamma: Number, lam: Number) -> Float[Array, "T B"]:
         """|Â_t|."""
         return jnp.abs(gae(trace, gamma, lam))
 
@@ -68,7 +68,7 @@ class L1ValueLoss(StepMean):
 class OneStepTD(StepMean):
     """One-step TD error: m_t = |r_t + γ V_{t+1} - V_t|; λ has no part in it."""
 
-    def metric(self, trace: Trace, gamma: float, lam: float) -> Float[Array, "T B"]:
+    def metric(self, trace: Trace, gamma: Number, lam: Number) -> Float[Array, "T B"]:
         """|r_t + γ V_{t+1} - V_t|."""
         return jnp.abs(one_step_td(trace, gamma))
 
@@ -83,7 +83,7 @@ class MaxMC(BestReturnScore):
     reads: ClassVar[tuple[Reading, ...]] = ("return", "value")
 
     def __call__(
-        self, traces: Mapping[str, Trace], memory: BestReturn, gamma: float, lam: float
+        self, traces: Mapping[str, Trace], memory: BestReturn, gamma: Number, lam: Number
     ) -> Scored:
         """R_max less the mean value of each column."""
         trace = traces[STUDENT]

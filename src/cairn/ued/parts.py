@@ -86,7 +86,7 @@ def key_for(state: State, name: str) -> Key[Array, ""]:
 def progress(state: State, problem: Problem) -> Float[Array, ""]:
     """How much of the run is behind, in [0, 1], by the environment steps spent."""
     spent = state.ledger.spent(budget(state.ledger.counts))
-    return jnp.minimum(spent / float(problem.steps), 1.0)
+    return jnp.minimum(spent / jnp.float32(problem.steps), 1.0)
 
 
 def budget(counts: Collection[str]) -> tuple[str, ...]:

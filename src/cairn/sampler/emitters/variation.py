@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from cairn.archive.elites import Elites
+from cairn.core.returns import Number
 from cairn.sampler.emitters.normal import normal
 
 
@@ -19,10 +20,10 @@ def draw_cells(elites: Elites, key: Key[Array, ""], n: int) -> Int[Array, " n"]:
 
 
 def gaussian(
-    key: Key[Array, ""], parents: Float[Array, "batch dims"], *, std: float
+    key: Key[Array, ""], parents: Float[Array, "batch dims"], *, std: Number
 ) -> Float[Array, "batch dims"]:
     """`parent + std N(0, I)`."""
-    return parents + np.float32(std) * normal(key, parents.shape)
+    return parents + _single(std) * normal(key, parents.shape)
 
 
 def iso_line(
@@ -30,8 +31,8 @@ def iso_line(
     parents: Float[Array, "batch dims"],
     partners: Float[Array, "batch dims"],
     *,
-    iso: float,
-    line: float,
+    iso: Number,
+    line: Number,
 ) -> Float[Array, "batch dims"]:
     """`parent + iso N(0, I) + line (partner - parent) N(0, 1)`, the last one scalar per child.
 
@@ -39,5 +40,10 @@ def iso_line(
     """
     iso_key, line_key = jax.random.split(key)
     step = normal(line_key, (parents.shape[0], 1))
-    along = np.float32(line) * step * (partners - parents)
+    along = _single(line) * step * (partners - parents)
     return gaussian(iso_key, parents, std=iso) + along
+
+
+def _single(number: Number) -> np.float32 | Float[Array, ""]:
+    """A plain number in single precision; an argument of the program is so already."""
+    return np.float32(number) if isinstance(number, float | int) else number

@@ -1,0 +1,96 @@
+"""`cairn tune`: flags and files in, one clear line where they cannot be, a result out."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import cairn
+from cairn.cli import main
+from cairn.show import tuning as picture
+from cairn.tuning.scoring import Scorer, choose_suite
+
+BOWL = ["tune", "bowl:Bowl", "--method", "bowl:METHOD", "--steps", "60", "--log-every", "1"]
+SHORT = ["--seeds", "1", "--test-seeds", "1", "--metric", "gained", "--rungs", "2", "--rows", "4"]
+RATE = ["--search", "algorithm.rate=log:1e-4,1"]
+
+
+@pytest.fixture(autouse=True)
+def bowls(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_same_command_finds_its_search_again_and_gives_json(capsys):
+    assert main.run([*BOWL, *SHORT, *RATE, "--budget", "180", "--json", "-"]) == 0
+    first = json.loads(capsys.readouterr().out)
+    (path,) = Path("runs").iterdir()
+    assert path.name.startswith("tune-Bowl-METHOD-")
+    assert {p.name for p in path.iterdir()} >= {"README.txt", "result.json", "tuning.png"}
+    assert json.loads((path / "result.json").read_text()) == first
+    assert main.run([*BOWL, *SHORT, *RATE, "--budget", "180", "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out) == first
+    assert main.run(["tune", "--resume", str(path)]) == 0
+    told = capsys.readouterr().out
+    assert "complete." in told and "Train with it: cairn train bowl:Bowl" in told
+    assert len(list(Path("runs").iterdir())) == 1
+    drawn = picture.trials([json.loads(x) for x in (path / "trials.jsonl").read_text().split("\n")
+                            if x])  # fmt: skip
+    assert len(drawn) == first["trials"]
+
+
+def test_a_space_may_come_from_a_file(capsys):
+    Path("space.toml").write_text(
+        '[search.algorithm]\nrate = "log:1e-4,1"\nshare = { low = 0.1, high = 0.5 }\n'
+        'bonus = ["none", "some"]\n'
+    )
+    words = [*BOWL, *SHORT, "--space", "space.toml", "--tuner", "random", "--budget", "60"]
+    assert main.run([*words, "--json", "found.json", "--no-baseline"]) == 0
+    found = json.loads(Path("found.json").read_text())
+    assert found["space"]["algorithm.bonus"] == ["none", "some"]
+    assert found["space"]["algorithm.share"] == {"low": 0.1, "high": 0.5, "log": False}
+    assert found["default"] is None and found["trials"] == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["tune"], "Expected a task first, got nothing"),
+        ([*BOWL, *SHORT], "The search space is empty"),
+        ([*BOWL, *SHORT, "--search"], "--search expects NAME=LOW,HIGH"),
+        ([*BOWL, *SHORT, "--search", "algorithm.rat=0,1"], "Did you mean 'algorithm.rate'?"),
+        ([*BOWL, *SHORT, "--search", "rate=-1,1"], "reaches -1.0, but rate must be positive"),
+        ([*BOWL, *SHORT, *RATE, *RATE], "algorithm.rate is searched twice"),
+        ([*BOWL, *SHORT, *RATE, "--tuner", "dehp"], "--tuner expects one of dehb, random, pbt"),
+        ([*BOWL, *SHORT, *RATE, "--budgt", "1"], "Unknown flag --budgt. Did you mean '--budget'?"),
+        (["tune", "--resume", "nowhere"], "nowhere does not exist"),
+        (["tune", "--resume", "nowhere", *RATE], "--resume goes on with a search as it is"),
+        ([*BOWL, *SHORT, "--space", "no.toml"], "there is no file no.toml"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(words, says, capsys):
+    assert main.run(words) == 2
+    complaint = capsys.readouterr().err
+    assert says in complaint and complaint.count("\n") == 1
+    assert not Path("runs").exists()
+
+
+def test_named_levels_are_refused_and_procedural_ones_the_default():
+    maze = cairn.experiment("maze")
+    assert choose_suite(maze, None) == "procedural" and choose_suite(maze, "random") == "random"
+    for asked, says in (("named", "Settings are not chosen by named levels"),
+                        ("easy", "has no test suite 'easy'")):  # fmt: skip
+        with pytest.raises(cairn.core.errors.ConfigError, match=says):
+            choose_suite(maze, asked)
+    assert choose_suite(cairn.experiment("cartpole"), None) == "random"
+
+
+def test_tuning_and_test_levels_are_drawn_apart():
+    env = cairn.experiment("cartpole").env
+    tuning, again, test = (Scorer(env, "random", 8, 2, p) for p in ("tuning", "tuning", "test"))
+    assert tuning.number == 16
+    one, same, other = (s.levels for s in (tuning, again, test))
+    import jax
+
+    leaves = lambda tree: [leaf.tolist() for leaf in jax.tree.leaves(tree)]  # noqa: E731
+    assert leaves(one) == leaves(same) != leaves(other)
