@@ -46,6 +46,10 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "selected": 2,
     },
     "paired": CYCLE,
+    "backplay": CYCLE
+    | {"pool": 3, "refresh": 5, "turns": 2, "first": 2}
+    # A window a cycle.
+    | {"advance": "success", "threshold": 0.0, "over": B},
 }
 
 
@@ -88,6 +92,9 @@ class Counted(Environment):
     @property
     def belief(self):
         return Exact(self, certain)
+
+    def demonstration(self, level):
+        return self.inner.demonstration(level)
 
     def reset(self, key, level):
         return self.inner.reset(key, level)

@@ -51,6 +51,8 @@ Which method when:
               are rarely hard
   paired      a teacher learns to design levels that one student can solve and another cannot yet:
               where neither a generator nor edits make good ones
+  backplay    starts near the end of a way to the goal, and moves the start back: where the goal is
+              too far away to be found by chance
   parallel-…  plr or accel in one larger batch without waiting: for accelerators
   bc          imitates a dataset (--data DIR, made by cairn collect): steps are updates
   random      does not learn: the floor for comparisons

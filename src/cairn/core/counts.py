@@ -11,6 +11,7 @@ COUNTS: Mapping[str, str] = MappingProxyType(
         "training": "environment steps of rollouts whose traces reach the learner's update",
         "scoring": "environment steps that only score levels",
         "mutation": "environment steps on mutated levels before they enter the archive",
+        "demonstrating": "environment steps that play demonstrations again, to know their states",
         "designing": "steps of a teacher in its editor",
         "evaluation": "environment steps of tests during the run, never seen by the learner",
         "updates": "optimiser updates",
@@ -22,9 +23,9 @@ COUNTS: Mapping[str, str] = MappingProxyType(
 )
 """The counts there are. A method declares those it keeps; the names mean the same everywhere."""
 
-STEPS = ("training", "scoring", "mutation", "designing", "evaluation")
+STEPS = ("training", "scoring", "mutation", "demonstrating", "designing", "evaluation")
 """The counts that are environment steps."""
-SPENT = ("training", "scoring", "mutation", "designing")
+SPENT = ("training", "scoring", "mutation", "demonstrating", "designing")
 """The environment steps that a comparison must hold equal: all but those of tests."""
 
 

@@ -5,9 +5,9 @@ from typing import Literal, NamedTuple
 import jax
 from jaxtyping import Array, Bool, Float, PyTree, Shaped
 
-Keep = Literal["start", "successor", "extra"]
-"""What a trace holds only if it is asked to: the fields `start` and `reset`; `successor`; `extra`.
-"""
+Keep = Literal["start", "successor", "extra", "state"]
+"""What a trace holds only if it is asked to: the fields `start` and `reset`; `successor`; `extra`;
+`state`."""
 
 
 class Start(NamedTuple):
@@ -50,6 +50,8 @@ class Trace(NamedTuple):
     """The observation after each step, at an episode's end the one that ended it."""
     extra: PyTree[Array] | None = None
     """What else the policy said at each step: `Acted.extra`."""
+    state: PyTree[Array] | None = None
+    """The environment's state before each step: where another episode may begin."""
 
     @property
     def done(self) -> Bool[Array, "T B"]:

@@ -72,6 +72,7 @@ def rows(
             reset=forgets(moment, role, kept.remember) if "start" in wanted else None,
             successor=came[role] if "successor" in wanted else None,
             extra=acted.extra if "extra" in wanted else None,
+            state=moment.state if "state" in wanted else None,
         )
 
     return {role: row(role, actor) for role, actor in actors.items()}

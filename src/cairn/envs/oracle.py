@@ -1,7 +1,7 @@
-"""What an environment knows of the best that can be reached on its levels."""
+"""What an environment knows of the best that can be reached on its levels, and of the way there."""
 
 import jax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from cairn.core.errors import ConfigError
 from cairn.envs.protocol import Environment, Level
@@ -30,3 +30,12 @@ def no_oracle(env: Environment) -> ConfigError:
         f"{type(env).__name__} does not know the best return of a level, so regret cannot be "
         f"measured against it. Give it `optimal_return`, or choose a score that estimates regret."
     )
+
+
+def demonstrates(env: Environment) -> bool:
+    """Whether `env` can show how a level is solved."""
+
+    def shown(key: Array) -> PyTree | None:
+        return env.demonstration(env.space.sample(key))
+
+    return jax.eval_shape(shown, jax.random.key(0)) is not None

@@ -15,7 +15,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Key, PyTree, UInt8
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree, Shaped, UInt8
 
 from cairn.core.errors import ConfigError, LevelError
 from cairn.core.keys import stream
@@ -233,6 +233,14 @@ class Environment(eqx.Module):
 
         For oracles: `perfect-regret`, `cairn audit`. None, whatever the level, where nobody can
         compute it.
+        """
+        return None
+
+    def demonstration(self, level: Level) -> Shaped[Array, "max_steps ..."] | None:
+        """Actions that solve `level` from its start, as far as they are needed; for `backplay`.
+
+        They are played again, and kept only where they do solve it. None, whatever the level, where
+        nobody knows any.
         """
         return None
 

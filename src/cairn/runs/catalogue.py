@@ -26,6 +26,7 @@ WINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
                 "parallel-accel": "cairn.ued.parallel_accel:METHOD",
                 "sfl": "cairn.ued.sfl:METHOD",
                 "paired": "cairn.ued.paired:METHOD",
+                "backplay": "cairn.ued.backplay:METHOD",
             }
         ),
         "quality-diversity": MappingProxyType(

@@ -56,7 +56,7 @@ NOBODY = frozenset(("experiment", "task", "run", "algorithm", "extended"))
 """Sections of a config that are nobody's who acts."""
 
 
-NO_ARCHIVE = frozenset(("random", "dr", "sfl", "paired", "bc"))
+NO_ARCHIVE = frozenset(("random", "dr", "sfl", "paired", "backplay", "bc"))
 """Methods of ours that keep no archive of levels."""
 NO_EDITS = NO_ARCHIVE | {"plr", "robust-plr", "parallel-plr", "samplr"}
 """Methods of ours whose levels do not descend from each other."""

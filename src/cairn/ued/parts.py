@@ -1,7 +1,7 @@
 """What the methods of this wing are made of: problem, state, and the phases of a cycle."""
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -15,7 +15,7 @@ from cairn.archive.replay import Inserted, Replay, warm
 from cairn.core.counts import SPENT
 from cairn.core.keys import stream
 from cairn.core.ledger import Ledger
-from cairn.core.trace import Trace
+from cairn.core.trace import Keep, Trace
 from cairn.engine.learning import improve
 from cairn.engine.program import Events
 from cairn.engine.rollout import rollout
@@ -57,7 +57,11 @@ class State(eqx.Module):
 
 
 def begin(
-    problem: Problem, key: Key[Array, ""], archive: CurationConfig | None, extra: PyTree = None
+    problem: Problem,
+    key: Key[Array, ""],
+    archive: CurationConfig | None,
+    extra: PyTree = None,
+    counts: Iterable[str] = COUNTS,
 ) -> State:
     """The state before the first cycle."""
     key_of = lambda name: stream(key, name)  # noqa: E731
@@ -68,7 +72,7 @@ def begin(
         cycle=jnp.int32(0),
         learner=problem.learner.init(key_of("learner")),
         archive=None if archive is None else replay.empty(level, archive.scoring.unseen(), archive),
-        ledger=Ledger.zero(COUNTS),
+        ledger=Ledger.zero(counts),
         extra=extra,
     )
 
@@ -122,7 +126,12 @@ def play(problem: Problem, learner: Any, levels: Level, key: Key[Array, ""], ste
 
 
 def play_turns(
-    problem: Problem, learner: Any, levels: Level, key: Key[Array, ""], steps: int
+    problem: Problem,
+    learner: Any,
+    levels: Level,
+    key: Key[Array, ""],
+    steps: int,
+    keep: Collection[Keep] = (),
 ) -> Trace:
     """Roll out columns of several levels each: every leaf is (turns, B, ...)."""
     _, traces = rollout(
@@ -131,6 +140,7 @@ def play_turns(
         levels,
         key,
         steps=steps,
+        keep={STUDENT: keep},
         bootstrap_time_limit=problem.bootstrap_time_limit,
         mesh=problem.mesh,
     )

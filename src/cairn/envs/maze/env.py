@@ -1,8 +1,9 @@
 """The maze as an environment."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -11,15 +12,19 @@ from jaxtyping import Array, Float, Int, Key, UInt8
 
 from cairn.core.errors import ConfigError
 from cairn.envs.belief import Exact, certain
-from cairn.envs.maze import edit, files, generate, observe, rules, solve, structured, suites
+from cairn.envs.maze import files, fixed, generate, observe, rules, solve, suites
 from cairn.envs.maze.editor import MazeEditor
 from cairn.envs.maze.level import MazeLevel
-from cairn.envs.protocol import Category, Environment, Image, Space, Step, Suite, unknown_suite
-
-Generator = Literal[
-    "walls", "uniform-walls", "empty", "dcd-teacher", "dcd-reset", "braided", "rooms", "mixed"
-]
-Mutation = Literal["move-goal-flip-walls", "walls-none-goal", "walls-none-goal-agent"]
+from cairn.envs.maze.space import Generator, MazeSpace, Mutation
+from cairn.envs.protocol import (
+    Category,
+    Environment,
+    Image,
+    Quick,
+    Step,
+    Suite,
+    unknown_suite,
+)
 
 
 class Observation(NamedTuple):
@@ -29,71 +34,23 @@ class Observation(NamedTuple):
     heading: Array | Category
 
 
-class MazeSpace(Space):
-    """Mazes of one size from one generator, and one way to edit them."""
-
-    maze: "Maze"
-
-    def sample(self, key: Key[Array, ""]) -> MazeLevel:
-        """Draw a level."""
-        maze = self.maze
-        size = {"height": maze.height, "width": maze.width}
-        match maze.generator:
-            case "walls":
-                return generate.random_walls(
-                    key, **size, walls=maze.walls, replace=maze.replace_walls
-                )
-            case "uniform-walls":
-                return generate.uniform_walls(key, **size, max_walls=maze.walls)
-            case "empty":
-                return generate.empty_room(key, **size)
-            case "dcd-teacher":
-                return generate.dcd_teacher(
-                    key, **size, walls=maze.walls, variable=maze.variable_walls
-                )
-            case "dcd-reset":
-                return generate.dcd_reset_random(
-                    key, **size, walls=maze.walls, variable=maze.variable_walls
-                )
-            case "braided":
-                return structured.braided(key, **size, braid=maze.braid)
-            case "rooms":
-                return structured.rooms(key, **size)
-            case "mixed":
-                return generate.mixture(
-                    key,
-                    [
-                        lambda k: generate.uniform_walls(k, **size, max_walls=maze.walls),
-                        lambda k: structured.braided(k, **size, braid=maze.braid),
-                        lambda k: structured.rooms(k, **size),
-                    ],
-                    [0.3, 0.5, 0.2],
-                )
-
-    def mutate(self, key: Key[Array, ""], level: MazeLevel) -> MazeLevel:
-        """Edit a level."""
-        match self.maze.mutation:
-            case "move-goal-flip-walls":
-                return edit.move_goal_flip_walls(key, level, self.maze.edits)
-            case "walls-none-goal":
-                return edit.walls_none_goal(key, level, self.maze.edits)
-            case "walls-none-goal-agent":
-                return edit.walls_none_goal_agent(key, level, self.maze.edits)
-
-
 class Maze(Environment):
     """Find the goal of a maze, seeing only a small view ahead."""
 
     actions: ClassVar[int] = 7
     random_start: ClassVar[bool] = False
     level_settings: ClassVar[tuple[str, ...]] = (
-        "generator", "walls", "replace_walls", "variable_walls", "braid", "mutation", "edits",
+        "level", "generator", "walls", "replace_walls", "variable_walls", "braid", "mutation",
+        "edits",
     )  # fmt: skip
 
     width: int = eqx.field(static=True, default=13)
     """Cells from west to east, without the border."""
     height: int = eqx.field(static=True, default=13)
     """Cells from north to south, without the border."""
+    level: str = eqx.field(static=True, default="", converter=fixed.plain)
+    """Train on this instead of what a generator draws: a named maze (Labyrinth), the mazes of a
+    level file (.json), or a maze as text (see `fixed`). The named mazes are no test then."""
     generator: Generator = eqx.field(static=True, default="walls")
     """Where new levels come from: scattered `walls`, a random number of them, none, DCD's random
     teacher or its `reset_random`, corridors with loops (`braided`), `rooms` with doors, or
@@ -125,6 +82,8 @@ class Maze(Environment):
     def __check_init__(self) -> None:
         """Refuse sizes that cannot work."""
         generate.check_room(self.height, self.width, walls=0)
+        if self.level:
+            fixed.mazes(self.level, self.height, self.width)
         if self.generator == "walls":
             generate.check_room(self.height, self.width, walls=self.walls)
         if self.view % 2 == 0 or not 1 <= self.view <= 17:
@@ -153,6 +112,11 @@ class Maze(Environment):
     def space(self) -> MazeSpace:
         """The levels to train on."""
         return MazeSpace(self)
+
+    @property
+    def given(self) -> list[files.NamedLevel]:
+        """What `level` stands for, of this maze's size."""
+        return fixed.mazes(self.level, self.height, self.width)
 
     @property
     def editor(self) -> MazeEditor:
@@ -191,14 +155,26 @@ class Maze(Environment):
         timed = solve.optimal_return(level, self.limit)
         return timed if self.penalize_time else (timed > 0).astype(jnp.float32)
 
+    def demonstration(self, level: MazeLevel) -> Int[Array, " max_steps"]:
+        """A shortest way, by flooding from the goal."""
+        return solve.plan(level, self.limit)
+
     def suites(self, full: bool = False) -> tuple[str, ...]:
-        """The named mazes, fresh ones, procedural families, and the worst of many."""
-        return suites.ORDINARY + ((suites.LARGEST,) if full else ())
+        """The given levels, if any; the named mazes, fresh ones, families, the worst of many."""
+        own = (suites.GIVEN,) if self.level else ()
+        return own + suites.ORDINARY + ((suites.LARGEST,) if full else ())
+
+    def quick_suites(self) -> Mapping[str, Quick]:
+        """Who trains on given levels is tested on them."""
+        given = {suites.GIVEN: Quick(len(self.given), 10)} if self.level else {}
+        return given or super().quick_suites()
 
     def suite(self, name: str, key: Key[Array, ""], full: bool = False) -> Suite:
         """See `cairn.envs.maze.suites`. Sizes and generators are the suite's, the view is ours."""
         if name not in self.suites(full):
             raise unknown_suite(self, name, full)
+        if name == suites.GIVEN:
+            return suites.from_levels(self, self.given, name)
         env = dataclasses.replace(self, limit=suites.limit_of(name))
         return suites.build(name, env, key, full)
 

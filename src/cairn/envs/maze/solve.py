@@ -10,11 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from cairn.envs.maze import rules
 from cairn.envs.maze.cells import ahead, at
 from cairn.envs.maze.level import HEADINGS, MazeLevel
 
 UNREACHABLE = 2**30
 """The distance of what cannot be reached: above any true one, and no sum of two overflows."""
+
+_BORDER = 1
+"""Nobody looks: a wall around the map is enough to walk."""
 
 LEFT, RIGHT, FORWARD = range(3)
 """The actions that change anything (the other four of MiniGrid's seven only cost a step)."""
@@ -87,6 +91,18 @@ def best_action(
     right = actions_left[(heading + 1) % 4, agent[1], agent[0]]
     best = jnp.argmin(jnp.stack([forward, left, right]))
     return jnp.array([FORWARD, LEFT, RIGHT], jnp.int32)[best]
+
+
+def plan(level: MazeLevel, steps: int) -> Int[Array, " steps"]:
+    """Actions along a shortest way to the goal; what follows the goal, or where there is no way, is
+    of no use."""
+    left = action_map(level.walls, level.goal)
+
+    def act(state: rules.MazeState, _: None) -> tuple[rules.MazeState, Int[Array, ""]]:
+        action = best_action(left, state.agent, state.heading)
+        return rules.move(state, action, _BORDER)[0], action
+
+    return jax.lax.scan(act, rules.begin(level, _BORDER), length=steps)[1]
 
 
 def shortest_route(level: MazeLevel) -> list[tuple[int, int]]:

@@ -26,6 +26,8 @@ SIDE = 19
 """Height and width that smaller mazes are padded to."""
 ORDINARY = ("named", "random", "procedural", "cvar")
 LARGEST = "procedural-xl"
+GIVEN = "level"
+"""The levels that training was given, if it was."""
 FRESH = 200
 """Levels of the suite `random`."""
 PER_FAMILY = 50
@@ -89,8 +91,10 @@ def stack(parts: list[MazeLevel]) -> MazeLevel:
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *padded)
 
 
-def from_levels(env: Environment, levels: Sequence[tuple[str, MazeLevel]]) -> Suite:
-    """A suite called `file` of named levels; a repeated name gets its place in the file."""
+def from_levels(
+    env: Environment, levels: Sequence[tuple[str, MazeLevel]], suite: str = "file"
+) -> Suite:
+    """A suite of named levels; a repeated name gets its place among them."""
     parts = [jax.tree.map(lambda leaf: np.asarray(leaf)[None], level) for _, level in levels]
     names = [name for name, _ in levels]
     names = [f"{n} ({i})" if names.count(n) > 1 else n for i, n in enumerate(names)]
@@ -100,7 +104,7 @@ def from_levels(env: Environment, levels: Sequence[tuple[str, MazeLevel]]) -> Su
     mazes = stack(parts)
     actions = jax.jit(jax.vmap(optimal_actions))(jax.tree.map(jnp.asarray, mazes))
     optimal = tuple(n if n < UNREACHABLE else None for n in np.asarray(actions).tolist())
-    return Suite("file", env, mazes, owner, tuple(names), ("",) * number, headline, optimal)
+    return Suite(suite, env, mazes, owner, tuple(names), ("",) * number, headline, optimal)
 
 
 def _named(env: Environment) -> Suite:
