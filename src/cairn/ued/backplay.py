@@ -45,6 +45,7 @@ class Config(CycleConfig, Windows):
     """Starts per column and rollout; a column goes on with the next when an episode ends."""
 
     counts: ClassVar[tuple[str, ...]] = (*COUNTS, "demonstrating")
+    generators: ClassVar[tuple[str, ...]] = ("space", "states")
 
     def __post_init__(self) -> None:
         CycleConfig.__post_init__(self)

@@ -29,9 +29,9 @@ class Windows:
     advance: Literal["schedule", "success"] = "schedule"
     """When the next window comes: after an equal share of the run each (Backplay), or when at least
     `threshold` of the last `over` starts succeeded (Salimans & Chen)."""
-    first: int = 4
+    first: int = 8
     """Distances below this make the first window."""
-    growth: float = 2.0
+    growth: float = 1.0
     """Upper end of a window by its lower one; but none is narrower than `first`, so that 1 makes
     all as wide."""
     threshold: float = 0.2

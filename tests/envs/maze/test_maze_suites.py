@@ -11,7 +11,7 @@ from cairn.envs.maze import suites
 from cairn.envs.maze.env import Maze
 from cairn.envs.maze.families import FAMILIES
 from cairn.envs.maze.level import MazeLevel
-from cairn.envs.maze.named import FIXED_GOAL
+from cairn.envs.maze.named import FIXED_GOAL, NAMED
 from cairn.envs.maze.suites import fresh, pad
 
 MAZE = Maze(width=7, height=7, walls=3, limit=40)
@@ -98,3 +98,30 @@ def test_a_file_of_levels_is_a_suite(tmp_path):
     path.write_text("[]")
     with pytest.raises(LevelError, match=r"levels\.json"):
         MAZE.suite_from(path)
+
+
+def test_a_given_level_is_what_is_drawn_and_what_is_tested_on(tmp_path):
+    path = tmp_path / "two.json"
+    path.write_text(
+        '[{"rows": ["..#", "..."], "agent": [0, 0], "heading": "east", "goal": [2, 1]},'
+        ' {"rows": ["..."], "agent": [0, 0], "heading": "west", "goal": [2, 0]}]'
+    )
+    maze = Maze(width=4, height=3, walls=0, view=3, level=str(path))
+    path.unlink()
+    assert maze.level == ">.#/..G <.G"
+    drawn = jax.jit(jax.vmap(maze.space.sample))(jax.random.split(KEY, 32))
+    headings, walls = np.asarray(drawn.heading), np.asarray(drawn.walls)
+    assert set(headings.tolist()) == {0, 2}
+    assert (walls[headings == 0] == [[0, 0, 1, 1], [0, 0, 0, 1], [1, 1, 1, 1]]).all()
+    assert (walls[headings == 2] == [[0, 0, 0, 1], [1, 1, 1, 1], [1, 1, 1, 1]]).all()
+    suite = maze.suite(maze.suites()[0], KEY)
+    assert (suite.name, suite.env.max_steps, len(suite.levels)) == ("level", 250, 2)
+    assert suite.optimal_steps == (5, 4)
+    assert list(maze.quick_suites()) == ["level"]
+
+
+def test_a_named_maze_can_be_given_with_every_start_it_may_have():
+    assert len(Maze(level="Labyrinth").given) == 1
+    assert len(Maze(level="SmallCorridor").given) == 40
+    level = Maze(level="Labyrinth").space.sample(KEY)
+    np.testing.assert_array_equal(level.walls, NAMED["Labyrinth"].walls)
