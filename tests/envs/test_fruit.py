@@ -11,7 +11,8 @@ import pytest
 from cairn.core.errors import ConfigError
 from cairn.envs.belief import Exact, belief_of
 from cairn.envs.cartpole import CartPole
-from cairn.envs.fruit import Fruit, FruitLevel, expected_return, minimax_choice
+from cairn.envs.fruit.env import Fruit, expected_return, minimax_choice
+from cairn.envs.fruit.level import FruitLevel
 from cairn.envs.protocol import Environment, Step, Vector
 
 KEY = jax.random.key(0)
@@ -83,6 +84,19 @@ def test_new_levels_are_mostly_deep_and_pay_as_they_are_told():
         assert rooms[8] == pytest.approx(0.95, abs=0.02) and (rooms[:8] > 0).all()
         beyond = np.arange(8)[None] >= np.asarray(levels.rooms)[:, None]
         assert not np.asarray(levels.signs)[beyond].any()
+
+
+def test_a_picture_rings_the_fruit_that_pays_and_shows_how_far_it_went():
+    one, other = (jax.tree.map(np.asarray, level(2, [1, 3], banana)) for banana in (False, True))
+    plain = GAME.picture(one)
+    assert plain.shape == (100, 300, 3)
+    rooms, fruits = plain[:, :200], plain[:, 200:]
+    assert (GAME.picture(other)[:, :200] == rooms).all()
+    assert (GAME.picture(other)[:, 200:] != fruits).any()
+    state, _ = GAME.reset(KEY, level(2, [1, 3], False))
+    passed = jax.tree.map(lambda leaf: np.asarray(leaf)[None], state)._replace(passed=np.array([1]))
+    changed = (GAME.picture(one, passed) != plain).any((0, 2))
+    assert changed[:150].all() and not changed[152:].any()
 
 
 def test_games_that_cannot_be_played_are_refused():

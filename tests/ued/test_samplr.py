@@ -13,7 +13,8 @@ import cairn
 from cairn.core.errors import ConfigError
 from cairn.core.returns import gae
 from cairn.engine.program import Report
-from cairn.envs.fruit import Fruit, FruitLevel
+from cairn.envs.fruit.env import Fruit
+from cairn.envs.fruit.level import FruitLevel
 from cairn.learners.ppo import PPO
 from cairn.ued import parts
 from cairn.ued.grounded import ground, played

@@ -10,7 +10,7 @@ from cairn.envs.adapters.craftax import Craftax, CraftaxClassic
 from cairn.envs.adapters.gymnasium import Gymnasium
 from cairn.envs.adapters.gymnax import Gymnax
 from cairn.envs.cartpole import CartPole
-from cairn.envs.fruit import Fruit
+from cairn.envs.fruit.env import Fruit
 from cairn.envs.maze.env import Maze
 from cairn.envs.pendulum import Pendulum
 from cairn.envs.protocol import Environment

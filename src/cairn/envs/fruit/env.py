@@ -12,21 +12,22 @@ room tell which. A wrong key ends the attempt. Who has never passed room n canno
 most new levels have all rooms: a curriculum has to find those that have one more than is mastered.
 """
 
+import dataclasses
 from typing import ClassVar, Literal, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Float, Int, Key, UInt8
 
 from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
 from cairn.envs.belief import Exact
+from cairn.envs.fruit.level import FruitLevel, Rooms, row
 from cairn.envs.protocol import (
     Discrete,
     Environment,
-    Space,
     Step,
     Suite,
     Vector,
@@ -37,63 +38,12 @@ from cairn.envs.protocol import (
 APPLE, BANANA = 0, 1
 
 
-class FruitLevel(NamedTuple):
-    """One row of rooms. Batched levels carry leading axes."""
-
-    rooms: Int[Array, "*batch"]
-    """How many there are."""
-    signs: Int[Array, "*batch most"]
-    """What is painted on each door, in [0, keys); 0 beyond the last room."""
-    banana: Bool[Array, "*batch"]
-    """Whether the banana pays; else the apple does. Nothing shows it."""
-
-
 class FruitState(NamedTuple):
     """An attempt under way."""
 
     level: FruitLevel
     passed: Int[Array, ""]
     """Rooms behind; with the last of them, the fruits are at hand."""
-
-
-class Rooms(Space):
-    """Rows of rooms."""
-
-    fruit: "Fruit"
-
-    def sample(self, key: Key[Array, ""]) -> FruitLevel:
-        """All rooms with chance `deep`, else fewer; the paying fruit as `pays` says."""
-        game, keys = self.fruit, jax.random.split(key, 4)
-        fewer = jax.random.randint(keys[0], (), 0, max(game.rooms, 1), jnp.int32)
-        deep = jax.random.bernoulli(keys[1], game.deep)
-        rooms = jnp.where(deep, game.rooms, jnp.minimum(fewer, game.rooms))
-        signs = jax.random.randint(keys[2], (game.rooms,), 0, game.keys, jnp.int32)
-        chance = 1.0 - game.prior if game.pays == "prior" else 0.5
-        return _row(rooms, signs, jax.random.bernoulli(keys[3], chance))
-
-    def mutate(self, key: Key[Array, ""], level: FruitLevel) -> FruitLevel:
-        """One of: a room more, a room less, all signs anew, the other fruit pays."""
-        game, (what, paint) = self.fruit, jax.random.split(key)
-        edit = jax.random.randint(what, (), 0, 4)
-        change = jnp.array([1, -1, 0, 0], jnp.int32)[edit]
-        signs = jax.random.randint(paint, (game.rooms,), 0, game.keys, jnp.int32)
-        keep = jnp.arange(game.rooms) < jnp.where(edit == 2, 0, level.rooms)
-        return _row(
-            jnp.clip(level.rooms + change, 0, game.rooms),
-            jnp.where(keep, level.signs, signs),
-            level.banana ^ (edit == 3),
-        )
-
-    def describe(self, level: FruitLevel) -> dict[str, int | str]:
-        """How many rooms, and which fruit pays."""
-        pays = "banana" if bool(level.banana) else "apple"
-        return {"rooms": int(level.rooms), "pays": pays}
-
-
-def _row(rooms: Array, signs: Array, banana: Array) -> FruitLevel:
-    """The level, with nothing painted where no room is."""
-    there = jnp.arange(signs.shape[0]) < rooms
-    return FruitLevel(rooms, jnp.where(there, signs, 0), banana)
 
 
 class Fruit(Environment):
@@ -199,6 +149,26 @@ class Fruit(Environment):
         """What the paying fruit pays: every door has its key."""
         return jnp.where(level.banana, jnp.float32(self.banana), jnp.float32(self.apple))
 
+    def picture(
+        self,
+        level: FruitLevel,
+        states: FruitState | None = None,
+        *,
+        live: bool = False,
+        pixels: int = 300,
+    ) -> UInt8[np.ndarray, "rows columns 3"]:
+        """See `cairn.envs.fruit.picture`."""
+        from cairn.envs.fruit.picture import picture  # training must not load Pillow
+
+        return picture(level, states, self.keys, self.rooms, pixels)
+
+    def legend(self) -> str:
+        """Doors, fruits and how far."""
+        return (
+            "Squares: doors, by the colour of their sign; red: apple, yellow: banana, with a ring "
+            "around the one that pays; the bar below: how far the agent came."
+        )
+
     def suites(self, full: bool = False) -> tuple[str, ...]:
         """New levels under the ground truth, the choice alone, and all rooms."""
         return ("prior", "open", "deep")
@@ -208,9 +178,13 @@ class Fruit(Environment):
         if name not in self.suites(full):
             raise unknown_suite(self, name, full)
         number = 200
-        made = jax.vmap(self.space.sample)(jax.random.split(stream(key, name), number))
-        rooms = {"open": jnp.zeros_like(made.rooms), "deep": jnp.full_like(made.rooms, self.rooms)}
-        levels = jax.vmap(_row)(rooms.get(name, made.rooms), made.signs, made.banana)
+        space = dataclasses.replace(self, deep=1.0 if name == "deep" else self.deep).space
+
+        def draw(key: Array) -> FruitLevel:
+            level = space.sample(key)
+            return row(jnp.int32(0), level.signs, level.banana) if name == "open" else level
+
+        levels = jax.jit(jax.vmap(draw))(jax.random.split(stream(key, name), number))
         # Spread evenly, so that the first ones alone have the right share as well.
         bananas = np.floor(np.arange(number + 1) * (1.0 - self.prior) + 1e-6)
         banana = np.diff(bananas) > 0

@@ -1,0 +1,1 @@
+"""Rooms that lead to two fruits, of which a hidden one pays."""
