@@ -21,6 +21,7 @@ COMMANDS = {
     "tune": "Find settings of a method at a counted cost, tested on seeds of their own.",
     "evaluate": "Test a run's agent on levels it has never seen.",
     "compare": "Compare runs at equal spend, with intervals.",
+    "progress": "Was a run open-ended? Students of all times on levels of all times.",
     "show": "Draw what a run learned: paths, levels, their ancestry, learning curves.",
     "audit": "How good a run's scores were: rank correlations with the truth, over time.",
     "collect": "Write episodes of a run's policy as a dataset to learn from.",

@@ -24,6 +24,7 @@ attempt.gif   attempts in motion, with what the agent sees
 curves.png    learning curves against the ledger, with intervals over seeds
 archive.png   the archive's levels with the highest scores, and its most useful ones
 ancestry.png  where its best evolved levels came from
+progress.png  students of all times on levels of all times, where all checkpoints are kept
 designed.png  levels that its teacher designs now, where one learns to
 hero.png      the best of all in one picture
 audit.png     how well scores order its levels, if cairn audit has looked

@@ -114,6 +114,10 @@ PANELS: tuple[Panel, ...] = (
         "How its best levels evolved", acted, NO_EDITS,
     ),
     Panel(
+        "progress.png", at("progress:applies"), once("progress:data"), at("progress:draw"),
+        "Students and levels of all times", acted, NO_ARCHIVE, at("progress:section"),
+    ),
+    Panel(
         "designed.png", at("applies:designed"), at("designs:sheet"), at("sheets:draw"),
         "What its teacher designs", taught,
     ),
