@@ -14,6 +14,7 @@ RUN = {"batch": 4, "steps_per_cycle": 16, "log_every": 2, "seeds": 1, "steps": 2
 """At least seven chunks, whatever the method."""
 REPLAY = {"capacity": 16, "minimum_fill": 0.25}
 BACKPLAY = {"pool": 3, "refresh": 3, "turns": 2}
+REMIDI = {"capacity": 4, "minimum_fill": 0.5, "adversaries": 2, "cycles": 8, "chunk": 4}
 SFL = {"refresh": 3, "candidates": 8, "keep": 4, "selected": 2, "scoring_steps": 32}
 OFFLINE = {"batch": 4, "window": 8, "log_every": 2, "seeds": 1, "steps": 14}
 SEARCH = {"log_every": 2, "seeds": 1, "steps": 256}
@@ -47,6 +48,8 @@ def settings(method: str, environment: str = "maze") -> dict[str, Any]:
         return roles | {name: value for name, value in chosen.items() if name not in STUDENT}
     if method == "backplay":
         return chosen | BACKPLAY
+    if method == "remidi":
+        return chosen | REMIDI
     return chosen | (SFL if method == "sfl" else REPLAY)
 
 

@@ -39,6 +39,7 @@ MISTAKES = {
     "train maze --init-from nowhere": "nowhere does not exist",
     "train --resume nowhere": "nowhere does not exist",
     "train maze --score maxmc": "dr has no --score: it is a setting of plr, robust-plr",
+    "train cartpole --method remidi": "deterministic environment, but CartPole.reset",
     "train maze --learner json:loads": "is not a learner: it has no Config and no of",
     "train arm --learner mine": "leaves nobody to be chosen as its learner",
     "train math:pi": "cannot learn math:pi: it is not an environment",

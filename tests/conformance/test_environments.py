@@ -12,6 +12,7 @@ from cairn.envs.catalogue import ENVIRONMENTS, find
 from cairn.envs.protocol import Category, Continuous, Discrete, Image, Vector
 
 SMALL = {"maze": {"width": 5, "height": 5, "walls": 3, "view": 3, "limit": 12}}
+SMALL["tmazes"] = {**SMALL["maze"], "share": 0.5}
 SMALL |= {"gymnax/CartPole-v1": {"limit": 12}, "gymnasium/CartPole-v1": {"limit": 12}}
 NAMES = [*ENVIRONMENTS, "gymnasium/CartPole-v1"]
 EDITORS = [f"{name}'s editor" for name in ("maze", "cartpole", "pendulum")]

@@ -50,6 +50,15 @@ CONFIGS: dict[str, dict[str, Any]] = {
     | {"pool": 3, "refresh": 5, "turns": 2, "first": 2}
     # A window a cycle.
     | {"advance": "success", "threshold": 0.0, "over": B},
+    # Here nobody knows the best return. The second adversary comes near the end.
+    "remidi": CURATED
+    | {
+        "score": "maxmc",
+        "adversaries": 2,
+        "cycles": 11,
+        "chunk": 8,
+        "replay_probability": 0.9,
+    },
 }
 
 
@@ -87,7 +96,8 @@ class Counted(Environment):
 
     @property
     def editor(self):
-        return CountedEditor(self.inner.editor, self.counter)
+        within = self.inner.editor
+        return None if within is None else CountedEditor(within, self.counter)
 
     @property
     def belief(self):

@@ -50,6 +50,8 @@ def test_gradient_steps_are_the_optimiser_s_count(method):
 def test_without_replay_the_learner_is_the_same_bit_for_bit(method):
     kept, learned = 0, 0
     for cycle in history(method):
+        if method == "remidi" and cycle.before.extra.number != cycle.after.extra.number:
+            continue  # between two adversaries the optimiser's momentum is dropped
         same = bool(eqx.tree_equal(cycle.before.learner, cycle.after.learner))
         assert same == (not replayed(cycle))
         kept, learned = kept + same, learned + (not same)
@@ -94,7 +96,10 @@ def test_steps_are_entered_under_what_they_were_for(method):
             "parallel-plr": (now, 2 - now, 0),
             "accel": (now, not now, born),
             "parallel-accel": (now, 3 - 2 * now, now),
+            "remidi": (now, not now, 0),
         }
+        if method == "remidi":  # every earlier level goes along, in whole chunks of 8
+            scoring -= -(-int(cycle.before.extra.held) // 8) * 8
         assert (training, scoring, mutation) == wanted[method]
 
 

@@ -12,7 +12,7 @@ from cairn.core.trace import Trace
 from cairn.ued import robust_plr
 from cairn.ued.metrics import rollout_metrics
 
-KEEP_LEVELS = ("plr", "robust-plr", "samplr", "parallel-plr", "accel", "parallel-accel")
+KEEP_LEVELS = ("plr", "robust-plr", "samplr", "remidi", "parallel-plr", "accel", "parallel-accel")
 LEARNED = {"policy_loss", "value_loss", "entropy"}
 
 

@@ -49,6 +49,8 @@ Which method when:
   samplr      robust-plr where chance is hidden in levels: learns what holds under its true odds
   accel       edits replayed levels, growing complexity from empty rooms: where random levels
               are rarely hard
+  remidi      robust-plr with several archives in turn, each for what those before left open: where
+              some levels hide what one would have to know (perfect regret stays there)
   paired      a teacher learns to design levels that one student can solve and another cannot yet:
               where neither a generator nor edits make good ones
   backplay    starts near the end of a way to the goal, and moves the start back: where the goal is

@@ -11,12 +11,21 @@ from cairn.envs.adapters.gymnasium import Gymnasium
 from cairn.envs.adapters.gymnax import Gymnax
 from cairn.envs.cartpole import CartPole
 from cairn.envs.fruit.env import Fruit
+from cairn.envs.levers import Levers
 from cairn.envs.maze.env import Maze
 from cairn.envs.pendulum import Pendulum
 from cairn.envs.protocol import Environment
+from cairn.envs.tmazes import TMazes
 
 ENVIRONMENTS: Mapping[str, type[Environment]] = MappingProxyType(
-    {"maze": Maze, "cartpole": CartPole, "pendulum": Pendulum, "fruit": Fruit}
+    {
+        "maze": Maze,
+        "cartpole": CartPole,
+        "pendulum": Pendulum,
+        "fruit": Fruit,
+        "levers": Levers,
+        "tmazes": TMazes,
+    }
 )
 """An environment's own fields are its config: `cairn train` makes a flag of each."""
 

@@ -201,6 +201,11 @@ class PPO(eqx.Module):
         network = eqx.apply_updates(state.network, jax.tree.map(lambda d: -rate * d, direction))
         return PPOState(network, moments), norm
 
+    def rested(self, state: PPOState) -> PPOState:
+        """Without Adam's first moments, whose rest would move what has no gradient any more."""
+        still = jax.tree.map(jnp.zeros_like, state.moments.mu)
+        return PPOState(state.network, state.moments._replace(mu=still))
+
     def _adam(self) -> optax.GradientTransformation:
         return optax.scale_by_adam(eps=1e-5)
 

@@ -61,6 +61,9 @@ class Learner(Policy, Protocol):
     """A policy that learns from its kind of batch: a trace, transitions of a dataset, ...
 
     Its state goes in and comes out. A frozen model's update is the identity.
+
+    A learner may have `rested(state)`: the same without momentum, so that what has no gradient in
+    the next updates stays as it is.
     """
 
     @property

@@ -27,6 +27,7 @@ WINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
                 "sfl": "cairn.ued.sfl:METHOD",
                 "paired": "cairn.ued.paired:METHOD",
                 "backplay": "cairn.ued.backplay:METHOD",
+                "remidi": "cairn.ued.remidi:METHOD",
             }
         ),
         "quality-diversity": MappingProxyType(

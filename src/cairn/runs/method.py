@@ -71,3 +71,5 @@ class Method:
     """Settings to start from, the default first."""
     adapts: Callable[[str], Mapping[str, Any]] = field(default=lambda task: NO_FIELDS)
     """Fields of the task called so that the method wants otherwise than the presets."""
+    suits: Callable[[Any], Mapping[str, Any]] = field(default=lambda task: NO_FIELDS)
+    """Fields of `algorithm` that follow from what the task can do."""

@@ -43,10 +43,11 @@ def experiment(
             f"{task} cannot be made: {error}. It must have every method of its base class, and a "
             f"default for every field."
         ) from error
+    suited = {"algorithm": how.suits(made)}
     sections = {
         "task": made,
         **{
-            section: cls(**_known(cls, chosen.fields(section, task)))
+            section: cls(**_known(cls, {**chosen.fields(section, task), **suited.get(section, {})}))
             for section, cls in kinds.items()
         },
         "run": RunConfig(**_known(RunConfig, chosen.fields("run", task))),

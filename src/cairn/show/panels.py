@@ -58,7 +58,7 @@ NOBODY = frozenset(("experiment", "task", "run", "algorithm", "extended"))
 
 NO_ARCHIVE = frozenset(("random", "dr", "sfl", "paired", "backplay", "bc"))
 """Methods of ours that keep no archive of levels."""
-NO_EDITS = NO_ARCHIVE | {"plr", "robust-plr", "parallel-plr", "samplr"}
+NO_EDITS = NO_ARCHIVE | {"plr", "robust-plr", "parallel-plr", "samplr", "remidi"}
 """Methods of ours whose levels do not descend from each other."""
 
 

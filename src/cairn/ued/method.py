@@ -16,7 +16,7 @@ from cairn.engine.program import Archived, Measured, Program, Report
 from cairn.envs.protocol import Environment
 from cairn.learners.protocol import Actor
 from cairn.learners.random import RandomPolicy
-from cairn.runs.method import Method, Setup
+from cairn.runs.method import Method, Preset, Setup
 from cairn.sampler.segments import SOURCES
 from cairn.score import STUDENT
 from cairn.ued import needs
@@ -41,6 +41,8 @@ def method(
     constant_cost: bool = True,
     adapts: Callable[[str], Mapping[str, Any]] = lambda task: {},
     doubt: Doubt = lambda env, report: None,
+    suits: Callable[[Any], Mapping[str, Any]] = lambda task: {},
+    presets: Mapping[str, Preset] = PRESETS,
 ) -> Method:
     """The METHOD of a file with `Config`, `init(problem, config, key)` and `step(problem, …)`.
 
@@ -59,8 +61,9 @@ def method(
         columns=_columns,
         least=_least,
         constant_cost=constant_cost,
-        presets=PRESETS,
+        presets=presets,
         adapts=adapts,
+        suits=suits,
     )
 
 

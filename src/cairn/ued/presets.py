@@ -49,3 +49,11 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         ),
     }
 )
+
+
+def few_levels(capacity: int) -> Mapping[str, Preset]:
+    """The same with small archives, for a method that plays all levels of several."""
+    small = PRESETS["cpu"]
+    algorithm = {**small.sections["algorithm"], "capacity": capacity}
+    sections = {**small.sections, "algorithm": algorithm}
+    return MappingProxyType({**PRESETS, "cpu": small._replace(sections=sections)})

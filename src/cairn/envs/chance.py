@@ -1,0 +1,45 @@
+"""Whether an environment is deterministic, read off its compiled form and not off what it says."""
+
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+from jax.extend.core import ClosedJaxpr, Jaxpr, jaxprs_in_params
+from jax.interpreters import partial_eval
+
+from cairn.envs.protocol import Continuous, Environment
+
+
+def chance_in(env: Environment) -> str | None:
+    """What makes `env` other than deterministic, in words; None if it is deterministic.
+
+    Its `reset` and `step` are traced, and what nothing depends on is struck out: if the key stays,
+    something depends on it. Work on the host, of which nobody can say on what it depends, counts as
+    chance. Nothing is compiled or computed.
+    """
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    level = jax.eval_shape(env.space.sample, key)
+    spec = env.action_spec
+    real = isinstance(spec, Continuous)
+    action = jax.ShapeDtypeStruct((spec.size,) if real else (), jnp.float32 if real else jnp.int32)
+    state, _ = jax.eval_shape(env.reset, key, level)
+    for name, call, inputs in (
+        ("reset", env.reset, (key, level)),
+        ("step", env.step, (key, state, action)),
+    ):
+        traced = jax.make_jaxpr(call)(*inputs).jaxpr
+        # The key is the first of the inputs.
+        _, used = partial_eval.dce_jaxpr(traced, [True] * len(traced.outvars))
+        if used[0]:
+            return f"{name} uses its key"
+        if any("callback" in each and "debug" not in each for each in _primitives(traced)):
+            return f"{name} calls the host"
+    return None
+
+
+def _primitives(jaxpr: Jaxpr | ClosedJaxpr) -> Iterator[str]:
+    """The names of all operations, inner programs' among them."""
+    for equation in jaxpr.eqns:
+        yield equation.primitive.name
+        for inner in jaxprs_in_params(equation.params):
+            yield from _primitives(inner)
