@@ -1,22 +1,28 @@
 """Whether an environment is deterministic, read off its compiled form and not off what it says."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import jax
 import jax.numpy as jnp
 from jax.extend.core import ClosedJaxpr, Jaxpr, jaxprs_in_params
 from jax.interpreters import partial_eval
 
+from cairn.envs.check import check
 from cairn.envs.protocol import Continuous, Environment
 
 
+@lru_cache(maxsize=32)
 def chance_in(env: Environment) -> str | None:
     """What makes `env` other than deterministic, in words; None if it is deterministic.
 
     Its `reset` and `step` are traced, and what nothing depends on is struck out: if the key stays,
     something depends on it. Work on the host, of which nobody can say on what it depends, counts as
     chance. Nothing is compiled or computed.
+
+    Raises ConfigError where `env` does not keep the promises of environments.
     """
+    check(env)
     key = jax.eval_shape(lambda: jax.random.key(0))
     level = jax.eval_shape(env.space.sample, key)
     spec = env.action_spec

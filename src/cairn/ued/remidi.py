@@ -13,7 +13,7 @@ learner as it is.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -23,7 +23,6 @@ from cairn.core import checks, trees
 from cairn.core.errors import ConfigError
 from cairn.engine.program import Report, counted, merged
 from cairn.envs.chance import chance_in
-from cairn.envs.check import check
 from cairn.envs.oracle import knows
 from cairn.envs.protocol import Environment
 from cairn.ued import adversaries, parts
@@ -51,6 +50,9 @@ class Config(CurationConfig):
     chunk: int = 64
     """Earlier levels that are played side by side, for each column: memory against speed."""
 
+    curator: ClassVar[str] = "level-perfect archives"
+    needs: ClassVar[tuple[str, ...]] = ("deterministic",)
+
     def __post_init__(self) -> None:
         super().__post_init__()
         checks.at_least(self, 2, "adversaries")
@@ -70,7 +72,6 @@ class Config(CurationConfig):
     def check(self, env: Environment) -> None:
         """Only where the same actions always show the same can histories be compared."""
         super().check(env)
-        check(env)
         if found := chance_in(env):
             raise ConfigError(
                 f"remidi needs a deterministic environment, but {type(env).__name__}.{found}: the "
