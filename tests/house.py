@@ -21,6 +21,8 @@ SEARCH = {"log_every": 2, "seeds": 1, "steps": 256}
 """Eight chunks of quality-diversity."""
 MAP = {"dims": 6, "side": 8}
 """Of its own tasks."""
+TAUGHT = ("paired", "flexible-paired", "population-paired", "minimax")
+"""Methods with a teacher."""
 SEARCHES = {
     "map-elites": {"batch": 16},
     "cma-me": {"emitters": 2, "batch": 8},
@@ -43,7 +45,7 @@ def settings(method: str, environment: str = "maze") -> dict[str, Any]:
         return chosen
     if method in ("dr", "random"):
         return chosen | {"turns": 1}
-    if method == "paired":
+    if method in TAUGHT:
         roles = {f"{r}.{name}": v for r in ("student", "teacher") for name, v in STUDENT.items()}
         return roles | {name: value for name, value in chosen.items() if name not in STUDENT}
     if method == "backplay":

@@ -88,9 +88,11 @@ def test_only_scores_that_can_be_asked_are():
         return set(audited(one.how.program(one.setup(None)).valuation))
 
     estimates = {"positive-value-loss", "l1-value-loss", "one-step-td", "maxmc", "learnability"}
+    estimates |= {"negative-return"}
     assert scores_of("cartpole", "plr") == estimates
     assert scores_of("maze", "dr") == estimates | {"perfect-regret"}
-    assert scores_of("maze", "paired") == estimates | {"perfect-regret", "regret"}
+    two = {"regret", "flexible-regret"}
+    assert scores_of("maze", "paired") == estimates | {"perfect-regret"} | two
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,13 @@ from cairn.runs.digest import digest
 from cairn.runs.presets import experiment
 
 TASKS = {"environment design": "maze", "quality-diversity": "arm"}
-METHODS = [(task, method) for wing, task in TASKS.items() for method in WINGS[wing]]
+# What is theirs is who learns from what; how PPO learns is the same for all, and takes longest.
+QUICK = house.TAUGHT
+METHODS = [
+    ("doors:Doors" if method in QUICK else task, method)
+    for wing, task in TASKS.items()
+    for method in WINGS[wing]
+]
 
 
 class StoppedError(Exception):
@@ -22,7 +28,10 @@ class StoppedError(Exception):
 @pytest.mark.slow
 @pytest.mark.parametrize(("task", "method"), METHODS)
 def test_restored_from_a_checkpoint_a_run_goes_on_bit_for_bit(tmp_path, task, method):
-    chosen = experiment(task, method=method, **house.settings(method))
+    if method in QUICK:
+        chosen = experiment(task, method=method, learner="doors:Guesser", **house.RUN)
+    else:
+        chosen = experiment(task, method=method, **house.settings(method))
     compiled = chosen.compiled()
     schedule = Schedule(steps=chosen.run.steps, evaluate_every=3, checkpoint_every=2)
     tested = chosen.program.measured is not None

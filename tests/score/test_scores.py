@@ -16,7 +16,7 @@ from cairn.score import SCORES, BestReturn, episode_statistics, find, unseen
 from cairn.score.catalogue import describe
 from cairn.score.episodes import episode_means
 from cairn.score.learnability import LEARNABILITY, UNKNOWN, Attempts, Learnability, estimate
-from cairn.score.paired import Regret
+from cairn.score.paired import FlexibleRegret, PopulationRegret, Regret
 from cairn.score.regret import MaxMC
 
 T, B = 7, 3
@@ -233,6 +233,14 @@ def test_regret_is_the_antagonist_s_best_less_the_student_s_mean():
     assert regret(TWO, NEGATIVE, clip=False).score.tolist() == [-2.0 - 1.5] * B
     for pair in ((TWO, PARTIAL), (PARTIAL, TWO)):
         assert not regret(*pair).valid.any() and not regret(*pair).score.any()
+
+
+def test_regret_is_known_where_every_player_finished_an_episode():
+    scores = [Regret(), FlexibleRegret(), PopulationRegret(("student", "antagonist"))]
+    for unfinished in ("student", "antagonist"):
+        traces = {"student": TWO, "antagonist": TWO} | {unfinished: PARTIAL}
+        found = jax.jit(lambda traces: [score(traces, (), 1.0, 1.0) for score in scores])(traces)
+        assert not any(one.valid.any() or one.score.any() for one in found)
 
 
 def test_learnability_is_unbiased():

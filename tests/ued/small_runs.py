@@ -46,6 +46,9 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "selected": 2,
     },
     "paired": CYCLE,
+    "flexible-paired": CYCLE,
+    "population-paired": CYCLE | {"students": 3},
+    "minimax": CYCLE,
     "backplay": CYCLE
     | {"pool": 3, "refresh": 5, "turns": 2, "first": 2}
     # A window a cycle.

@@ -14,6 +14,8 @@ from cairn.sampler.segments import MUTATED, NEW, REPLAY
 
 METHODS = WINGS["environment design"]
 
+# These end a cycle as PAIRED does, by `taught.after`; test_taught.py says so.
+COUNTED = METHODS.keys() - {"flexible-paired", "population-paired", "minimax"}
 CURATED = [name for name, config in CONFIGS.items() if "capacity" in config]
 ROBUST = [name for name in CURATED if name != "plr"]
 GRADIENT_STEPS = STUDENT.epochs * STUDENT.minibatches
@@ -24,7 +26,7 @@ def replayed(cycle) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", sorted(COUNTED))
 def test_the_ledger_holds_the_steps_the_environments_took(method):
     total = 0
     for cycle in history(method):
@@ -36,7 +38,7 @@ def test_the_ledger_holds_the_steps_the_environments_took(method):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", sorted(COUNTED))
 def test_gradient_steps_are_the_optimiser_s_count(method):
     for cycle in history(method):
         learner = cycle.after.learner

@@ -53,6 +53,9 @@ Which method when:
               some levels hide what one would have to know (perfect regret stays there)
   paired      a teacher learns to design levels that one student can solve and another cannot yet:
               where neither a generator nor edits make good ones
+  flexible-paired, population-paired
+              the same with either student as the antagonist, or with several students
+  minimax     a teacher paid for failure alone: ends at levels nobody can solve; for comparison
   backplay    starts near the end of a way to the goal, and moves the start back: where the goal is
               too far away to be found by chance
   parallel-…  plr or accel in one larger batch without waiting: for accelerators

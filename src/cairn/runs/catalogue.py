@@ -26,6 +26,9 @@ WINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
                 "parallel-accel": "cairn.ued.parallel_accel:METHOD",
                 "sfl": "cairn.ued.sfl:METHOD",
                 "paired": "cairn.ued.paired:METHOD",
+                "flexible-paired": "cairn.ued.flexible_paired:METHOD",
+                "population-paired": "cairn.ued.population_paired:METHOD",
+                "minimax": "cairn.ued.minimax:METHOD",
                 "backplay": "cairn.ued.backplay:METHOD",
                 "remidi": "cairn.ued.remidi:METHOD",
             }

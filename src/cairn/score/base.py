@@ -73,3 +73,15 @@ class Score(abc.ABC):
         self, traces: Mapping[str, Trace], memory: PyTree[Array], gamma: Number, lam: Number
     ) -> Scored:
         """Score the level of each column: traces by role, what was remembered, discount γ, λ."""
+
+
+class Forgetful(Score):
+    """A score of what one rollout has shown, and nothing before."""
+
+    def unseen(self, *shape: int) -> tuple[()]:
+        """Nothing."""
+        return ()
+
+    def merge(self, memory: tuple[()], seen: tuple[()]) -> tuple[()]:
+        """Nothing."""
+        return ()

@@ -15,6 +15,9 @@ SCORES: Mapping[str, str] = MappingProxyType(
         "maxmc": "cairn.score.regret:MAXMC",
         "learnability": "cairn.score.learnability:LEARNABILITY",
         "regret": "cairn.score.paired:REGRET",
+        "flexible-regret": "cairn.score.paired:FLEXIBLE_REGRET",
+        "population-regret": "cairn.score.paired:POPULATION_REGRET",
+        "negative-return": "cairn.score.paired:NEGATIVE_RETURN",
         "perfect-regret": "cairn.score.perfect:PERFECT_REGRET",
     }
 )

@@ -10,12 +10,12 @@ from jaxtyping import Array, Float
 
 from cairn.core.returns import Number
 from cairn.core.trace import Trace
-from cairn.score.base import STUDENT, Reading, Score, Scored
+from cairn.score.base import STUDENT, Forgetful, Reading, Scored
 from cairn.score.episodes import episode_statistics
 
 
 @dataclass(frozen=True)
-class PerfectRegret(Score):
+class PerfectRegret(Forgetful):
     """Perfect regret: the best return that can be reached on the level less the student's mean.
 
     Undiscounted, over complete episodes. It is at least 0 in expectation, and is not clipped: a
@@ -31,14 +31,6 @@ class PerfectRegret(Score):
     def told(self, optimal: Float[Array, " B"]) -> "PerfectRegret":
         """With that as the best."""
         return dataclasses.replace(self, optimal=optimal)
-
-    def unseen(self, *shape: int) -> tuple[()]:
-        """Nothing."""
-        return ()
-
-    def merge(self, memory: tuple[()], seen: tuple[()]) -> tuple[()]:
-        """Nothing."""
-        return ()
 
     def __call__(
         self, traces: Mapping[str, Trace], memory: tuple[()], gamma: Number, lam: Number

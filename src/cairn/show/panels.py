@@ -56,7 +56,9 @@ NOBODY = frozenset(("experiment", "task", "run", "algorithm", "extended"))
 """Sections of a config that are nobody's who acts."""
 
 
-NO_ARCHIVE = frozenset(("random", "dr", "sfl", "paired", "backplay", "bc"))
+TAUGHT = frozenset(("paired", "flexible-paired", "population-paired", "minimax"))
+"""Methods of ours whose levels all come from a teacher that keeps none."""
+NO_ARCHIVE = TAUGHT | {"random", "dr", "sfl", "backplay", "bc"}
 """Methods of ours that keep no archive of levels."""
 NO_EDITS = NO_ARCHIVE | {"plr", "robust-plr", "parallel-plr", "samplr", "remidi"}
 """Methods of ours whose levels do not descend from each other."""

@@ -36,7 +36,7 @@ def method(
     init: Init,
     step: Step,
     *,
-    roles: tuple[str, ...] = (STUDENT,),
+    roles: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = (STUDENT,),
     learns: bool = True,
     constant_cost: bool = True,
     adapts: Callable[[str], Mapping[str, Any]] = lambda task: {},
@@ -48,14 +48,16 @@ def method(
 
     `page` is the file's docstring, whose first line describes the method. Without `learns` the
     student acts at random. `constant_cost`: every cycle costs `config.least`. With several `roles`
-    the problem is a dictionary by role, and so is `state.learner` (`cairn.ued.roles`). A teacher
-    has settings of its own; all others are students with the same. `doubt`: why the reports of a
-    chunk in an environment cannot be believed, besides that no episode ends.
+    the problem is a dictionary by role, and so is `state.learner` (`cairn.ued.roles`). Where their
+    number is a setting, `roles` says who they are by the method's settings. A teacher has settings
+    of its own; all others are students with the same. `doubt`: why the reports of a chunk
+    in an environment cannot be believed, besides that no episode ends.
     """
+    acting = roles if callable(roles) else lambda config: roles
     return Method(
         about=(page or "").split("\n", 1)[0],
-        sections={"algorithm": config, **dict.fromkeys(map(_section, roles))},
-        program=partial(_program, init, step, roles, learns, doubt),
+        sections={"algorithm": config, **dict.fromkeys(map(_section, acting(config())))},
+        program=partial(_program, init, step, acting, learns, doubt),
         takes=takes_environments,
         check=_check,
         columns=_columns,
@@ -85,9 +87,15 @@ def takes_environments(kind: Any) -> str | None:
 
 
 def _program(
-    init: Init, step: Step, roles: tuple[str, ...], learns: bool, doubt: Doubt, setup: Setup
+    init: Init,
+    step: Step,
+    acting: Callable[[Any], tuple[str, ...]],
+    learns: bool,
+    doubt: Doubt,
+    setup: Setup,
 ) -> Program:
     config = setup.sections["algorithm"]
+    roles = acting(config)
     problems = {role: problem_of(setup, learns, role) for role in roles}
     several = len(roles) > 1
     problem = problems if several else problems[STUDENT]

@@ -9,18 +9,16 @@ learning rate is its own.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from cairn.engine.design import TEACHER
 from cairn.engine.program import Report, merged
-from cairn.envs.protocol import Environment
 from cairn.score import STUDENT
-from cairn.score.paired import ANTAGONIST, Regret
-from cairn.ued import parts, roles
-from cairn.ued.config import CycleConfig, check_episodes_end
+from cairn.score.paired import ANTAGONIST, Regret, Which
+from cairn.ued import roles, taught
 from cairn.ued.method import crowded, method
 from cairn.ued.parts import State
 from cairn.ued.roles import Problems
@@ -29,25 +27,19 @@ STUDENTS = (STUDENT, ANTAGONIST)
 
 
 @dataclass(frozen=True)
-class Config(CycleConfig):
+class Config(taught.TaughtConfig):
     """PAIRED."""
 
-    antagonist: Literal["best", "mean"] = "best"
+    antagonist: Which = "best"
     """Which of its returns on a level counts. The best of many episodes flatters it (DCD,
     minimax's `relative_regret`); the mean does not (minimax's `mean_relative_regret`)."""
 
-    generators: ClassVar[tuple[str, ...]] = ("teacher",)
     fixed_score: ClassVar[str] = "regret"
-    counts: ClassVar[tuple[str, ...]] = ("training", "designing", "evaluation", "updates")
 
-    def check(self, env: Environment) -> None:
-        """There must be an editor, and episodes must end within a cycle."""
-        roles.editor_of(env)
-        check_episodes_end(self, env)
-
-    def least(self, env: Environment) -> int:
-        """Both students' steps and the teacher's."""
-        return self.batch * (len(STUDENTS) * self.steps_per_cycle + roles.editor_of(env).max_steps)
+    @property
+    def players(self) -> tuple[str, ...]:
+        """Student and antagonist."""
+        return STUDENTS
 
 
 def init(problems: Problems, config: Config, key: Key[Array, ""]) -> State:
@@ -58,19 +50,13 @@ def init(problems: Problems, config: Config, key: Key[Array, ""]) -> State:
 def step(problems: Problems, config: Config, state: State) -> tuple[State, Report]:
     """The teacher designs levels; both students play them; the teacher is paid their regret."""
     levels, design = roles.design(problems, state, config.batch)
-    traces = roles.play(problems, state, STUDENTS, levels, config.steps_per_cycle)
-    student = problems[STUDENT]
-    regret = Regret(config.antagonist)(traces, (), student.gamma, student.gae_lambda).score
+    traces = roles.play(problems, state, config.players, levels, config.steps_per_cycle)
+    regret = taught.worth(problems, Regret(config.antagonist), traces)
     traces[TEACHER] = roles.paid_last(design, regret)
     learner, learned = roles.learn(problems, state, traces)
-    ledger = state.ledger.add(
-        training=sum(traces[role].reward.size for role in STUDENTS),
-        designing=design.reward.size,
-        updates=roles.updates(problems),
-    )
     paid = Report({"regret": jnp.mean(regret)})
-    after = parts.after(state, learner=learner, ledger=ledger)
+    after = taught.after(problems, state, traces, learner)
     return after, merged(paid, *roles.reports(traces, learned))
 
 
-METHOD = method(__doc__, Config, init, step, roles=(*STUDENTS, TEACHER), adapts=crowded)
+METHOD = method(__doc__, Config, init, step, roles=taught.acting, adapts=crowded)

@@ -1,0 +1,53 @@
+"""Flexible PAIRED: the teacher is paid the regret of whichever of two students did worse.
+
+Jiang et al. 2021, arXiv:2110.02439, and its code (DCD, `flexible_paired`). As PAIRED, but on each
+level the student with the higher return stands in for the antagonist: a level that only the first
+can solve pays as well as one that only the second can. Of equals the student is the better.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax.numpy as jnp
+from jaxtyping import Array, Key
+
+from cairn.engine.design import TEACHER
+from cairn.engine.program import Report, merged
+from cairn.score import STUDENT
+from cairn.score.paired import ANTAGONIST, FLEXIBLE_REGRET
+from cairn.ued import roles, taught
+from cairn.ued.method import crowded, method
+from cairn.ued.parts import State
+from cairn.ued.roles import Problems
+
+
+@dataclass(frozen=True)
+class Config(taught.TaughtConfig):
+    """Flexible PAIRED."""
+
+    fixed_score: ClassVar[str] = "flexible-regret"
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        """Both students; on each level either may be the antagonist."""
+        return STUDENT, ANTAGONIST
+
+
+def init(problems: Problems, config: Config, key: Key[Array, ""]) -> State:
+    """Two new students and a new teacher."""
+    return roles.begin(problems, key, config.counts)
+
+
+def step(problems: Problems, config: Config, state: State) -> tuple[State, Report]:
+    """The teacher designs levels; both students play them; the teacher is paid the worse's."""
+    levels, design = roles.design(problems, state, config.batch)
+    traces = roles.play(problems, state, config.players, levels, config.steps_per_cycle)
+    regret = taught.worth(problems, FLEXIBLE_REGRET, traces)
+    traces[TEACHER] = roles.paid_last(design, regret)
+    learner, learned = roles.learn(problems, state, traces)
+    paid = Report({"regret": jnp.mean(regret)})
+    after = taught.after(problems, state, traces, learner)
+    return after, merged(paid, *roles.reports(traces, learned))
+
+
+METHOD = method(__doc__, Config, init, step, roles=taught.acting, adapts=crowded)

@@ -1,0 +1,61 @@
+"""Population PAIRED: a teacher is paid the regret within a population of students.
+
+Dennis et al. 2020, arXiv:2012.02096, for n students as in minimax (`population_regret`): on each
+level the best return that any of them reached, less the mean of all their mean returns. Nobody is
+the antagonist; with two students this is not PAIRED, in which only one of them counts as behind.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax.numpy as jnp
+from jaxtyping import Array, Key
+
+from cairn.core import checks
+from cairn.engine.design import TEACHER
+from cairn.engine.program import Report, merged
+from cairn.score import STUDENT
+from cairn.score.paired import PopulationRegret
+from cairn.ued import roles, taught
+from cairn.ued.method import crowded, method
+from cairn.ued.parts import State
+from cairn.ued.roles import Problems
+
+
+@dataclass(frozen=True)
+class Config(taught.TaughtConfig):
+    """Population PAIRED."""
+
+    students: int = 2
+    """n, how many learn from what the teacher designs: `student`, `student-2`, ..."""
+
+    fixed_score: ClassVar[str] = "population-regret"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checks.at_least(self, 2, "students")
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        """One role for each student; the first is whom tests are of."""
+        return STUDENT, *(f"{STUDENT}-{number}" for number in range(2, self.students + 1))
+
+
+def init(problems: Problems, config: Config, key: Key[Array, ""]) -> State:
+    """New students, all different, and a new teacher."""
+    return roles.begin(problems, key, config.counts)
+
+
+def step(problems: Problems, config: Config, state: State) -> tuple[State, Report]:
+    """The teacher designs levels; all students play them; the teacher is paid their regret."""
+    levels, design = roles.design(problems, state, config.batch)
+    traces = roles.play(problems, state, config.players, levels, config.steps_per_cycle)
+    regret = taught.worth(problems, PopulationRegret(config.players), traces)
+    traces[TEACHER] = roles.paid_last(design, regret)
+    learner, learned = roles.learn(problems, state, traces)
+    paid = Report({"regret": jnp.mean(regret)})
+    after = taught.after(problems, state, traces, learner)
+    return after, merged(paid, *roles.reports(traces, learned))
+
+
+METHOD = method(__doc__, Config, init, step, roles=taught.acting, adapts=crowded)
