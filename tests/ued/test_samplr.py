@@ -30,14 +30,13 @@ class Peek(Fruit):
     def observe(self, state):
         seen = super().observe(state)
         shown = (state.passed >= state.level.rooms) & state.level.banana
-        return seen.at[-1].set(jnp.where(shown, 1.0, seen[-1]))
+        return seen.at[0].set(jnp.where(shown, 1.0, seen[0]))
 
 
 # In truth the apple always pays; the curriculum also has levels in which the banana does.
 GAME = Peek(rooms=1, keys=2, prior=1.0)
-LEVELS = FruitLevel(
-    jnp.ones(B, jnp.int32), jnp.zeros((B, 1), jnp.int32), jnp.array([False, True] * (B // 2))
-)
+LEVELS = FruitLevel(jnp.ones(B, jnp.int32), jnp.array([False, True] * (B // 2)))
+OPENS = int(GAME.key(jnp.int32(0)))
 
 
 @pytest.fixture(scope="module")
@@ -62,17 +61,18 @@ def test_the_grounded_advantage_is_gae_over_what_fictitious_steps_bring(rolled):
     act = jax.jit(learner.act)
     nothing, never = jnp.zeros(B), jnp.zeros(B, bool)
     fruits = GAME.observe(
-        GAME.step(KEY, GAME.reset(KEY, jax.tree.map(lambda x: x[0], LEVELS))[0], jnp.int32(0)).state
+        GAME.step(
+            KEY, GAME.reset(KEY, jax.tree.map(lambda x: x[0], LEVELS))[0], jnp.int32(OPENS)
+        ).state
     )
     memory, reset = learner.initial_memory(state, B), jnp.ones(B, bool)
     delta = np.zeros((T, B))
     for t in range(T):
-        at_door = np.asarray(real.observation[t, :, 0] > 0)
+        at_door = np.asarray(real.observation[t, :, 2] == 0)
         action = np.asarray(real.action[t])
         memory = act(state, real.observation[t], memory, reset, nothing).memory
         value = act(state, jnp.tile(fruits, (B, 1)), memory, never, nothing).value
-        # Key 0 opens the door; of the fruits, action 0 eats the apple.
-        opens, pays = at_door & (action == 0), ~at_door & (action == 0)
+        opens, pays = at_door & (action == OPENS), ~at_door & (action == 0)
         told = 3.0 * pays + GAMMA * np.where(opens, value, 0.0)
         delta[t] = told - np.asarray(real.value[t])
         reset = real.done[t]
@@ -93,7 +93,7 @@ def test_the_grounded_advantage_is_gae_over_what_fictitious_steps_bring(rolled):
 @pytest.mark.slow
 def test_what_the_belief_excludes_is_noticed_step_by_step_and_stops_the_run(rolled):
     _, _, real, _, excluded = rolled
-    fruits = np.asarray(real.observation[..., 0] == 0)
+    fruits = np.asarray(real.observation[..., 2] > 0)
     np.testing.assert_array_equal(excluded, fruits & np.asarray(LEVELS.banana))
     assert excluded.any()
     doubt = experiment("samplr", GAME).program.doubt

@@ -7,12 +7,11 @@ eats the apple has 2.7 and who always eats the banana 1. A teacher of largest re
 pay so often that neither choice is better: against it, regret is least for who eats the apple 3
 times in 13, which under the true distribution has 1.39 (`minimax_choice`).
 
-The rooms are ours. Each has a door with a sign, which only one of several keys opens: sign and
-room tell which. A wrong key ends the attempt. Who has never passed room n cannot know its keys, and
-most new levels have all rooms: a curriculum has to find those that have one more than is mastered.
+The rooms are ours. Each has a door that one of several keys opens, always the same one, and a wrong
+key ends the attempt. Who has never passed room n has to guess its key, and nearly all new levels
+have all rooms: a curriculum has to find those that have one more than is mastered.
 """
 
-import dataclasses
 from typing import ClassVar, Literal, NamedTuple
 
 import equinox as eqx
@@ -24,7 +23,7 @@ from jaxtyping import Array, Float, Int, Key, UInt8
 from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
 from cairn.envs.belief import Exact
-from cairn.envs.fruit.level import FruitLevel, Rooms, row
+from cairn.envs.fruit.level import FruitLevel, Rooms
 from cairn.envs.protocol import (
     Discrete,
     Environment,
@@ -55,9 +54,9 @@ class Fruit(Environment):
 
     rooms: int = eqx.field(static=True, default=8)
     """The most rooms a level has; 0: nothing but the choice."""
-    keys: int = eqx.field(static=True, default=4)
-    """Kinds of signs, and actions. Before the fruits, even ones eat the apple, odd the banana."""
-    deep: float = eqx.field(static=True, default=0.95)
+    keys: int = eqx.field(static=True, default=8)
+    """Keys, and actions. Before the fruits, even ones eat the apple, odd ones the banana."""
+    deep: float = eqx.field(static=True, default=0.995)
     """Chance of a new level to have all rooms; else it has fewer, any number as likely."""
     pays: Literal["even", "prior"] = eqx.field(static=True, default="even")
     """Which fruit pays in new levels: either as often, or as in the ground truth."""
@@ -93,8 +92,8 @@ class Fruit(Environment):
 
     @property
     def observation_spec(self) -> Vector:
-        """Rooms behind, one-hot; whether the fruits are at hand; the sign ahead, one-hot."""
-        return Vector(self.rooms + 1 + 1 + self.keys)
+        """Rooms behind, one-hot; whether the fruits are at hand."""
+        return Vector(self.rooms + 2)
 
     @property
     def space(self) -> Rooms:
@@ -122,7 +121,7 @@ class Fruit(Environment):
     def step(self, key: Key[Array, ""], state: FruitState, action: Int[Array, ""]) -> Step:
         """Try a key or, before the fruits, eat one; a wrong key and a bite end the attempt."""
         eats = state.passed >= state.level.rooms
-        stuck = ~eats & (action != (self.sign(state) + state.passed) % self.keys)
+        stuck = ~eats & (action != self.key(state.passed))
         banana = action % 2 == BANANA
         pays = jnp.where(banana, jnp.float32(self.banana), jnp.float32(self.apple))
         after = state._replace(passed=state.passed + (~eats & ~stuck).astype(jnp.int32))
@@ -134,16 +133,15 @@ class Fruit(Environment):
             truncated=jnp.zeros((), bool),
         )
 
-    def sign(self, state: FruitState) -> Int[Array, ""]:
-        """What is painted on the door ahead; 0 before the fruits."""
-        return jnp.concatenate([state.level.signs, jnp.zeros(1, jnp.int32)])[state.passed]
+    def key(self, room: Int[Array, ""]) -> Int[Array, ""]:
+        """Which key opens a room's door: none that a pattern would tell."""
+        return (room * room + 3 * room + room // 3 + 1) % self.keys
 
     def observe(self, state: FruitState) -> Float[Array, " size"]:
         """Everything here but which fruit pays. How many rooms are to come is not seen."""
         fruits = (state.passed >= state.level.rooms).astype(jnp.float32)
         behind = jax.nn.one_hot(state.passed, self.rooms + 1, dtype=jnp.float32)
-        shown = jax.nn.one_hot(self.sign(state), self.keys, dtype=jnp.float32) * (1.0 - fruits)
-        return jnp.concatenate([behind, fruits[None], shown])
+        return jnp.concatenate([behind, fruits[None]])
 
     def optimal_return(self, level: FruitLevel) -> Float[Array, ""]:
         """What the paying fruit pays: every door has its key."""
@@ -160,12 +158,12 @@ class Fruit(Environment):
         """See `cairn.envs.fruit.picture`."""
         from cairn.envs.fruit.picture import picture  # training must not load Pillow
 
-        return picture(level, states, self.keys, self.rooms, pixels)
+        return picture(level, states, self.rooms, pixels)
 
     def legend(self) -> str:
         """Doors, fruits and how far."""
         return (
-            "Squares: doors, by the colour of their sign; red: apple, yellow: banana, with a ring "
+            "Brown: doors; red: apple, yellow: banana, with a ring "
             "around the one that pays; the bar below: how far the agent came."
         )
 
@@ -178,13 +176,10 @@ class Fruit(Environment):
         if name not in self.suites(full):
             raise unknown_suite(self, name, full)
         number = 200
-        space = dataclasses.replace(self, deep=1.0 if name == "deep" else self.deep).space
-
-        def draw(key: Array) -> FruitLevel:
-            level = space.sample(key)
-            return row(jnp.int32(0), level.signs, level.banana) if name == "open" else level
-
-        levels = jax.jit(jax.vmap(draw))(jax.random.split(stream(key, name), number))
+        levels = jax.jit(jax.vmap(self.space.sample))(jax.random.split(stream(key, name), number))
+        rooms = {"open": 0, "deep": self.rooms}.get(name)
+        if rooms is not None:
+            levels = levels._replace(rooms=np.full(number, rooms, np.int32))
         # Spread evenly, so that the first ones alone have the right share as well.
         bananas = np.floor(np.arange(number + 1) * (1.0 - self.prior) + 1e-6)
         banana = np.diff(bananas) > 0

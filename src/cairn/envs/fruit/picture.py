@@ -1,6 +1,5 @@
 """Pictures of the fruit game. Runs on the host, with Pillow."""
 
-import colorsys
 from typing import Any
 
 import numpy as np
@@ -8,15 +7,16 @@ from jaxtyping import UInt8
 from PIL import Image, ImageDraw
 
 PAPER, LINE, INK, WAY = (247, 246, 242), (196, 192, 182), (52, 58, 70), (232, 131, 58)
+DOOR = (150, 111, 80)
 FRUITS = ((200, 52, 60), (236, 196, 60))
 """Apple and banana."""
 
 
 def picture(
-    level: Any, states: Any | None, keys: int, most: int, pixels: int
+    level: Any, states: Any | None, most: int, pixels: int
 ) -> UInt8[np.ndarray, "rows columns 3"]:
-    """The rooms in a row, with the sign of each door in its colour, then the fruits, of which the
-    paying one has a ring; a bar below what was passed. `most`: rooms of the longest level.
+    """The rooms in a row, a door each, then the fruits, of which the paying one has a ring; a bar
+    below what was passed. `most`: rooms of the longest level.
     """
     cell = max(pixels // (most + 1), 12)
     image = Image.new("RGB", ((most + 1) * cell, cell), PAPER)
@@ -25,8 +25,7 @@ def picture(
     for place in range(rooms):
         left, edge = place * cell, cell // 4
         pen.rectangle((left, 0, left + cell - 1, cell - 1), outline=LINE)
-        sign = (left + edge, edge, left + cell - edge, cell - edge)
-        pen.rectangle(sign, fill=_colour(int(level.signs[place]), keys))
+        pen.rectangle((left + edge, edge, left + cell - edge, cell - 1), fill=DOOR)
     for fruit, colour in enumerate(FRUITS):
         middle, size = cell // 4 + fruit * cell // 2, max(cell // 6, 2)
         x, y = rooms * cell + middle, cell // 2
@@ -38,8 +37,3 @@ def picture(
         here = int(np.max(states.passed)) * cell + cell // 2
         pen.rectangle((0, cell - max(cell // 10, 2), here, cell - 1), fill=WAY)
     return np.asarray(image)
-
-
-def _colour(sign: int, keys: int) -> tuple[int, int, int]:
-    red, green, blue = (round(255 * part) for part in colorsys.hsv_to_rgb(sign / keys, 0.45, 0.85))
-    return red, green, blue
