@@ -43,6 +43,8 @@ class FruitState(NamedTuple):
     level: FruitLevel
     passed: Int[Array, ""]
     """Rooms behind; with the last of them, the fruits are at hand."""
+    time: Int[Array, ""]
+    """Steps taken so far."""
 
 
 class Fruit(Environment):
@@ -115,7 +117,7 @@ class Fruit(Environment):
         self, key: Key[Array, ""], level: FruitLevel
     ) -> tuple[FruitState, Float[Array, " size"]]:
         """Before the first door. Nothing here is random."""
-        state = FruitState(level, jnp.int32(0))
+        state = FruitState(level, jnp.int32(0), jnp.int32(0))
         return state, self.observe(state)
 
     def step(self, key: Key[Array, ""], state: FruitState, action: Int[Array, ""]) -> Step:
@@ -124,13 +126,15 @@ class Fruit(Environment):
         stuck = ~eats & (action != self.key(state.passed))
         banana = action % 2 == BANANA
         pays = jnp.where(banana, jnp.float32(self.banana), jnp.float32(self.apple))
-        after = state._replace(passed=state.passed + (~eats & ~stuck).astype(jnp.int32))
+        opened = (~eats & ~stuck).astype(jnp.int32)
+        after = FruitState(state.level, state.passed + opened, state.time + 1)
+        ends = stuck | eats
         return Step(
             state=after,
             observation=self.observe(after),
             reward=jnp.where(eats & (banana == state.level.banana), pays, 0.0),
-            terminated=stuck | eats,
-            truncated=jnp.zeros((), bool),
+            terminated=ends,
+            truncated=~ends & (after.time >= self.max_steps),
         )
 
     def key(self, room: Int[Array, ""]) -> Int[Array, ""]:
