@@ -24,6 +24,10 @@ _LAZY = {
     "JsonPolicy": "cairn.engine.json_policy",
     "map": "cairn.runs.mapping",
     "Reject": "cairn.engine.map_items",
+    "Teacher": "cairn.ued.teacher",
+    "Box": "cairn.envs.spaces",
+    "Finite": "cairn.envs.spaces",
+    "Product": "cairn.envs.spaces",
 }
 """What is imported on first use, so that importing cairn stays light."""
 

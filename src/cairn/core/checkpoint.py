@@ -119,6 +119,18 @@ def load(
     return eqx.combine(restored, static), record["meta"]
 
 
+def meta(path: Path) -> dict[str, Any]:
+    """What was saved beside a state, before anything is known of its structure.
+
+    Raises CheckpointError if it is no checkpoint, or one cut short or altered.
+    """
+    try:
+        with safe_open(path, "numpy") as file:
+            return _record(path, file.metadata() or {})["meta"]
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}): cut short or altered.") from error
+
+
 def digest(state: PyTree, *extra: bytes) -> str:
     """One hash over the names, dtypes, shapes and bytes of all arrays, and over `extra`."""
     total = hashlib.sha256()

@@ -97,8 +97,10 @@ class Step(NamedTuple):
 class Space(eqx.Module):
     """Makes levels. `describe` is for people, `solve` only where the truth can be computed."""
 
-    edits: ClassVar[bool] = True
-    """Whether `mutate` makes small changes. Not where levels have no neighbours: seeds, say."""
+    @property
+    def edits(self) -> bool:
+        """Whether `mutate` makes small changes. Not where levels have no neighbours: seeds, say."""
+        return True
 
     @abc.abstractmethod
     def sample(self, key: Key[Array, ""]) -> Level:

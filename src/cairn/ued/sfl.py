@@ -21,7 +21,7 @@ from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
 from cairn.core.trace import Trace
 from cairn.engine.program import Report, merged
-from cairn.envs.protocol import Environment, Level
+from cairn.envs.protocol import Environment, Level, Space
 from cairn.score import STUDENT
 from cairn.score.learnability import LEARNABILITY, judged
 from cairn.ued import parts
@@ -129,14 +129,18 @@ def select(problem: Problem, config: Config, state: State) -> Buffer:
 
     def look(best: Buffer, number: Array) -> tuple[Buffer, None]:
         levels, trace = candidates(problem, config, state.learner, stream(key, "set", number))
-        found = Buffer(levels, *learnability(trace))
-        both = trees.concatenate([best, found])
-        # Eligible scores are at least 0, so -1 puts the others last.
-        order = jnp.argsort(-jnp.where(both.eligible, both.learnability, -1.0), stable=True)
-        return trees.take(both, order[: config.keep]), None
+        return the_best(best, Buffer(levels, *learnability(trace))), None
 
     numbers = jnp.arange(config.candidate_batches, dtype=jnp.int32)
     return jax.lax.scan(look, _empty(problem, config, key), numbers)[0]
+
+
+def the_best(buffer: Buffer, found: Buffer) -> Buffer:
+    """A buffer of the same size with the most learnable of both, those not eligible last."""
+    both = trees.concatenate([buffer, found])
+    # Eligible scores are at least 0, so -1 puts the others last.
+    order = jnp.argsort(-jnp.where(both.eligible, both.learnability, -1.0), stable=True)
+    return trees.take(both, order[: buffer.eligible.shape[0]])
 
 
 def learnability(trace: Trace) -> tuple[Float[Array, " B"], Bool[Array, " B"]]:
@@ -158,10 +162,14 @@ def candidates(
 
 
 def _empty(problem: Problem, config: Config, key: Key[Array, ""]) -> Buffer:
+    return none_yet(problem.env.space, config.keep, key)
+
+
+def none_yet(space: Space, keep: int, key: Key[Array, ""]) -> Buffer:
+    """A buffer in which nothing is eligible."""
     # Levels of the generator, not zeros: should too few candidates be eligible, these are played.
-    keys = jax.random.split(stream(key, "fallback"), config.keep)
-    levels = jax.vmap(problem.env.space.sample)(keys)
-    return Buffer(levels, jnp.zeros(config.keep, jnp.float32), jnp.zeros(config.keep, bool))
+    levels = jax.vmap(space.sample)(jax.random.split(stream(key, "fallback"), keep))
+    return Buffer(levels, jnp.zeros(keep, jnp.float32), jnp.zeros(keep, bool))
 
 
 METHOD = method(__doc__, Config, init, step, constant_cost=False)

@@ -30,7 +30,10 @@ IMAGE_SIDE = 3
 class Seeds(Space):
     """Levels of an environment that makes its own: the seed of its reset, a uint32."""
 
-    edits: ClassVar[bool] = False
+    @property
+    def edits(self) -> bool:
+        """No: a seed has no neighbours."""
+        return False
 
     def sample(self, key: Key[Array, ""]) -> UInt32[Array, ""]:
         """Any seed."""
