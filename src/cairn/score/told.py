@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from cairn.core.trace import Trace
-from cairn.score.base import Reading, Score, Scored
+from cairn.score.base import Number, Reading, Score, Scored
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Told(Score):
         return ()
 
     def __call__(
-        self, traces: Mapping[str, Trace], memory: tuple[()], gamma: float, lam: float
+        self, traces: Mapping[str, Trace], memory: tuple[()], gamma: Number, lam: Number
     ) -> Scored:
         """What was told of each column."""
         assert self.score is not None and self.valid is not None, "the score has to be told"
