@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from cairn.nn import lstm as module
 from cairn.nn.lstm import Lstm, LstmMemory
 
 T, B, X, H = 7, 3, 4, 5
@@ -42,6 +43,18 @@ def test_hidden_states_equal_the_textbook_s(case):
     lstm, carry, x, reset, _ = case
     got = lstm.sequence(carry, x, reset)
     np.testing.assert_allclose(got, textbook(lstm.weight, lstm.bias, carry, x, reset), atol=1e-6)
+
+
+def test_a_product_before_the_scan_for_wide_inputs_changes_nothing(case, monkeypatch):
+    lstm, carry, x, reset, _ = case
+    took = []
+    monkeypatch.setattr(module, "WIDE", X - 1)
+    whole = module._gated
+    monkeypatch.setattr(module, "_gated", lambda z, c: took.append(z.shape) or whole(z, c))
+    monkeypatch.setattr(module, "_cell", None)  # what narrow inputs take
+    got = lstm.sequence(carry, x, reset)
+    np.testing.assert_allclose(got, textbook(lstm.weight, lstm.bias, carry, x, reset), atol=1e-6)
+    assert took == [(B, 4 * H)]
 
 
 def functions(case):

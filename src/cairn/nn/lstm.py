@@ -17,6 +17,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
+WIDE = 1000
+"""Inputs beyond which their product is one before the scan: a teacher's board, not a view."""
+
 
 class LstmMemory(NamedTuple):
     """The memory of one batch of episodes."""
@@ -75,7 +78,10 @@ def _cell(
 ) -> tuple[LstmMemory, tuple[Array, Array, Array]]:
     keep = jnp.where(reset, 0.0, 1.0)[:, None]
     h, c = memory.h * keep, memory.c * keep
-    z = jnp.concatenate([x, h], axis=1) @ weight + bias[None]
+    return _gated(jnp.concatenate([x, h], axis=1) @ weight + bias[None], c)
+
+
+def _gated(z: Array, c: Array) -> tuple[LstmMemory, tuple[Array, Array, Array]]:
     zi, zf, zg, zo = jnp.split(z, 4, axis=1)
     i, f, g, o = _sigmoid(zi), _sigmoid(zf), jnp.tanh(zg), _sigmoid(zo)
     c = f * c + i * g
@@ -92,6 +98,18 @@ def _forward(
     weight: Array, bias: Array, memory: LstmMemory, x: Array, reset: Array
 ) -> tuple[Array, Array, Array]:
     """Gates, cells and hidden states of all steps."""
+    inputs = x.shape[2]
+    if inputs > WIDE:
+        # Else every step would read all of the inputs' weights again for a few rows.
+        driven = (x.reshape(-1, inputs) @ weight[:inputs] + bias[None]).reshape(*x.shape[:2], -1)
+        recurrent = weight[inputs:]
+
+        def drive(memory: LstmMemory, now: tuple[Array, Array]) -> tuple[LstmMemory, tuple]:
+            z, reset = now
+            keep = jnp.where(reset, 0.0, 1.0)[:, None]
+            return _gated(z + (memory.h * keep) @ recurrent, memory.c * keep)
+
+        return jax.lax.scan(drive, memory, (driven, reset))[1]
 
     def step(memory: LstmMemory, now: tuple[Array, Array]) -> tuple[LstmMemory, tuple]:
         return _cell(weight, bias, memory, *now)
