@@ -18,6 +18,8 @@ PAGE = HERE.parent / "docs" / "performance.md"
 COMMANDS = {
     "ued": "cairn bench ued --peers jaxued=PYTHON@CHECKOUT minimax=PYTHON@CHECKOUT --seeds 8 "
     "--extra one-device default-metrics",
+    "ued-paired": "cairn bench ued --peers minimax=PYTHON@CHECKOUT --works paired "
+    "population-paired",
     "env": "cairn bench env --peers jaxued=PYTHON@CHECKOUT minimax=PYTHON@CHECKOUT",
     "archive": "cairn bench archive",
     "compile": "cairn bench compile",

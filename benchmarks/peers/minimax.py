@@ -5,10 +5,12 @@ chex 0.1.86, numpy 1.25, scipy below 1.13, pandas 1.5.3, tensorflow_probability 
 ipython, GitPython, tqdm; and minimax 0.2.0, installed or as a checkout. No shim is needed.
 
 Its own runner, configured by its own command-line parser from the flags of its `dr.json`, but for
-25 walls and (but for `dr-metrics`) without the shortest paths it computes for its plots.
+25 walls, or of its `paired.json`; and (but for `dr-metrics`) without the shortest paths it computes
+for its plots. `population-paired` is its PAIRED with more students and `population_regret`.
 
-What is not the same work as cairn's: every episode plays a new level; the heads end in tanh, and
-the embedding of the heading has no bias (5 parameters fewer).
+What is not the same work as cairn's: in domain randomisation every episode plays a new level; the
+heads end in tanh, and embeddings have no bias (5 parameters fewer, 20 of a teacher). In PAIRED all
+memories go on from cycle to cycle.
 """
 
 import os
@@ -50,6 +52,37 @@ FLAGS = {
     "maze_max_episode_steps": 250,
 }
 
+PAIRED = {
+    "train_runner": "paired",
+    "ued_score": "relative_regret",
+    "teacher_discount": 0.995,
+    "teacher_lr_anneal_steps": 0,
+    "teacher_gae_lambda": 0.98,
+    "teacher_entropy_coef": 0.05,
+    "teacher_value_loss_coef": 0.5,
+    "teacher_n_unroll_update": 5,
+    "teacher_ppo_n_epochs": 5,
+    "teacher_ppo_n_minibatches": 1,
+    "teacher_ppo_clip_eps": 0.2,
+    "teacher_ppo_clip_value_loss": True,
+    "teacher_model_name": "default_teacher_cnn",
+    "teacher_recurrent_arch": "lstm",
+    "teacher_recurrent_hidden_dim": 256,
+    "teacher_hidden_dim": 32,
+    "teacher_n_hidden_layers": 1,
+    "teacher_n_conv_filters": 128,
+    "teacher_scalar_embed_dim": 10,
+    "maze_n_walls": 60,
+    "maze_replace_wall_pos": False,
+    "maze_ued_replace_wall_pos": True,
+    "maze_ued_fixed_n_wall_steps": True,
+    "maze_ued_first_wall_pos_sets_budget": False,
+    "maze_ued_noise_dim": 50,
+    "maze_ued_n_walls": 60,
+    "maze_ued_set_agent_dir": False,
+    "maze_ued_normalize_obs": True,
+}
+
 
 def setup(checkout):
     """Where minimax is found."""
@@ -63,20 +96,55 @@ def prepare(request):
 
 
 def training(request):
-    """Updates of domain randomisation."""
+    """Updates of domain randomisation, or of PAIRED with some number of students."""
     import jax
+
+    envs, length, amount = request["envs"], request["length"], request["amount"]
+    name, taught = request["name"], "students" in request
+    flags = FLAGS | {"n_parallel": envs, "n_rollout_steps": length}
+    flags |= {"track_env_metrics": name == "dr-metrics"}
+    students = request.get("students", 1)
+    if taught:
+        flags |= PAIRED | {"n_students": students, "teacher_n_conv_filters": request["filters"]}
+        flags |= {"ued_score": "population_regret"} if name == "population-paired" else {}
+    runner = made(flags)
+    carry = [runner.runner.reset(jax.random.PRNGKey(request.get("seed", 0)))]
+
+    def run():
+        for _ in range(amount):
+            stats, _, *carry[0] = runner.step(carry[0], False)
+        jax.block_until_ready((stats, carry[0]))
+
+    def count():
+        cycles = int(carry[0][1].n_iters.max())
+        steps = {"training": students * cycles * envs * length}
+        if taught:
+            steps["designing"] = cycles * envs * runner.runner.teacher_n_rollout_steps
+        return steps
+
+    learners = [part for part in carry[0] if hasattr(part, "params")]
+    leaves = jax.tree_util.tree_leaves([learner.params for learner in learners])
+    return {"parameters": sum(leaf.size for leaf in leaves), "run": run, "count": count}
+
+
+def made(flags):
+    """Its runner, as its command line makes it."""
     from minimax.arguments import parser
     from minimax.runners import ExperimentRunner
 
-    envs, length, amount = request["envs"], request["length"], request["amount"]
-    metrics = request["name"] == "dr-metrics"
-    flags = FLAGS | {"n_parallel": envs, "n_rollout_steps": length, "track_env_metrics": metrics}
     arguments, sys.argv = sys.argv, ["train", *(f"--{n}={v}" for n, v in flags.items())]
     try:
         args = parser.parse_args()
     finally:
         sys.argv = arguments
-    runner = ExperimentRunner(
+    taught = flags["train_runner"] == "paired"
+    teacher = {
+        "teacher_model_name": args.teacher_model_name,
+        "ued_env_kwargs": args.ued_env_args,
+        "teacher_rl_kwargs": args.teacher_rl_args,
+        "teacher_model_kwargs": args.teacher_model_args,
+    }
+    return ExperimentRunner(
         train_runner=args.train_runner,
         env_name=args.env_name,
         agent_rl_algo=args.agent_rl_algo,
@@ -88,19 +156,8 @@ def training(request):
         eval_kwargs=args.eval_args,
         eval_env_kwargs=args.eval_env_args,
         n_devices=1,
+        **(teacher if taught else {}),
     )
-    carry = [runner.runner.reset(jax.random.PRNGKey(request.get("seed", 0)))]
-
-    def run():
-        for _ in range(amount):
-            stats, _, *carry[0] = runner.step(carry[0], False)
-        jax.block_until_ready((stats, carry[0]))
-
-    def count():
-        return {"training": int(carry[0][1].n_iters.max()) * envs * length}
-
-    parameters = sum(leaf.size for leaf in jax.tree_util.tree_leaves(carry[0][1].params))
-    return {"parameters": parameters, "run": run, "count": count}
 
 
 def stepping(request):

@@ -15,6 +15,7 @@ import pytest
 from cairn.bench import (
     archive,
     clock,
+    driver,
     figures,
     goal,
     parts,
@@ -140,6 +141,37 @@ def test_the_share_of_the_peak_counts_a_gradient_only_where_there_is_one():
     assert learned > 15 * played  # a rollout, and five epochs forward and backward
     (share,) = row["share_of_peak"]["values"]
     assert share == pytest.approx((100 * learned + 50 * played) / 2e9)
+
+
+def test_sides_with_a_teacher_are_asked_for_equal_students_and_filters(monkeypatch, tables):
+    asked = {}
+
+    def alternate(sides, requests, repeats):
+        asked.update(requests)
+        answer = {"seconds": 2.0, "setup_s": 0, "first_s": 0, "second_s": 0, "parameters": 10**6}
+        answer |= {"did": {"training": 4000, "designing": 1000}, "steps_per_second": 1.0}
+        answer |= {"peak_rss_mb": 1, "versions": {}}
+        slow = answer | {"seconds": 8.0, "parameters": 10**6 - 20}
+        return {n: [[slow if n == "minimax" else answer]] for n in requests}
+
+    monkeypatch.setattr(training, "alternate", alternate)
+    sides = dict.fromkeys(["cairn", "minimax"])
+    monkeypatch.setattr(training, "opened", lambda *_, **__: contextlib.nullcontext(sides))
+    config = training.Config(updates=1, length=250, students=4, filters=7)
+    row = training._measure(config, "population-paired", 8, [])
+    assert row["ratios"]["minimax"]["values"] == [4.0] and "share_of_peak" not in row
+    assert row["sides"]["cairn"]["steps_per_second"]["values"] == [2500.0]
+    same = {"name": "population-paired", "envs": 8, "length": 250, "amount": 1}
+    assert asked["cairn"] == asked["minimax"] == [same | {"students": 4, "filters": 7}]
+    record = {"benchmark": "ued", "rows": [row], "command": "", "date": "", "repeats": 1}
+    record |= {"machine": {"processor": "", "cores": 2, "load": None}}
+    assert "| population-paired, 8 envs | minimax |" in tables.describe(record)
+
+    request = asked["cairn"][0] | {"name": "paired", "students": 2}
+    chosen = driver.reference(request)
+    assert chosen.method == "paired" and chosen.sections["teacher"].filters == 7
+    assert (chosen.algorithm.batch, chosen.algorithm.steps_per_cycle) == (8, 250)
+    assert chosen.student.filters == 16 and chosen.env.editor.max_steps == 62
 
 
 def plain_maze(file, rounds):

@@ -26,7 +26,7 @@ PACKAGES = ("jax", "jaxlib", "equinox", "optax", "cairn")
 WARM = 1 / 4000
 """Fill at which replay may start: the first batch of levels warms the archive."""
 
-KINDS = ("training", "scoring", "mutation")
+KINDS = ("training", "scoring", "mutation", "designing")
 
 PRODUCTS = 8
 """Matrix products in one call of the peak."""
@@ -51,11 +51,18 @@ def prepare(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def reference(request: dict[str, Any]) -> Experiment:
-    """The reference preset at the size asked for; ACCEL with cycles of one kind."""
-    name = request["name"]
-    chosen = experiment("maze", method=name.split("-")[0], preset="reference")
+    """The reference preset at the size asked for; ACCEL with cycles of one kind.
+
+    With a teacher, `students` says how many learn, and `filters` how wide its convolution is.
+    """
+    name, taught = request["name"], "students" in request
+    method = name if taught else name.split("-")[0]
+    own: dict[str, Any] = {"teacher": {"filters": request["filters"]}} if taught else {}
+    if name == "population-paired":
+        own |= {"students": request["students"]}
+    chosen = experiment("maze", method=method, preset="reference", **own)
     size = {"batch": request["envs"], "steps_per_cycle": request["length"]}
-    if name != "dr":
+    if name.startswith("accel"):
         replay = {"accel-new": 0.0, "accel-replay": 1.0}[name]
         size |= {"replay_probability": replay, "minimum_fill": WARM}
     run = dataclasses.replace(
@@ -63,7 +70,7 @@ def reference(request: dict[str, Any]) -> Experiment:
         log_every=request["amount"],
         seeds=request.get("seeds", 1),
         seed=request.get("seed", 0),
-        steps=max(chosen.run.steps, request["envs"] * request["length"]),
+        steps=max(chosen.run.steps, 16 * request["envs"] * request["length"]),
     )
     algorithm = dataclasses.replace(chosen.algorithm, **size)
     return chosen.with_sections({**chosen.everything, "algorithm": algorithm, "run": run})
@@ -88,8 +95,10 @@ def cycles(chosen: Experiment, form: SeedForm | None = None) -> tuple[dict[str, 
         totals = state[0].ledger.totals()
         return {kind: int(np.sum(totals[kind])) for kind in KINDS if np.sum(totals[kind])}
 
-    network = state[0].learner.network
-    parameters = sum(leaf[0].size for leaf in jax.tree.leaves(network))
+    learner = state[0].learner
+    learners = learner.values() if isinstance(learner, dict) else [learner]
+    leaves = jax.tree.leaves([each.network for each in learners])
+    parameters = sum(leaf[0].size for leaf in leaves)
     return {"parameters": parameters, "run": run, "count": count}, state
 
 

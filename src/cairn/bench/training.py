@@ -24,7 +24,7 @@ from cairn.core.errors import CairnError
 from cairn.engine.compiled import SeedForm
 from cairn.runs.presets import experiment
 
-Work = Literal["dr", "accel"]
+Work = Literal["dr", "accel", "paired", "population-paired"]
 Extra = Literal["one-device", "default-metrics"]
 
 PEERS = ("jaxued", "minimax")
@@ -34,7 +34,10 @@ METRICS = "minimax, default metrics"
 ACCEL_MIX = {"accel-new": 0.2, "accel-replay": 0.8}
 """How often a warm ACCEL draws new levels, and how often it replays and then edits."""
 
-KNOWS = {"minimax": ("dr",)}
+TAUGHT = ("paired", "population-paired")
+"""Works in which a teacher designs the levels."""
+
+KNOWS = {"minimax": ("dr", *TAUGHT), "jaxued": ("dr", "accel")}
 """Peers that are compared in some works only."""
 
 PARAMETERS_WITHIN = 1e-4
@@ -51,7 +54,12 @@ class Config:
     envs: tuple[int, ...] = (32,)
     """Environments side by side."""
     works: tuple[Work, ...] = ("dr", "accel")
-    """Domain randomisation; ACCEL's cycles in the mix they have once its archive is warm."""
+    """Domain randomisation; ACCEL's cycles in the mix they have once its archive is warm; PAIRED's
+    cycles, of two students or of a population."""
+    filters: int = 128
+    """Of PAIRED's teacher."""
+    students: int = 3
+    """Of a population."""
     seeds: tuple[int, ...] = ()
     """Also train this many seeds in one program, in both forms, beside one seed."""
     extra: tuple[Extra, ...] = ()
@@ -75,7 +83,7 @@ def run(config: Config) -> dict[str, Any]:
     """Measure, print, write."""
     if config.tiny:
         # An episode ends within 256 steps, so that levels have scores.
-        config = replace(config, envs=(2,), repeats=1, updates=1, length=256, size=64)
+        config = replace(config, envs=(2,), repeats=1, updates=1, length=256, size=64, filters=1)
     peers = [Peer.parse(text, PEERS) for text in config.peers]
     if "default-metrics" in config.extra and "minimax" not in {peer.name for peer in peers}:
         raise CairnError("default-metrics is about minimax: name it among the --peers.")
@@ -108,11 +116,14 @@ def _sides(config: Config, work: Work, peers: Sequence[Peer]) -> list[Peer]:
 
 def _measure(config: Config, work: Work, envs: int, peers: Sequence[Peer]) -> dict[str, Any]:
     """One work at one size, everybody in turn, the peak in every round."""
-    names = [work] if work == "dr" else list(ACCEL_MIX)
+    names = list(ACCEL_MIX) if work == "accel" else [work]
     wanted: list[Request] = [
         {"name": name, "envs": envs, "length": config.length, "amount": config.updates}
         for name in names
     ]
+    if work in TAUGHT:
+        students = 2 if work == "paired" else config.students
+        wanted = [each | {"students": students, "filters": config.filters} for each in wanted]
     ours = (OURS, ONE_DEVICE) if "one-device" in config.extra else (OURS,)
     with opened(peers, ours=ours, cached=config.tiny, peak=True) as sides:
         requests = {name: list(wanted) for name in sides}
@@ -124,11 +135,14 @@ def _measure(config: Config, work: Work, envs: int, peers: Sequence[Peer]) -> di
     _check_same(answers)
     rates = {name: _mixed(names, given) for name, given in answers.items()}
     row: dict[str, Any] = {"work": work, "envs": envs, "length": config.length}
+    row |= {name: wanted[0][name] for name in ("students", "filters") if name in wanted[0]}
     row["sides"] = {name: _describe(rates[name], names, answers[name]) for name in rates}
     row["ratios"] = {
         name: figures.ratios(rates[OURS], rates[name]) for name in rates if name != OURS
     }
     row["peak_flop_per_second"] = figures.spread(peak)
+    if work in TAUGHT:  # whose networks differ: what a step costs depends on who took it
+        return row
     return row | _roofline(work, envs, config.length, _mix(names, answers[OURS]), peak)
 
 
