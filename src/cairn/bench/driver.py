@@ -93,7 +93,8 @@ def cycles(chosen: Experiment, form: SeedForm | None = None) -> tuple[dict[str, 
 
     def count() -> dict[str, int]:
         totals = state[0].ledger.totals()
-        return {kind: int(np.sum(totals[kind])) for kind in KINDS if np.sum(totals[kind])}
+        sums = {kind: int(np.sum(totals[kind])) for kind in KINDS if kind in totals}
+        return {kind: total for kind, total in sums.items() if total}
 
     learner = state[0].learner
     learners = learner.values() if isinstance(learner, dict) else [learner]
