@@ -21,7 +21,7 @@ SEARCH = {"log_every": 2, "seeds": 1, "steps": 256}
 """Eight chunks of quality-diversity."""
 MAP = {"dims": 6, "side": 8}
 """Of its own tasks."""
-TAUGHT = ("paired", "flexible-paired", "population-paired", "minimax")
+TAUGHT = ("paired", "flexible-paired", "population-paired", "minimax", "repaired")
 """Methods with a teacher."""
 SEARCHES = {
     "map-elites": {"batch": 16},

@@ -78,9 +78,8 @@ class Counter:
 
 
 class Counted(Environment):
-    """A maze that reports each step it takes, past jit, vmap, scan and cond."""
+    """An environment that reports each step it takes, past jit, vmap, scan and cond."""
 
-    actions: ClassVar[int] = 7
     random_start: ClassVar[bool] = False
     inner: Any
     counter: Counter = eqx.field(static=True)
@@ -88,6 +87,10 @@ class Counted(Environment):
     @property
     def max_steps(self):
         return self.inner.max_steps
+
+    @property
+    def action_spec(self):
+        return self.inner.action_spec
 
     @property
     def observation_spec(self):
@@ -118,14 +121,10 @@ class Counted(Environment):
 
 
 class CountedEditor(Counted, Editor):
-    """A maze's editor that does the same."""
+    """An editor that does the same."""
 
     players: ClassVar[tuple[str, ...]] = ("teacher",)
     random_start: ClassVar[bool] = True
-
-    @property
-    def actions(self):
-        return self.inner.actions
 
     def level(self, state):
         return self.inner.level(state)

@@ -55,6 +55,7 @@ Which method when:
               where neither a generator nor edits make good ones
   flexible-paired, population-paired
               the same with either student as the antagonist, or with several students
+  repaired    PAIRED's teacher beside archives: students learn from replayed levels only
   minimax     a teacher paid for failure alone: ends at levels nobody can solve; for comparison
   backplay    starts near the end of a way to the goal, and moves the start back: where the goal is
               too far away to be found by chance

@@ -28,6 +28,7 @@ WINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
                 "paired": "cairn.ued.paired:METHOD",
                 "flexible-paired": "cairn.ued.flexible_paired:METHOD",
                 "population-paired": "cairn.ued.population_paired:METHOD",
+                "repaired": "cairn.ued.repaired:METHOD",
                 "minimax": "cairn.ued.minimax:METHOD",
                 "backplay": "cairn.ued.backplay:METHOD",
                 "remidi": "cairn.ued.remidi:METHOD",

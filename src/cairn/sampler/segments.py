@@ -47,8 +47,13 @@ def new(
     archive: Replay, space: Space, score: Score, key: Key[Array, ""], n: int
 ) -> tuple[Replay, Segment]:
     """`n` levels from the space's generator, with ids of their own."""
+    return given(archive, jax.vmap(space.sample)(jax.random.split(key, n)), score)
+
+
+def given(archive: Replay, levels: Level, score: Score) -> tuple[Replay, Segment]:
+    """Levels that somebody made, every leaf (n, ...), with ids of their own."""
+    n = jax.tree.leaves(levels)[0].shape[0]
     archive, ids = replay.new_ids(archive, n)
-    levels = jax.vmap(space.sample)(jax.random.split(key, n))
     none = jnp.zeros(n, jnp.int32)
     return archive, Segment(
         levels=levels,

@@ -60,7 +60,7 @@ TAUGHT = frozenset(("paired", "flexible-paired", "population-paired", "minimax")
 """Methods of ours whose levels all come from a teacher that keeps none."""
 NO_ARCHIVE = TAUGHT | {"random", "dr", "sfl", "backplay", "bc"}
 """Methods of ours that keep no archive of levels."""
-NO_EDITS = NO_ARCHIVE | {"plr", "robust-plr", "parallel-plr", "samplr", "remidi"}
+NO_EDITS = NO_ARCHIVE | {"repaired", "plr", "robust-plr", "parallel-plr", "samplr", "remidi"}
 """Methods of ours whose levels do not descend from each other."""
 
 
@@ -101,11 +101,12 @@ PANELS: tuple[Panel, ...] = (
     ),
     Panel(
         "archive.png", at("applies:archived"), once("cards:archive"), at("sheets:draw"),
-        "What the archive holds", acted, NO_ARCHIVE,
+        "What the archive holds", acted, NO_ARCHIVE, roles=True,
     ),
     Panel(
         "shelf", at("applies:kept"), None, None,
         "Every level of the archive", acted, NO_ARCHIVE, at("look_archive:section"),
+        roles=True,
     ),
     Panel(
         "level", at("applies:kept"), None, None,

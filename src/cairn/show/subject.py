@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from cairn.archive.replay import Replay
 from cairn.core.console import count
 from cairn.core.counts import cost, unit
 from cairn.core.errors import ConfigError, RunError
@@ -67,8 +68,11 @@ class Subject:
 
     @property
     def archive(self) -> Any:
-        """What the method keeps, if it keeps something."""
-        return getattr(self.state, "archive", None)
+        """What the method keeps, if it keeps something; where each player has an archive, that of
+        whoever is shown."""
+        extra = getattr(self.state, "extra", None)
+        own = extra.get(self.role) if isinstance(extra, dict) else None
+        return own if isinstance(own, Replay) else getattr(self.state, "archive", None)
 
     @property
     def actor(self) -> Actor | None:

@@ -123,7 +123,7 @@ def descent(subject: Subject) -> Descent:
 
 def shelf_of(subject: Subject) -> Shelf:
     """Its archive, which must not be empty."""
-    archive, config = subject.state.archive, subject.experiment.algorithm
+    archive, config = subject.archive, subject.experiment.algorithm
     assert isinstance(archive, Replay)
     assert isinstance(config, ReplayConfig)
     count = int(archive.count)

@@ -78,8 +78,8 @@ class CurationConfig(CycleConfig, ReplayConfig):
         if lacking:
             raise ConfigError(
                 f"score {self.score!r} compares {' and '.join(self.scoring.roles)}, but here only "
-                f"the {' and '.join(self.roles)} plays. Choose another score, or a method that has "
-                f"the {' and '.join(lacking)} too."
+                f"the {' and '.join(self.roles)}'s own play is scored. Choose another score, or a "
+                f"method that has the {' and '.join(lacking)} too."
             )
 
     @property

@@ -30,7 +30,7 @@ CURATORS: Mapping[str, str] = MappingProxyType(
         "none": "levels are played once",
         "replay archive": "levels are kept with a score each and come back",
         "learnability buffer": "the most learnable of many, chosen anew now and then",
-        "two archives": "the student's replay archive, and one of the levels a teacher designed",
+        "two archives": "a replay archive for each of two students, both filled by a teacher",
         "level-perfect archives": "an archive for each adversary, none seen by a later one",
     }
 )

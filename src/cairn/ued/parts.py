@@ -65,16 +65,21 @@ def begin(
 ) -> State:
     """The state before the first cycle."""
     key_of = lambda name: stream(key, name)  # noqa: E731
-    example = jax.eval_shape(problem.env.space.sample, key)
-    level = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), example)
     return State(
         key=key,
         cycle=jnp.int32(0),
         learner=problem.learner.init(key_of("learner")),
-        archive=None if archive is None else replay.empty(level, archive.scoring.unseen(), archive),
+        archive=None if archive is None else empty(problem, archive),
         ledger=Ledger.zero(counts),
         extra=extra,
     )
+
+
+def empty(problem: Problem, config: CurationConfig) -> Replay:
+    """An archive without levels."""
+    example = jax.eval_shape(problem.env.space.sample, jax.random.key(0))
+    level = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), example)
+    return replay.empty(level, config.scoring.unseen(), config)
 
 
 def after(state: State, **changes: Any) -> State:

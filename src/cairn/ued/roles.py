@@ -5,18 +5,20 @@ each role, what it plays and how it learns; `state.learner` its state.
 """
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Bool, Float, Key
 
+from cairn.core import branches
 from cairn.core.keys import stream
 from cairn.core.ledger import Ledger
 from cairn.core.trace import Trace
 from cairn.engine import design as engine_design
 from cairn.engine.design import TEACHER
 from cairn.engine.learning import improve
-from cairn.engine.program import Report
+from cairn.engine.program import Report, counted, merged
 from cairn.envs.protocol import Editor, Environment, Level
 from cairn.learners.protocol import Actor
 from cairn.score import STUDENT
@@ -27,6 +29,9 @@ from cairn.ued.parts import Problem, State
 
 Metrics = Mapping[str, Float[Array, ""]]
 Problems = Mapping[str, Problem]
+When = Mapping[str, Bool[Array, ""]]
+"""By role, whether it learns; a role that is not in it does."""
+ALWAYS: When = MappingProxyType({})
 
 
 def editor_of(env: Environment) -> Editor:
@@ -52,13 +57,26 @@ def begin(problems: Problems, key: Key[Array, ""], counts: Iterable[str]) -> Sta
     )
 
 
-def design(problems: Problems, state: State, batch: int) -> tuple[Level, Trace]:
-    """`batch` levels by the teacher, each from noise of its own, and how it made them."""
+def design(
+    problems: Problems, state: State, batch: int, when: Bool[Array, ""] | bool = True
+) -> tuple[Level, Trace]:
+    """`batch` levels by the teacher, each from noise of its own, and how it made them.
+
+    If not `when`, zeros, and no step is taken.
+    """
     problem = problems[TEACHER]
-    assert isinstance(problem.env, Editor)
-    teacher = Actor(problem.learner, state.learner[TEACHER])
     key = parts.key_for(state, "design")
-    return engine_design.design(problem.env, teacher, key, batch, problem.mesh)
+
+    def make(learner: Any) -> tuple[Level, Trace]:
+        assert isinstance(problem.env, Editor)
+        teacher = Actor(problem.learner, learner)
+        return engine_design.design(problem.env, teacher, key, batch, problem.mesh)
+
+    learner = state.learner[TEACHER]
+    if when is True:
+        return make(learner)
+    nothing = branches.zeros(make, learner)
+    return branches.when(jnp.asarray(when), make, lambda _: nothing, learner)
 
 
 def play(
@@ -84,15 +102,24 @@ def paid_last(trace: Trace, reward: Float[Array, " B"]) -> Trace:
 
 
 def learn(
-    problems: Problems, state: State, traces: Mapping[str, Trace]
+    problems: Problems, state: State, traces: Mapping[str, Trace], when: When = ALWAYS
 ) -> tuple[dict[str, Any], dict[str, Metrics]]:
-    """The learners after an update on their own trace each, and the updates' metrics."""
+    """The learners after an update on their own trace each, and the updates' metrics.
+
+    Whose `when` is false comes back as it was, bit for bit.
+    """
     learner, metrics = dict(state.learner), {}
     for role, trace in traces.items():
         problem, key = problems[role], parts.key_for(state, f"update {role}")
         behind = parts.progress(state, problem)
         learner[role], metrics[role] = improve(
-            problem.learner, learner[role], trace, key, behind, mesh=problem.mesh
+            problem.learner,
+            learner[role],
+            trace,
+            key,
+            behind,
+            when=when.get(role, True),
+            mesh=problem.mesh,
         )
     return learner, metrics
 
@@ -102,18 +129,21 @@ def updates(problems: Problems) -> int:
     return sum(problem.learner.gradient_steps for problem in problems.values())
 
 
-def reports(traces: Mapping[str, Trace], learned: Mapping[str, Metrics]) -> list[Report]:
-    """How each role learned and, but for the teacher, how its episodes went.
-
-    Metrics of the student have their plain names, those of others the role's in front.
-    """
+def reports(
+    traces: Mapping[str, Trace], learned: Mapping[str, Metrics], when: When = ALWAYS
+) -> list[Report]:
+    """How each role learned, `when` it did, and, but for the teacher, how its episodes went."""
     every = []
     for role, trace in traces.items():
+        update = counted(learned[role], when[role]) if role in when else Report({**learned[role]})
         played = Report({}) if role == TEACHER else rollout_metrics(trace)
-        every.append(_called("" if role == STUDENT else f"{role}_", played, learned[role]))
+        every.append(told_of(role, merged(update, played)))
     return every
 
 
-def _called(prefix: str, played: Report, learned: Metrics) -> Report:
+def told_of(role: str, report: Report) -> Report:
+    """The report of one role: the student's metrics have their plain names, those of others the
+    role's in front."""
+    prefix = "" if role == STUDENT else f"{role}_"
     named = lambda values: {f"{prefix}{name}": each for name, each in values.items()}  # noqa: E731
-    return Report(named({**learned, **played.metrics}), (), named(played.weights))
+    return report._replace(metrics=named(report.metrics), weights=named(report.weights))
