@@ -121,3 +121,21 @@ def test_evenness_is_the_entropy_over_that_of_equal_shares():
     alone = stats.evenness(np.array([0.0, 5.0]))
     assert alone == 0 and not np.signbit(alone)
     assert stats.evenness(np.zeros(3)) is None and stats.evenness(np.ones(1)) is None
+
+
+def test_the_probability_of_improvement_counts_pairs_of_seeds_level_by_level():
+    ours = np.array([[1.0, 0.5], [0.0, 0.5]])
+    theirs = np.array([[0.5, 0.5], [0.5, 0.0], [1.0, 1.0]])
+    # Level 0: 1 beats .5, .5 and ties with 1; 0 beats none. Level 1: .5 ties, wins, loses; twice.
+    expected = ((1 + 1 + 0.5 + 0) / 6 + 2 * (0.5 + 1 + 0) / 6) / 2
+    found = stats.probability_of_improvement(ours, theirs)
+    assert found.value == pytest.approx(expected)
+    assert found.low <= found.value <= found.high and found.over == "seeds"
+    back = stats.probability_of_improvement(theirs, ours)
+    assert back.value == pytest.approx(1 - expected)
+    # Nobody overlaps: certain, whichever seeds are drawn.
+    sure = stats.probability_of_improvement(np.ones((3, 2)), np.zeros((4, 2)))
+    assert sure[:3] == (1.0, 1.0, 1.0)
+    assert np.isnan(stats.probability_of_improvement(ours[:1], theirs).low)
+    with pytest.raises(ValueError, match="Both need the same levels"):
+        stats.probability_of_improvement(ours, theirs[:, :1])

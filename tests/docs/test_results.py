@@ -135,3 +135,11 @@ def test_no_forger_holds_a_cell_since_tags_are_marked(redteam):
     }  # fmt: skip
     page = redteam.PAGE.read_text()
     assert "| 49 of 100 | 0 of 100 |" in page and "| 100 of 100 | 0 of 100 |" in page
+
+
+def test_the_leagues_page_shows_the_results_on_file():
+    page, text = load("league_page"), (ROOT / "docs" / "league.md").read_text()
+    places = [found[1] for found in page.MARK.finditer(text)]
+    assert places == ["small", "tuning", "full"]
+    for place in places:
+        assert page.block(place, page.RESULTS) in text

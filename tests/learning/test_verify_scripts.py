@@ -107,3 +107,43 @@ def test_the_finite_set_is_what_it_says():
     assert np.median(actions[30:]) > 3
     different = {np.asarray(walls).tobytes() for walls in levels.walls}
     assert len(different) > 45
+
+
+@pytest.mark.slow
+def test_the_league_is_made_part_by_part_and_read_at_two_budgets(tmp_path, monkeypatch, capsys):
+    script = load("league")
+    command = ["league.py", "--tiny", "--seeds", "2", "--results", str(tmp_path), "--part", "dr"]
+    monkeypatch.setattr(sys, "argv", command)
+    script.main()
+    folder = tmp_path / "tiny"
+    made = json.loads((folder / "dr-seeds200-201.json").read_text())
+    steps, clock = made["readings"]["steps"], made["readings"]["clock"]
+    assert steps["ledger"]["training"] == [128, 128] and steps["cycles"] == 4
+    assert clock["seconds"] >= made["clock_s"] == steps["seconds"]
+    levels = np.array(steps["scores"]["fresh"]["levels"])
+    assert levels.shape == (2, 8) and ((levels >= 0) & (levels <= 1)).all()
+    told = json.loads((folder / "taking_part.json").read_text())
+    assert {"dr", "plr", "accel", "sfl", "paired"} <= set(told["methods"])
+    assert told["not"]["random"] == "it does not learn"
+
+    capsys.readouterr()
+    monkeypatch.setattr(script, "play_part", None)
+    script.main()  # nothing is made twice
+    assert capsys.readouterr().out == ""
+
+    other = made | {"method": "other", "seeds": [202], "readings": {
+        name: row | {"scores": {"fresh": {"levels": [[1.0] * 8], "worst": {
+            share: [1.0] for share in row["scores"]["fresh"]["worst"]}}}}
+        for name, row in made["readings"].items()
+    }}  # fmt: skip
+    for seed in (202, 203):
+        (folder / f"other-seeds{seed}-{seed}.json").write_text(
+            json.dumps(other | {"seeds": [seed]})
+        )
+
+    page = load("../league_page")
+    parts = page.parts_of(folder)
+    assert parts["other"]["seeds"] == [202, 203]
+    rows = page.table(parts, "steps")[2:]
+    assert rows[0].startswith("| other | – | – | 1.000 (") and rows[1].startswith("| dr |")
+    assert "| 1.000 (1.000 to 1.000) |" in rows[0] and "| 128 |" in rows[1]

@@ -1,0 +1,293 @@
+"""The league: every method of environment design, one student, two budgets, the same tests.
+
+    uv run python benchmarks/verify/league.py --list            who takes part, and who does not
+    uv run python benchmarks/verify/league.py --tune METHOD     settings, by `cairn tune`
+    uv run python benchmarks/verify/league.py --part METHOD     train and test it
+    uv run python benchmarks/verify/league.py --all             whatever is missing, in order
+
+Every part writes one JSON file and is skipped where that exists, so the league may be stopped and
+begun again. One program trains all seeds with a constant learning rate and is tested twice: when
+each seed has spent `steps` of its ledger (training, scoring, mutation, designing), and when the
+program has run for as many seconds as domain randomisation took for its steps on this machine
+(compiling and testing not counted), which is what `dr`'s part says; it is made first. `--size full`
+is the default preset's maze, network and budget. Fill docs/league.md by benchmarks/league_page.py.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from league_tests import Test, suites_of
+from provenance import command, source_hash, versions
+
+from cairn.bench.figures import machine
+from cairn.core.errors import CairnError
+from cairn.core.sections import settings
+from cairn.engine.compiled import compile_program
+from cairn.engine.devices import use_cores
+from cairn.engine.loop import spent_steps
+from cairn.runs import catalogue, presets
+from cairn.runs.experiment import Experiment
+from cairn.tuning.driver import tune
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "benchmarks/results/league"
+SOURCES = ("core", "engine", "envs", "learners", "nn", "sampler", "archive", "score", "ued")
+ENDLESS = 2**40
+LEFT_OUT = {"random": "it does not learn"}
+SEARCH = {
+    "student.learning_rate": "log:3e-4,3e-3",
+    "student.entropy_weight": "log:1e-3,3e-2",
+    "algorithm.replay_probability": "0.3,0.9",
+    "teacher.learning_rate": "log:1e-4,1e-3",
+}
+"""Of which a method searches what it has."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """Mazes, student, budgets and tests. Settings that a method lacks are passed over."""
+
+    task: Mapping[str, Any]
+    network: Mapping[str, Any]
+    """Of every learner, the teacher's too."""
+    student: Mapping[str, Any]
+    algorithm: Mapping[str, Any]
+    steps: int
+    """Of each seed."""
+    chunk: int
+    levels: int
+    """Fresh solvable levels, among which the worst are looked for."""
+    attempts: int
+    suites: tuple[str, ...] = ("fresh", "named", "procedural")
+    tune_steps: int = 300_000
+    tune_trainings: int = 6
+    tuner: Mapping[str, Any] = field(default_factory=dict)
+
+
+NETWORK = {"memory": "lstm", "hidden": 64, "head": 32, "filters": 8}
+UPDATE = {"epochs": 2, "minibatches": 2, "decay": "none"}
+SIZES = {
+    "small": Size(
+        task={"width": 9, "height": 9, "walls": 25, "limit": 64, "generator": "walls"},
+        network=NETWORK | UPDATE,
+        student={"learning_rate": 1e-3, "entropy_weight": 1e-2},
+        algorithm={
+            "batch": 32, "steps_per_cycle": 64, "turns": 1, "capacity": 512, "minimum_fill": 0.25,
+            "candidates": 256, "scoring_steps": 128, "keep": 64, "refresh": 16, "selected": 16,
+        },
+        steps=800_000,
+        chunk=16,
+        levels=1000,
+        attempts=4,
+        tuner={"levels": 128, "rungs": 2, "test_seeds": 2, "baseline": False},
+    ),
+    "full": Size(
+        task={},
+        network={"decay": "none"},
+        student={},
+        algorithm={"turns": 1},
+        steps=8_192_000,
+        chunk=10,
+        levels=1000,
+        attempts=10,
+    ),
+    "tiny": Size(
+        task={"width": 5, "height": 5, "walls": 4, "limit": 8, "generator": "walls"},
+        network={"memory": "none", "hidden": 8, "head": 4, "filters": 2, "epochs": 1,
+                 "minibatches": 1, "decay": "none"},
+        student={},
+        algorithm={
+            "batch": 4, "steps_per_cycle": 8, "turns": 1, "capacity": 16, "candidates": 8,
+            "scoring_steps": 16, "keep": 4, "refresh": 2, "selected": 2,
+        },
+        steps=128,
+        chunk=2,
+        levels=8,
+        attempts=2,
+        suites=("fresh",),
+        tune_steps=64,
+        tune_trainings=3,
+        tuner={"levels": 4, "rungs": 1, "test_seeds": 1, "baseline": False},
+    ),
+}  # fmt: skip
+
+
+def taking_part(size: Size) -> tuple[list[str], dict[str, str]]:
+    """Methods by name, and why others do not take part."""
+    names, reasons = [], dict(LEFT_OUT)
+    for name in catalogue.WINGS["environment design"]:
+        if name in LEFT_OUT:
+            continue
+        try:
+            experiment(name, size, {}, steps=size.steps, seeds=1)
+            names.append(name)
+        except CairnError as error:
+            reasons[name] = str(error)
+    return names, reasons
+
+
+def experiment(
+    method: str, size: Size, tuned: Mapping[str, Any], *, steps: int, seeds: int, seed: int = 0
+) -> Experiment:
+    """The method at this size, with the settings that were found for it."""
+    adapted = catalogue.method(method).adapts("maze")
+    made = presets.experiment("maze", method=method)
+    generator = {name: adapted[name] for name in ("generator",) if name in adapted}
+    wanted: dict[str, Any] = {f"task.{n}": v for n, v in {**size.task, **generator}.items()}
+    learners = [name for name, kind in made.how.sections.items() if kind is None]
+    for section in learners:
+        wanted |= {f"{section}.{n}": v for n, v in size.network.items()}
+    wanted |= {f"student.{n}": v for n, v in size.student.items()}
+    wanted |= {f"algorithm.{n}": v for n, v in size.algorithm.items()}
+    run = {"steps": steps, "seeds": seeds, "seed": seed, "log_every": size.chunk}
+    wanted |= {f"run.{n}": v for n, v in run.items()} | dict(tuned)
+    known = {f"{s.section}.{s.field}" for s in settings(made.everything).values()}
+    changes = {name: value for name, value in wanted.items() if name in known}
+    if made.how.least(made.setup(None)) > steps:  # its own defaults are for larger runs
+        made = dataclasses.replace(made, run=dataclasses.replace(made.run, steps=ENDLESS))
+    return made.changed(changes)
+
+
+def tune_part(method: str, size: Size, results: Path) -> dict[str, Any]:
+    """Settings by the same small search for every method, on levels drawn by a rule alone."""
+    seeds = 2
+    chosen = experiment(method, size, {}, steps=size.tune_steps, seeds=seeds)
+    known = {f"{s.section}.{s.field}" for s in settings(chosen.everything).values()}
+    search = {name: told for name, told in SEARCH.items() if name in known}
+    began = time.monotonic()
+    budget = size.tune_trainings * seeds * size.tune_steps
+    say = lambda text: print(text, flush=True)  # noqa: E731
+    made = tune(chosen, search, results / "searches" / method, budget=budget, say=say,
+                **size.tuner)  # fmt: skip
+    if made.result is None:
+        raise SystemExit(130)
+    return {"method": method, "seconds": time.monotonic() - began, "machine": machine(),
+            **made.result}  # fmt: skip
+
+
+def play_part(
+    method: str, size: Size, seeds: int, first: int, tuned: Mapping[str, Any], clock_s: float | None
+) -> dict[str, Any]:
+    """Train all seeds in one program until both budgets are spent; test at each of them."""
+    chosen = experiment(method, size, tuned, steps=size.steps, seeds=seeds, seed=first)
+    # Schedules are by `steps`; where the clock allows all seeds go on beyond them.
+    program, run = chosen.program, chosen.run
+    compiled = compile_program(program, seed=run.seed, seeds=seeds, cycles=run.log_every,
+                               budget=ENDLESS, layout=chosen.layout)  # fmt: skip
+    state = compiled.init()
+    began = time.monotonic()
+    compiled = compiled.ready(state)
+    compile_s = time.monotonic() - began
+    test = Test(suites_of(chosen.env, size), chosen, size.attempts)
+    found: dict[str, Any] = {}
+    seconds, cycles = 0.0, 0
+    while len(found) < 2:
+        began = time.monotonic()
+        state, report = jax.block_until_ready(compiled.advance(state))
+        seconds, cycles = seconds + time.monotonic() - began, cycles + size.chunk
+        if "steps" not in found and min(spent_steps(state, program)) >= size.steps:
+            found["steps"] = reading(test, state, seconds, cycles)
+            clock_s = clock_s or seconds
+        if "clock" not in found and clock_s is not None and seconds >= clock_s:
+            same = found.get("steps")
+            at_once = same is not None and same["cycles"] == cycles
+            found["clock"] = same if at_once else reading(test, state, seconds, cycles)
+    finite = all(bool(np.isfinite(np.asarray(v)).all() or not np.asarray(report.weights[n]).any())
+                 for n, v in report.metrics.items())  # fmt: skip
+    return {
+        "method": method,
+        "seeds": list(range(first, first + seeds)),
+        "settings": chosen.to_dict(),
+        "tuned": dict(tuned),
+        "clock_s": clock_s,
+        "compile_s": compile_s,
+        "seconds_per_cycle": seconds / cycles,
+        "finite": finite,
+        "readings": found,
+        "load": os.getloadavg()[0],
+        "machine": machine(),
+        "versions": versions(),
+        "command": command(),
+        "sources": source_hash(Path(__file__), SOURCES),
+    }
+
+
+def reading(test: Test, state: Any, seconds: float, cycles: int) -> dict[str, Any]:
+    """What the state reaches, and what it has cost so far."""
+    began = time.monotonic()
+    scores = test(state)
+    return {"seconds": seconds, "cycles": cycles, "ledger": state.ledger.totals(),
+            "test_s": time.monotonic() - began, "scores": scores}  # fmt: skip
+
+
+def once(path: Path, make: Any) -> dict[str, Any]:
+    """The JSON in `path`, made now if it is not there."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made = make()
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(made) + "\n")
+        part.replace(path)
+        print(f"{path.name}: made", flush=True)
+    return json.loads(path.read_text())
+
+
+def main() -> None:
+    """Make the parts that were asked for and are not on file."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--tune", nargs="*", default=[], metavar="METHOD")
+    parser.add_argument("--part", nargs="*", default=[], metavar="METHOD")
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--size", choices=list(SIZES), default="small")
+    parser.add_argument("--tiny", action="store_true")
+    parser.add_argument("--seeds", type=int, default=6, help="even: two cores share them")
+    parser.add_argument("--first-seed", type=int, default=200)
+    parser.add_argument("--steps", type=int, help="of each seed, in the place of the size's")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    given = parser.parse_args()
+    name = "tiny" if given.tiny else given.size
+    size = SIZES[name]
+    size = dataclasses.replace(size, steps=given.steps or size.steps)
+    folder = given.results / name
+    file = folder / "taking_part.json"
+    if given.list:
+        file.unlink(missing_ok=True)  # a method may have come since
+    told = once(file, lambda: dict(zip(("methods", "not"), taking_part(size), strict=True)))
+    names, reasons = told["methods"], told["not"]
+    for method, reason in reasons.items() if given.list else ():
+        print(f"{method}: does not take part: {reason}")
+    for method in names if given.list else ():
+        print(method)
+    tuning = given.results / ("tiny" if given.tiny else "small") / "tuning"
+    for method in names if given.all and name != "full" else given.tune:
+        once(tuning / f"{method}.json", lambda m=method: tune_part(m, size, given.results / name))
+    group = f"seeds{given.first_seed}-{given.first_seed + given.seeds - 1}"
+    wanted = names if given.all else given.part
+    # Domain randomisation first: its seconds are the others' budget.
+    for method in ["dr", *(m for m in wanted if m != "dr")] if wanted else ():
+        dr = folder / f"dr-{group}.json"
+        clock_s = json.loads(dr.read_text())["clock_s"] if dr.exists() else None
+        file = tuning / f"{method}.json"
+        best = json.loads(file.read_text())["incumbents"] if file.exists() else []
+        tuned = best[0]["values"] if best else {}
+        once(
+            folder / f"{method}-{group}.json",
+            lambda m=method, t=tuned, c=clock_s: play_part(
+                m, size, given.seeds, given.first_seed, t, c
+            ),
+        )
+
+
+if __name__ == "__main__":
+    use_cores()
+    main()
