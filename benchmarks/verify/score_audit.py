@@ -224,7 +224,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--page", action="store_true", help="put the tables into docs/scores.md")
     asked = parser.parse_args()
-    games = asked.games.split(",")
+    games = str(asked.games).split(",")
     asked.results.mkdir(parents=True, exist_ok=True)
     for seed in range(asked.seeds):
         for game in games:

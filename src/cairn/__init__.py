@@ -19,6 +19,7 @@ _LAZY = {
     "compare": "cairn.runs.evaluate",
     "collect": "cairn.runs.collect",
     "audit": "cairn.runs.audit",
+    "regret": "cairn.runs.regret",
     "search": "cairn.runs.search",
     "tune": "cairn.tuning.driver",
     "JsonPolicy": "cairn.engine.json_policy",

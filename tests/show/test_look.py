@@ -66,7 +66,8 @@ def test_every_panel_of_a_run_is_a_section_that_can_be_shown(opened):
                 assert html.count("<h2") == 1 and f'id="{panel.name}"' in html
                 assert "<h3" not in html or "<h3></h3>" not in html
     nothing = {name for name, title in told.items() if title is None}
-    assert nothing == {"designed", "map", "elite", "audit", "levels"}  # and nobody would miss them
+    # And nobody would miss them.
+    assert nothing == {"designed", "map", "elite", "audit", "regret", "levels"}
     assert told["level"] == "Level 4 and its ancestors"
 
 

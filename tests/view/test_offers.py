@@ -17,10 +17,10 @@ ACTED = ["mazes", "attempt", "archive", "shelf", "ancestry"]
 @pytest.mark.parametrize(
     ("method", "task", "expected"),
     [
-        ("dr", "maze", ["mazes", "attempt", "audit", "levels"]),
-        ("robust-plr", "maze", [*ACTED[:-1], "audit", "levels"]),
-        ("accel", "maze", [*ACTED, "audit", "levels"]),
-        ("paired", "maze", ["mazes", "attempt", "designed", "audit", "levels"]),
+        ("dr", "maze", ["mazes", "attempt", "audit", "regret", "levels"]),
+        ("robust-plr", "maze", [*ACTED[:-1], "audit", "regret", "levels"]),
+        ("accel", "maze", [*ACTED, "audit", "regret", "levels"]),
+        ("paired", "maze", ["mazes", "attempt", "designed", "audit", "regret", "levels"]),
         ("map-elites", "sphere", ["map"]),
     ],
 )

@@ -24,6 +24,7 @@ COMMANDS = {
     "progress": "Was a run open-ended? Students of all times on levels of all times.",
     "show": "Draw what a run learned: paths, levels, their ancestry, learning curves.",
     "audit": "How good a run's scores were: rank correlations with the truth, over time.",
+    "regret": "How much a run's student could still learn on its levels: a lower bound.",
     "collect": "Write episodes of a run's policy as a dataset to learn from.",
     "redteam": "Find the prompts that break a language model: a map, a report, a mending set.",
     "view": "Every run in a browser, live: overview, comparisons, panels, notes, exports.",

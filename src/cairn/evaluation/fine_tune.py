@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from cairn.core import trees
+from cairn.core import branches, trees
 from cairn.core.keys import stream
 from cairn.engine.compiled import over_seeds
 from cairn.engine.program import Valuation
@@ -45,7 +45,7 @@ def fine_tune(
     levels: Level,
     keys: Key[Array, " N"],
     *,
-    updates: int,
+    updates: Int[Array, ""],
     episodes: int,
 ) -> Tuned:
     """A copy of `state` for each of N `levels`, which learns on it alone; one program, pure.
@@ -76,7 +76,7 @@ def _one(
     state: Any,
     level: Level,
     key: Key[Array, ""],
-    updates: int,
+    updates: Int[Array, ""],
     episodes: int,
 ) -> Tuned:
     columns = jax.tree.map(lambda leaf: jnp.stack([leaf] * how.batch)[None], level)
@@ -93,33 +93,36 @@ def _one(
         )
         trace = traces[STUDENT]
         found = episode_statistics(trace)
-        ended = found.finished.sum()
-        mean = (found.mean_return * found.finished).sum() / jnp.maximum(ended, 1)
-        better = (ended > 0) & (mean > copy.reached)
+        ended = found.finished.astype(jnp.float32)
+        mean = (found.mean_return * ended).sum() / jnp.maximum(ended.sum(), 1.0)
+        better = (ended.sum() > 0) & (mean > copy.reached)
         best = trees.where(better, copy.now, copy.best)
         reached = jnp.where(better, mean, copy.reached)
         return _Copy(copy.now, best, reached, jnp.where(better, number, copy.after)), trace
 
-    def cycle(copy: _Copy, number: Array) -> tuple[_Copy, None]:
+    def cycle(number: Array, copy: _Copy) -> _Copy:
         copy, trace = play(copy, number)
         # Progress 0: a learning rate that had decayed to nothing would leave the copy as it is.
-        now, _ = learner.update(copy.now, trace, stream(key, "update", number), jnp.float32(0))
-        return copy._replace(now=now), None
+        improve = lambda now: learner.update(  # noqa: E731
+            now, trace, stream(key, "update", number), jnp.float32(0)
+        )[0]
+        # After the last rollout nobody would play what is learned.
+        return copy._replace(
+            now=branches.when(number < updates, improve, lambda now: now, copy.now)
+        )
 
     begun = _Copy(state, state, jnp.float32(-jnp.inf), jnp.int32(0))
-    copy, _ = jax.lax.scan(cycle, begun, jnp.arange(updates, dtype=jnp.int32))
-    copy, _ = play(copy, jnp.int32(updates))
+    copy = jax.lax.fori_loop(0, updates + 1, cycle, begun)
 
     same = jax.tree.map(lambda leaf: jnp.stack([leaf] * episodes), level)
     fresh = jax.random.split(stream(key, "attempts that count"), episodes)
-    tries = [
-        attempt(how.env, learner, who, same, fresh, jnp.int32(episodes), columns=episodes)
-        for who in (state, copy.best)
-    ]
-    played = (updates + 1) * how.batch * how.steps
-    return Tuned(
-        tries[0].episode_return,
-        tries[1].episode_return,
-        copy.after,
-        jnp.int32(played) + tries[0].steps + tries[1].steps,
+    both = jax.tree.map(lambda *leaves: jnp.stack(leaves), state, copy.best)
+    tried = jax.lax.map(
+        lambda who: attempt(
+            how.env, learner, who, same, fresh, jnp.int32(episodes), columns=episodes
+        ),
+        both,
     )
+    played = (updates + 1) * how.batch * how.steps
+    returns = tried.episode_return
+    return Tuned(returns[0], returns[1], copy.after, played + tried.steps.sum())

@@ -149,13 +149,14 @@ def _tuner(
     """
 
     @eqx.filter_jit
-    def program(state: Any, levels: Any, key: Any, numbers: Any) -> Tuned:
+    def program(state: Any, levels: Any, key: Any, numbers: Any, updates: Any) -> Tuned:
         own = jax.vmap(lambda number: jax.random.fold_in(key, number))(numbers)
         return fine_tune(how, learner, state, levels, own, updates=updates, episodes=episodes)
 
     def tune(levels: Any, key: Any, start: int) -> Tuned:
         last = jax.tree.leaves(levels)[0].shape[0] - 1
         numbers = jnp.minimum(jnp.arange(start, start + PIECE[seed_form()]), last)
-        return jax.device_get(program(state, trees.take(levels, numbers), key, numbers))
+        taken = trees.take(levels, numbers)
+        return jax.device_get(program(state, taken, key, numbers, jnp.int32(updates)))
 
     return tune

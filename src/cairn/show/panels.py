@@ -138,6 +138,10 @@ PANELS: tuple[Panel, ...] = (
         "How good its scores are", acted, frozenset(("bc",)), at("scores:section"),
     ),
     Panel(
+        "regret.png", at("bounds:applies"), at("bounds:data"), at("bounds_sheet:draw"),
+        "A lower bound of its regret", acted, frozenset(("bc", "random")), at("bounds:section"),
+    ),
+    Panel(
         "levels.txt", at("applies:listed"), at("tables:levels"), at("tables:draw"),
         "Levels as they are described", acted,
     ),

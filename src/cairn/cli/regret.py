@@ -1,0 +1,127 @@
+"""`cairn regret`: how much could a run's student still learn on its levels, at least?"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from rich.console import Console
+from rich.table import Table
+
+from cairn.cli import flags
+from cairn.cli.testing import Watch, between, check_json, give_json, run_paths
+from cairn.core import files
+from cairn.core.console import count, plural
+from cairn.runs.open import open_run
+from cairn.runs.regret import RESULT, regret
+
+USAGE = """\
+Bound the regret of a run's student from below, where nobody knows the best return of a level.
+
+usage: cairn regret RUN [flags]
+
+  cairn regret runs/maze-plr-1                    its archive's levels, and fresh ones
+  cairn regret runs/maze-plr-1 --of fresh         fresh levels alone
+  cairn regret runs/maze-plr-1 --updates 64       a bound nearer to the truth, in more time
+  cairn regret runs/maze-paired-1 --of designed   the levels that its teacher designs now
+  cairn regret runs/maze-plr-1 --json -           one JSON object and nothing else
+
+For each level a copy of the student learns on that level alone, for --updates updates, each on a
+rollout of the run's own size. What the copy then reaches in fresh attempts beyond the student can
+be reached, so it is a LOWER BOUND of regret, in the mean over attempts: where the copy found
+nothing better there may be something better still. Where the environment knows the best return of
+a level, regret itself stands beside. The result is kept in RUN/regret.json and drawn in
+RUN/pictures/regret.png and in cairn view; nothing else of the run changes.
+"""
+
+
+@dataclass(frozen=True)
+class Flags:
+    """How to look."""
+
+    of: str | None = None
+    """Which levels: archive, fresh, designed (by a teacher). Default: all that the run has."""
+    levels: int = 16
+    """Levels of each; each costs as many rollouts as updates."""
+    updates: int = 16
+    """Updates of each copy."""
+    episodes: int = 64
+    """Fresh attempts at each level by the student and by its copy: at least 2."""
+    run_seed: int | None = None
+    """Which of the run's seeds. Default: its first."""
+    seed: int = 0
+    """Fixes the levels and every draw."""
+    json: Path | None = None
+    """Write the result as JSON to this file; - for standard output, and nothing else there."""
+
+
+def regret_command(arguments: list[str]) -> int:
+    """Tune copies, keep the result in the run, print a table or JSON."""
+    (path,), given = run_paths("regret", 1, arguments, USAGE)
+    asked = flags.parse(
+        Flags, given, get_type_hints(Flags), default=Flags(), prog="cairn regret RUN"
+    )
+    run = open_run(path)
+    check_json(asked.json, [run])
+    with Watch("copies on", "levels") as watch:
+        report = regret(
+            run,
+            None if asked.of is None else [asked.of],
+            levels=asked.levels,
+            updates=asked.updates,
+            episodes=asked.episodes,
+            trained_seed=asked.run_seed,
+            seed=asked.seed,
+            advance=watch,
+        )
+    picture = keep(report, run.directory.path)
+    give_json(asked.json, report)
+    if str(asked.json) != "-":
+        show(report, Console(file=sys.stdout))
+        print(picture, flush=True)
+    return 0
+
+
+def keep(report: dict[str, Any], run: Path) -> Path:
+    """The result into the run, and its picture, which is returned."""
+    from cairn.show.bounds_sheet import draw  # imports Matplotlib
+
+    with files.replacing(run / RESULT, private=False) as part:
+        part.write_text(files.to_json(report, indent=1) + "\n", encoding="utf-8")
+    with files.writing(run / "pictures"):
+        (run / "pictures").mkdir(exist_ok=True)
+        return draw(report, run / "pictures" / "regret.png")
+
+
+def show(report: dict[str, Any], console: Console) -> None:
+    """The report for people."""
+    console.print(
+        f"{report['run']}: {report['method']} on {report['environment']}, seed {report['seed']}; "
+        f"copies after at most {plural(report['updates'], 'update')} of "
+        f"{plural(report['steps_per_update'], 'step')} on their level alone "
+        f"({count(report['environment_steps'])} steps played).",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+    known = any("regret" in one for one in report["sources"].values())
+    table = Table(title="A lower bound of regret", title_justify="left")
+    table.caption = (
+        "What copies reach beyond the student: at most its regret. Intervals over levels."
+    )
+    table.caption_justify = "left"
+    heads = ["levels", "number", "bound", "95% interval", "student", "copy"]
+    for head in [*heads, *(["regret", "bound/regret"] if known else [])]:
+        table.add_column(head, justify="left" if head == "levels" else "right", no_wrap=True)
+    for name, one in report["sources"].items():
+        cells = [name, str(one["levels"]), _number(one["bound"]["value"])]
+        cells += [between(one["bound"]["interval"])]
+        cells += [_number(one[who]["value"]) for who in ("student", "copy")]
+        if known:
+            cells += [_number(one["regret"]["value"]), _number(one["share_of_regret"])]
+        table.add_row(*cells)
+    console.print(table)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
