@@ -18,8 +18,8 @@ ACTED = ["mazes", "attempt", "archive", "shelf", "ancestry"]
     ("method", "task", "expected"),
     [
         ("dr", "maze", ["mazes", "attempt", "audit", "regret", "levels"]),
-        ("robust-plr", "maze", [*ACTED[:-1], "audit", "regret", "levels"]),
-        ("accel", "maze", [*ACTED, "audit", "regret", "levels"]),
+        ("robust-plr", "maze", [*ACTED[:-1], "progress", "audit", "regret", "levels"]),
+        ("accel", "maze", [*ACTED, "progress", "audit", "regret", "levels"]),
         ("paired", "maze", ["mazes", "attempt", "designed", "audit", "regret", "levels"]),
         ("map-elites", "sphere", ["map"]),
     ],
