@@ -172,6 +172,8 @@ def test_sides_with_a_teacher_are_asked_for_equal_students_and_filters(monkeypat
     assert chosen.method == "paired" and chosen.sections["teacher"].filters == 7
     assert (chosen.algorithm.batch, chosen.algorithm.steps_per_cycle) == (8, 250)
     assert chosen.student.filters == 16 and chosen.env.editor.max_steps == 62
+    several = driver.reference(asked["cairn"][0])
+    assert several.method == "population-paired" and several.algorithm.students == 4
 
 
 def plain_maze(file, rounds):
