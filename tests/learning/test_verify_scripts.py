@@ -97,6 +97,27 @@ def test_clones_and_their_teachers_are_measured_once_per_seed(tmp_path, monkeypa
     assert script.holds(far[:1]) and not script.holds(far)
 
 
+@pytest.mark.slow
+def test_who_eats_which_fruit_is_measured_once_per_arm_and_seed(tmp_path, monkeypatch, capsys):
+    script = load("samplr_fruit")
+    assert {settings["method"] for settings in script.ARMS.values()} == {
+        "samplr",
+        "robust-plr",
+        "dr",
+    }
+    command = ["samplr_fruit.py", "--tiny", "--games", "choice", "--arms", "dr", "--seeds", "1"]
+    monkeypatch.setattr(sys, "argv", [*command, "--results", str(tmp_path)])
+    script.main()
+    (file,) = tmp_path.iterdir()
+    result = json.loads(file.read_text())
+    figures = result["figures"]
+    assert figures["reached"] == 1 and 0 <= figures["apple"] <= 1
+    assert 0.9 <= figures["return"] <= 2.8 and len(result["curve"]["return"]) == script.CHUNKS
+    assert "| choice | dr | return under the true odds |" in capsys.readouterr().out
+    monkeypatch.setattr(script, "Runner", None)
+    script.main()
+
+
 def test_the_finite_set_is_what_it_says():
     env = directions.FiniteMaze(width=7, height=7, walls=8, kinds=50)
     numbers = np.arange(50, dtype=np.int32)
