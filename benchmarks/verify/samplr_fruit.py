@@ -41,12 +41,17 @@ STUDENT = {
 }  # fmt: skip
 GAMES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "choice": {"rooms": 0, "steps_per_cycle": 4, "steps": 100_000, "capacity": 20},
-        "rooms": {"rooms": 8, "steps_per_cycle": 16, "steps": 2_000_000, "capacity": 20},
+        # A teacher that may go nearly all the way to either level.
+        "choice": {"rooms": 0, "steps_per_cycle": 4, "steps": 163_840}
+        | {"temperature": 0.3, "staleness": 0.1},
+        # One level of 18 must not have it all.
+        "rooms": {"rooms": 8, "steps_per_cycle": 16, "steps": 1_966_080}
+        | {"temperature": 1.0, "staleness": 0.3},
     }
 )
-REPLAY = {"minimum_fill": 0.1, "replay_probability": 0.5, "temperature": 1.0}
-"""Of the 18 levels there are, two are enough to begin with, and one must not have it all."""
+"""Steps are such that every arm spends them to the last."""
+REPLAY = ("temperature", "staleness")
+CURATED = {"capacity": 20, "minimum_fill": 0.1, "replay_probability": 0.5}
 ARMS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "samplr": {"method": "samplr"},
@@ -76,9 +81,9 @@ def experiment(game: str, arm: str, tiny: bool) -> Experiment:
     """What an arm trains."""
     settings = {**STUDENT, "batch": 128, "evaluate_every": 0, **GAMES[game], **ARMS[arm]}
     if ARMS[arm]["method"] == "dr":
-        del settings["capacity"]
+        settings = {name: value for name, value in settings.items() if name not in REPLAY}
     else:
-        settings |= REPLAY
+        settings |= CURATED
     if tiny:
         settings |= {
             "batch": 8,
@@ -110,19 +115,14 @@ class Runner:
         self.look = jax.jit(self._look)
 
     def run(self, seed: int) -> dict[str, Any]:
-        """The figures of one seed, and its ledger."""
+        """The measurements of one seed, and its ledger."""
         state, curve = self.init(jax.random.key(seed)), []
         for number in range(CHUNKS):
             state = self.chunk(state)
             seen = self.look(state, jax.random.key(1000 * seed + number))
             curve.append({name: float(value) for name, value in seen.items()})
         over = {name: [point[name] for point in curve] for name in curve[0]}
-        late = {name: float(np.mean(values[-LATE:])) for name, values in over.items()}
-        figures = {name: values[-1] for name, values in over.items()}
-        figures |= {"late_return": late["return"], "late_apple": late["apple"]}
-        if "bananas" in late:
-            figures["bananas"] = late["bananas"]
-        return {"figures": figures, "curve": over, "ledger": state.ledger.totals()}
+        return {"curve": over, "ledger": state.ledger.totals()}
 
     def _look(self, state: parts.State, key: jax.Array) -> dict[str, jax.Array]:
         """First episodes on levels under the ground truth."""
@@ -146,6 +146,20 @@ class Runner:
         return figures
 
 
+def figures(curve: Mapping[str, list[float]]) -> dict[str, float | None]:
+    """What the table shows of a seed; None where nothing was eaten."""
+    over = {name: np.array(values) for name, values in curve.items()}
+    late = {name: values[-LATE:] for name, values in over.items()}
+    ate = late["reached"].sum()
+    found = {name: float(over[name][-1]) for name in ("return", "reached", "passed")}
+    found |= {
+        "apple": float(over["apple"][-1]) if found["reached"] else None,
+        "late_return": float(late["return"].mean()),
+        "late_apple": float((late["reached"] * late["apple"]).sum() / ate) if ate else None,
+    }
+    return found | ({"bananas": float(late["bananas"].mean())} if "bananas" in late else {})
+
+
 def slug(game: str, arm: str, seed: int) -> str:
     """The name of a result's file."""
     words = "".join(letter if letter.isalnum() else " " for letter in arm).split()
@@ -166,7 +180,7 @@ def run(results: Path, games: list[str], arms: list[str], seeds: int, tiny: bool
                 result = {"game": game, "arm": arm, "seed": seed} | runner.run(seed)
                 result |= {
                     "seconds": round(time.monotonic() - begun, 1),
-                    "settings": {**STUDENT, **GAMES[game], **ARMS[arm]},
+                    "settings": {**STUDENT, **CURATED, **GAMES[game], **ARMS[arm]},
                     "command": command(),
                     "versions": versions(),
                     "sources": source_hash(Path(__file__), SOURCES),
@@ -174,25 +188,36 @@ def run(results: Path, games: list[str], arms: list[str], seeds: int, tiny: bool
                 partial = paths[seed].with_suffix(".partial")
                 partial.write_text(json.dumps(result, indent=1) + "\n")
                 partial.replace(paths[seed])
-                shown = {name: round(value, 3) for name, value in result["figures"].items()}
+                found = figures(result["curve"]).items()
+                shown = {name: value and round(value, 3) for name, value in found}
                 print(f"{game}, {arm}, seed {seed}: {result['seconds']} s {shown}", flush=True)
 
 
-def table(results: Path, games: list[str], arms: list[str], seeds: int) -> None:
+def table(results: Path, games: list[str], arms: list[str], seeds: int) -> str:
     """The figures of all that is there, with intervals over seeds."""
-    print("| game | arm | figure | mean | 95 % interval | by seed |\n|---|---|---|---|---|---|")
+    lines = [
+        "| game | arm | figure | mean | 95 % interval | by seed |",
+        "|---|---|---|---|---|---|",
+    ]
     for game in games:
         for arm in arms:
             paths = [results / slug(game, arm, seed) for seed in range(seeds)]
-            rows = [json.loads(path.read_text())["figures"] for path in paths if path.exists()]
-            for name, title in FIGURES.items():
-                values = np.array([row[name] for row in rows if name in row])
-                if not len(values):
-                    continue
-                whole = bootstrap(values[:, None], mean)
-                by_seed = " ".join(f"{value:.2f}" for value in values)
-                interval = f"{whole.low:.2f} to {whole.high:.2f}"
-                print(f"| {game} | {arm} | {title} | {whole.value:.2f} | {interval} | {by_seed} |")
+            there = [json.loads(path.read_text()) for path in paths if path.exists()]
+            rows = [figures(row["curve"]) for row in there]
+            names = [name for name in FIGURES if rows and name in rows[0]]
+            lines += [line(game, arm, name, [row[name] for row in rows]) for name in names]
+    return "\n".join(lines) + "\n"
+
+
+def line(game: str, arm: str, name: str, values: list[float | None]) -> str:
+    """One row of it; without a mean where some seeds have no such figure."""
+    by_seed = " ".join("–" if value is None else f"{value:.2f}" for value in values)
+    middle, interval = "–", "–"
+    known = [value for value in values if value is not None]
+    if len(known) == len(values):
+        whole = bootstrap(np.array(known)[:, None], mean)
+        middle, interval = f"{whole.value:.2f}", f"{whole.low:.2f} to {whole.high:.2f}"
+    return f"| {game} | {arm} | {FIGURES[name]} | {middle} | {interval} | {by_seed} |"
 
 
 def main() -> None:
@@ -209,7 +234,7 @@ def main() -> None:
         if unknown := sorted(set(names) - set(known)):
             parser.error(f"unknown name {unknown[0]!r}: expected some of {'; '.join(known)}")
     run(given.results, games, arms, given.seeds, given.tiny)
-    table(given.results, games, arms, given.seeds)
+    print(table(given.results, games, arms, given.seeds), end="")
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ def test_who_eats_which_fruit_is_measured_once_per_arm_and_seed(tmp_path, monkey
     script.main()
     (file,) = tmp_path.iterdir()
     result = json.loads(file.read_text())
-    figures = result["figures"]
+    figures = script.figures(result["curve"])
     assert figures["reached"] == 1 and 0 <= figures["apple"] <= 1
     assert 0.9 <= figures["return"] <= 2.8 and len(result["curve"]["return"]) == script.CHUNKS
     assert "| choice | dr | return under the true odds |" in capsys.readouterr().out
