@@ -290,4 +290,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     use_cores()
+    # Programs of tests are the same for all methods with one student.
+    jax.config.update("jax_compilation_cache_dir", str(ROOT / ".cairn" / "compiled"))
     main()

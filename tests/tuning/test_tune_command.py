@@ -21,6 +21,7 @@ def bowls(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_same_command_finds_its_search_again_and_gives_json(capsys):
     assert main.run([*BOWL, *SHORT, *RATE, "--budget", "180", "--json", "-"]) == 0
     first = json.loads(capsys.readouterr().out)
@@ -34,6 +35,9 @@ def test_the_same_command_finds_its_search_again_and_gives_json(capsys):
     told = capsys.readouterr().out
     assert "complete." in told and "Train with it: cairn train bowl:Bowl" in told
     assert len(list(Path("runs").iterdir())) == 1
+    assert main.run(["view", "runs", "--json"]) == 0
+    (listed,) = json.loads(capsys.readouterr().out)
+    assert listed["problem"].startswith("It is a search for settings by cairn tune")
     drawn = picture.trials([json.loads(x) for x in (path / "trials.jsonl").read_text().split("\n")
                             if x])  # fmt: skip
     assert len(drawn) == first["trials"]

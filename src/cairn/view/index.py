@@ -29,6 +29,8 @@ JOURNALED = ("summary.json", "journal.sqlite", "journal.sqlite-wal")
 WATCHED = {"compiled": COMPILED, "journaled": (*COMPILED, *JOURNALED)}
 """Files whose change makes a run be read again, by its kind; of a broken one all of them."""
 GROWING = ("metrics.jsonl", "journal.sqlite", "journal.sqlite-wal")
+SEARCHED = "cairn tune"
+"""What makes directories that are no runs of one experiment, and have no page."""
 LOCKS = ("lock", "journal.sqlite.lock")
 SLOW_S, RESTS = 0.05, 50
 """A running run that took longer to read is left alone for so many times as long."""
@@ -195,6 +197,11 @@ def _command(path: Path, versions: Mapping[str, Any]) -> str:
     """What made a run. Raises UnreadableError for a format that this release does not read."""
     made = versions.get("command")
     command = made if isinstance(made, str) else RunDir.COMMAND
+    if command == SEARCHED:
+        raise UnreadableError(
+            "It is a search for settings by cairn tune, which has no page here: look at its "
+            "tuning.png and result.json."
+        )
     expected = RunDir.FORMAT if command == RunDir.COMMAND else LanguageRun.FORMAT
     found = versions.get("format")
     if found != expected:
