@@ -3,19 +3,19 @@
     uv run python benchmarks/verify/score_audit.py [--tiny] [--games maze,fruit,levers] [--seeds 5]
 
 PLR trains in three games whose best returns are known: 7×7 mazes (by the solver), the fruit game
-and the lever game. At four checkpoints every score is compared with regret and learnability on the
-archive's levels and on fresh ones (`cairn audit`); in mazes the copies of `cairn regret` are held
-against the solver too, after few updates and after many. One JSON file for each game and seed;
-those that exist are skipped, so it may be stopped and started again. It ends with the tables of
+and the lever game. At three checkpoints every score is compared with regret and learnability on
+the archive's levels and on fresh ones (`cairn audit`), for all seeds in one program; in mazes the
+copies of `cairn regret` are held against the solver too, after few updates and after many. One
+JSON file for each game, and for each seed's copies; those that exist are skipped, and runs that are
+there are gone on with, so it may be stopped and started again. It ends with the tables of
 docs/scores.md, and `--page` puts them there.
 """
 
 import argparse
 import json
 import re
-import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from provenance import ROOT, command, source_hash, versions
 import cairn
 from cairn.core.files import to_json
 from cairn.core.stats import bootstrap, mean
-from cairn.runs.audit import audit, score_name
+from cairn.runs.audit import audit, newest, score_name
 from cairn.runs.regret import regret
 
 SOURCES = ("core", "engine", "envs", "learners", "nn", "sampler", "archive", "score", "ued")
@@ -40,7 +40,7 @@ GAMES: dict[str, dict[str, Any]] = {
     "maze": {
         "width": 7, "height": 7, "walls": 12, "limit": 32, "generator": "walls",
         "hidden": 64, "head": 32, "filters": 8, "steps_per_cycle": 64, "capacity": 256,
-        "steps": 500_000, "checkpoint_every": 8,
+        "steps": 200_000, "checkpoint_every": 5,
     },
     "fruit": {
         "rooms": 4, "deep": 0.5, "hidden": 32, "head": 32, "steps_per_cycle": 16, "capacity": 128,
@@ -56,122 +56,119 @@ ABOUT = {
     "fruit": "the fruit game with at most 4 rooms, which fruit pays hidden",
     "levers": "the lever game with 25 levers, half of the levels not showing the right one",
 }
-LOOK = {"levels": 192, "episodes": 48, "checkpoints": 4}
-COPIES = {"updates": (4, 16, 48), "levels": 16, "episodes": 64}
+LOOK = {"levels": 128, "episodes": 32, "checkpoints": 3}
+COPIES = {"updates": (4, 32), "levels": 8, "episodes": 64}
 TINY = {
     "hidden": 8, "head": 4, "filters": 2, "epochs": 1, "minibatches": 1, "batch": 4,
     "log_every": 2, "capacity": 16, "checkpoint_every": 2,
 }  # fmt: skip
 
 
-def measure(game: str, seed: int, tiny: bool) -> dict[str, Any]:
-    """One run of a game, audited."""
-    settings = SHARED | GAMES[game] | {"seed": seed}
-    look, copies = dict(LOOK), dict(COPIES)
+def settings_of(game: str, seeds: int, tiny: bool) -> dict[str, Any]:
+    """Of the run of a game."""
+    settings = SHARED | GAMES[game] | {"seeds": seeds}
     if tiny:
-        known = settings.keys()
-        settings |= {name: value for name, value in TINY.items() if name in known}
+        settings |= {name: value for name, value in TINY.items() if name in settings}
         settings["steps"] = settings["batch"] * settings["steps_per_cycle"] * 8
-        look |= {"levels": 8, "episodes": 2, "checkpoints": 2}
-        copies |= {"updates": (1,), "levels": 2, "episodes": 2}
-    begun = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "run"
+    return settings
+
+
+def trained(path: Path, game: str, settings: dict[str, Any]) -> Path:
+    """The run of a game, gone on with if it is there."""
+    if path.exists():
+        cairn.resume(path)
+    else:
         cairn.train(cairn.experiment(game, **settings), path)
-        found = audit(path, **look)
-        bounds = {}
-        for updates in copies["updates"] if game == "maze" else ():
-            about = regret(
-                path, ["fresh"], levels=copies["levels"], episodes=copies["episodes"],
-                updates=updates,
-            )  # fmt: skip
-            bounds[str(updates)] = about["sources"]["fresh"]
+    return path
+
+
+def audited(run: Path, tiny: bool) -> dict[str, Any]:
+    """All seeds of a run."""
+    look = {"levels": 8, "episodes": 2, "checkpoints": 2} if tiny else LOOK
+    found = audit(run, **look)
+    return {name: value for name, value in found.items() if name != "run"}
+
+
+def bounded(run: Path, seed: int, tiny: bool) -> dict[str, Any]:
+    """The copies of one seed, by their updates, on fresh levels."""
+    size = {"levels": 2, "episodes": 2} if tiny else {n: COPIES[n] for n in ("levels", "episodes")}
     return {
-        "game": game,
-        "seed": seed,
-        "settings": settings,
-        "audit": _slim({name: value for name, value in found.items() if name != "run"}),
-        "regret": _slim(bounds),
-        "seconds": round(time.monotonic() - begun, 1),
-        "command": command(),
-        "versions": versions(),
-        "sources": source_hash(Path(__file__), SOURCES),
+        str(updates): regret(run, ["fresh"], updates=updates, trained_seed=seed, **size)["sources"][
+            "fresh"
+        ]
+        for updates in ((1,) if tiny else COPIES["updates"])
     }
 
 
 def _slim(found: Any) -> Any:
-    """Without what one seed repeats, in four digits."""
+    """In four digits."""
     if isinstance(found, dict):
-        repeated = ("by_seed", "interval_over") if "value" in found else ()
-        return {name: _slim(value) for name, value in found.items() if name not in repeated}
+        return {name: _slim(value) for name, value in found.items()}
     if isinstance(found, list):
         return [_slim(value) for value in found]
     return round(found, 4) if isinstance(found, float) and np.isfinite(found) else found
 
 
-def described(results: Mapping[str, list[dict[str, Any]]]) -> str:
+def described(results: Mapping[str, Any]) -> str:
     """The tables of the page: by game and source at the end of training, then over the run."""
-    parts = [
-        _table(game, found, source)
-        for game, found in results.items()
-        if found
-        for source in found[0]["audit"]["checkpoints"][-1]["sources"]
-    ]
-    if results.get("maze"):
-        parts += [_over_time(results["maze"]), _bounds(results["maze"])]
-    return "\n".join(parts)
+    parts = []
+    for game in GAMES:
+        if game in results:
+            found = results[game]["found"]
+            parts += [_table(game, found, source) for source in newest(found)]
+    if "maze" in results:
+        parts.append(_over_time(results["maze"]["found"]))
+    copies = [one["found"] for name, one in sorted(results.items()) if name.startswith("copies-")]
+    return "\n".join([*parts, *([_bounds(copies)] if copies else [])])
 
 
-def _table(game: str, found: list[dict[str, Any]], source: str) -> str:
-    newest = [one["audit"]["checkpoints"][-1]["sources"][source] for one in found]
+def _table(game: str, found: dict[str, Any], source: str) -> str:
+    figures = newest(found)[source]
+    truth = {name: _cell(one) for name, one in figures["truth"].items()}
     lines = [
-        f"**{ABOUT[game][0].upper()}{ABOUT[game][1:]}: {source} levels** at the end of training; "
-        f"mean regret {_mean(newest, 'truth', 'regret')}, "
-        f"mean learnability {_mean(newest, 'truth', 'learnability')}.",
+        f"**{ABOUT[game][0].upper()}{ABOUT[game][1:]}: {source} levels** at the end of training, "
+        f"{len(found['seeds'])} seeds; mean regret {truth['regret']}, mean learnability "
+        f"{truth['learnability']}.",
         "",
         "| score | ρ with regret | 95 % interval | τ | top 10 % | ρ with learnability "
         "| 95 % interval | τ | top 10 % |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    for name in newest[0]["scores"]:
-        cells = [score_name(name, found[0]["audit"])]
-        for truth in ("regret", "learnability"):
-            rho, tau, top = (
-                _mean(newest, "scores", name, truth, measure, ends=measure == "spearman")
-                for measure in ("spearman", "kendall", "top")
-            )
-            cells += [*(rho if isinstance(rho, tuple) else (rho, "–")), tau, top]
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    for name, row in figures["scores"].items():
+        cells = [score_name(name, found)]
+        for truths in ("regret", "learnability"):
+            rho, tau, top = (row[truths][one] for one in ("spearman", "kendall", "top"))
+            cells += [_cell(rho), _ends(rho["interval"]), _cell(tau), _cell(top)]
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join([*lines, ""])
 
 
-def _over_time(found: list[dict[str, Any]]) -> str:
-    rows = [one["audit"]["checkpoints"] for one in found]
-    spent = np.mean([[look["steps"][0] for look in row] for row in rows], axis=0)
+def _over_time(found: dict[str, Any]) -> str:
+    spent = [np.mean(row["steps"]) for row in found["checkpoints"]]
     lines = [
         "**Over the run, fresh mazes**: Spearman's ρ with regret, mean over seeds.",
         "",
         "| score | " + " | ".join(f"after {steps / 1000:.0f} k steps" for steps in spent) + " |",
         "|---" * (len(spent) + 1) + "|",
     ]
-    for name in rows[0][-1]["sources"]["fresh"]["scores"]:
-        looks = [[row[i]["sources"]["fresh"] for row in rows] for i in range(len(spent))]
-        cells = [_mean(look, "scores", name, "regret", "spearman") for look in looks]
-        lines.append(f"| {name} | " + " | ".join(map(str, cells)) + " |")
+    for name in newest(found)["fresh"]["scores"]:
+        looks = [row["sources"]["fresh"]["scores"][name] for row in found["checkpoints"]]
+        cells = [_cell(look["regret"]["spearman"]) for look in looks]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join([*lines, ""])
 
 
-def _bounds(found: list[dict[str, Any]]) -> str:
+def _bounds(copies: list[dict[str, Any]]) -> str:
     lines = [
-        "**`cairn regret` beside the solver** on fresh mazes: what copies reach beyond the "
-        "student, and regret itself on the same levels.",
+        f"**`cairn regret` beside the solver**, {len(copies)} seeds, {COPIES['levels']} fresh "
+        f"mazes each: what copies reach beyond the student, and regret itself on the same levels.",
         "",
         "| updates of a copy | lower bound | 95 % interval | regret by the solver | bound / regret "
         "| ρ of both over levels |",
         "|---|---|---|---|---|---|",
-    ]  # fmt: skip
-    for updates in found[0]["regret"]:
-        rows = [one["regret"][updates] for one in found]
+    ]
+    for updates in copies[0]:
+        rows = [one[updates] for one in copies]
         bound, ends = _estimate([row["bound"]["value"] for row in rows])
         true, _ = _estimate([row["regret"]["value"] for row in rows])
         share, _ = _estimate([row["share_of_regret"] for row in rows])
@@ -180,15 +177,13 @@ def _bounds(found: list[dict[str, Any]]) -> str:
     return "\n".join([*lines, ""])
 
 
-def _mean(rows: list[dict[str, Any]], *path: str, ends: bool = False) -> Any:
-    """Over seeds, of the value that lies at `path`; with its interval where `ends` are asked."""
-    values = []
-    for row in rows:
-        for name in path:
-            row = row[name]
-        values.append(row["value"])
-    value, interval = _estimate(values)
-    return (value, interval) if ends else value
+def _cell(one: dict[str, Any]) -> str:
+    return "–" if one["value"] is None else f"{one['value']:.2f}"
+
+
+def _ends(interval: list[float | None]) -> str:
+    low, high = interval
+    return "–" if low is None or high is None else f"{low:.2f} to {high:.2f}"
 
 
 def _estimate(values: list[float | None]) -> tuple[str, str]:
@@ -201,12 +196,24 @@ def _estimate(values: list[float | None]) -> tuple[str, str]:
     return f"{found.value:.2f}", f"{found.low:.2f} to {found.high:.2f}"
 
 
-def on_file(folder: Path, games: list[str]) -> dict[str, list[dict[str, Any]]]:
-    """The results there are, by game and in the order of seeds."""
-    return {
-        game: [json.loads(path.read_text()) for path in sorted(folder.glob(f"{game}-seed*.json"))]
-        for game in games
-    }
+def on_file(folder: Path) -> dict[str, Any]:
+    """The results there are, by name."""
+    return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+
+
+def holds(results: Mapping[str, Any]) -> bool:
+    """Whether regret by an oracle orders fresh mazes best, and copies came no further than the
+    solver allows (but for the noise of fresh attempts), further with more updates."""
+    fresh = newest(results["maze"]["found"])["fresh"]["scores"]
+    rho = {name: row["regret"]["spearman"]["value"] for name, row in fresh.items()}
+    copies = [one["found"] for name, one in results.items() if name.startswith("copies-")]
+    tuned = np.array([[[row[n]["bound"]["value"], row[n]["regret"]["value"]] for n in row]
+                      for row in copies])  # fmt: skip
+    bounded = not copies or (
+        (tuned[:, :, 0] <= tuned[:, :, 1] + 0.02).all()
+        and (tuned[:, -1, 0].mean() > tuned[:, 0, 0].mean())
+    )
+    return bool(max(rho, key=lambda name: rho[name]) == "perfect-regret" and bounded)
 
 
 def shown(page: str, tables: str) -> str:
@@ -222,17 +229,35 @@ def main() -> None:
     parser.add_argument("--games", default=",".join(GAMES))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "score_audit")
     parser.add_argument("--page", action="store_true", help="put the tables into docs/scores.md")
     asked = parser.parse_args()
-    games = str(asked.games).split(",")
     asked.results.mkdir(parents=True, exist_ok=True)
-    for seed in range(asked.seeds):
-        for game in games:
-            path = asked.results / f"{game}-seed{seed}.json"
-            if not path.exists():
-                result = measure(game, seed, asked.tiny)
-                path.write_text(to_json(result) + "\n")
-    tables = described(on_file(asked.results, games))
+    asked.runs.mkdir(parents=True, exist_ok=True)
+    parts: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
+        game: (game, lambda run: audited(run, asked.tiny)) for game in asked.games.split(",")
+    }
+    if "maze" in parts:
+        for seed in range(asked.seeds):
+            look = lambda run, seed=seed: bounded(run, seed, asked.tiny)  # noqa: E731
+            parts[f"copies-seed{seed}"] = ("maze", look)
+    for name, (game, look) in parts.items():
+        path = asked.results / f"{name}.json"
+        if path.exists():
+            continue
+        begun, settings = time.monotonic(), settings_of(game, asked.seeds, asked.tiny)
+        found = look(trained(asked.runs / game, game, settings))
+        result = {
+            "part": name,
+            "settings": settings,
+            "found": _slim(found),
+            "seconds": round(time.monotonic() - begun, 1),
+            "command": command(),
+            "versions": versions(),
+            "sources": source_hash(Path(__file__), SOURCES),
+        }
+        path.write_text(to_json(result) + "\n")
+    tables = described(on_file(asked.results))
     print(tables)
     if asked.page:
         PAGE.write_text(shown(PAGE.read_text(), tables))

@@ -3,10 +3,12 @@
 import io
 import json
 
+import jax
 import numpy as np
 import pytest
 from rich.console import Console
 
+import house
 import written_runs
 from cairn.cli import audit as command
 from cairn.cli.main import run as cairn_command
@@ -16,6 +18,7 @@ from cairn.engine.program import Sample
 from cairn.evaluation.score_audit import Looked, audited
 from cairn.evaluation.score_during import auditing
 from cairn.evaluation.score_figures import KEPT, correlations, facts, figures, flat
+from cairn.runs import catalogue
 from cairn.runs.audit import audit, newest, score_name
 from cairn.runs.digest import digest
 from cairn.runs.open import open_run
@@ -89,10 +92,29 @@ def test_only_scores_that_can_be_asked_are():
 
     estimates = {"positive-value-loss", "l1-value-loss", "one-step-td", "maxmc", "learnability"}
     estimates |= {"negative-return"}
-    assert scores_of("cartpole", "plr") == estimates
-    assert scores_of("maze", "dr") == estimates | {"perfect-regret"}
-    two = {"regret", "flexible-regret"}
-    assert scores_of("maze", "paired") == estimates | {"perfect-regret"} | two
+    asked = {"perfect-regret", "regret"}
+    for task, method, beside in (
+        ("cartpole", "plr", set()),  # no oracle, one player
+        ("maze", "dr", {"perfect-regret"}),
+        ("maze", "paired", asked),
+    ):
+        found = scores_of(task, method)
+        assert estimates <= found and found & asked == beside
+
+
+@pytest.mark.parametrize("method", sorted(catalogue.WINGS["environment design"]))
+def test_every_method_of_the_wing_tells_where_its_levels_are(method):
+    """Shapes alone: as many levels as asked, of the kind that its environment plays."""
+    task = "fruit" if method == "samplr" else "maze"
+    one = experiment(task, method=method, **house.settings(method, task))
+    program = one.how.program(one.setup(None))
+    state = jax.eval_shape(program.init, jax.random.key(0))
+    level = jax.eval_shape(program.valuation.env.space.sample, jax.random.key(0))
+    for source in program.valuation.sources.values():
+        sample = jax.eval_shape(lambda state, s=source: s(state, jax.random.key(1), 3), state)
+        assert jax.tree.structure(sample.levels) == jax.tree.structure(level)
+        shapes = jax.tree.map(lambda many, one: many.shape == (3, *one.shape), sample.levels, level)
+        assert all(jax.tree.leaves(shapes)) and sample.there.shape == (3,)
 
 
 @pytest.fixture(scope="module")
