@@ -168,3 +168,25 @@ def test_the_league_is_made_part_by_part_and_read_at_two_budgets(tmp_path, monke
     rows = page.table(parts, "steps")[2:]
     assert rows[0].startswith("| other | – | – | 1.000 (") and rows[1].startswith("| dr |")
     assert "| 1.000 (1.000 to 1.000) |" in rows[0] and "| 128 |" in rows[1]
+
+
+def test_the_claims_about_labyrinth_are_held_against_every_arm():
+    script = load("backplay_labyrinth")
+    rates = {"plain": (0.0, 0.02), "schedule": (0.95, 0.89), "success": (1.0, 0.7)}
+    results = [{"arm": arm, "solve_rate": rate} for arm, both in rates.items() for rate in both]
+    assert script.holds(results) == {"plain": True, "schedule": True, "success": False}
+    told = script.described(results).splitlines()
+    assert [row.split(" | ")[0] for row in told[2:]] == [f"| {arm}" for arm in script.ARMS]
+    assert "| 0.920 |" in told[3] and told[3].endswith("| 0.95 0.89 |")
+    assert script.holds([{"arm": "plain", "solve_rate": 0.2}]) == {"plain": False}
+
+
+def test_every_arm_of_accel_s_complexity_makes_an_experiment_and_a_part_of_the_table():
+    script = load("accel_complexity")
+    for arm in script.ARMS:
+        chosen = script.made(arm, 0, tiny=False)
+        assert f"{chosen.algorithm.score}, {chosen.algorithm.temperature:g}" in arm
+    curve = [dict.fromkeys(script.FIGURES, value) for value in (1.0, 3.0)]
+    told = script.described([{"arm": "maxmc, 1", "curve": curve}] * 2).splitlines()
+    assert len(told) == 2 + len(script.FIGURES)
+    assert told[2] == "| maxmc, 1 | walls by P | 1.00 | 3.00 | 3.00 to 3.00 | 3.00 3.00 |"
