@@ -190,3 +190,33 @@ def test_every_arm_of_accel_s_complexity_makes_an_experiment_and_a_part_of_the_t
     told = script.described([{"arm": "maxmc, 1", "curve": curve}] * 2).splitlines()
     assert len(told) == 2 + len(script.FIGURES)
     assert told[2] == "| maxmc, 1 | walls by P | 1.00 | 3.00 | 3.00 to 3.00 | 3.00 3.00 |"
+
+
+def test_learned_teachers_are_measured_once_per_arm_and_told_by_their_second_half(
+    tmp_path, monkeypatch, capsys
+):
+    script = load("learned_teachers")
+    assert set(script.ARMS) == set(house.TAUGHT)
+    for arm in script.ARMS:  # settings that exist, and no program
+        script.experiment(arm, 2, script.RUN)
+    asked = []
+
+    def measure(arm, seeds, run, designs):
+        asked.append(arm)
+        figures = dict.fromkeys(script.TITLES, 0.0)
+        marks = [
+            {"steps": 10 * i, "teacher": figures | {"regret": i / 10}, "untaught": figures}
+            for i in range(4)
+        ]
+        return [{"seed": seed, "marks": marks, "ledger": {}} for seed in range(seeds)]
+
+    monkeypatch.setattr(script, "measure", measure)
+    flags = ["--arms", "minimax,paired", "--seeds", "2", "--results", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["learned_teachers.py", "--tiny", *flags])
+    script.main()
+    assert len(list(tmp_path.iterdir())) == 4 and asked == ["minimax", "paired"]
+    (tmp_path / "paired-seed1.json").unlink()
+    script.main()
+    assert asked == ["minimax", "paired", "paired"]
+    # Marks at 0.0, 0.1, 0.2 and 0.3: the later two count.
+    assert "| paired | regret, trained − untaught | 0.250 |" in capsys.readouterr().out

@@ -17,13 +17,15 @@ from cairn.core.ledger import Ledger
 from cairn.core.rundir import RunDir, config_hash
 from cairn.core.trace import Trace
 from cairn.engine import loop
+from cairn.envs.protocol import Continuous
+from cairn.learners.protocol import Acted
 from cairn.runs import handover
 from cairn.runs.catalogue import method
 from cairn.runs.open import open_run
 from cairn.ued import flexible_paired, minimax, paired, population_paired, roles
 from cairn.ued.method import problem_of
-from cairn.ued.parts import State
-from doors import Doors
+from cairn.ued.parts import Problem, State
+from doors import Doors, Guesser, Settings
 
 T, B = 4, 3
 
@@ -104,6 +106,46 @@ def test_the_teacher_is_paid_what_the_method_says(case, monkeypatch):
     assert spent["updates"] == 4 * len(problems)
     others = set(players) - {"student"}
     assert {f"{role}_solve_rate" for role in others} | {"solve_rate"} <= set(report.metrics)
+
+
+class Remembering(Guesser):
+    """Its memory is how often it acted since that was emptied, and so is what it does."""
+
+    def initial_memory(self, state, batch):
+        return jnp.zeros(batch, jnp.int32)
+
+    def act(self, state, observation, memory, reset, uniform):
+        memory = jnp.where(reset, 0, memory)
+        still = jnp.zeros(memory.shape, jnp.float32)
+        parts = memory[:, None].astype(jnp.float32) / 10.0
+        number = parts if isinstance(self.action, Continuous) else memory
+        return Acted(number, still, still, memory + 1)
+
+
+def test_memory_starts_empty_with_every_cycle_and_every_episode():
+    """minimax carries that of students and teacher on into other levels."""
+    env = Doors()
+    envs = {"student": env, "antagonist": env, "teacher": env.editor}
+    problems = {
+        role: Problem(one, Remembering.of(one, Settings()), 0.9, 0.9, False, 100)
+        for role, one in envs.items()
+    }
+    learner = dict.fromkeys(problems, jnp.float32(0))
+    ledger = Ledger.zero(paired.Config.counts)
+
+    @jax.jit
+    def cycle(number):
+        state = State(jax.random.key(0), number, learner, None, ledger, None)
+        _, design = roles.design(problems, state, B)
+        levels = jnp.full(B, 0.9)  # no door opens: episodes of two steps
+        traces = roles.play(problems, state, ("student", "antagonist"), levels, T)
+        return {role: trace.action for role, trace in {**traces, "teacher": design}.items()}
+
+    for number in (0, 1):
+        acted = cycle(jnp.int32(number))
+        for role in ("student", "antagonist"):
+            np.testing.assert_array_equal(acted[role], np.tile([[0], [1]], (T // 2, B)))
+        np.testing.assert_allclose(acted["teacher"][..., 0], np.tile([[0.0], [0.1]], B))
 
 
 def test_roles_whose_number_is_a_setting_follow_it():
