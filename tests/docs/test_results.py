@@ -143,3 +143,14 @@ def test_the_leagues_page_shows_the_results_on_file():
     assert places == ["small", "tuning", "full"]
     for place in places:
         assert page.block(place, page.RESULTS) in text
+
+
+def test_the_page_on_remidi_shows_the_results_on_file():
+    before = list(sys.path)
+    sys.path.insert(0, str(BENCHMARKS / "verify"))  # the script imports its neighbours
+    script = load("verify/remidi_levers")
+    sys.path[:] = before
+    found = script.load(BENCHMARKS / "results" / "remidi_levers")
+    page = script.PAGE.read_text()
+    assert script.MARK.search(page) and script.put(found, page) == page
+    assert all(result["seeds"] >= 5 for result in found.values()) and script.holds(found)

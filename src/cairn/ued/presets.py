@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from cairn.runs.method import Preset
 
@@ -27,12 +28,54 @@ _PENDULUM = {
     },
     "run": {"steps": 200_000, "log_every": 5},
 }
+# What `benchmarks/verify/remidi_levers.py` takes, but for the decay of the learning rate: archives
+# smaller than the number of levels on which regret cannot fall.
+_LEVERS = {
+    "algorithm": {"batch": 32, "steps_per_cycle": 16, "turns": 1, "capacity": 16}
+    | {"minimum_fill": 0.5, "adversaries": 2, "cycles": 300, "chunk": 16}
+    | {"candidates": 64, "keep": 32, "scoring_steps": 16},
+    "student": {
+        "memory": "none",
+        "hidden": 64,
+        "head": 64,
+        "learning_rate": 3e-3,
+        "gae_lambda": 0.95,
+        "epochs": 4,
+        "minibatches": 1,
+        "entropy_weight": 0.0,
+    },
+    "run": {"steps": 2_800_000},
+}
+_TMAZES = {
+    "task": {"width": 7, "height": 7, "view": 3, "walls": 12, "limit": 32},
+    "algorithm": {"batch": 32, "steps_per_cycle": 64, "turns": 1, "capacity": 32}
+    | {"minimum_fill": 0.5, "adversaries": 2, "cycles": 200, "chunk": 32}
+    | {"candidates": 64, "keep": 32, "scoring_steps": 64},
+    "student": {
+        "memory": "none",
+        "hidden": 64,
+        "head": 32,
+        "filters": 8,
+        "learning_rate": 3e-3,
+        "gamma": 0.99,
+        "gae_lambda": 0.95,
+        "epochs": 4,
+        "minibatches": 2,
+        "entropy_weight": 0.01,
+    },
+    "run": {"steps": 14_000_000},
+}
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
         "cpu": Preset(
             "Made for a small CPU: minutes instead of hours.",
-            tasks={"maze": {"task": _MAZE}, "pendulum": _PENDULUM},
+            tasks={
+                "maze": {"task": _MAZE},
+                "pendulum": _PENDULUM,
+                "levers": _LEVERS,
+                "tmazes": _TMAZES,
+            },
             sections={
                 "algorithm": {"batch": 64, "turns": 4, "capacity": 1000, "minimum_fill": 0.25},
                 "student": _STUDENT,
@@ -51,9 +94,8 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 )
 
 
-def few_levels(capacity: int) -> Mapping[str, Preset]:
-    """The same with small archives, for a method that plays all levels of several."""
+def changed(**sections: Mapping[str, Any]) -> Mapping[str, Preset]:
+    """These presets with some fields of the default one otherwise, for a method that needs it."""
     small = PRESETS["cpu"]
-    algorithm = {**small.sections["algorithm"], "capacity": capacity}
-    sections = {**small.sections, "algorithm": algorithm}
-    return MappingProxyType({**PRESETS, "cpu": small._replace(sections=sections)})
+    own = {name: {**small.sections.get(name, {}), **new} for name, new in sections.items()}
+    return MappingProxyType({**PRESETS, "cpu": small._replace(sections={**small.sections, **own})})

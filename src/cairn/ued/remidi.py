@@ -31,7 +31,7 @@ from cairn.ued.coverage import coverage
 from cairn.ued.method import method
 from cairn.ued.metrics import archive_metrics, rollout_metrics
 from cairn.ued.parts import Problem, State
-from cairn.ued.presets import few_levels
+from cairn.ued.presets import changed
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ class Config(CurationConfig):
     """How much there is to learn from a level: a name (`cairn list` describes them), or your own
     as package.module:Name. Where the environment does not know the best return, the default is
     `maxmc`."""
+    capacity: int = 256
+    """K, levels that each adversary keeps: fewer than there are on which regret cannot fall."""
     adversaries: int = 4
     """M, archives that are filled one after the other."""
     cycles: int = 500
@@ -126,6 +128,10 @@ def by_what_is_known(task: Any) -> Mapping[str, str]:
     return {} if knows(task) else {"score": "maxmc"}
 
 
+FEW = {"capacity": 32, "adversaries": 2, "cycles": 250, "chunk": 32}
+"""Each step of the second adversary is compared with 32 levels: hence so many steps, most of them
+without a student."""
+
 METHOD = method(
     __doc__,
     Config,
@@ -133,5 +139,5 @@ METHOD = method(
     step,
     constant_cost=False,
     suits=by_what_is_known,
-    presets=few_levels(64),
+    presets=changed(algorithm=FEW, run={"steps": 140_000_000}),
 )
