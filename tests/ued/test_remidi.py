@@ -80,7 +80,6 @@ def test_adversaries_follow_each_other_and_the_last_stays(run):
 
 
 def test_what_an_earlier_adversary_settled_stays_bit_for_bit(run):
-    """Entropy has half the weight here: were it not masked, it would move the policy."""
     learned = 0
     for before, after, _ in of_second(run):
         np.testing.assert_array_equal(hidden_row(before), hidden_row(after))
@@ -88,6 +87,23 @@ def test_what_an_earlier_adversary_settled_stays_bit_for_bit(run):
     assert learned > R / 2
     firsts = [hidden_row(before) for before, _, _ in run[:R]]
     assert (firsts[0] != firsts[-1]).any()
+
+
+def test_steps_that_are_covered_count_in_no_loss_and_not_in_the_entropy(program, run):
+    """Levels of either kind in one batch: entropy has half the weight here, and would be felt."""
+    _, step = program
+    state = run[R][0]  # the second adversary begins: no momentum, and an archive to be filled
+    levels = state.archive.levels
+    mixed = type(levels)(jnp.arange(K, dtype=jnp.int32), jnp.arange(K) % 2 == 0)
+    state = eqx.tree_at(lambda s: (s.archive.levels, s.archive.count), state, (mixed, jnp.int32(K)))
+    both = 0
+    for cycle in range(12):
+        after, report = step(eqx.tree_at(lambda s: s.cycle, state, jnp.int32(200 + cycle)))
+        if report.metrics["replayed"] and 0 < report.metrics["covered"] < 1:
+            both += 1
+            np.testing.assert_array_equal(hidden_row(after), hidden_row(state))
+            assert not eqx.tree_equal(after.learner, state.learner)
+    assert both > 2
 
 
 def test_levels_that_are_covered_whole_never_enter(run):
@@ -173,4 +189,4 @@ def test_settings_that_cannot_work_are_refused():
     with pytest.raises(ConfigError, match="chunk must be at least 1, got 0"):
         remidi.Config(chunk=0)
     with pytest.raises(ConfigError, match=r"must stay below 2\^32, got"):
-        remidi.Config(adversaries=200)
+        remidi.Config(adversaries=200, capacity=4000)

@@ -38,7 +38,7 @@ _LEVERS = {
         "memory": "none",
         "hidden": 64,
         "head": 64,
-        "learning_rate": 3e-3,
+        "learning_rate": 1e-3,
         "gae_lambda": 0.95,
         "epochs": 4,
         "minibatches": 1,
