@@ -173,8 +173,9 @@ def claims(results: dict[str, dict[str, Any]]) -> dict[str, bool]:
             found[what] = bool(np.all(holds(*(results[arm] for arm in arms))))
 
     visible = lambda cycles: lambda result: at(result, "visible", cycles)  # noqa: E731
-    claim("ReMiDi reads the visible levers", ("levers-remidi",), lambda r: visible(600)(r) > 0.9)
-    claim("and so it does with a table", ("levers-remidi-table",), lambda r: visible(600)(r) > 0.9)
+    able = lambda result: visible(600)(result) > 0.8  # noqa: E731
+    claim("ReMiDi reads the visible levers", ("levers-remidi",), able)
+    claim("and so it does with a table", ("levers-remidi-table",), able)
     for arm, cycles in (("", 600), ("-table", 600), ("-long", 5400)):
         far = lambda r, n=cycles: visible(n)(r) < 0.3  # noqa: E731
         claim(f"PLR stays far below{arm.replace('-', ', ')}", (f"levers-robust-plr{arm}",), far)
