@@ -1,8 +1,11 @@
 """Every example runs, at a tiny size."""
 
 import importlib.util
+import sys
+import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import house
@@ -63,7 +66,7 @@ def test_a_plain_function_is_searched_by_asking_and_telling(capsys):
 def test_every_example_is_tested():
     tested = {
         "train_maze", "evaluate_run", "act_with_policy", "own_environment", "own_fitness",
-        "map_texts",
+        "map_texts", "teacher_loop", "teacher_sb3",
     }  # fmt: skip
     assert {path.stem for path in FOLDER.glob("*.py")} == tested
 
@@ -73,3 +76,37 @@ def test_texts_are_mapped(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "'kept'" in printed and '"error": "Reject", "message": "three refusals"' in printed
     assert (tmp_path / "refined.jsonl").exists()
+
+
+@pytest.mark.slow
+def test_a_loop_of_ones_own_is_taught(capsys):
+    teacher = example("teacher_loop").main(rounds=3, n=4, method="dr")
+    assert teacher.ledger["asked"] == 12 and teacher.ledger["training"] > 24
+    assert "of the last batch" in capsys.readouterr().out
+
+
+class Acting:
+    """Stands where PPO does: acts at random. The real one is played in an environment of its own
+    (benchmarks/verify/teacher_sb3.py)."""
+
+    def __init__(self, policy, env, seed, device):
+        self.env, self.num_timesteps = env, 0
+
+    def learn(self, steps):
+        rng, over = np.random.default_rng(0), True
+        for self.num_timesteps in range(1, steps + 1):
+            if over:
+                self.env.reset()
+            *_, fallen, late, _ = self.env.step(int(rng.integers(2)))
+            over = fallen or late
+
+
+@pytest.mark.slow
+def test_a_trainer_of_other_people_is_taught(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "stable_baselines3", types.SimpleNamespace(PPO=Acting))
+    few = {"score": "learnability", "capacity": 4, "minimum_fill": 0.5}
+    teacher, model = example("teacher_sb3").main(1500, **few)
+    ledger = teacher.ledger
+    assert model.num_timesteps == 1500 and 1000 < ledger["training"] <= 1500
+    assert ledger["episodes"] == 4 * (ledger["asked"] - 1) and ledger["scoring"] == 0
+    assert f"levels kept: {len(teacher.lineage.score)}" in capsys.readouterr().out

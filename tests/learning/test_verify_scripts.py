@@ -220,3 +220,23 @@ def test_learned_teachers_are_measured_once_per_arm_and_told_by_their_second_hal
     assert asked == ["minimax", "paired", "paired"]
     # Marks at 0.0, 0.1, 0.2 and 0.3: the later two count.
     assert "| paired | regret, trained − untaught | 0.250 |" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_taught_student_on_gymnasium_is_measured_once_per_arm_and_seed(
+    tmp_path, monkeypatch, capsys
+):
+    script = load("teacher_gymnasium")
+    few = {"candidates": 16, "keep": 4, "refresh": 1, "batch": 16, "selected": 8}
+    monkeypatch.setattr(script, "ARMS", {"sfl": ("sfl", few)})
+    monkeypatch.setattr(script, "TESTED", 8)
+    script.main(*script.TINY, tmp_path)
+    (file,) = tmp_path.iterdir()
+    result = json.loads(file.read_text())
+    ledger = result["ledger"]
+    assert ledger["training"] > 0 and ledger["scoring"] > 0 and len(result["solved"]) == 8
+    assert sum(ledger[name] for name in ("training", "scoring")) >= script.TINY[0]
+    monkeypatch.setattr(script, "measure", None)
+    script.main(*script.TINY, tmp_path)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[: len(lines) // 2] == lines[len(lines) // 2 :] and "| sfl | all |" in lines[4]
