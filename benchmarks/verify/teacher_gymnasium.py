@@ -116,6 +116,8 @@ def table(found):
     lines += ["| arm | levels | mean | 95 % interval | by seed |", "|---|---|---|---|---|"]
     for arm, results in found.items():
         for name, chosen in (("all", possible | True), ("that some student solves", possible)):
+            if not chosen.any():
+                continue
             rates = np.array([np.array(r["solved"])[chosen].mean() for r in results])
             whole = bootstrap(rates[:, None], mean)
             seeds = " ".join(f"{rate:.3f}" for rate in rates)
