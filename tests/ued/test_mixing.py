@@ -43,6 +43,7 @@ def test_every_method_stands_in_it_with_names_that_are_explained(rows):
         assert set(row.generators) <= set(needs.GENERATORS) and row.curator in needs.CURATORS
 
 
+@pytest.mark.slow
 def test_what_works_makes_an_experiment_and_what_is_refused_raises_with_that_reason(rows, envs):
     for row in rows:
         for name, env in envs.items():

@@ -162,7 +162,10 @@ def test_sfl_judges_candidates_and_then_plays_the_most_learnable_by_its_share():
     wins = [0, 4, 2, 1, 4, 3, 0, 0]
     solved = [[True] * won + [False] * (4 - won) for won in wins]
     solved[7] = [True]  # one episode tells nothing
-    teacher.tell(ids, {"solved": solved})
+    teacher.tell(ids[:5], {"solved": solved[:5]})
+    more, _ = teacher.ask(1)
+    assert not teacher.may_learn(more)[0]  # three candidates of eight are still to be told
+    teacher.tell(ids[5:], {"solved": solved[5:]})
     kept = set(levels["x"][[2, 3, 5]].tolist())
     ids, chosen = teacher.ask(8)
     assert teacher.may_learn(ids).all()
