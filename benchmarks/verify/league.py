@@ -248,6 +248,7 @@ def main() -> None:
     parser.add_argument("--tune", nargs="*", default=[], metavar="METHOD")
     parser.add_argument("--part", nargs="*", default=[], metavar="METHOD")
     parser.add_argument("--all", action="store_true")
+    parser.add_argument("--untuned", action="store_true", help="with --all: no searches")
     parser.add_argument("--size", choices=list(SIZES), default="small")
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--seeds", type=int, default=6, help="even: two cores share them")
@@ -269,7 +270,8 @@ def main() -> None:
     for method in names if given.list else ():
         print(method)
     tuning = given.results / ("tiny" if given.tiny else "small") / "tuning"
-    for method in names if given.all and name != "full" else given.tune:
+    searched = names if given.all and name != "full" and not given.untuned else given.tune
+    for method in searched:
         once(tuning / f"{method}.json", lambda m=method: tune_part(m, size, given.results / name))
     group = f"seeds{given.first_seed}-{given.first_seed + given.seeds - 1}"
     wanted = names if given.all else given.part
