@@ -95,6 +95,17 @@ def test_the_pages_of_methods_show_the_results_on_file():
         assert pages.MARK.sub(lambda found: pages.block(found[1]), text) == text, page.name
 
 
+def test_the_page_on_scores_shows_the_results_on_file():
+    before = list(sys.path)
+    sys.path.insert(0, str(BENCHMARKS / "verify"))  # the script imports its neighbour
+    script = load("verify/score_audit")
+    sys.path[:] = before
+    found = script.on_file(script.RESULTS)
+    page = (ROOT / "docs" / "scores.md").read_text()
+    assert script.shown(page, script.described(found)) == page
+    assert set(script.GAMES) < set(found) and script.holds(found)
+
+
 def test_the_redteam_page_shows_the_results_on_file(redteam):
     page = redteam.PAGE.read_text()
     assert redteam.filled(page, redteam.directions.RESULTS) == page
