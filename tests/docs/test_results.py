@@ -166,3 +166,26 @@ def test_the_page_on_remidi_shows_the_results_on_file():
     assert script.MARK.search(page) and script.put(found, page) == page
     assert all(result["seeds"] >= 5 for result in found.values())
     assert script.claims(found) and all(script.claims(found).values())
+
+
+def test_samplr_s_page_shows_who_eats_which_fruit_and_the_figures_bear_it_out(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS / "verify")
+    script = load("verify/samplr_fruit")
+    page = (ROOT / "docs" / "methods" / "samplr.md").read_text()
+    shown = script.table(script.RESULTS, list(script.GAMES), list(script.ARMS), 5)
+    assert f"<!-- fruit -->\n{shown}<!-- end -->" in page
+
+    def of(game, arm, figure):
+        paths = [script.RESULTS / script.slug(game, arm, seed) for seed in range(5)]
+        rows = [json.loads(path.read_text()) for path in paths if path.exists()]
+        return [script.figures(row["curve"])[figure] for row in rows]
+
+    for game in script.GAMES:
+        grounded = of(game, "samplr", "return")
+        assert len(grounded) == 5 and min(grounded) > 2.6
+    for arm in set(script.ARMS) - {"samplr"}:
+        assert max(of("rooms", arm, "return"), default=0.0) < 1.4
+    dr = of("rooms", "dr", "reached")
+    assert len(dr) == 5 and max(dr) < 0.05
+    oscillates = of("choice", "robust-plr, perfect regret", "late_apple")
+    assert abs(sum(oscillates) / 5 - 3 / 13) < 0.03
