@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from cairn.core.counts import cost
 from cairn.core.stats import Estimate, bootstrap_of_shares, mean, probability_of_improvement
 
 HERE = Path(__file__).parent
@@ -120,8 +121,7 @@ def improvement(parts: Parts, method: str, budget: str) -> Estimate | None:
 
 def spent(ledger: Mapping[str, Sequence[int]]) -> np.ndarray:
     """Steps that the budget counts, by seed."""
-    names = ("training", "scoring", "mutation", "designing")
-    return np.sum([ledger[name] for name in names if name in ledger], axis=0)
+    return np.array(cost(ledger))
 
 
 def shown(estimate: Estimate) -> str:
