@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cairn.cli import flags
-from cairn.cli.testing import Watch, between, check_json, give_json, run_paths
+from cairn.cli.testing import Watch, check_json, give_json, run_paths
 from cairn.core import files
 from cairn.core.console import count, plural
 from cairn.runs.open import open_run
@@ -107,15 +107,18 @@ def show(report: dict[str, Any], console: Console) -> None:
     known = any("regret" in one for one in report["sources"].values())
     table = Table(title="A lower bound of regret", title_justify="left")
     table.caption = (
-        "What copies reach beyond the student: at most its regret. Intervals over levels."
+        "What copies reach beyond the student: at most its regret. Intervals over levels;\n"
+        "share: of the regret."
+        if known
+        else "What copies reach beyond the student: at most its regret. Intervals over levels."
     )
     table.caption_justify = "left"
-    heads = ["levels", "number", "bound", "95% interval", "student", "copy"]
-    for head in [*heads, *(["regret", "bound/regret"] if known else [])]:
-        table.add_column(head, justify="left" if head == "levels" else "right", no_wrap=True)
+    heads = ["", "levels", "bound", "95% interval", "student", "copy"]
+    for head in [*heads, *(["regret", "share"] if known else [])]:
+        table.add_column(head, justify="right" if head else "left", no_wrap=True)
     for name, one in report["sources"].items():
         cells = [name, str(one["levels"]), _number(one["bound"]["value"])]
-        cells += [between(one["bound"]["interval"])]
+        cells += [_ends(*one["bound"]["interval"])]
         cells += [_number(one[who]["value"]) for who in ("student", "copy")]
         if known:
             cells += [_number(one["regret"]["value"]), _number(one["share_of_regret"])]
@@ -124,4 +127,8 @@ def show(report: dict[str, Any], console: Console) -> None:
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _ends(low: float | None, high: float | None) -> str:
+    return "-" if low is None or high is None else f"{low:.2f} to {high:.2f}"
