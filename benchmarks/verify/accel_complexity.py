@@ -21,7 +21,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from provenance import ROOT, command, source_hash, versions
+from provenance import ROOT, command, into_page, source_hash, versions
 
 import cairn
 from cairn.archive import replay
@@ -61,7 +61,7 @@ FIGURES = {
     "path": "shortest path by P",
     "held_walls": "walls of all held",
     "held_path": "shortest path of all held",
-    "generation": "edits by P",
+    "generation": "mutations by P",
     "levels": "levels in P",
     "first": "P of the first",
     "first_solved": "the first is solved",
@@ -164,19 +164,19 @@ def _spent(state: parts.State) -> int:
 
 
 def described(results: list[dict[str, Any]]) -> str:
-    """The table of the page: each arm's figures at a tenth of the run and at its end."""
-    rows = ["| arm | figure | at 1/10 | at the end | 95 % interval | by seed |"]
-    rows.append("|---|---|---|---|---|---|")
-    for arm in ARMS:
-        curves = [result["curve"] for result in results if result["arm"] == arm]
-        for name, title in FIGURES.items() if curves else ():
-            ends = np.array([curve[-1][name] for curve in curves])
-            whole = bootstrap(ends[:, None], mean)
-            first = np.mean([curve[0][name] for curve in curves])
-            by_seed = " ".join(f"{value:.2f}" for value in ends)
-            interval = f"{whole.low:.2f} to {whole.high:.2f}"
-            cells = arm, title, f"{first:.2f}", f"{whole.value:.2f}", interval, by_seed
-            rows.append("| " + " | ".join(cells) + " |")
+    """The table of the page: each arm's figures, at a tenth of the run → at its end."""
+    arms = {arm: [r["curve"] for r in results if r["arm"] == arm] for arm in ARMS}
+    arms = {arm: curves for arm, curves in arms.items() if curves}
+    seeds = [f"{arm} ({len(curves)})" for arm, curves in arms.items()]
+    rows = ["| figure | " + " | ".join(seeds) + " |", "|---" * (len(arms) + 1) + "|"]
+    for name, title in FIGURES.items():
+        cells = [title]
+        for curves in arms.values():
+            first, last = (np.array([curve[at][name] for curve in curves]) for at in (0, -1))
+            whole = bootstrap(last[:, None], mean)
+            interval = f" ({whole.low:.2f} to {whole.high:.2f})" if len(last) > 1 else ""
+            cells.append(f"{first.mean():.2f} → {whole.value:.2f}{interval}")
+        rows.append("| " + " | ".join(cells) + " |")
     return "\n".join(rows) + "\n"
 
 
@@ -207,6 +207,8 @@ def main() -> None:
             if path.exists():
                 results.append(json.loads(path.read_text()))
     print(described(results), end="")
+    if given.results == default:
+        into_page("accel.md", "complexity", described(results))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import hashlib
 import platform
+import re
 import shlex
 import sys
 from collections.abc import Iterable
@@ -32,3 +33,11 @@ def source_hash(script: Path, parts: Iterable[str]) -> str:
     for file in files:
         total.update(file.relative_to(ROOT).as_posix().encode() + b"\0" + file.read_bytes())
     return total.hexdigest()
+
+
+def into_page(page: str, mark: str, text: str) -> None:
+    """Put `text` between `<!-- mark -->` and `<!-- mark end -->` on a page of docs/methods."""
+    path = ROOT / "docs" / "methods" / page
+    begins, ends = f"<!-- {mark} -->\n", f"<!-- {mark} end -->"
+    pattern = re.compile(re.escape(begins) + ".*?" + re.escape(ends), re.DOTALL)
+    path.write_text(pattern.sub(lambda _: begins + text + ends, path.read_text()))

@@ -172,11 +172,16 @@ def test_the_league_is_made_part_by_part_and_read_at_two_budgets(tmp_path, monke
 
 def test_the_claims_about_labyrinth_are_held_against_every_arm():
     script = load("backplay_labyrinth")
-    rates = {"plain": (0.0, 0.02), "schedule": (0.95, 0.89), "success": (1.0, 0.7)}
+    rates = {
+        "plain": (0.0, 0.02),
+        "schedule": (0.95, 0.89),
+        "success at 0.5": (1.0, 0.7),
+        "success at 0.2": (0.9, 1),
+    }
     results = [{"arm": arm, "solve_rate": rate} for arm, both in rates.items() for rate in both]
-    assert script.holds(results) == {"plain": True, "schedule": True, "success": False}
+    assert script.holds(results) == {name: name != "success at 0.5" for name in rates}
     told = script.described(results).splitlines()
-    assert [row.split(" | ")[0] for row in told[2:]] == [f"| {arm}" for arm in script.ARMS]
+    assert [row.split(" | ")[0] for row in told[2:]] == [f"| {arm}" for arm in rates]
     assert "| 0.920 |" in told[3] and told[3].endswith("| 0.95 0.89 |")
     assert script.holds([{"arm": "plain", "solve_rate": 0.2}]) == {"plain": False}
 
@@ -189,7 +194,8 @@ def test_every_arm_of_accel_s_complexity_makes_an_experiment_and_a_part_of_the_t
     curve = [dict.fromkeys(script.FIGURES, value) for value in (1.0, 3.0)]
     told = script.described([{"arm": "maxmc, 1", "curve": curve}] * 2).splitlines()
     assert len(told) == 2 + len(script.FIGURES)
-    assert told[2] == "| maxmc, 1 | walls by P | 1.00 | 3.00 | 3.00 to 3.00 | 3.00 3.00 |"
+    assert told[0] == "| figure | maxmc, 1 (2) |"
+    assert told[2] == "| walls by P | 1.00 → 3.00 (3.00 to 3.00) |"
 
 
 def test_learned_teachers_are_measured_once_per_arm_and_told_by_their_second_half(
