@@ -202,7 +202,7 @@ def test_learned_teachers_are_measured_once_per_arm_and_told_by_their_second_hal
     tmp_path, monkeypatch, capsys
 ):
     script = load("learned_teachers")
-    assert set(script.ARMS) == set(house.TAUGHT)
+    assert set(script.ARMS) == {*house.TAUGHT, "paired-slow"}
     for arm in script.ARMS:  # settings that exist, and no program
         script.experiment(arm, 2, script.RUN)
     asked = []
