@@ -171,7 +171,7 @@ def test_environments_that_keep_their_promises_pass():
         (
             varied(observation_spec=Image((5, 5))),
             "Odd.observation_spec must give Image((rows, columns, channels)), Vector(size) or "
-            "Category(size); got Image(shape=(5, 5)).",
+            "Category(size); got Image(shape=(5, 5), cells=False).",
         ),
         (
             varied(solved=lambda self, total, terminated: total),
