@@ -70,6 +70,16 @@ def test_environments_of_ours_are_told_apart(name, found):
     assert chance_in(find(name)()) == found
 
 
+def test_an_environment_may_hold_arrays():
+    """Nothing that has them can be hashed."""
+
+    class Told(Odd):
+        answers: jax.Array = eqx.field(default_factory=lambda: jnp.arange(3))
+
+    assert chance_in(Told(levers=3)) is None
+    assert chance_in(Told(levers=3, does="slip")) == "step uses its key"
+
+
 def test_remidi_refuses_chance_with_the_reason_and_what_to_do():
     config = remidi.Config(score="maxmc")
     config.check(Odd(does="split"))

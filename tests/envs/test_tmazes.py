@@ -100,6 +100,19 @@ def test_levels_are_hidden_as_often_as_is_said_and_edits_keep_the_kind():
     assert (drawn.hidden == edited.hidden).all()
     changed = (drawn.maze.walls != edited.maze.walls).any(axis=(1, 2))
     assert changed[~drawn.hidden].any()
-    for wrong, message in (({"share": -1.0}, "share must lie"), ({"stake": 0.0}, "stake must be")):
-        with pytest.raises(ConfigError, match=message):
-            TMazes(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"share": -1.0}, "share must lie"),
+        ({"stake": 0.0}, "stake must be"),
+        # Its sides could be walls, or lie outside of a maze of two cells by two.
+        ({"view": 1}, "view must be at least 3, got 1"),
+        # What `optimal_return` says could not be had.
+        ({"limit": 1}, "limit must be at least 2, got 1"),
+    ],
+)
+def test_what_is_no_choice_between_two_sides_is_refused(wrong, message):
+    with pytest.raises(ConfigError, match=message):
+        TMazes(**wrong)

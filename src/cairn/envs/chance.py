@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from functools import lru_cache
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.extend.core import ClosedJaxpr, Jaxpr, jaxprs_in_params
@@ -12,7 +13,6 @@ from cairn.envs.check import check
 from cairn.envs.protocol import Continuous, Environment
 
 
-@lru_cache(maxsize=32)
 def chance_in(env: Environment) -> str | None:
     """What makes `env` other than deterministic, in words; None if it is deterministic.
 
@@ -22,6 +22,12 @@ def chance_in(env: Environment) -> str | None:
 
     Raises ConfigError where `env` does not keep the promises of environments.
     """
+    holds_arrays = any(eqx.is_array(leaf) for leaf in jax.tree.leaves(env))
+    return _found(env) if holds_arrays else _remembered(env)  # arrays have no hash
+
+
+def _found(env: Environment) -> str | None:
+    """See `chance_in`."""
     check(env)
     key = jax.eval_shape(lambda: jax.random.key(0))
     level = jax.eval_shape(env.space.sample, key)
@@ -41,6 +47,9 @@ def chance_in(env: Environment) -> str | None:
         if any("callback" in each and "debug" not in each for each in _primitives(traced)):
             return f"{name} calls the host"
     return None
+
+
+_remembered = lru_cache(maxsize=32)(_found)
 
 
 def _primitives(jaxpr: Jaxpr | ClosedJaxpr) -> Iterator[str]:

@@ -104,6 +104,15 @@ class TMazes(Environment):
             raise ConfigError(f"share must lie in [0, 1], got {self.share}.")
         if not 0 < self.stake < jnp.inf:
             raise ConfigError(f"stake must be positive, got {self.stake}.")
+        if self.view < 3:
+            raise ConfigError(
+                f"view must be at least 3, got {self.view}: else nobody would see that a T has "
+                f"two sides, and its walls would be drawn by chance."
+            )
+        if self.limit < 2:
+            raise ConfigError(
+                f"limit must be at least 2, got {self.limit}: a turn and a step end a hidden level."
+            )
         assert self.maze
 
     @property
