@@ -11,6 +11,9 @@ import pytest
 
 import cairn
 from cairn.core.errors import ConfigError, RunError
+from cairn.runs.files import from_toml
+from cairn.tuning.config import TuneConfig, budget
+from cairn.tuning.directory import TuneRun
 from cairn.tuning.driver import tune
 from cairn.tuning.pool import Job, Pools
 from cairn.tuning.traced import STEPS, traceable
@@ -54,7 +57,9 @@ def test_a_search_finds_what_is_best_and_tests_it_on_other_seeds(found):
     assert result["default"]["values"] == {"algorithm.rate": 0.5, "algorithm.bonus": "none"}
     scores = [score for _, score in result["trajectory"]]
     assert scores[-1] == best["tuning"]["score"]
-    assert "--algorithm.rate" in result["train"]
+    # What is trained with it is the trial, with all settings that were not searched.
+    assert result["train"] == "cairn train --config best.toml"
+    assert from_toml(found.run.path / "best.toml") == experiment(**best["values"])
 
 
 def test_every_step_of_every_trial_is_in_the_ledger_and_within_the_budget(found):
@@ -200,6 +205,31 @@ def test_a_search_that_cannot_be_is_refused(tmp_path, search, settings, says):
     with pytest.raises(ConfigError) as error:
         tune(experiment(), search, tmp_path / "no", **(SHORT | settings))
     assert says in str(error.value) and "\n" not in str(error.value)
+    assert not (tmp_path / "no").exists()  # the same place can be taken by what is right
+
+
+def test_what_a_training_takes_in_whole_chunks_is_within_the_budget(tmp_path):
+    """Chunks of 40 steps: a training of 180 takes 200, and after one that is known."""
+    made = tune(experiment(log_every=4), RATE, tmp_path / "chunks", tuner="random", budget=1170,
+                baseline=False, **SHORT)  # fmt: skip
+    assert made.result["cost"]["spent"] == 800 and made.result["trials"] == 2
+
+
+def test_the_budget_of_a_population_is_by_default_what_it_takes():
+    config = TuneConfig(tuner="pbt", population=16, metric="gained")
+    assert budget(config, experiment()) == 16 * 2 * 180
+    assert budget(TuneConfig(metric="gained"), experiment()) == 12 * 2 * 180
+
+
+def test_a_line_that_another_process_is_writing_is_not_cut_off_by_who_reads(tmp_path):
+    run = TuneRun.create(tmp_path / "run", {})
+    run.append({"phase": "trial"})
+    with (run.path / "trials.jsonl").open("a") as file:
+        file.write('{"phase"')
+        file.flush()
+        assert run.lines() == [{"phase": "trial"}]
+        file.write(': "test"}\n')
+    assert [line["phase"] for line in run.lines()] == ["trial", "test"]
 
 
 def test_another_search_is_not_written_into_a_directory(found, tmp_path):

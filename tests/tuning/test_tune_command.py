@@ -7,8 +7,9 @@ import pytest
 
 import cairn
 from cairn.cli import main
+from cairn.cli import tune as command
 from cairn.show import tuning as picture
-from cairn.tuning.scoring import Scorer, choose_suite
+from cairn.tuning.scoring import choose_suite, scorers
 
 BOWL = ["tune", "bowl:Bowl", "--method", "bowl:METHOD", "--steps", "60", "--log-every", "1"]
 SHORT = ["--seeds", "1", "--test-seeds", "1", "--metric", "gained", "--rungs", "2", "--rows", "4"]
@@ -33,7 +34,7 @@ def test_the_same_command_finds_its_search_again_and_gives_json(capsys):
     assert json.loads(capsys.readouterr().out) == first
     assert main.run(["tune", "--resume", str(path)]) == 0
     told = capsys.readouterr().out
-    assert "complete." in told and "Train with it: cairn train bowl:Bowl" in told
+    assert "complete." in told and f"Train with it: cairn train --config {path}/best.toml" in told
     assert len(list(Path("runs").iterdir())) == 1
     assert main.run(["view", "runs", "--json"]) == 0
     (listed,) = json.loads(capsys.readouterr().out)
@@ -67,6 +68,10 @@ def test_a_space_may_come_from_a_file(capsys):
         ([*BOWL, *SHORT, *RATE, *RATE], "algorithm.rate is searched twice"),
         ([*BOWL, *SHORT, *RATE, "--tuner", "dehp"], "--tuner expects one of dehb, random, pbt"),
         ([*BOWL, *SHORT, *RATE, "--budgt", "1"], "Unknown flag --budgt. Did you mean '--budget'?"),
+        (
+            [*BOWL, *SHORT, *RATE, "--json", "no/such/folder"],
+            "--json expects a file in an existing",
+        ),
         (["tune", "--resume", "nowhere"], "nowhere does not exist"),
         (["tune", "--resume", "nowhere", *RATE], "--resume goes on with a search as it is"),
         ([*BOWL, *SHORT, "--space", "no.toml"], "there is no file no.toml"),
@@ -91,10 +96,30 @@ def test_named_levels_are_refused_and_procedural_ones_the_default():
 
 def test_tuning_and_test_levels_are_drawn_apart():
     env = cairn.experiment("cartpole").env
-    tuning, again, test = (Scorer(env, "random", 8, 2, p) for p in ("tuning", "tuning", "test"))
-    assert tuning.number == 16
+    first, second = (scorers(env, "random", 8, 2) for _ in range(2))
+    tuning, again, test = first["tuning"], second["tuning"], first["test"]
+    assert tuning.number == 16 and tuning.chosen == 8
     one, same, other = (s.levels for s in (tuning, again, test))
     import jax
 
     leaves = lambda tree: [leaf.tolist() for leaf in jax.tree.leaves(tree)]  # noqa: E731
     assert leaves(one) == leaves(same) != leaves(other)
+
+
+def test_levels_of_a_suite_that_is_always_the_same_are_apart_too():
+    """The lever game's suites are all of its games, and a maze may be given."""
+    env = cairn.experiment("levers").env
+    ours, theirs = (s.levels.answer for s in scorers(env, "visible", 64, 1).values())
+    assert sorted([*ours.tolist(), *theirs.tolist()]) == list(range(env.levers))
+    given = cairn.experiment("maze", level=">.#/..G").env
+    with pytest.raises(cairn.core.errors.ConfigError, match="The suite 'level' has one level"):
+        scorers(given, "level", 64, 1)
+    # Of the fruit game's every tenth level is of another kind: both halves have some.
+    fruit = scorers(cairn.experiment("fruit").env, "open", 200, 1)
+    assert all(6 <= s.levels.banana.sum() <= 14 and s.chosen == 100 for s in fruit.values())
+
+
+def test_seeds_that_failed_the_test_stand_beside_the_mean_of_the_others():
+    test = {"score": 0.5, "failed": 2, "by_seed": [0.5, None, None]}
+    assert command.with_failures(test) == "0.500\n(2 of 3 failed)"
+    assert command.with_failures(test | {"failed": 0, "by_seed": [0.5]}) == "0.500"

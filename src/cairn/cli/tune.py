@@ -1,6 +1,8 @@
 """`cairn tune`: which settings of a method are best, found fairly and with the cost counted."""
 
+import shlex
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -9,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cairn.cli import flags
-from cairn.cli.testing import give_json
+from cairn.cli.testing import check_json, give_json
 from cairn.core import typed
 from cairn.core.console import Progress as Line
 from cairn.core.console import count
@@ -18,7 +20,7 @@ from cairn.runs import files, presets
 from cairn.runs.experiment import Experiment
 from cairn.tuning import space as spaces
 from cairn.tuning.config import TuneConfig
-from cairn.tuning.directory import TuneRun
+from cairn.tuning.directory import BEST, TuneRun
 from cairn.tuning.driver import Tuned, tune
 from cairn.tuning.work import Progress
 
@@ -160,6 +162,7 @@ def _resumed(path: Path, start: Flags) -> tuple[Experiment, Any, Any, Path]:
 def _finish(
     experiment: Experiment, search: Any, settings: dict[str, Any], path: Path | None, start: Flags
 ) -> int:
+    check_json(start.json, [])
     quiet = str(start.json) == "-"
     console = Console(stderr=True) if quiet else Console()
     with Line(console) as live:
@@ -208,22 +211,30 @@ def _tell(tuned: Tuned, picture: Path, console: Console) -> None:
             settings += f"\n(last of {len(found['schedule'])} intervals)"
         low, high = map(number, found["test"]["interval"])
         table.add_row(str(place), settings, number(found["tuning"]["score"]),
-                      number(found["test"]["score"]), f"{low} to {high}",
+                      with_failures(found["test"]), f"{low} to {high}",
                       number(found["gap"]))  # fmt: skip
     if result["default"]:
         found = result["default"]
         settings = "\n".join(f"{name} {_short(value)}" for name, value in found["values"].items())
         low, high = map(number, found["test"]["interval"])
-        table.add_row("began with", settings, "", number(found["test"]["score"]),
-                      f"{low} to {high}", "")  # fmt: skip
+        table.add_row("began with", settings, "", with_failures(found["test"]), f"{low} to {high}",
+                      "")  # fmt: skip
     console.print(table)
     spent = f"Spent {cost['spent']:,} of {cost['budget']:,} {cost['unit']} on tuning"
     more = cost["test"].get("environment_steps") or cost["test"].get("evaluations", 0)
     lines = [f"{spent}; {more:,} on the test.", f"Picture: {picture}"]
     if result["train"]:
-        lines.append(f"Train with it: {result['train']}")
+        best = shlex.quote(str(tuned.run.path / BEST))
+        lines.append(f"Train with it: cairn train --config {best}")
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def with_failures(test: Mapping[str, Any]) -> str:
+    """Of a test; seeds that failed are not in the mean, so they stand beside it."""
+    score = "–" if test["score"] is None else f"{test['score']:.3f}"
+    failed = test["failed"]
+    return score + (f"\n({failed} of {len(test['by_seed'])} failed)" if failed else "")
 
 
 def _short(value: Any) -> str:

@@ -88,4 +88,4 @@ def check(config: TuneConfig, experiment: Experiment) -> None:
 def budget(config: TuneConfig, experiment: Experiment) -> int:
     """The search's, in steps of all seeds together."""
     one = experiment.run.steps * experiment.run.seeds
-    return config.budget or TRAININGS * one
+    return config.budget or one * (config.population if config.tuner == "pbt" else TRAININGS)

@@ -9,7 +9,7 @@ from cairn.core.directory import RunDirectory
 from cairn.core.errors import ConfigError, RunError
 from cairn.core.rundir import versions
 
-TRIALS, RESULT, TIMING = "trials.jsonl", "result.json", "timing.jsonl"
+TRIALS, RESULT, TIMING, BEST = "trials.jsonl", "result.json", "timing.jsonl", "best.toml"
 
 README = """\
 This directory is one search of `cairn tune`. Nothing here depends on where it lies.
@@ -19,6 +19,7 @@ versions.json    format of this directory, and the versions and devices it was m
 trials.jsonl     one JSON object a line for every training that has finished: its settings, seed,
                  score and ledger. The search goes on from these lines after Ctrl-C or a kill
 checkpoints/     the population between two intervals (pbt only)
+best.toml        the best settings with all others of the search, as `cairn train` reads them
 result.json      what was found, how it does on seeds and levels that had no part in finding it,
                  and what all of it cost
 tuning.png       the same drawn: score over cost, and a panel for every parameter
@@ -26,7 +27,7 @@ timing.jsonl     clock times
 lock             held by the process that is searching
 
 Go on with it:   cairn tune --resume DIR, or the command that began it once more
-Train with it:   the command in result.json under "train"
+Train with it:   cairn train --config DIR/best.toml
 """
 
 
@@ -66,18 +67,21 @@ class TuneRun(RunDirectory):
         return run
 
     def lines(self) -> list[dict[str, Any]]:
-        """Every training that has finished. Half a line, left by a kill, is cut off."""
+        """Every training that has finished, half a line left out. Reading changes nothing."""
         path = self.path / TRIALS
-        if not path.exists():
-            return []
-        text = path.read_bytes()
-        complete = text.rfind(b"\n") + 1
-        if complete < len(text):
-            files.truncate(path, complete)
+        text = path.read_bytes() if path.exists() else b""
         try:
-            return [json.loads(line) for line in text[:complete].splitlines()]
+            return [json.loads(line) for line in text[: _whole(text)].splitlines()]
         except ValueError as error:
             raise RunError(f"{path} holds a line that is no JSON: {error}.") from error
+
+    def mend(self) -> None:
+        """Cut off half a line that a kill has left. For who has the lock: another process may be
+        writing the other half.
+        """
+        path = self.path / TRIALS
+        if path.exists():
+            files.truncate(path, _whole(path.read_bytes()))
 
     def append(self, line: dict[str, Any]) -> None:
         """Add a training that has finished."""
@@ -103,10 +107,18 @@ class TuneRun(RunDirectory):
         path = self.path / RESULT
         return json.loads(path.read_text()) if path.exists() else None
 
-    def finish(self, result: dict[str, Any]) -> None:
-        """Write what was found, whole or not at all."""
+    def finish(self, result: dict[str, Any], best: str | None) -> None:
+        """Write what was found, whole or not at all; `best` as TOML, if it can be trained with."""
+        if best is not None:
+            with files.replacing(self.path / BEST, private=False) as part:
+                part.write_text(best)
         with files.replacing(self.path / RESULT, private=False) as part:
             part.write_text(files.to_json(result, indent=2) + "\n")
+
+
+def _whole(text: bytes) -> int:
+    """Bytes of whole lines."""
+    return text.rfind(b"\n") + 1
 
 
 def _flat(config: Any, prefix: str = "") -> dict[str, Any]:

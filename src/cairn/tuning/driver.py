@@ -15,12 +15,13 @@ from cairn.engine.interrupts import interrupts
 from cairn.envs.check import check as check_env
 from cairn.envs.protocol import Environment
 from cairn.runs.experiment import Experiment
+from cairn.runs.files import to_toml
 from cairn.tuning import population, results
 from cairn.tuning.config import TuneConfig, budget, check
 from cairn.tuning.dehb import dehb
 from cairn.tuning.directory import TuneRun
-from cairn.tuning.pool import Interrupted, Job, Pools, Stopped
-from cairn.tuning.scoring import Scorer, choose_suite
+from cairn.tuning.pool import Interrupted, Job, Pools
+from cairn.tuning.scoring import Purpose, Scorer, check_metric, choose_suite, scorers
 from cairn.tuning.search import Proposal, Score, Search, random_search
 from cairn.tuning.space import Space, space
 from cairn.tuning.traced import traceable
@@ -66,13 +67,17 @@ def tune(
     if suite is None and config.metric is None:
         raise ConfigError(f"{experiment.method} has nobody to test: name a --metric to tune by.")
     described = describe(experiment, found, config)
-    run = TuneRun.at(Path(directory or default_directory(experiment, described)), described)
-    if run.result is not None:
+    path = Path(directory or default_directory(experiment, described))
+    if path.exists() and (run := TuneRun.at(path, described)).result is not None:
         say(f"Search: {run.path}, complete.")
         return Tuned(run, run.result)
+    pools = Pools(experiment, traceable(experiment, tuple(found.parameters)), rows(config))
+    rated = begin(experiment, found, config, suite, pools)
+    run = TuneRun.at(path, described)
     say(f"Search: {run.path}{', resumed' if run.lines() else ''}")
     with run.lock(), interrupts() as interrupted:
-        work = begin(experiment, found, config, suite, run, interrupted.is_set)
+        run.mend()
+        work = Work(experiment, pools, rated, config.metric, run, interrupted.is_set)
         say(_how(work, found))
         try:
             return Tuned(run, _search(work, found, config, suite, show))
@@ -81,33 +86,30 @@ def tune(
 
 
 def begin(
-    experiment: Experiment,
-    found: Space,
-    config: TuneConfig,
-    suite: str | None,
-    run: TuneRun,
-    stopped: Stopped,
-) -> Work:
-    """What does the trainings: one program for all whose settings can be traced."""
-    traced = traceable(experiment, tuple(found.parameters))
-    pools = Pools(experiment, traced, config.rows or default_rows())
-    scorers = {
-        purpose: Scorer(experiment.env, suite, config.levels, config.attempts, purpose)
-        for purpose in ("tuning", "test")
-        if suite is not None
-    }
-    return Work(experiment, pools, scorers, config.metric, run, stopped)
+    experiment: Experiment, found: Space, config: TuneConfig, suite: str | None, pools: Pools
+) -> dict[Purpose, Scorer]:
+    """What trials are tested by. Raises ConfigError for what could not be known before.
+
+    That is: a metric that the method lacks, or weights that a population could not share.
+    """
+    if config.metric is not None:
+        check_metric(experiment, config.metric)
+    if config.tuner == "pbt":
+        population.check_weights_fit(experiment, pools, found)
+    if suite is None:
+        return {}
+    return scorers(experiment.env, suite, config.levels, config.attempts)
 
 
-def default_rows() -> int:
-    """As many as there are devices; on an accelerator that has room, more."""
-    return len(jax.devices()) if jax.default_backend() == "cpu" else ON_ACCELERATORS
+def rows(config: TuneConfig) -> int:
+    """By default as many as there are devices; on an accelerator that has room, more."""
+    usual = len(jax.devices()) if jax.default_backend() == "cpu" else ON_ACCELERATORS
+    return config.rows or usual
 
 
 def describe(experiment: Experiment, found: Space, config: TuneConfig) -> dict[str, Any]:
     """All that decides what the search does, for config.json."""
-    rows = config.rows or default_rows()
-    tuning = plain(config) | {"rows": rows, "budget": budget(config, experiment)}
+    tuning = plain(config) | {"rows": rows(config), "budget": budget(config, experiment)}
     return experiment.to_dict() | {"search": found.to_dict(), "tuning": tuning}
 
 
@@ -137,19 +139,22 @@ def _search(
         )
         trials(work, tuner, standing)
     result = results.tested(work, config, suite, found, standing)
-    work.run.finish(result)
+    best = results.best_of(work, standing)
+    work.run.finish(result, None if best is None else to_toml(best))
     return result
 
 
 def trials(work: Work, tuner: Search, standing: Standing) -> None:
     """Make what the tuner proposes, as long as the budget bears it.
 
-    A batch is cut where the steps of its trainings would exceed what is left.
+    A batch is cut where its trials would exceed what is left. A trial is taken to cost what one as
+    long has cost before, whole chunks and test included; the first of its length, its steps.
     """
     proposals = next(tuner)
     while True:
         seeds = work.experiment.run.seeds
-        allowed = standing.affordable([seeds * each.steps for each in proposals])
+        prices = [max(seeds * one.steps, standing.price(one.steps)) for one in proposals]
+        allowed = standing.affordable(prices)
         scores: list[Score] = []
         if allowed:
             entries = [

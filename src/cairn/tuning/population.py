@@ -10,11 +10,12 @@ import numpy as np
 
 from cairn.core import checkpoint
 from cairn.core.errors import ConfigError
+from cairn.runs.experiment import Experiment
 from cairn.tuning import pbt
 from cairn.tuning.config import TuneConfig
 from cairn.tuning.pbt import Round
-from cairn.tuning.pool import Job, Pool
-from cairn.tuning.space import Space, Values
+from cairn.tuning.pool import Job, Pool, Pools
+from cairn.tuning.space import Space
 from cairn.tuning.trials import Schedule, Standing, Trial
 from cairn.tuning.work import Entry, Line, Work, by_member, together
 
@@ -29,7 +30,6 @@ def train(
     run, number = work.experiment.run, config.population
     seeds = range(run.seed, run.seed + run.seeds)
     now = pbt.first_round(space, rng, number)
-    _check_weights_fit(work, space, now.values[0])
     rows, behind = _restored(work, _jobs(work, now, seeds), config.intervals)
     schedules: list[Schedule] = [[] for _ in range(number)]
     for interval in range(config.intervals):
@@ -105,28 +105,29 @@ def _restored(work: Work, jobs: Sequence[Job], intervals: int) -> tuple[list[Row
     path = checkpoint.latest(work.run.checkpoints)
     if path is None:
         work.forget(0)
-        return [_begun(work, job) for job in jobs], 0
-    shapes = [jax.eval_shape(lambda job=job: _begun(work, job)) for job in jobs]
+        return [_begun(work.pools, job) for job in jobs], 0
+    shapes = [jax.eval_shape(lambda job=job: _begun(work.pools, job)) for job in jobs]
     rows, meta = checkpoint.load(path, shapes)
     if meta["intervals"] < intervals:
         work.forget(meta["size"])
     return jax.tree.map(jnp.asarray, rows), meta["intervals"]
 
 
-def _begun(work: Work, job: Job) -> Row:
-    state = work.pools.of(job).begin([job])
+def _begun(pools: Pools, job: Job) -> Row:
+    state = pools.of(job).begin([job])
     return jax.tree.map(lambda leaf: leaf[:1], state)
 
 
-def _check_weights_fit(work: Work, space: Space, values: Values) -> None:
+def check_weights_fit(experiment: Experiment, pools: Pools, space: Space) -> None:
     """Raise ConfigError for a setting with which one member's weights are no other's."""
+    values = space.at(np.full(len(space), 0.5))
     for name, parameter in space.parameters.items():
-        if name in work.pools.traced:
+        if name in pools.traced:
             continue
         shapes = []
         for end in parameter.ends:
-            job = Job({**values, name: end}, 0, work.experiment.run.steps)
-            shape = jax.eval_shape(lambda job=job: _begun(work, job))
+            job = Job({**values, name: end}, 0, experiment.run.steps)
+            shape = jax.eval_shape(lambda job=job: _begun(pools, job))
             shapes.append((jax.tree.structure(shape), jax.tree.leaves(shape)))
         if any(shape != shapes[0] for shape in shapes):
             raise ConfigError(

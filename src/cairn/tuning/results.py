@@ -9,7 +9,9 @@ import numpy as np
 from cairn.core.counts import unit
 from cairn.core.stats import bootstrap, bootstrap_of_shares, interval, mean
 from cairn.envs.protocol import Environment
+from cairn.runs.experiment import Experiment
 from cairn.tuning.config import TuneConfig
+from cairn.tuning.directory import BEST
 from cairn.tuning.pool import Job
 from cairn.tuning.population import advanced
 from cairn.tuning.search import Score
@@ -55,7 +57,7 @@ def tested(
         "trajectory": [list(point) for point in standing.trajectory],
         "incumbents": incumbents,
         "default": baseline,
-        "train": _command(work, best),
+        "train": None if best_of(work, standing) is None else f"cairn train --config {BEST}",
     }  # fmt: skip
 
 
@@ -133,18 +135,15 @@ def _scored_by(work: Work, config: TuneConfig, suite: str | None) -> dict[str, A
     sign = "" if env.higher_is_better else ", negated: lower is better"
     return {
         "suite": suite,
-        "levels": config.levels,
+        "levels": work.scorers["tuning"].chosen,
         "attempts": config.attempts,
         "measure": env.measure + sign,
     }
 
 
-def _command(work: Work, best: Sequence[Trial]) -> str | None:
-    """How to train with what was found, where it is one set of settings."""
+def best_of(work: Work, standing: Standing) -> Experiment | None:
+    """What to train with, all settings of the trial; None where none is or they changed."""
+    best = standing.best(1)
     if not best or len(best[0].schedule) > 1:
         return None
-    one = work.experiment
-    flags = [
-        f"--{name.replace('_', '-')} {value}" for name, value in best[0].schedule[0][1].items()
-    ]
-    return " ".join(["cairn train", one.task, "--method", one.method, *flags])
+    return work.experiment.changed(dict(best[0].schedule[0][1]))

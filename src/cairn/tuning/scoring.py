@@ -1,12 +1,12 @@
 """What a trial is worth: how its student does on levels that a rule draws, never the named ones."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Int, Key
 
 from cairn.core import measures
 from cairn.core.errors import ConfigError
@@ -23,6 +23,8 @@ SEALED = "named"
 """Levels that people know by name are for the test at the end of a study: who chooses settings by
 them has no test left."""
 PREFERRED = "procedural"
+Purpose = Literal["tuning", "test"]
+PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 
 
 class Rated(NamedTuple):
@@ -35,19 +37,24 @@ class Rated(NamedTuple):
 
 
 class Scorer:
-    """A test of rows: levels of one suite, drawn once by a `purpose` (tuning, test)."""
+    """A test of rows: some levels of a suite that was drawn for a `purpose`, by their places."""
 
-    def __init__(self, env: Environment, suite: str, levels: int, attempts: int, purpose: str):
-        root = stream(jax.random.key(0), f"levels of {purpose}")
-        found: Suite = env.suite(suite, root)
-        headline = np.flatnonzero(found.headline)
+    def __init__(
+        self,
+        env: Environment,
+        found: Suite,
+        headline: Int[np.ndarray, " places"],
+        levels: int,
+        attempts: int,
+        purpose: Purpose,
+    ):
         # Spread over the suite: families stand in it one after the other.
         places = np.linspace(0, len(headline), min(levels, len(headline)), endpoint=False)
-        variants = draw_variants(found, stream(root, "variants"), attempts)
+        variants = draw_variants(found, stream(_root(purpose), "variants"), attempts)
         chosen = variants[headline[places.astype(int)]].reshape(-1)
         self.env = found.env
         self.levels = jax.tree.map(lambda leaf: leaf[chosen], found.variants)
-        self.number, self.purpose = len(chosen), purpose
+        self.chosen, self.number, self.purpose = len(places), len(chosen), purpose
         self.sign = 1.0 if env.higher_is_better else -1.0
         self.field = measures.field_of(env)
         self._compiled: dict[int, Any] = {}
@@ -81,6 +88,36 @@ class Scorer:
         return attempt(self.env, actor.policy, actor.state, levels, keys, count, columns=columns)
 
 
+def scorers(env: Environment, suite: str, levels: int, attempts: int) -> dict[Purpose, Scorer]:
+    """The tests of one suite, each on levels of its own.
+
+    A suite that is the same whatever draws it is shared out by lot: kinds of levels may follow one
+    another in it. Raises ConfigError where it has a single level.
+    """
+    drawn: dict[Purpose, Suite] = {
+        purpose: env.suite(suite, _root(purpose)) for purpose in PURPOSES
+    }
+    places = {purpose: np.flatnonzero(found.headline) for purpose, found in drawn.items()}
+    one, other = (jax.tree.leaves(found.variants) for found in drawn.values())
+    if all(np.array_equal(*pair) for pair in zip(one, other, strict=True)):
+        lots = np.random.default_rng(0).permutation(places["tuning"])
+        half = (len(lots) + 1) // 2
+        places = {"tuning": np.sort(lots[:half]), "test": np.sort(lots[half:])}
+    if not len(places["test"]):
+        raise ConfigError(
+            f"The suite {suite!r} has one level, so settings would be tested on what they were "
+            f"chosen by. Choose a --suite of two or more."
+        )
+    return {
+        purpose: Scorer(env, found, places[purpose], levels, attempts, purpose)
+        for purpose, found in drawn.items()
+    }
+
+
+def _root(purpose: Purpose) -> Key[Array, ""]:
+    return stream(jax.random.key(0), f"levels of {purpose}")
+
+
 def choose_suite(experiment: Experiment, asked: str | None) -> str | None:
     """The suite that trials are tested on; None where the method's work is measured by a metric.
 
@@ -107,10 +144,13 @@ def choose_suite(experiment: Experiment, asked: str | None) -> str | None:
     return asked
 
 
-def by_metric(metrics: Mapping[str, float | None], name: str) -> float | None:
-    """A trial's metric in its last chunk. Raises ConfigError if there is none of this name."""
-    if name not in metrics:
+def check_metric(experiment: Experiment, name: str) -> None:
+    """Raise ConfigError if the method reports no metric of this name. Nothing is computed."""
+    program = experiment.how.program(experiment.setup(None))
+    arrays = () if program.data is None else (jax.eval_shape(program.data.load),)
+    step = lambda key, *arrays: program.step(program.init(key), *arrays)[1].metrics  # noqa: E731
+    found: Mapping[str, Any] = jax.eval_shape(step, jax.random.key(0), *arrays)
+    if name not in found:
         raise ConfigError(
-            f"--metric expects one of {', '.join(sorted(metrics)) or 'no metric'}, got {name!r}."
+            f"--metric expects one of {', '.join(sorted(found)) or 'no metric'}, got {name!r}."
         )
-    return metrics[name]

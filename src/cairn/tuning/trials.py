@@ -49,6 +49,10 @@ class Standing:
             number += 1
         return number
 
+    def price(self, steps: int) -> int:
+        """The most that a trial of so many steps has cost; 0 if there was none."""
+        return max((one.cost for one in self.trials if one.schedule[-1][0] == steps), default=0)
+
     def add(self, trial: Trial) -> None:
         """A finished trial."""
         self.trials.append(trial)

@@ -9,7 +9,7 @@ from cairn.core.errors import ConfigError
 from cairn.runs.experiment import Experiment
 from cairn.tuning.directory import TuneRun
 from cairn.tuning.pool import Job, Pool, Pools, Stopped, Told
-from cairn.tuning.scoring import Scorer, by_metric
+from cairn.tuning.scoring import Purpose, Scorer
 from cairn.tuning.search import Score
 
 Ledger = dict[str, int]
@@ -48,13 +48,13 @@ class Work:
         self,
         experiment: Experiment,
         pools: Pools,
-        scorers: Mapping[str, Scorer],
+        scorers: Mapping[Purpose, Scorer],
         metric: str | None,
         run: TuneRun,
         stopped: Stopped,
     ):
         self.experiment, self.pools, self.run, self.stopped = experiment, pools, run, stopped
-        self._scorers, self._metric = scorers, metric
+        self.scorers, self._metric = scorers, metric
         self.done: dict[tuple[str, int, int], Line] = {_key(line): line for line in run.lines()}
 
     def forget(self, size: int) -> None:
@@ -108,7 +108,7 @@ class Work:
             ledgers = [{name: now[name] - was[name] for name in now} for now, was in pairs]
         scores: list[Score] = [None] * len(entries)
         fine = [end.finite for end in ends]
-        scorer = self._scorers.get(purpose(entries[0].key[0]))
+        scorer = self.scorers.get(purpose(entries[0].key[0]))
         if scorer is not None:
             seeds = [entry.job.seed for entry in entries]
             for row, rated in enumerate(scorer.rate(pool, state, seeds, fine)):
@@ -116,7 +116,7 @@ class Work:
                     scores[row] = rated.score
                     ledgers[row] = _with_test(ledgers[row], rated.steps)
         elif self._metric is not None:
-            scores = [by_metric(end.metrics, self._metric) if end.finite else None for end in ends]
+            scores = [end.metrics[self._metric] if end.finite else None for end in ends]
         gone = "not finite any more"
         return [
             self._write(entry, score, None if end.finite else gone, ledger)
@@ -141,7 +141,7 @@ class Work:
         return total({name: [n] for name, n in ledger.items()}, budget)[0] if ledger else 0
 
 
-def purpose(phase: str) -> str:
+def purpose(phase: str) -> Purpose:
     """Which levels a phase is rated on."""
     return "test" if phase in ("incumbent", "default") else "tuning"
 
