@@ -2,8 +2,11 @@
 
 import io
 import json
+import shutil
 
+import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from rich.console import Console
@@ -14,6 +17,8 @@ from cairn.cli import audit as command
 from cairn.cli.main import run as cairn_command
 from cairn.core.agreement import agreement
 from cairn.core.errors import ConfigError
+from cairn.core.rundir import config_hash
+from cairn.engine import loop
 from cairn.engine.program import Sample
 from cairn.evaluation.score_audit import Looked, audited
 from cairn.evaluation.score_during import auditing
@@ -22,6 +27,7 @@ from cairn.runs import catalogue
 from cairn.runs.audit import audit, newest, score_name
 from cairn.runs.digest import digest
 from cairn.runs.open import open_run
+from cairn.runs.past import moments
 from cairn.runs.presets import experiment
 from cairn.show import scores
 from cairn.show.charts import charts
@@ -110,11 +116,13 @@ def test_every_method_of_the_wing_tells_where_its_levels_are(method):
     program = one.how.program(one.setup(None))
     state = jax.eval_shape(program.init, jax.random.key(0))
     level = jax.eval_shape(program.valuation.env.space.sample, jax.random.key(0))
-    for source in program.valuation.sources.values():
+    for name, source in program.valuation.sources.items():
         sample = jax.eval_shape(lambda state, s=source: s(state, jax.random.key(1), 3), state)
         assert jax.tree.structure(sample.levels) == jax.tree.structure(level)
         shapes = jax.tree.map(lambda many, one: many.shape == (3, *one.shape), sample.levels, level)
         assert all(jax.tree.leaves(shapes)) and sample.there.shape == (3,)
+        # A teacher's steps in its editor are steps.
+        assert (sample.steps is not None) == (name == "designed")
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +137,9 @@ def test_the_command_audits_a_run_and_keeps_the_result_in_it(path, capsys):
     assert cairn_command(arguments) == 0
     report = json.loads(capsys.readouterr().out)
     assert digest(path) == before
-    assert json.loads((path / "audit.json").read_text()) == report
+    # Where the run lies is nobody's who only looks at it.
+    kept = (path / "audit.json").read_text()
+    assert str(path) not in kept and {"run": str(path), **json.loads(kept)} == report
     assert (path / "pictures" / "audit.png").stat().st_size > 10_000
     assert report["oracle"] and report["seeds"] == [0, 1] and report["kept_by"] == "maxmc"
     sources = newest(report)
@@ -174,6 +184,22 @@ def test_an_audit_while_training_repeats_and_says_nothing_of_what_there_is_too_l
         )
         for title in [f"Audit: Spearman with {truth}, fresh levels"]
     ]
+
+
+def test_checkpoints_that_a_run_prunes_while_it_is_looked_at_are_left_out(path, tmp_path):
+    copy = shutil.copytree(path, tmp_path / "run")
+    run = open_run(copy)
+    for chunk, cycle in enumerate((0, 20, 30)):
+        state = eqx.tree_at(lambda s: s.cycle, run.state, jnp.full(2, cycle, jnp.int32))
+        loop.save(run.directory, state, config_hash(run.directory.config), chunk, None)
+    assert [one.cycle.tolist() for one in moments(run, 3)] == [[0, 0], [30, 30], [40, 40]]
+    assert [one.cycle.tolist() for one in moments(run, 1)] == [[40, 40]]
+    looks = moments(run, 4)
+    next(looks)
+    for old in sorted(run.directory.checkpoints.glob("step-*"))[1:]:
+        old.unlink()
+    # What was read when the run was opened is there whatever happens.
+    assert [one.cycle.tolist() for one in looks] == [[40, 40]]
 
 
 def test_audits_are_refused_where_there_are_no_levels():

@@ -9,8 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cairn.cli import flags
-from cairn.cli.testing import Watch, between, check_json, give_json, run_paths
-from cairn.core import files
+from cairn.cli.testing import Watch, between, check_json, give_json, keep, run_paths
 from cairn.core.agreement import TOP
 from cairn.core.console import count, plural
 from cairn.runs.audit import RESULT, audit, newest, score_name
@@ -71,23 +70,14 @@ def audit_command(arguments: list[str]) -> int:
             seed=asked.seed,
             advance=watch,
         )
-    picture = keep(report, run.directory.path)
+    from cairn.show.scores_sheet import draw  # Matplotlib, after the work
+
+    picture = keep(report, run.directory.path / RESULT, draw)
     give_json(asked.json, report)
     if str(asked.json) != "-":
         show(report, Console(file=sys.stdout))
         print(picture, flush=True)
     return 0
-
-
-def keep(report: dict[str, Any], run: Path) -> Path:
-    """The result into the run, and its picture, which is returned."""
-    from cairn.show.scores_sheet import draw  # imports Matplotlib
-
-    with files.replacing(run / RESULT, private=False) as part:
-        part.write_text(files.to_json(report, indent=1) + "\n", encoding="utf-8")
-    with files.writing(run / "pictures"):
-        (run / "pictures").mkdir(exist_ok=True)
-        return draw(report, run / "pictures" / "audit.png")
 
 
 def show(report: dict[str, Any], console: Console) -> None:

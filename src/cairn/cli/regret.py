@@ -9,8 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cairn.cli import flags
-from cairn.cli.testing import Watch, check_json, give_json, run_paths
-from cairn.core import files
+from cairn.cli.testing import Watch, between, check_json, give_json, keep, run_paths
 from cairn.core.console import count, plural
 from cairn.runs.open import open_run
 from cairn.runs.regret import RESULT, regret
@@ -74,23 +73,14 @@ def regret_command(arguments: list[str]) -> int:
             seed=asked.seed,
             advance=watch,
         )
-    picture = keep(report, run.directory.path)
+    from cairn.show.bounds_sheet import draw  # Matplotlib, after the work
+
+    picture = keep(report, run.directory.path / RESULT, draw)
     give_json(asked.json, report)
     if str(asked.json) != "-":
         show(report, Console(file=sys.stdout))
         print(picture, flush=True)
     return 0
-
-
-def keep(report: dict[str, Any], run: Path) -> Path:
-    """The result into the run, and its picture, which is returned."""
-    from cairn.show.bounds_sheet import draw  # imports Matplotlib
-
-    with files.replacing(run / RESULT, private=False) as part:
-        part.write_text(files.to_json(report, indent=1) + "\n", encoding="utf-8")
-    with files.writing(run / "pictures"):
-        (run / "pictures").mkdir(exist_ok=True)
-        return draw(report, run / "pictures" / "regret.png")
 
 
 def show(report: dict[str, Any], console: Console) -> None:
@@ -118,7 +108,7 @@ def show(report: dict[str, Any], console: Console) -> None:
         table.add_column(head, justify="right" if head else "left", no_wrap=True)
     for name, one in report["sources"].items():
         cells = [name, str(one["levels"]), _number(one["bound"]["value"])]
-        cells += [_ends(*one["bound"]["interval"])]
+        cells += [between(one["bound"]["interval"], digits=2)]
         cells += [_number(one[who]["value"]) for who in ("student", "copy")]
         if known:
             cells += [_number(one["regret"]["value"]), _number(one["share_of_regret"])]
@@ -128,7 +118,3 @@ def show(report: dict[str, Any], console: Console) -> None:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
-
-
-def _ends(low: float | None, high: float | None) -> str:
-    return "-" if low is None or high is None else f"{low:.2f} to {high:.2f}"

@@ -3,8 +3,9 @@
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from cairn.cli.flags import HELP
 from cairn.core import files
@@ -70,15 +71,31 @@ def give_json(path: Path | None, report: dict) -> None:
         path.write_text(text)
 
 
+def keep(report: dict[str, Any], path: Path, draw: Callable[[dict[str, Any], Path], Path]) -> Path:
+    """The report into the run, for those who show it, and its picture, which is returned.
+
+    Where the run lay is left out: it may be moved, or shown to others.
+    """
+    kept = {name: value for name, value in report.items() if name != "run"}
+    with files.replacing(path, private=False) as part:
+        part.write_text(files.to_json(kept, indent=1) + "\n", encoding="utf-8")
+    pictures = path.parent / "pictures"
+    with files.writing(pictures):
+        pictures.mkdir(exist_ok=True)
+        return draw(report, pictures / f"{path.stem}.png")
+
+
 def rate(value: float) -> str:
     """A solve rate or a return in three digits."""
     return f"{value:.3f}"
 
 
-def between(bounds: Sequence[float | None], sign: str = "") -> str:
+def between(bounds: Sequence[float | None], sign: str = "", digits: int = 3) -> str:
     """An interval; a dash where there is none. `sign`: "+" to show it always."""
     low, high = bounds
-    return "-" if low is None or high is None else f"{low:{sign}.3f} to {high:{sign}.3f}"
+    return (
+        "-" if low is None or high is None else f"{low:{sign}.{digits}f} to {high:{sign}.{digits}f}"
+    )
 
 
 class Watch(PatientProgress):

@@ -95,6 +95,8 @@ class Sample(NamedTuple):
     """Which rows are levels; the others repeat one, or are empty."""
     kept: Float[Array, " N"] | None = None
     """The score that the method itself holds of each, perhaps an old one."""
+    steps: Int[Array, ""] | None = None
+    """What making them took, where a teacher designed them."""
 
 
 @dataclass(frozen=True)

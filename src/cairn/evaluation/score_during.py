@@ -56,7 +56,10 @@ def auditing(
             name: [row[name] if np.isfinite(row[name]) else None for row in rows]
             for name in sorted(rows[0])
         }
-        return metrics, np.asarray(found[1].steps, np.int64)
+        steps = np.asarray(found[1].steps, np.int64)
+        for sample in found[0].values():
+            steps = steps + (0 if sample.steps is None else np.asarray(sample.steps, np.int64))
+        return metrics, steps
 
     return audit
 

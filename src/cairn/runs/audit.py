@@ -1,23 +1,20 @@
 """How good were the scores of a run? At its newest checkpoint, and at those before."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import equinox as eqx
 import jax
-import numpy as np
 
-from cairn.core import checkpoint
-from cairn.core.counts import cost
 from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
-from cairn.core.rundir import config_hash
 from cairn.engine.program import Program, Sample, Valuation
 from cairn.envs.oracle import knows
 from cairn.evaluation.score_audit import Looked, look
 from cairn.evaluation.score_figures import KEPT, facts, figures
 from cairn.runs.open import Run, one_seed, open_run
+from cairn.runs.past import count, moments
 
 RESULT = "audit.json"
 """Where a run's newest audit lies, for `cairn view` and `cairn show`."""
@@ -53,30 +50,25 @@ def audit(
             raise ConfigError(f"{name} must be at least {least}, got {value}.")
     if checkpoints < 1:
         raise ConfigError(f"checkpoints must be at least 1, got {checkpoints}.")
-    found = _spread(checkpoint.every(run.directory.checkpoints), checkpoints)
     root = stream(jax.random.key(seed), "score audit")
     samplers = {source: _sampler(how, source, levels) for source in how.sources}
     looker = _looker(program, how, episodes)
-    hashed, like = config_hash(run.directory.config), run.experiment.state_shape()
-    total, behind, steps, rows = len(found) * len(samplers) * len(run.seeds), 0, 0, []
-    for path in found:
-        state = checkpoint.load(path, like, config_hash=hashed)[0]
+    total = count(run, checkpoints) * len(samplers) * len(run.seeds)
+    behind, steps, rows = 0, 0, []
+    for moment in moments(run, checkpoints):
         sources: dict[str, Any] = {}
         for source, sampler in samplers.items():
             seeds = []
             for place in range(len(run.seeds)):
                 advance(source, behind, total)
-                own, key = one_seed(state, place), stream(root, source)
+                own, key = one_seed(moment.state, place), stream(root, source)
                 sample = sampler(own, key)
                 seen = looker(own, sample.levels, key)
-                steps += int(seen.steps)
+                steps += int(seen.steps) + int(sample.steps or 0)
                 seeds.append(facts(sample, seen, episodes))
                 behind += 1
             sources[source] = figures(seeds)
-        spent = state.ledger.totals()
-        rows.append(
-            {"cycle": np.asarray(state.cycle).tolist(), "steps": cost(spent), "sources": sources}
-        )
+        rows.append({"cycle": moment.cycle.tolist(), "steps": moment.steps, "sources": sources})
     return {
         "run": str(run.directory.path),
         "environment": run.experiment.task,
@@ -128,9 +120,3 @@ def _looker(program: Program, how: Valuation, episodes: int) -> Callable[[Any, A
         return look(how, program.actors(state), levels, stream(key, "play"), episodes=episodes)
 
     return looker
-
-
-def _spread(paths: Sequence[Path], most: int) -> list[Path]:
-    """At most so many, evenly spread, the newest last."""
-    places = np.linspace(len(paths) - 1, 0, min(most, len(paths))).round().astype(int)
-    return [paths[place] for place in sorted(set(places.tolist()))]

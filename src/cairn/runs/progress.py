@@ -9,10 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from cairn.core import checkpoint
-from cairn.core.counts import cost
 from cairn.core.errors import ConfigError, RunError
 from cairn.core.lineage import Lineage
-from cairn.core.rundir import config_hash
 from cairn.core.stats import bootstrap, mean, snapped
 from cairn.envs.protocol import Level, plain_suite
 from cairn.evaluation import progress as figures
@@ -20,6 +18,7 @@ from cairn.evaluation.evaluate import Advance
 from cairn.evaluation.evaluate import evaluate as attempt_all
 from cairn.evaluation.progress import Progress
 from cairn.runs.open import Run, open_run
+from cairn.runs.past import moments
 
 RESAMPLES = 1000
 
@@ -122,18 +121,13 @@ def lacks(run: Run) -> str:
 
 def students(run: Run, epochs: int) -> Students:
     """Those of the first checkpoint, the last, and of some between, as evenly as they lie."""
-    paths = checkpoint.every(run.directory.checkpoints)
-    chosen = np.unique(np.linspace(0, len(paths) - 1, epochs + 1).round().astype(int))
-    like = run.experiment.state_shape()
-    hashed = config_hash(run.directory.config)
     program = run.program
     role = program.measured.role if program.measured else "student"
     states, cycles, steps = [], [], []
-    for place in chosen:
-        state, _ = checkpoint.load(paths[place], like, config_hash=hashed)
-        states.append(program.actors(state)[role].state)
-        cycles.append(np.asarray(state.cycle))
-        steps.append(cost(state.ledger.totals()))
+    for moment in moments(run, epochs + 1):
+        states.append(program.actors(moment.state)[role].state)
+        cycles.append(moment.cycle)
+        steps.append(moment.steps)
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
     return Students(stacked, np.stack(cycles), np.array(steps, np.int64))
 

@@ -87,7 +87,8 @@ def regret(
         "audit_seed": seed,
         "lower_bound": True,
         "oracle": knows(how.env),
-        "environment_steps": sum(int(tuned.steps.sum()) for tuned in found.values()),
+        "environment_steps": sum(int(tuned.steps.sum()) for tuned in found.values())
+        + sum(int(sample.steps or 0) for sample in chosen.values()),
         "sources": {
             name: figures(tuned, _optimal(how, chosen[name])) for name, tuned in found.items()
         },
@@ -119,7 +120,10 @@ def _sample(how: Valuation, name: str, state: Any, root: Any, levels: int) -> Sa
     key = stream(root, name)
     sample = jax.jit(lambda state: how.sources[name](state, key, levels))(state)
     there = np.flatnonzero(np.asarray(sample.there))
-    return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[there]), sample)
+    rows = sample._replace(steps=None)
+    return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)[there]), rows)._replace(
+        steps=sample.steps
+    )
 
 
 def _pieces(numbers: Mapping[str, int]) -> Iterator[tuple[str, int, int]]:

@@ -1,34 +1,22 @@
 """The lower bounds of a run's regret (`cairn regret`) as a table and words."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from cairn.core.errors import RunError
 from cairn.report.parts import Part, Section, Table, Words
 from cairn.runs.regret import RESULT
+from cairn.show import kept
 from cairn.show.subject import Subject
 
 
 def applies(subject: Subject) -> str | None:
     """Whether somebody has bounded the run's regret."""
-    return None if (subject.directory.path / RESULT).is_file() else ""
+    return kept.applies(subject, RESULT)
 
 
 def data(subject: Subject) -> dict[str, Any]:
     """The newest bounds. Raises RunError if their file is broken."""
-    path = subject.directory.path / RESULT
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-        caption(report)
-        if not all(one["bound"] and one["by_level"] for one in report["sources"].values()):
-            raise ValueError("no bound")
-        return report
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunError(
-            f"{path} holds no bounds that can be read ({type(error).__name__}). Make it anew: "
-            f"cairn regret {subject.directory.path}."
-        ) from error
+    return kept.read(subject, RESULT, "bounds", "cairn regret", _check)
 
 
 def section(subject: Subject, arguments: Mapping[str, str]) -> Section:
@@ -58,6 +46,12 @@ def caption(report: dict[str, Any]) -> str:
         f"most {report['updates']} updates. What it reached beyond the student in "
         f"{report['episodes']} fresh attempts is a lower bound of regret, not regret itself."
     )
+
+
+def _check(report: dict[str, Any]) -> None:
+    caption(report)
+    if not all(one["bound"] and one["by_level"] for one in report["sources"].values()):
+        raise ValueError("no bound")
 
 
 def _rounded(cell: Any) -> Any:

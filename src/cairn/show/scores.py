@@ -1,37 +1,27 @@
 """The audit of a run's scores (`cairn audit`) as tables and curves."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from cairn.core.agreement import TOP
-from cairn.core.errors import RunError
 from cairn.report.data import Chart, Line
 from cairn.report.parts import Part, Section, Table, Words
 from cairn.report.series import Curve, band
 from cairn.runs.audit import RESULT, newest, score_name
+from cairn.show import kept
 from cairn.show.subject import Subject
 
 
 def applies(subject: Subject) -> str | None:
     """Whether somebody has audited the run."""
-    return None if (subject.directory.path / RESULT).is_file() else ""
+    return kept.applies(subject, RESULT)
 
 
 def data(subject: Subject) -> dict[str, Any]:
     """The newest audit. Raises RunError if its file is broken."""
-    path = subject.directory.path / RESULT
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-        newest(report)
-        return report
-    except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise RunError(
-            f"{path} is no audit that can be read ({type(error).__name__}). Make it anew: "
-            f"cairn audit {subject.directory.path}."
-        ) from error
+    return kept.read(subject, RESULT, "audit", "cairn audit", newest)
 
 
 def section(subject: Subject, arguments: Mapping[str, str]) -> Section:

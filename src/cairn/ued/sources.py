@@ -63,5 +63,5 @@ def designed(
     """Levels by the teacher as it is now."""
     problem = problems[TEACHER]
     teacher = Actor(problem.learner, state.learner[TEACHER])
-    levels, _ = design(problem.env, teacher, key, number)  # pyright: ignore[reportArgumentType]
-    return Sample(levels, jnp.ones(number, bool))
+    levels, trace = design(problem.env, teacher, key, number)  # pyright: ignore[reportArgumentType]
+    return Sample(levels, jnp.ones(number, bool), steps=jnp.int32(trace.reward.size))
