@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -337,3 +338,11 @@ def test_several_archives_under_vmap_equal_each_alone():
 def test_a_config_that_cannot_work_is_refused(fields, message):
     with pytest.raises(ConfigError, match=message):
         ReplayConfig(**fields)
+
+
+def test_an_emptied_archive_is_a_new_one_whose_ids_go_on():
+    config = CONFIGS["rank"]
+    new, _ = replay.new_ids(archive_of(config), B)
+    full, _ = insert(new, candidates(range(B), [3.0, 1.0, 2.0, 0.5, 4.0]), config)
+    assert int(full.count) == B and not eqx.tree_equal(full.ranks, new.ranks)
+    assert eqx.tree_equal(replay.emptied(full), new)

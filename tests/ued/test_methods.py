@@ -14,7 +14,7 @@ from cairn.sampler.segments import MUTATED, NEW, REPLAY
 
 METHODS = WINGS["environment design"]
 
-# These end a cycle as PAIRED does, by `taught.after`; test_taught.py says so. REPAIRED has a file.
+# A cycle of these is PAIRED's, `taught.cycle`; test_taught.py says so. REPAIRED has a file.
 COUNTED = METHODS.keys() - {"flexible-paired", "population-paired", "minimax", "repaired"}
 CURATED = [name for name, config in CONFIGS.items() if "capacity" in config]
 ROBUST = [name for name in CURATED if name != "plr"]

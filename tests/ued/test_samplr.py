@@ -125,7 +125,9 @@ def test_where_nothing_is_hidden_samplr_is_robust_plr():
 def test_without_a_belief_or_with_a_score_of_returns_it_is_refused():
     with pytest.raises(ConfigError, match=r"CartPole has no belief\. Give it one"):
         cairn.experiment("cartpole", method="samplr")
-    with pytest.raises(ConfigError, match=r"score 'maxmc' reads returns\. Choose positive-value"):
+    with pytest.raises(
+        ConfigError, match=r"score 'maxmc' reads return and value\. Choose positive-value"
+    ):
         cairn.experiment("fruit", method="samplr", score="maxmc")
 
 

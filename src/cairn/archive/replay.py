@@ -13,9 +13,9 @@ Everything happens as if one level at a time, so batches cannot change the outco
   Probabilities within one millionth of the least count as equal; the worst-ranked goes.
 - A level without a valid score never enters, and never overwrites a score.
 
-Slots fill from 0 up and are never emptied. Memory (what a score remembers of a level) is merged
-as the score says, visit by visit (`Remembering`); where the memory alone tells the score, the level
-is scored anew with each visit.
+Slots fill from 0 up and are emptied all at once, if ever. Memory (what a score remembers of a
+level) is merged as the score says, visit by visit (`Remembering`); where the memory alone tells the
+score, the level is scored anew with each visit.
 """
 
 from typing import NamedTuple
@@ -33,8 +33,8 @@ from cairn.archive.weights import ReplayConfig, mixture, score_probabilities
 from cairn.core import trees
 
 __all__ = [
-    "MAXIMUM", "Candidates", "Inserted", "Remembering", "Replay", "ReplayConfig", "draws", "empty",
-    "fill", "insert", "new_ids", "probabilities", "sample", "update", "warm",
+    "MAXIMUM", "Candidates", "Inserted", "Remembering", "Replay", "ReplayConfig", "draws",
+    "emptied", "empty", "fill", "insert", "new_ids", "probabilities", "sample", "update", "warm",
 ]  # fmt: skip
 
 _NEAR = 1 + 1e-6
@@ -127,6 +127,13 @@ def empty(
         count=jnp.zeros((), jnp.int32),
         next_id=jnp.zeros((), jnp.uint32),
     )
+
+
+def emptied(archive: Replay) -> Replay:
+    """What `empty` gave once, but ids go on."""
+    places = jnp.arange(archive.ranks.shape[0], dtype=jnp.int32)
+    nothing = jax.tree.map(jnp.zeros_like, archive)
+    return eqx.tree_at(lambda a: (a.ranks, a.next_id), nothing, (places, archive.next_id))
 
 
 def fill(archive: Replay) -> Float[Array, ""]:

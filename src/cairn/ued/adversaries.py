@@ -2,11 +2,11 @@
 
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
+from cairn.archive import replay
 from cairn.archive.replay import Replay
 from cairn.envs.protocol import Level
 from cairn.ued.parts import Problem
@@ -36,14 +36,7 @@ def change(
     problem: Problem, archive: Replay, now: Adversaries, learner: Any
 ) -> tuple[Replay, Adversaries, Any]:
     """The next one's turn: its archive, what it must know, and who learns against it."""
-    return emptied(archive), following(archive, now), rested(problem, learner)
-
-
-def emptied(archive: Replay) -> Replay:
-    """Room for the next adversary; ids go on."""
-    places = jnp.arange(archive.ranks.shape[0], dtype=jnp.int32)
-    free = jax.tree.map(jnp.zeros_like, archive)
-    return eqx.tree_at(lambda a: (a.ranks, a.next_id), free, (places, archive.next_id))
+    return replay.emptied(archive), following(archive, now), rested(problem, learner)
 
 
 def following(archive: Replay, now: Adversaries) -> Adversaries:

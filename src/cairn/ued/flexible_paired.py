@@ -8,14 +8,10 @@ can solve pays as well as one that only the second can. Of equals the student is
 from dataclasses import dataclass
 from typing import ClassVar
 
-import jax.numpy as jnp
-from jaxtyping import Array, Key
-
-from cairn.engine.design import TEACHER
-from cairn.engine.program import Report, merged
+from cairn.engine.program import Report
 from cairn.score import STUDENT
 from cairn.score.paired import ANTAGONIST, FLEXIBLE_REGRET
-from cairn.ued import roles, taught
+from cairn.ued import taught
 from cairn.ued.method import crowded, method
 from cairn.ued.parts import State
 from cairn.ued.roles import Problems
@@ -33,21 +29,9 @@ class Config(taught.TaughtConfig):
         return STUDENT, ANTAGONIST
 
 
-def init(problems: Problems, config: Config, key: Key[Array, ""]) -> State:
-    """Two new students and a new teacher."""
-    return roles.begin(problems, key, config.counts)
-
-
 def step(problems: Problems, config: Config, state: State) -> tuple[State, Report]:
     """The teacher designs levels; both students play them; the teacher is paid the worse's."""
-    levels, design = roles.design(problems, state, config.batch)
-    traces = roles.play(problems, state, config.players, levels, config.steps_per_cycle)
-    regret = taught.worth(problems, FLEXIBLE_REGRET, traces)
-    traces[TEACHER] = roles.paid_last(design, regret)
-    learner, learned = roles.learn(problems, state, traces)
-    paid = Report({"regret": jnp.mean(regret)})
-    after = taught.after(problems, state, traces, learner)
-    return after, merged(paid, *roles.reports(traces, learned))
+    return taught.cycle(problems, config, state, FLEXIBLE_REGRET)
 
 
-METHOD = method(__doc__, Config, init, step, roles=taught.acting, adapts=crowded)
+METHOD = method(__doc__, Config, taught.begin, step, roles=taught.acting, adapts=crowded)

@@ -8,13 +8,9 @@ from them.
 from dataclasses import dataclass
 from typing import ClassVar
 
-import jax.numpy as jnp
-from jaxtyping import Array, Key
-
-from cairn.engine.design import TEACHER
-from cairn.engine.program import Report, merged
+from cairn.engine.program import Report
 from cairn.score.paired import NegativeReturn, Which
-from cairn.ued import roles, taught
+from cairn.ued import taught
 from cairn.ued.method import crowded, method
 from cairn.ued.parts import State
 from cairn.ued.roles import Problems
@@ -31,21 +27,9 @@ class Config(taught.TaughtConfig):
     fixed_score: ClassVar[str] = "negative-return"
 
 
-def init(problems: Problems, config: Config, key: Key[Array, ""]) -> State:
-    """A new student and a new teacher."""
-    return roles.begin(problems, key, config.counts)
-
-
 def step(problems: Problems, config: Config, state: State) -> tuple[State, Report]:
     """The teacher designs levels; the student plays them; the teacher is paid its failure."""
-    levels, design = roles.design(problems, state, config.batch)
-    traces = roles.play(problems, state, config.players, levels, config.steps_per_cycle)
-    failure = taught.worth(problems, NegativeReturn(config.against), traces)
-    traces[TEACHER] = roles.paid_last(design, failure)
-    learner, learned = roles.learn(problems, state, traces)
-    paid = Report({"negative_return": jnp.mean(failure)})
-    after = taught.after(problems, state, traces, learner)
-    return after, merged(paid, *roles.reports(traces, learned))
+    return taught.cycle(problems, config, state, NegativeReturn(config.against), "negative_return")
 
 
-METHOD = method(__doc__, Config, init, step, roles=taught.acting, adapts=crowded)
+METHOD = method(__doc__, Config, taught.begin, step, roles=taught.acting, adapts=crowded)

@@ -160,9 +160,14 @@ def learn(
     return improve(problem.learner, state.learner, trace, key, behind, when=when, mesh=problem.mesh)
 
 
-def spend(ledger: Ledger, problem: Problem, trace: Trace, gradient: Bool[Array, ""]) -> Ledger:
-    """Enter a rollout: as training if it led to an update, else as scoring."""
-    steps = trace.reward.size
+def spend(
+    ledger: Ledger, problem: Problem, trace: Trace, gradient: Bool[Array, ""], each: int = 1
+) -> Ledger:
+    """Enter a rollout: as training if it led to an update, else as scoring.
+
+    `each`: environment steps that each step of the trace took.
+    """
+    steps = trace.reward.size * each
     return ledger.add(
         training=jnp.where(gradient, steps, 0),
         scoring=jnp.where(gradient, 0, steps),

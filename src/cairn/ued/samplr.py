@@ -43,9 +43,11 @@ class Config(CurationConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.scoring.reads != ("steps",):
+            read = " and ".join(self.scoring.reads) or "what it is told"
             raise ConfigError(
-                f"samplr scores levels by grounded advantages, but score {self.score!r} reads "
-                f"returns. Choose positive-value-loss, l1-value-loss or one-step-td."
+                f"samplr scores levels by the grounded advantage of every step, but score "
+                f"{self.score!r} reads {read}. Choose positive-value-loss, l1-value-loss or "
+                f"one-step-td."
             )
 
     def least(self, env: Environment) -> int:
@@ -69,12 +71,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     learner, metrics = parts.learn(problem, state, trace, when=replay_now)
     scored = parts.score(problem, config, trace, batch)
     archive, entered = parts.record(archive, batch, scored, config)
-    steps = trace.reward.size * played(problem.env)
-    ledger = state.ledger.add(
-        training=jnp.where(replay_now, steps, 0),
-        scoring=jnp.where(replay_now, 0, steps),
-        updates=jnp.where(replay_now, problem.learner.gradient_steps, 0),
-    )
+    ledger = parts.spend(state.ledger, problem, trace, replay_now, each=played(problem.env))
     after = parts.after(state, learner=learner, archive=archive, ledger=ledger)
     told = {
         "replayed": replay_now.astype(jnp.float32),

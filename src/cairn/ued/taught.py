@@ -1,13 +1,15 @@
-"""What the methods share whose teacher makes every level: settings, and the end of a cycle."""
+"""What the methods share whose teacher makes every level: settings, and a cycle."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from jaxtyping import Array, Float
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
 
 from cairn.core.trace import Trace
 from cairn.engine.design import TEACHER
+from cairn.engine.program import Report, merged
 from cairn.envs.protocol import Environment
 from cairn.score import STUDENT, Score
 from cairn.ued import parts, roles
@@ -49,13 +51,25 @@ def worth(problems: Problems, score: Score, traces: Mapping[str, Trace]) -> Floa
     return score(traces, score.unseen(), student.gamma, student.gae_lambda).score
 
 
-def after(
-    problems: Problems, state: State, traces: Mapping[str, Trace], learner: Mapping[str, Any]
-) -> State:
-    """The state one cycle on, in which everybody has learned from a trace of its own."""
+def begin(problems: Problems, config: TaughtConfig, key: Key[Array, ""]) -> State:
+    """New students, all different, and a new teacher."""
+    return roles.begin(problems, key, config.counts)
+
+
+def cycle(
+    problems: Problems, config: TaughtConfig, state: State, score: Score, told: str = "regret"
+) -> tuple[State, Report]:
+    """The teacher designs levels, all students play them, the teacher is paid their `score`, and
+    everybody learns from a trace of its own. What it was paid is reported as `told`."""
+    levels, design = roles.design(problems, state, config.batch)
+    traces = roles.play(problems, state, config.players, levels, config.steps_per_cycle)
+    pay = worth(problems, score, traces)
+    traces[TEACHER] = roles.paid_last(design, pay)
+    learner, learned = roles.learn(problems, state, traces)
     steps = {role: trace.reward.size for role, trace in traces.items()}
     designing = steps.pop(TEACHER)
     ledger = state.ledger.add(
         training=sum(steps.values()), designing=designing, updates=roles.updates(problems)
     )
-    return parts.after(state, learner=dict(learner), ledger=ledger)
+    after = parts.after(state, learner=learner, ledger=ledger)
+    return after, merged(Report({told: jnp.mean(pay)}), *roles.reports(traces, learned))
