@@ -80,6 +80,16 @@ def test_figures_by_hand():
     assert "regret" not in figures(tuned, None)
 
 
+def test_luck_of_the_student_does_not_make_bound_and_regret_agree():
+    """Two attempts at levels that are all alike: what differs between them is luck alone."""
+    rng = np.random.default_rng(0)
+    student = (rng.random((400, 2)) < 0.5).astype(np.float32)
+    tuned = Tuned(student, np.ones((400, 2)), np.zeros(400, int), np.ones(400, int))
+    assert abs(figures(tuned, np.ones(400))["spearman"]) < 0.15
+    alike = Tuned(np.ones((9, 2)), np.ones((9, 2)), np.zeros(9, int), np.ones(9, int))
+    assert figures(alike, np.ones(9))["spearman"] is None
+
+
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
     return written_runs.write_accel(tmp_path_factory.mktemp("bounds") / "accel")

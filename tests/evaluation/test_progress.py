@@ -60,6 +60,21 @@ def test_luck_alone_is_not_called_forgetting():
     assert abs(np.mean(lost)) < 3 * spread + 0.02 and spread < 0.02
 
 
+def test_luck_in_which_levels_were_drawn_is_not_called_forgetting():
+    """Students who do half of all levels for certain, each others: the best of eight on 32 levels
+    does an eighth more of these than the last, and not of levels in general."""
+    rng, lost, epoch = np.random.default_rng(0), [], np.zeros(32, int)
+    for _ in range(300):
+        solved = np.repeat(rng.random((9, 32, 1)) < 0.5, 4, axis=2)
+        found = Progress(np.arange(9), np.full(1, 32), epoch, solved)
+        lost.append(progress.forgotten(found)[0])
+    assert abs(np.mean(lost)) < 3 * np.std(lost) / 300**0.5 + 0.01
+    # Drawing a level twice must not put it into both halves.
+    again = progress.resampled(found, rng)
+    halves = [{tuple(level) for level in again.solved[:, again.half == h, 0].T} for h in (0, 1)]
+    assert not halves[0] & halves[1]
+
+
 def test_annecs_counts_what_was_novel_and_is_solved():
     """Of epoch 0 the first level: nobody could, the second student can. The other level of it was
     solved by half before it was made. Of epoch 1 the first level: at 1/4 before, solved by the

@@ -33,6 +33,8 @@ class Progress(NamedTuple):
     """Of each level of the sample."""
     solved: Bool[np.ndarray, "C L A"]
     """Whether each of A attempts of each student succeeded."""
+    half: Int[np.ndarray, " L"] | None = None
+    """Which half of its epoch's levels each is in, 0 or 1, for `forgotten`. They take turns."""
 
 
 def matrix(found: Progress) -> Float[np.ndarray, "C E"]:
@@ -50,14 +52,19 @@ def learned(found: Progress) -> Float[np.ndarray, " E"]:
 def forgotten(found: Progress) -> Float[np.ndarray, " E"]:
     """How much worse the last student does on each epoch's levels than the best since did.
 
-    Half of the attempts choose the best student, the others say how well it does: chosen and
-    measured by the same, the luckiest would always seem to have been better.
+    Half of the levels choose the best student, the others say how well it does, and the other way
+    round: chosen and measured by the same, the luckiest would always seem to have been better. Of
+    a trained student the luck is in which levels were drawn: it does some and does not do others.
+    Where an epoch has a single level its attempts are halved.
     """
-    halves = [_by_epoch(found, found.solved[:, :, half::2].mean(axis=2)) for half in (0, 1)]
-    lost = np.full(len(found.entered), np.nan)
-    for epoch in np.flatnonzero(~np.isnan(halves[0][0])):
-        best = epoch + 1 + np.argmax(halves[0][epoch + 1 :, epoch])
-        lost[epoch] = halves[1][best, epoch] - halves[1][-1, epoch]
+    lost, half = np.full(len(found.entered), np.nan), _halves(found)
+    for epoch in np.unique(found.epoch):
+        own = [found.solved[:, (found.epoch == epoch) & (half == h)] for h in (0, 1)]
+        if not all(part.shape[1] for part in own):
+            whole = found.solved[:, found.epoch == epoch]
+            own = [whole[:, :, h::2] for h in (0, 1)]
+        one, other = (part.mean(axis=(1, 2))[epoch + 1 :] for part in own)
+        lost[epoch] = (_lost(one, other) + _lost(other, one)) / 2
     return lost
 
 
@@ -90,7 +97,25 @@ def resampled(found: Progress, rng: np.random.Generator) -> Progress:
         if len(places)
     ]
     order = np.concatenate(chosen) if chosen else np.zeros(0, int)
-    return found._replace(epoch=found.epoch[order], solved=found.solved[:, order])
+    return found._replace(
+        epoch=found.epoch[order],
+        solved=found.solved[:, order],
+        half=_halves(found)[order],  # a level that is drawn twice is in one half
+    )
+
+
+def _halves(found: Progress) -> Int[np.ndarray, " L"]:
+    if found.half is not None:
+        return found.half
+    half = np.zeros(len(found.epoch), int)
+    for epoch in np.unique(found.epoch):
+        places = np.flatnonzero(found.epoch == epoch)
+        half[places] = np.arange(len(places)) % 2
+    return half
+
+
+def _lost(chooses: Float[np.ndarray, " S"], measures: Float[np.ndarray, " S"]) -> float:
+    return float(measures[np.argmax(chooses)] - measures[-1])
 
 
 def _by_epoch(found: Progress, rates: Float[np.ndarray, "C L"]) -> Float[np.ndarray, "C E"]:

@@ -14,7 +14,9 @@ from cairn.evaluation.score_figures import FEWEST
 def figures(tuned: Tuned, optimal: Float[np.ndarray, " N"] | None) -> dict[str, Any]:
     """The bound in the mean over N levels, its interval over them, and each level's own.
 
-    `optimal` are the levels' best returns where they are known: then regret itself stands beside.
+    `optimal` are the levels' best returns where they are known: then regret itself stands beside,
+    and how well the bound orders levels by it. For that each is made of half of the attempts: a
+    level that the student had bad luck at would else be high in both.
     """
     student, copy = (np.asarray(one, np.float64) for one in (tuned.student, tuned.copy))
     gaps = copy - student
@@ -40,7 +42,9 @@ def figures(tuned: Tuned, optimal: Float[np.ndarray, " N"] | None) -> dict[str, 
         total = rows["regret"].mean()
         found["share_of_regret"] = float(bound.mean() / total) if total > 1e-6 else None
         enough = len(bound) >= FEWEST
-        found["spearman"] = float(agreement(bound, rows["regret"]).spearman[0]) if enough else None
+        half = np.asarray(optimal, np.float64) - student[:, 1::2].mean(axis=1)
+        ordered = agreement(gaps[:, ::2].mean(axis=1), half).spearman[0] if enough else np.nan
+        found["spearman"] = float(ordered) if np.isfinite(ordered) else None
     columns = {name: column.tolist() for name, column in rows.items()}
     found["by_level"] = [
         {name: column[i] for name, column in columns.items()} for i in range(len(bound))
