@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 import cairn
+from cairn.archive import replay
 from cairn.core.errors import ConfigError
 from cairn.envs.cartpole import CartPole
 from cairn.envs.levers import Levers
 from cairn.nn.protocol import Network, Output
-from cairn.ued import remidi
+from cairn.score import unseen
+from cairn.ued import adversaries, remidi
 
 pytestmark = pytest.mark.slow  # one program and one run for all
 
@@ -77,6 +79,20 @@ def test_adversaries_follow_each_other_and_the_last_stays(run):
     assert {(int(a), bool(v)) for a, v in zip(*theirs, strict=True)} <= known
     assert len(set(zip(*map(np.ndarray.tolist, map(np.asarray, theirs)), strict=True))) == K
     assert int(first_of_second[0].archive.next_id) == int(last_of_first[1].archive.next_id) > 0
+
+
+def test_a_third_adversary_knows_the_levels_of_both_before_it():
+    """Of archives that were not full, and in the order in which they came."""
+    config = replay.ReplayConfig(K)
+    now = adversaries.first(replay.empty(jnp.int32(0), unseen(), config), 2 * K)
+    for number, chosen in enumerate([[11, 12, 13], [21, 22]]):
+        archive = replay.empty(jnp.int32(0), unseen(), config)
+        rows = jnp.zeros(K, jnp.int32).at[: len(chosen)].set(jnp.array(chosen, jnp.int32))
+        counted = lambda a: (a.levels, a.count)  # noqa: E731
+        archive = eqx.tree_at(counted, archive, (rows, jnp.int32(len(chosen))))
+        now = adversaries.following(archive, now._replace(cycles=jnp.int32(R)))
+        assert int(now.number) == number + 1 and int(now.cycles) == 0
+    assert now.levels[: int(now.held)].tolist() == [11, 12, 13, 21, 22]
 
 
 def test_what_an_earlier_adversary_settled_stays_bit_for_bit(run):
