@@ -169,6 +169,38 @@ def test_the_page_on_remidi_shows_the_results_on_file():
 
 
 @pytest.mark.slow
+def test_the_pages_on_learned_teachers_show_the_results_on_file(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS / "verify")
+    script = load("verify/learned_teachers")
+    shown = set()
+    for page in sorted(script.PAGES.glob("*.md")):
+        text = page.read_text()
+        put = lambda found: shown.add(found[1]) or script.block(script.RESULTS, found[1].split(","))  # noqa: E731
+        assert script.MARK.sub(put, text) == text, page.name
+    assert {arm for arms in shown for arm in arms.split(",")} == set(script.ARMS)
+    # An adversary's levels end unsolvable, in every seed, where a regret's stay solvable.
+    last = {
+        arm: [
+            run["marks"][-1]["teacher"]["solvable"] for run in script.results(script.RESULTS, arm)
+        ]
+        for arm in script.ARMS
+    }
+    assert all(len(seeds) >= 5 for seeds in last.values())
+    assert max(last.pop("minimax")) < 0.3 and min(map(min, last.values())) > 0.8
+
+
+def test_the_page_on_backplay_shows_the_results_on_file(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS / "verify")
+    script = load("verify/backplay_labyrinth")
+    folder = BENCHMARKS / "results" / "backplay_labyrinth"
+    found = [json.loads(file.read_text()) for file in sorted(folder.glob("*-seed*.json"))]
+    page = (ROOT / "docs" / "methods" / "backplay.md").read_text()
+    assert f"<!-- labyrinth -->\n{script.described(found)}<!-- labyrinth end -->" in page
+    holds = script.holds(found)
+    assert holds["schedule"] and holds["plain"]
+
+
+@pytest.mark.slow
 def test_samplr_s_page_shows_who_eats_which_fruit_and_the_figures_bear_it_out(monkeypatch):
     monkeypatch.syspath_prepend(BENCHMARKS / "verify")
     script = load("verify/samplr_fruit")
