@@ -19,9 +19,12 @@ from cairn.envs.midway import Midway, Start
 from cairn.learners.ppo import PPO, PPOConfig
 from cairn.learners.protocol import Acted, Actor
 from cairn.runs import presets
+from cairn.runs.experiment import Experiment, RunConfig
 from cairn.ued import backwards, demonstrations
+from cairn.ued.backplay import Config
 from cairn.ued.backwards import Windows
 from cairn.ued.demonstrations import Demonstrations
+from doors import OPEN, Doors, Settings
 
 # Six cells in a row, looking away from the goal: two turns, four moves and the one that ends it.
 ROW = Maze(width=6, height=3, view=3, walls=0, limit=12, level="<....G/######/######")
@@ -220,6 +223,39 @@ def test_a_run_moves_back_to_levels_from_their_beginning():
     assert all(cycle.report.weights["start_distance"] == 0 for cycle in last)
     spent = [cycle.after.ledger.totals()["demonstrating"] for cycle in cycles]
     assert spent == [3 * 8 * (1 + cycle // 5) for cycle in range(len(cycles))]
+
+
+@pytest.mark.slow
+def test_its_own_successes_from_true_starts_are_begun_in_the_middle():
+    """Two attempts at a door, by a guesser: whoever opens it at the second may begin there."""
+    config = Config(
+        batch=8, steps_per_cycle=6, demonstrations="own", pool=3, explore=0.25, turns=2, first=2,
+        finish=0.1, advance="success", threshold=1.0, over=10**6,
+    )  # fmt: skip
+    sections = {"task": Doors(), "algorithm": config, "student": Settings()}
+    chosen = Experiment("doors", "backplay", sections, RunConfig(steps=10**5), "doors:Guesser")
+    state, step = chosen.program.init(jax.random.key(1)), jax.jit(chosen.program.step)
+    told, begun = [], 0
+    for _ in range(12):
+        before = state.extra
+        state, report = step(state)
+        told.append(float(report.metrics["true_starts"]))
+        # All columns while there is no demonstration, then those that explore.
+        midway = int(before.shown.held) > 0
+        assert told[-1] == (0.25 if midway else 1.0)
+        begun += 6 * midway
+        assert int(state.extra.starts) == begun  # they alone are judged
+        shown = jax.tree.map(np.asarray, state.extra.shown)
+        held = shown.lengths > 0
+        # From the true start on, of levels that can be solved, as long as it took.
+        assert (shown.states.time[held, 0] == 0).all() and (
+            shown.states.level[held, 0] < OPEN
+        ).all()
+        two = shown.lengths == 2
+        assert (shown.states.time[two, 1] == 1).all()
+    assert told[0] == 1.0 and told[-1] == 0.25 and held.all()
+    assert state.ledger.totals()["demonstrating"] == 0
+    assert float(report.metrics["start_distance"]) == 1.0
 
 
 def test_begun_anywhere_an_environment_keeps_its_promises():

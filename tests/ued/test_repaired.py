@@ -81,9 +81,19 @@ def archives(state):
 
 
 def test_nothing_is_replayed_before_both_archives_are_warm(run):
+    state = run[1][-1][1]
+    config = repaired.Config(capacity=12, minimum_fill=0.5, replay_probability=1.0)
+    cold, warm = run[1][0][0].archive, state.archive
+    assert int(warm.count) >= 6 > int(cold.count)
+
+    def coin(student, antagonist):
+        return bool(repaired.coin(config, state, {STUDENT: student, ANTAGONIST: antagonist}))
+
+    assert coin(warm, warm)
+    assert not (coin(warm, cold) or coin(cold, warm) or coin(cold, cold))
     for before, _, report, _ in run[1]:
-        warm = all(int(archive.count) >= 6 for archive in archives(before).values())
-        assert warm or not report.metrics["replayed"]
+        full = all(int(archive.count) >= 6 for archive in archives(before).values())
+        assert full or not report.metrics["replayed"]
 
 
 def test_a_level_has_one_id_in_both_archives_and_stands_in_the_lineage_once(run):

@@ -16,7 +16,8 @@ from cairn.engine.program import Report
 from cairn.envs.fruit.env import Fruit
 from cairn.envs.fruit.level import FruitLevel
 from cairn.learners.ppo import PPO
-from cairn.ued import parts
+from cairn.score import episode_statistics, unseen
+from cairn.ued import parts, samplr
 from cairn.ued.grounded import ground, played
 from cairn.ued.parts import Problem
 
@@ -103,6 +104,37 @@ def test_what_the_belief_excludes_is_noticed_step_by_step_and_stops_the_run(roll
     ]
     assert doubt(reports[0]) is None
     assert "belief of Peek excludes what was seen in 3 steps" in str(doubt(reports[1]))
+
+
+@pytest.mark.slow
+def test_what_is_made_up_is_what_is_learned_from_and_scored(rolled, monkeypatch):
+    _, _, real, trace, excluded = rolled
+    chosen = experiment("samplr", GAME)
+    shapes = jax.eval_shape(chosen.program.init, KEY)
+    empty = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    got = {}
+    monkeypatch.setattr(parts, "play", lambda *given: real)
+    monkeypatch.setattr(samplr, "ground", lambda *given: (trace, excluded))
+
+    def learn(problem, state, trace, when):
+        return got.update(learned=trace, when=when) or (state.learner, {})
+
+    def record(archive, batch, scored, config):
+        return got.update(scored=scored) or (archive, ())
+
+    monkeypatch.setattr(parts, "learn", learn)
+    monkeypatch.setattr(parts, "record", record)
+    after, report = chosen.program.step(empty)
+    assert got["learned"] is trace and not got["when"]
+    told = {"student": trace}
+    wanted = chosen.algorithm.scoring(told, unseen(B), STUDENT.gamma, STUDENT.gae_lambda)
+    np.testing.assert_allclose(got["scored"].score, wanted.score, rtol=1e-5)
+    # Returns are told as they were, and every step is in the ledger four times.
+    facts = episode_statistics(real)
+    finished = np.asarray(facts.finished)
+    mean = (np.asarray(facts.mean_return) * finished).sum() / finished.sum()
+    assert float(report.metrics["return"]) == pytest.approx(mean, rel=1e-5)
+    assert after.ledger.totals()["scoring"] == 4 * B * T
 
 
 @pytest.mark.slow
