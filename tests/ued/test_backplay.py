@@ -97,6 +97,7 @@ def test_a_start_has_the_time_left_that_was_left_there_and_its_return_is_the_who
     assert ends == [12 - LENGTH, 12 - LENGTH + 2, 11, 11]
 
 
+@pytest.mark.slow
 def test_memory_starts_empty_in_the_middle(shown):
     """What the student values first is what it does who has seen nothing else (sheet, 5.15)."""
     network = PPOConfig(memory="lstm", hidden=4, head=4, filters=2, epochs=1, minibatches=1)
@@ -256,6 +257,16 @@ def test_its_own_successes_from_true_starts_are_begun_in_the_middle():
     assert told[0] == 1.0 and told[-1] == 0.25 and held.all()
     assert state.ledger.totals()["demonstrating"] == 0
     assert float(report.metrics["start_distance"]) == 1.0
+
+
+def test_the_chance_of_a_level_is_not_that_of_its_start():
+    """A cart-pole's four quantities and the four numbers it starts from, both uniform."""
+    env = CartPole(spread=2.0)
+    begun = Midway(env).space.sample(jax.random.key(0))
+    shares = np.log2(np.stack(begun.level) / np.array(env.usual))
+    started = np.asarray(begun.observation) / 0.05
+    assert np.abs(shares).max() <= 1.001 and np.abs(started).max() <= 1.0
+    assert not np.isclose(shares, started, atol=1e-3).any()
 
 
 def test_begun_anywhere_an_environment_keeps_its_promises():

@@ -7,10 +7,11 @@ before counts for nothing: a return is that of what is still to come.
 
 from typing import Any, NamedTuple
 
-import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from cairn.core import trees
+from cairn.core.keys import stream
 from cairn.envs.protocol import Continuous, Discrete, Environment, Level, Space, State, Step
 
 
@@ -83,12 +84,12 @@ class Beginnings(Space):
 
     def sample(self, key: Key[Array, ""]) -> Start:
         """A new level."""
-        return self._begun(key, self.env.space.sample(key))
+        return self._begun(key, self.env.space.sample(stream(key, "level")))
 
     def mutate(self, key: Key[Array, ""], level: Start) -> Start:
         """An edit of the level."""
-        return self._begun(key, self.env.space.mutate(key, level.level))
+        return self._begun(key, self.env.space.mutate(stream(key, "level"), level.level))
 
     def _begun(self, key: Key[Array, ""], level: Level) -> Start:
-        state, observation = self.env.reset(key, level)
-        return Start(level, state, observation, jax.numpy.asarray(True))
+        state, observation = self.env.reset(stream(key, "start"), level)
+        return Start(level, state, observation, jnp.asarray(True))

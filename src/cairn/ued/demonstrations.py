@@ -31,7 +31,7 @@ class Demonstrations(NamedTuple):
 
 def none(env: Environment, number: int, key: Key[Array, ""]) -> Demonstrations:
     """Room for `number` of them. Every row is a first state, so that no leaf needs a zero."""
-    state, observation = env.reset(key, env.space.sample(key))
+    state, observation = env.reset(stream(key, "reset"), env.space.sample(stream(key, "level")))
     shape = (number, env.max_steps)
     rows = lambda leaf: jnp.broadcast_to(leaf, shape + jnp.shape(leaf))  # noqa: E731
     states, observations = jax.tree.map(rows, (state, observation))
