@@ -91,3 +91,13 @@ def test_a_person_reads_it_whole_and_a_program_as_json(capsys):
     assert any(row["method"] == "sfl" and row["refused"] for row in told["rows"])
     assert main.run(["list", "mixing", "arm"]) == 2
     assert "arm is not an environment" in capsys.readouterr().err
+
+
+def test_an_environment_that_lacks_something_is_refused_in_one_line(tmp_path, monkeypatch, capsys):
+    (tmp_path / "half_made.py").write_text(
+        "from cairn.envs.protocol import Environment\nclass Half(Environment):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert main.run(["list", "mixing", "half_made:Half"]) == 2
+    complaint = capsys.readouterr().err
+    assert "half_made:Half cannot be made" in complaint and complaint.count("\n") == 1

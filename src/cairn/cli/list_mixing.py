@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cairn.core.errors import CairnError
+from cairn.core.errors import ConfigError
 from cairn.envs.protocol import Environment
-from cairn.runs import catalogue
+from cairn.runs import catalogue, presets
 from cairn.ued import mixing, needs
 from cairn.ued.mixing import Row
 
@@ -16,8 +16,8 @@ def environments(task: str | None) -> dict[str, Environment]:
         return mixing.every_environment()
     kind = catalogue.task(task)
     if not (isinstance(kind, type) and issubclass(kind, Environment)):
-        raise CairnError(f"{task} is not an environment, and this table is about environments.")
-    return {task: kind()}
+        raise ConfigError(f"{task} is not an environment, and this table is about environments.")
+    return {task: presets.made_of(kind, task, {})}
 
 
 def as_json(rows: list[Row], envs: Mapping[str, Environment]) -> dict[str, Any]:

@@ -35,14 +35,7 @@ def experiment(
         raise ConfigError(f"{name} leaves nobody to be chosen as its learner, got {learner!r}.")
     chosen = find(how, preset, name)
     kinds = section_classes(how, learner)
-    given = {**chosen.fields("task", task), **how.adapts(task)}
-    try:
-        made = kind(**given)
-    except TypeError as error:
-        raise ConfigError(
-            f"{task} cannot be made: {error}. It must have every method of its base class, and a "
-            f"default for every field."
-        ) from error
+    made = made_of(kind, task, {**chosen.fields("task", task), **how.adapts(task)})
     suited = {"algorithm": how.suits(made)}
     sections = {
         "task": made,
@@ -55,6 +48,17 @@ def experiment(
     sections = change(sections, settings)
     run = sections.pop("run")
     return Experiment(task, name, sections, run, learner)
+
+
+def made_of(kind: Any, task: str, fields: Mapping[str, Any]) -> Any:
+    """The task that a name stands for. Raises ConfigError for a class that lacks something."""
+    try:
+        return kind(**fields)
+    except TypeError as error:
+        raise ConfigError(
+            f"{task} cannot be made: {error}. It must have every method of its base class, and a "
+            f"default for every field."
+        ) from error
 
 
 def find(how: Method, preset: str | None, method: str) -> Preset:
