@@ -174,6 +174,16 @@ def test_a_population_follows_a_moving_optimum_and_its_schedule_is_tested(tmp_pa
     assert replaced
 
 
+def test_who_takes_over_after_a_failure_trains_as_long_as_the_others(tmp_path):
+    """It had stopped early: what it missed is not made up for on the weights of the best."""
+    made = tune(experiment(), RATE | {"algorithm.share": "0.7,1"}, tmp_path / "failing",
+                tuner="pbt", population=8, intervals=3, baseline=False, **SHORT)  # fmt: skip
+    rows = [line for line in lines(made.run.path) if line["phase"].startswith("interval")]
+    assert any(line["failed"] for line in rows if line["phase"] == "interval 0")
+    assert any(line["source"] != line["number"] for line in rows if not line["failed"])
+    assert {line["ledger"]["training"] for line in rows if not line["failed"]} == {60}
+
+
 def test_settings_that_diverge_fail_and_are_never_best(tmp_path):
     made = tune(experiment(), RATE | {"algorithm.share": "0.8,1"}, tmp_path / "gone",
                 tuner="random", budget=360 * 10, **SHORT)  # fmt: skip

@@ -88,14 +88,17 @@ def advanced(
 
 
 def _taken_over(rows: Sequence[Row], now: Round, seeds: int) -> list[Row]:
-    """Every member's rows: its own, or another's with its own random streams and ledger."""
+    """Every member's rows: its own, or another's with its own random streams.
+
+    The ledger comes with the weights: it says how far they are trained, and one that had failed
+    would else catch up on them what it had missed.
+    """
     taken: list[Row] = []
     for member, source in enumerate(now.sources):
         for seed in range(seeds):
             mine, theirs = rows[member * seeds + seed], rows[source * seeds + seed]
             if source != member:
-                own = (mine.key, mine.ledger)
-                theirs = eqx.tree_at(lambda s: (s.key, s.ledger), theirs, own)
+                theirs = eqx.tree_at(lambda s: s.key, theirs, mine.key)
             taken.append(theirs)
     return taken
 
