@@ -52,6 +52,8 @@ def small(arguments):
             # Mazes, editor and learners are PAIRED's; these programs are those of other tests.
             arguments = [command, "doors:Doors", *rest[1:]]
             chosen = house.RUN | {"learner": "doors:Guesser"}
+        if "--level" in rest:  # the named mazes
+            chosen |= {"width": 13, "height": 13}
         if "--learner" in rest:  # whose settings are its own
             chosen = {name: value for name, value in chosen.items() if name not in house.STUDENT}
         return [*arguments, *house.words({"method": method} | chosen)]
