@@ -62,6 +62,24 @@ def test_a_search_finds_what_is_best_and_tests_it_on_other_seeds(found):
     assert from_toml(found.run.path / "best.toml") == experiment(**best["values"])
 
 
+def test_what_a_short_training_chose_is_tested_at_full_length(tmp_path):
+    """As what one began with is: scores of other lengths would be no comparison."""
+    said = []
+    made = tune(experiment(), RATE, tmp_path / "short", budget=400, say=said.append, **SHORT)
+    (best,) = made.result["incumbents"]
+    assert best["tuning"]["steps"] == 20 and best["gap"] is None
+    assert best["test"]["steps"] == made.result["default"]["test"]["steps"] == 180
+    tests = [x for x in lines(made.run.path) if x["phase"] in ("incumbent", "default")]
+    assert [x["ledger"]["training"] for x in tests] == [180] * 4
+    # Nine of 20, three of 60, one of 180, two seeds: with as much, one is trained in full.
+    assert sum("may reach no full" in line and "--budget 1080." in line for line in said) == 1
+    said.clear()
+    enough = tune(experiment(), RATE, tmp_path / "full", budget=1080, baseline=False,
+                  say=said.append, **SHORT)  # fmt: skip
+    assert enough.result["incumbents"][0]["tuning"]["steps"] == 180
+    assert enough.result["incumbents"][0]["gap"] is not None and "no full" not in "".join(said)
+
+
 def test_every_step_of_every_trial_is_in_the_ledger_and_within_the_budget(found):
     trials = [line for line in lines(found.run.path) if line["phase"] == "trial"]
     # Cycles of ten steps: a ninth of 180 is 20, a third 60.

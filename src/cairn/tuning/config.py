@@ -20,7 +20,8 @@ class TuneConfig:
     whose settings change while it trains (PBT)."""
     budget: int | None = None
     """Steps of the whole search, tests of its trials among them, of all seeds together. Default:
-    those of 12 full trainings; for pbt what its population takes."""
+    those of 12 full trainings; for pbt what its population takes. The test at the end is beside it:
+    (incumbents + baseline) x test_seeds full trainings."""
     suite: str | None = None
     """Levels that trials are scored on: drawn by a rule, never the named ones. Default: procedural,
     or else the environment's first."""

@@ -21,6 +21,7 @@ from cairn.tuning.config import TuneConfig, budget, check
 from cairn.tuning.dehb import dehb
 from cairn.tuning.directory import TuneRun
 from cairn.tuning.pool import Interrupted, Job, Pools
+from cairn.tuning.reach import shortfall
 from cairn.tuning.scoring import Purpose, Scorer, check_metric, choose_suite, scorers
 from cairn.tuning.search import Proposal, Score, Search, random_search
 from cairn.tuning.space import Space, space
@@ -79,6 +80,8 @@ def tune(
         run.mend()
         work = Work(experiment, pools, rated, config.metric, run, interrupted.is_set)
         say(_how(work, found))
+        if (short := shortfall(work, config)) is not None:
+            say(short)
         try:
             return Tuned(run, _search(work, found, config, suite, show))
         except Interrupted:

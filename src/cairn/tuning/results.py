@@ -29,7 +29,9 @@ def tested(
     incumbents = []
     spent: list[Mapping[str, int]] = []
     for place, trial in enumerate(best):
-        lines = _trained(work, "incumbent", place, trial.schedule, seeds, standing)
+        # One chosen by a short training is tested at the length that is wanted, as all are.
+        whole = trial.schedule if len(trial.schedule) > 1 else [(run.steps, trial.schedule[0][1])]
+        lines = _trained(work, "incumbent", place, whole, seeds, standing)
         spent += [line["ledger"] for line in lines]
         incumbents.append(_incumbent(trial, lines))
     baseline = None
@@ -89,9 +91,10 @@ def _follow(work: Work, entry: Entry, schedule: Schedule, standing: Standing) ->
 
 def _incumbent(trial: Trial, lines: Sequence[Line]) -> dict[str, Any]:
     known = [score for score in trial.scores if score is not None]
-    tuning = _estimate(known)
+    tuning: dict[str, Any] = _estimate(known) | {"steps": trial.schedule[-1][0]}
     test = _figures(lines)
-    gap = None if test["score"] is None else tuning["score"] - test["score"]
+    alike = test["score"] is not None and test["steps"] == tuning["steps"]
+    gap = tuning["score"] - test["score"] if alike else None
     return {
         "trial": trial.number,
         "values": dict(trial.schedule[-1][1]),
@@ -106,7 +109,8 @@ def _figures(lines: Sequence[Line]) -> dict[str, Any]:
     """Mean over seeds with its interval; a seed that failed is said and left out."""
     scores: list[Score] = [line["score"] for line in lines]
     known = [score for score in scores if score is not None]
-    return _estimate(known) | {"by_seed": scores, "failed": len(scores) - len(known)}
+    told = {"by_seed": scores, "failed": len(scores) - len(known), "steps": lines[0]["steps"]}
+    return _estimate(known) | told
 
 
 def _estimate(scores: Sequence[float]) -> dict[str, Any]:
