@@ -113,6 +113,8 @@ def test_a_run_that_was_too_short_to_replay_says_so_at_its_end(tmp_path, replaye
     text = watch.summary(Outcome(run, None, done=True))
     assert said in text and ("and replay begins at 25%. Give more --steps" in text) == bool(said)
     assert ("replayed" in text) == bool(said)
+    if said:  # 4 of 40 places, or 8 in the first seed: half of them, at 25 %
+        assert f"or --capacity {16 if any(replayed) else 8} (half of" in text
 
 
 def test_trackers_get_numbers_by_name_and_seed():

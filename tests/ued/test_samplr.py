@@ -154,6 +154,15 @@ def test_where_nothing_is_hidden_samplr_is_robust_plr():
     assert learned >= 5
 
 
+def test_the_fruit_game_has_enough_levels_to_warm_an_archive_of_the_preset():
+    """Of the usual 1,000 places 18 levels fill too few, so that nothing was ever replayed."""
+    for method in ("samplr", "plr", "robust-plr", "accel", "remidi"):
+        chosen = cairn.experiment("fruit", method=method)
+        levels = 2 * (chosen.env.rooms + 1)
+        assert chosen.algorithm.capacity * chosen.algorithm.minimum_fill <= levels / 2
+        assert chosen.algorithm.steps_per_cycle < 2 * chosen.env.max_steps
+
+
 def test_without_a_belief_or_with_a_score_of_returns_it_is_refused():
     with pytest.raises(ConfigError, match=r"CartPole has no belief\. Give it one"):
         cairn.experiment("cartpole", method="samplr")

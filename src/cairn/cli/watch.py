@@ -117,10 +117,16 @@ def never_replayed(lines: Sequence[Mapping[str, Any]], config: Mapping[str, Any]
     updates = lines[-1]["ledger"].get("updates", [])
     learned = not updates or max(np.array(updates)[never]) > 0
     said = f"{who}no level was ever replayed{'' if learned else ', so nothing was learned'}"
+    # Sized by the seed that held least, and so that half of what it held would have been enough.
+    least = round(np.nanmax(filled[:, never], axis=0).min() * archive["capacity"])
+    fits = int(least / 2 / archive["minimum_fill"]) if archive["minimum_fill"] else 0
+    smaller = "a smaller --capacity"
+    if 0 < fits < archive["capacity"]:
+        smaller = f"--capacity {fits} (half of the levels held would then be enough)"
     return (
         f"{said[0].upper()}{said[1:]}: the archive came to {full:.0%} of its "
         f"{archive['capacity']:,} places, and replay begins at {archive['minimum_fill']:.0%}. Give "
-        f"more --steps, or a smaller --capacity or --minimum-fill.\n"
+        f"more --steps, or {smaller}, or a smaller --minimum-fill.\n"
     )
 
 

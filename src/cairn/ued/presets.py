@@ -65,6 +65,26 @@ _TMAZES = {
     },
     "run": {"steps": 14_000_000},
 }
+# What `benchmarks/verify/samplr_fruit.py` takes: of so few different levels an archive of
+# the usual size would never be warm. ReMiDi's first adversary has about a quarter of the steps.
+_FRUIT = {
+    "algorithm": {"batch": 128, "steps_per_cycle": 16, "turns": 1, "capacity": 20}
+    | {"minimum_fill": 0.1, "replay_probability": 0.5, "temperature": 1.0, "staleness": 0.3}
+    | {"adversaries": 2, "cycles": 240, "chunk": 20},
+    "student": {
+        "memory": "none",
+        "hidden": 32,
+        "head": 32,
+        "learning_rate": 3e-3,
+        "decay": "none",
+        "gamma": 0.99,
+        "gae_lambda": 0.95,
+        "epochs": 4,
+        "minibatches": 2,
+        "entropy_weight": 0.01,
+    },
+    "run": {"steps": 1_966_080},
+}
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
@@ -75,6 +95,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 "pendulum": _PENDULUM,
                 "levers": _LEVERS,
                 "tmazes": _TMAZES,
+                "fruit": _FRUIT,
             },
             sections={
                 "algorithm": {"batch": 64, "turns": 4, "capacity": 1000, "minimum_fill": 0.25},
