@@ -8,8 +8,10 @@ import pytest
 import cairn
 from cairn.cli import main
 from cairn.cli import tune as command
+from cairn.runs import files
 from cairn.show import tuning as picture
 from cairn.tuning.scoring import choose_suite, scorers
+from cairn.tuning.verdict import verdict
 
 BOWL = ["tune", "bowl:Bowl", "--method", "bowl:METHOD", "--steps", "60", "--log-every", "1"]
 SHORT = ["--seeds", "1", "--test-seeds", "1", "--metric", "gained", "--rungs", "2", "--rows", "4"]
@@ -117,6 +119,31 @@ def test_levels_of_a_suite_that_is_always_the_same_are_apart_too():
     # Of the fruit game's every tenth level is of another kind: both halves have some.
     fruit = scorers(cairn.experiment("fruit").env, "open", 200, 1)
     assert all(6 <= s.levels.banana.sum() <= 14 and s.chosen == 100 for s in fruit.values())
+
+
+@pytest.mark.parametrize(
+    ("found", "began", "says"),
+    [
+        ([0.9, 0.8, 0.9], [0.2, 0.1, 0.3], "What was found tested better than"),
+        ([0.2, 0.1, 0.3], [0.9, 0.8, 0.9], "began with tested better than what was found, so keep"),
+        ([0.2, 0.9, 0.3], [0.3, 0.8, 0.3], "cannot be told apart: +0.000 (-0.1"),
+        ([0.9, None, None], [0.2, 0.1, 0.3], "What one began with holds better: of 3 test seeds 2"),
+        ([0.9], [0.2], "cannot be told apart by one test seed"),
+    ],
+)
+def test_the_last_word_is_whether_the_search_was_worth_it(found, began, says):
+    test = lambda scores: {"test": {"by_seed": scores, "failed": scores.count(None)}}  # noqa: E731
+    assert says in verdict({"incumbents": [test(found)], "default": test(began)})
+    assert verdict({"incumbents": [test(found)], "default": None}) is None
+
+
+def test_what_was_found_is_trained_with_all_flags_of_its_search():
+    """Also those that say who learns, in what, and for how long."""
+    given = cairn.experiment("cartpole", method="plr", score="positive-value-loss").changed(
+        {"task.limit": 99, "student.hidden": 32, "student.memory": "none", "run.steps": 20_480}
+    )
+    Path("best.toml").write_text(files.to_toml(given))
+    assert files.from_toml(Path("best.toml")) == given
 
 
 def test_seeds_that_failed_the_test_stand_beside_the_mean_of_the_others():

@@ -22,6 +22,7 @@ from cairn.tuning import space as spaces
 from cairn.tuning.config import TuneConfig
 from cairn.tuning.directory import BEST, TuneRun
 from cairn.tuning.driver import Tuned, tune
+from cairn.tuning.verdict import verdict
 from cairn.tuning.work import Progress
 
 STOPPED = 130
@@ -223,9 +224,14 @@ def _tell(tuned: Tuned, picture: Path, console: Console) -> None:
     spent = f"Spent {cost['spent']:,} of {cost['budget']:,} {cost['unit']} on tuning"
     more = cost["test"].get("environment_steps") or cost["test"].get("evaluations", 0)
     lines = [f"{spent}; {more:,} on the test.", f"Picture: {picture}"]
+    if (judged := verdict(result)) is not None:
+        lines.append(judged)
     if result["train"]:
         best = shlex.quote(str(tuned.run.path / BEST))
         lines.append(f"Train with it: cairn train --config {best}")
+    elif result["incumbents"]:
+        lines.append("Its settings change while it trains, which no cairn train does: result.json "
+                     "holds the schedule.")  # fmt: skip
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 

@@ -17,6 +17,7 @@ from cairn.tuning.population import advanced
 from cairn.tuning.search import Score
 from cairn.tuning.space import Space, Values
 from cairn.tuning.trials import Schedule, Standing, Trial
+from cairn.tuning.verdict import verdict
 from cairn.tuning.work import Entry, Line, Work, together
 
 
@@ -59,6 +60,7 @@ def tested(
         "trajectory": [list(point) for point in standing.trajectory],
         "incumbents": incumbents,
         "default": baseline,
+        "verdict": verdict({"incumbents": incumbents, "default": baseline}),
         "train": None if best_of(work, standing) is None else f"cairn train --config {BEST}",
     }  # fmt: skip
 
