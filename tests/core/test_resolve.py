@@ -4,8 +4,9 @@ import sys
 
 import pytest
 
-from cairn.core.errors import ConfigError
+from cairn.core.errors import ConfigError, suggest
 from cairn.core.resolve import resolve
+from cairn.score.catalogue import SCORES
 
 TABLE = {"square": "math:sqrt", "round": "math:floor"}
 
@@ -39,3 +40,9 @@ def test_every_mistake_is_told_in_one_line(name, message):
     with pytest.raises(ConfigError, match=message) as raised:
         resolve(name, TABLE, "network")
     assert "\n" not in str(raised.value)
+
+
+def test_what_a_field_abbreviates_is_found_by_its_initials():
+    """No spelling is near it: pvl is how papers and other code write this score."""
+    assert suggest("pvl", SCORES) == " Did you mean 'positive-value-loss'?"
+    assert suggest("maxm", SCORES) == " Did you mean 'maxmc'?" and suggest("zq", SCORES) == ""

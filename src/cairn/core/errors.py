@@ -1,6 +1,7 @@
 """Every error cairn raises on purpose. The CLI prints the message on one line and exits with 2."""
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -37,8 +38,13 @@ class MissingExtraError(CairnError):
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """ " Did you mean …?" with the name nearest to `name`, or nothing if none is near."""
-    near = difflib.get_close_matches(name, list(known), n=1)
+    """ " Did you mean …?" with the name nearest to `name`, or nothing if none is near.
+
+    A field's own abbreviation is as near: pvl for positive-value-loss.
+    """
+    names = list(known)
+    initials = [k for k in names if name == "".join(p[:1] for p in re.split("[-_ ]", str(k)))]
+    near = difflib.get_close_matches(name, names, n=1) or initials
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
