@@ -79,6 +79,12 @@ def test_each_kind_of_refusal_and_of_consent(rows, method, score, task, reason):
     assert (reason or "") in row.refused.get(task, "") and bool(reason) == (task in row.refused)
 
 
+def test_without_success_sfl_names_methods_and_not_scores_it_cannot_take(rows):
+    told = {row.method: row.refused["returns"] for row in rows if row.score == "learnability"}
+    assert "Choose a method that goes by returns (plr)" in told["sfl"]
+    assert "Choose a score that reads returns" in told["plr"]
+
+
 def test_a_person_reads_it_whole_and_a_program_as_json(capsys):
     assert main.run(["list", "mixing"]) == 0
     printed = capsys.readouterr().out

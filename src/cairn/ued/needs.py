@@ -60,11 +60,13 @@ def no_editor(env: Environment) -> ConfigError:
 
 
 def _no_success(env: Environment, config: CycleConfig) -> ConfigError:
+    instead = "a score that reads returns (maxmc, positive-value-loss)"
+    if config.fixed_score:  # other scores cannot be had with it
+        instead = "a method that goes by returns (plr" + (", accel)" if env.space.edits else ")")
     return ConfigError(
         f"score {config.scored_by!r} is about episodes that succeed or fail, but {kind(env)} "
-        f"measures the {env.measure}. Choose a score that reads returns (maxmc, "
-        f"positive-value-loss), or set the environment's `measure` to solve_rate and give it "
-        f"`solved`."
+        f"measures the {env.measure}. Choose {instead}, or set the environment's `measure` to "
+        f"solve_rate and give it `solved`."
     )
 
 
