@@ -163,6 +163,10 @@ def test_sfl_judges_candidates_and_then_plays_the_most_learnable_by_its_share():
     solved = [[True] * won + [False] * (4 - won) for won in wins]
     solved[7] = [True]  # one episode tells nothing
     teacher.tell(ids[:5], {"solved": solved[:5]})
+    for once in ({"solved": [True, False, True]}, {"solved": [[True], [], [False]]}):
+        with pytest.raises(ConfigError, match="two finished episodes or more, and none of 3 has"):
+            teacher.tell(ids[5:], once)
+    assert teacher.open.tolist() == ids[5:].tolist() and teacher.ledger["episodes"] == 20
     more, _ = teacher.ask(1)
     assert not teacher.may_learn(more)[0]  # three candidates of eight are still to be told
     teacher.tell(ids[5:], {"solved": solved[5:]})

@@ -21,7 +21,7 @@ from cairn.sampler.segments import SOURCES
 from cairn.ued import teacher_file
 from cairn.ued.curriculum_state import Curriculum
 from cairn.ued.outcomes import read
-from cairn.ued.teacher_settings import design_of, require, saved
+from cairn.ued.teacher_settings import design_of, enough, require, saved
 from cairn.ued.teacher_trials import (
     Counts,
     Entered,
@@ -111,6 +111,7 @@ class Teacher:
         told = read(outcomes, len(places))
         require(self.design, told.told)
         trials, n = rows(self._open, places), len(places)
+        enough(self.design, told.finished.sum(axis=0)[~trials.learn])
         wide = partial(wider, size=padded(n))
         segment, live = jax.tree.map(wide, trials.segment), wide(np.ones(n, bool))
         after = self._compiled.tell(self._state, segment, live, played(told, trials))

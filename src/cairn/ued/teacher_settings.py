@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Set
 from typing import Any
 
+import numpy as np
+from jaxtyping import Int
+
 from cairn.core import sections
 from cairn.core.errors import ConfigError, suggest
 from cairn.envs.protocol import Space
@@ -80,6 +83,19 @@ def require(design: Design, told: Set[str]) -> None:
         other = " Or make the Teacher with score='learnability', which needs `solved` alone."
         hint = other if "values" in lacking else ""
         raise ConfigError(f"{_called(design)} has to be told {least}.{hint} Nothing was counted.")
+
+
+def enough(design: Design, episodes: Int[np.ndarray, " candidates"]) -> None:
+    """Raise ConfigError if candidates were all played once: SFL could judge none of them.
+
+    One among others that is known from a single episode comes last, as in the compiled method.
+    """
+    if isinstance(design.config, sfl.Config) and episodes.max(initial=0) == 1:
+        raise ConfigError(
+            f"sfl judges a candidate by how often it is solved, which takes two finished episodes "
+            f"or more, and none of {len(episodes)} has two. Play what may_learn says False of "
+            f"several times (solved: ({len(episodes)}, episodes)). Nothing was counted."
+        )
 
 
 def _called(design: Design) -> str:
