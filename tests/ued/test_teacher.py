@@ -176,6 +176,9 @@ def test_sfl_judges_candidates_and_then_plays_the_most_learnable_by_its_share():
     # Every second row is out of the buffer, whose fourth row nobody could judge.
     assert len(set(chosen["x"][1::2].tolist()) - kept) <= 1
     assert not set(chosen["x"][::2].tolist()) & kept
+    facts = teacher.facts(ids)
+    assert [fact["source"] for fact in facts] == ["new", "replay"] * 4
+    assert len({fact["level"] for fact in facts}) == 8
     assert not teacher.may_learn(teacher.ask(1)[0])[0]  # refresh x batch levels were given
 
 
@@ -251,6 +254,9 @@ def test_what_cannot_be_right_is_refused_whole():
             teacher.tell(ids, outcomes)
         same((teacher._state.archive, teacher.ledger), before)
     teacher.tell([1], {"solved": [1]})
+    for ask in (teacher.facts, teacher.may_learn):
+        with pytest.raises(ConfigError, match=r"id 1 was told already: only levels that are open"):
+            ask([1])
     with pytest.raises(ConfigError, match="id 1 was told already"):
         teacher.tell([1, 0], {"solved": [1, 1]})
     assert teacher.open.tolist() == [0]

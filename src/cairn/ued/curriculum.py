@@ -61,8 +61,9 @@ def ask(
     first = archive.next_id
     archive, batch = segments.new(archive, design.space, scoring(design), key("levels"), rows)
     learn, extra = jnp.full(rows, design.rule.learns_new), state.extra
+    kept = jnp.zeros(rows, bool)
     if isinstance(extra, Selection):
-        batch, learn, extra = selected(design, extra, batch, live, key("replay"))
+        batch, learn, extra, kept = selected(design, extra, batch, live, key("replay"))
     elif isinstance(design.config, CurationConfig):
         asked = parts.replay_coin(as_state(state), design.config)
         if isinstance(extra, Parents):  # children of what was replayed come before all else
@@ -78,6 +79,8 @@ def ask(
     # Rows that nobody asked for leave no gap in the ids either.
     batch = batch._replace(ids=jnp.where(batch.source == REPLAY, batch.ids, first + rank(batch)))
     archive = eqx.tree_at(lambda a: a.next_id, archive, first + fresh(batch, live))
+    # SFL's buffer keeps no ids: what comes out of it has one of its own, and is still replayed.
+    batch = batch._replace(source=jnp.where(kept, REPLAY, batch.source))
     batch = batch._replace(memory=())  # the archive's own is newer when the outcome is told
     return Curriculum(state.key, state.cycle + 1, archive, state.ledger, extra), batch, learn
 

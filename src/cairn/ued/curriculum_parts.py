@@ -147,8 +147,9 @@ def selected(
     batch: Segment,
     live: Bool[Array, " rows"],
     key: Key[Array, ""],
-) -> tuple[Segment, Bool[Array, " rows"], Selection]:
-    """New levels to be judged; or, between two choices, some of them out of the buffer."""
+) -> tuple[Segment, Bool[Array, " rows"], Selection, Bool[Array, " rows"]]:
+    """New levels to be judged; or, between two choices, some out of the buffer, which the last
+    tells."""
     config = design.config
     assert isinstance(config, sfl.Config)
     judging = extra.given >= config.refresh * config.batch
@@ -157,9 +158,8 @@ def selected(
     chosen = ~judging & (share(count + 1) > share(count))
     places = jax.random.randint(key, chosen.shape, 0, config.keep)
     levels = trees.where(chosen, trees.take(extra.buffer.levels, places), batch.levels)
-    # What is chosen keeps no id of its own: it is a level like any other, known by its buffer.
     given = jnp.where(judging, extra.given, extra.given + jnp.sum(live, dtype=jnp.int32))
-    return batch._replace(levels=levels), ~judging & live, extra._replace(given=given)
+    return batch._replace(levels=levels), ~judging & live, extra._replace(given=given), chosen
 
 
 def judged(

@@ -34,6 +34,10 @@ from cairn.ued.teacher_trials import (
     wider,
 )  # fmt: skip
 
+TELLS = "tell what ask gave, once. Nothing was counted."
+ASKS = "only levels that are open are known (`teacher.open`), so ask this before tell."
+"""What to do about an id that is not open."""
+
 
 class Teacher:
     """Chooses levels for a trainer that plays them itself.
@@ -81,12 +85,12 @@ class Teacher:
         The others are there to be scored: play them, tell them, and leave their steps out of the
         gradient.
         """
-        return self._open.learn[self._places(ids)]
+        return self._open.learn[self._places(ids, ASKS)]
 
     def facts(self, ids: Any) -> list[dict[str, Any]]:
         """Of each level asked and not yet told: its own id, source, parent (or None), generation,
-        and what its space says of it."""
-        chosen = rows(self._open, self._places(ids)).levels
+        and what its space says of it. SFL's buffer keeps no ids: what it replays has a new one."""
+        chosen = rows(self._open, self._places(ids, ASKS)).levels
         return [
             {
                 "level": int(chosen.id[row]),
@@ -181,8 +185,9 @@ class Teacher:
     def _everything(self) -> PyTree:
         return self._state, self._open, self.lineage
 
-    def _places(self, ids: Any) -> Int[np.ndarray, " n"]:
-        """Where these ids stand among the open ones. Raises ConfigError for any that does not."""
+    def _places(self, ids: Any, otherwise: str = TELLS) -> Int[np.ndarray, " n"]:
+        """Where these ids stand among the open ones. Raises ConfigError for any that does not,
+        which ends by `otherwise`."""
         ids = np.asarray(ids)
         if ids.ndim != 1 or ids.dtype.kind not in "iu" or not len(ids):
             raise ConfigError(
@@ -191,12 +196,12 @@ class Teacher:
             )
         values, times = np.unique(ids, return_counts=True)
         if len(values) < len(ids):
-            raise ConfigError(f"ids holds {values[times > 1][0]} twice: tell each level once.")
+            raise ConfigError(f"ids holds {values[times > 1][0]} twice: name each level once.")
         places = np.searchsorted(self._open.ids, ids)
         there = places < len(self._open.ids)
         there[there] = self._open.ids[places[there]] == ids[there]
         if not there.all():
             lost = int(ids[~there][0])
             why = "was told already" if 0 <= lost < self._counts.asked else "was never asked for"
-            raise ConfigError(f"id {lost} {why}: tell what ask gave, once. Nothing was counted.")
+            raise ConfigError(f"id {lost} {why}: {otherwise}")
         return places
