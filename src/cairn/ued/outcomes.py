@@ -152,9 +152,11 @@ def _checked(name: str, values: np.ndarray, kind: type) -> np.ndarray:
     with np.errstate(over="ignore"):
         narrow = values.astype(np.float32)
     if not np.isfinite(narrow).all():
-        raise ConfigError(
-            f"{name} holds a number that is not finite. Leave out episodes that did not end."
-        )
+        mend = {
+            True: "Leave out episodes that did not end.",
+            False: "Give each level a finite one; where nothing is known, leave the level open.",
+        }
+        raise ConfigError(f"{name} holds a number that is not finite. {mend[name in EPISODES]}")
     fits = kind is float or (values == values.astype(kind)).all()
     if not fits:
         what = "true or false" if kind is bool else "whole numbers"
