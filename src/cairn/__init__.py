@@ -31,6 +31,11 @@ _LAZY = {
     "Product": "cairn.envs.spaces",
 }
 """What is imported on first use, so that importing cairn stays light."""
+__all__ = ["__version__", *_LAZY]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})
 
 
 def __getattr__(name: str) -> Any:

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+import cairn
 from cairn.core.errors import ConfigError, suggest
 from cairn.core.resolve import resolve
 from cairn.score.catalogue import SCORES
@@ -46,3 +47,8 @@ def test_what_a_field_abbreviates_is_found_by_its_initials():
     """No spelling is near it: pvl is how papers and other code write this score."""
     assert suggest("pvl", SCORES) == " Did you mean 'positive-value-loss'?"
     assert suggest("maxm", SCORES) == " Did you mean 'maxmc'?" and suggest("zq", SCORES) == ""
+
+
+def test_what_cairn_offers_is_listed_and_there():
+    assert {"Teacher", "tune", "experiment"} <= set(dir(cairn)) and "tune" in cairn.__all__
+    assert all(hasattr(cairn, name) for name in cairn.__all__)

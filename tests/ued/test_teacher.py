@@ -265,6 +265,7 @@ def test_what_cannot_be_right_is_refused_whole():
     with pytest.raises(ConfigError, match="id 1 was told already"):
         teacher.tell([1, 0], {"solved": [1, 1]})
     assert teacher.open.tolist() == [0]
+    assert repr(teacher).endswith("'robust-plr', seed=0; 2 levels asked, 1 open)")
     for n in (0, -1, 1.5, True):
         with pytest.raises(
             ConfigError, match="ask needs a whole number of levels, at least 1; got"

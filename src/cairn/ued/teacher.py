@@ -59,6 +59,12 @@ class Teacher:
         self._entered: list[Entered] = [self._compiled.no_entry]
         self._counts = Counts()
 
+    def __repr__(self) -> str:
+        return (
+            f"Teacher({self.space!r}, {self.method!r}, seed={self.seed}; "
+            f"{self._counts.asked} levels asked, {len(self._open.ids)} open)"
+        )
+
     def ask(self, n: Any) -> tuple[Int[np.ndarray, " n"], Level]:
         """`n` levels to play: their ids, all different, and the levels, a row each.
 
