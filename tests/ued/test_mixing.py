@@ -95,6 +95,10 @@ def test_a_person_reads_it_whole_and_a_program_as_json(capsys):
     told = json.loads(capsys.readouterr().out)
     assert told["environments"] == {"test_mixing:Returns": []}
     assert any(row["method"] == "sfl" and row["refused"] for row in told["rows"])
+    asked = {row["method"]: row["needs"] for row in told["rows"]}  # of each the last row
+    assert "deterministic" in asked["remidi"] and "demonstrations" in asked["backplay"]
+    assert all(row["method"] != "backplay" or row["refused"] for row in told["rows"])
+    assert {name for row in told["rows"] for name in row["needs"]} <= set(told["needs"])
     assert main.run(["list", "mixing", "arm"]) == 2
     assert "arm is not an environment" in capsys.readouterr().err
 

@@ -46,6 +46,7 @@ class Config(CycleConfig, Windows):
 
     counts: ClassVar[tuple[str, ...]] = (*COUNTS, "demonstrating")
     generators: ClassVar[tuple[str, ...]] = ("space", "states")
+    needs: ClassVar[tuple[str, ...]] = ("demonstrations",)
 
     def __post_init__(self) -> None:
         CycleConfig.__post_init__(self)

@@ -31,7 +31,8 @@ class Row(NamedTuple):
     score: str
     """Empty where levels are not scored."""
     needs: tuple[str, ...]
-    """What it needs of an environment; nothing where it goes nowhere."""
+    """What it needs of an environment, wherever it goes; of a score that cannot go with it at all,
+    what the method needs with others."""
     refused: Mapping[str, str]
     """Environment to why it does not go there; one that is not in it is fine."""
 
@@ -74,11 +75,18 @@ def _rows(method: str, envs: Mapping[str, Environment]) -> Iterable[Row]:
     for score in choices:
         found = {name: refusal(method, score, env) for name, env in envs.items()}
         refused = {name: reason for name, reason in found.items() if reason is not None}
-        asked: tuple[str, ...] = ()
-        if len(refused) < len(envs):  # else its settings may not even exist
-            env = next(env for name, env in envs.items() if name not in refused)
-            asked = needs.needs(kind(**settings(method, score, env)))
+        asked = _needs(method, score, next(iter(envs.values())))
         yield Row(method, kind.generators, kind.curator, score, asked, refused)
+
+
+def _needs(method: str, score: str, env: Environment) -> tuple[str, ...]:
+    """What is needed with this score; `env` only makes the cycles long enough."""
+    kind = _config(method)
+    try:
+        return needs.needs(kind(**settings(method, score, env)))
+    except ConfigError:  # the score does not go with the method: there are no such settings
+        generated = (needs.GENERATORS[name][0] for name in kind.generators)
+        return tuple(dict.fromkeys(name for name in (*generated, *kind.needs) if name))
 
 
 def _config(method: str) -> type[CycleConfig]:

@@ -99,7 +99,13 @@ NEEDS: Mapping[str, Need] = MappingProxyType(
         ),
     }
 )
-"""A need that is not here (`deterministic`) is looked after by the method's own check."""
+OTHERS: Mapping[str, str] = MappingProxyType(
+    {
+        "deterministic": "the same actions always show the same",
+        "demonstrations": "it can show how a level is solved, or the student shows it its own",
+    }
+)
+"""Needs that a method's own check looks after, and a line about each."""
 
 
 def needs(config: CycleConfig) -> tuple[str, ...]:
