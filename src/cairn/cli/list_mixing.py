@@ -27,7 +27,7 @@ def as_json(rows: list[Row], envs: Mapping[str, Environment]) -> dict[str, Any]:
         "environments": {name: needs.has(env) for name, env in envs.items()},
         "generators": {name: about for name, (_, about) in needs.GENERATORS.items()},
         "curators": dict(needs.CURATORS),
-        "needs": {name: need.about for name, need in needs.NEEDS.items()} | needs.OTHERS,
+        "needs": {**{name: need.about for name, need in needs.NEEDS.items()}, **needs.OTHERS},
     }
 
 
