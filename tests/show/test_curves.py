@@ -55,3 +55,26 @@ def test_a_chart_is_a_picture_whatever_its_lines_are_called():
 def test_a_chart_without_figures_is_a_picture_that_says_so():
     empty, other = png(), png(line_of("a", [np.nan, np.nan]))
     assert (empty == other).all() and 0 < (empty < 200).mean() < 0.01
+
+
+@pytest.mark.parametrize(
+    ("figures", "titles", "labels"),
+    [
+        ({"regret": 0.2, "antagonist_solve_rate": 0.6}, ["Regret its teacher finds"],
+         ["student", "antagonist"]),
+        ({"start_success": 0.3, "window": 2.0},
+         ["Starts within the window: success", "Window that starts are drawn from"],
+         ["solve rate"]),
+        ({"covered": 0.1, "adversary": 1.0, "archive_score": 0.3, "replayed_score": 0.4},
+         ["Steps that earlier adversaries' levels cover", "Adversary at work"], ["solve rate"]),
+    ],
+)  # fmt: skip
+def test_what_a_method_is_about_is_among_its_charts(figures, titles, labels):
+    metrics = {"solve_rate": 0.5, "entropy": 1.0, "return": 0.4, "episode_length": 9.0} | figures
+    told = {name: [value] for name, value in metrics.items()}
+    lines = [{"cycle": [n], "metrics": told, "ledger": {"training": [n]}} for n in (1, 2, 3)]
+    solved, *others = charts.charts(lines)
+    assert solved.title == "Levels it trains on: solve rate"
+    assert [line.label for line in solved.lines] == labels
+    assert [chart.title for chart in others[: len(titles)]] == titles
+    assert len(others) < charts.CHARTS

@@ -58,7 +58,12 @@ def _known(lines: list[dict[str, Any]]) -> Iterator[Chart]:
 
     measure, share = measure_of(lines)
     yield chart(f"Tests during the run: {measure}", series.evaluations(lines), share, False)
-    yield chart("Levels it trains on: solve rate", pick(solve_rate="solve_rate"), True)
+    yield chart("Levels it trains on: solve rate", _solved(lines, steps), True)
+    yield chart("Regret its teacher finds", pick(mean="regret"))
+    yield chart("Starts within the window: success", pick(success="start_success"), True)
+    yield chart("Window that starts are drawn from", pick(window="window"), smoothed=False)
+    yield chart("Steps that earlier adversaries' levels cover", pick(covered="covered"), True)
+    yield chart("Adversary at work", pick(number="adversary"), smoothed=False)
     yield from _audits(lines, steps)
     yield chart("Entropy of its policy (nats)", pick(entropy="entropy"))
     yield chart("Archive: score", pick(all_levels="archive_score", replayed="replayed_score"))
@@ -72,6 +77,16 @@ def _known(lines: list[dict[str, Any]]) -> Iterator[Chart]:
     yield chart("Map of elites: best fitness", pick(best="best"), smoothed=False)
     yield chart("Steps of an episode in training", pick(mean="episode_length"))
     yield chart("Return of an episode in training", pick(mean="return"))
+
+
+def _solved(lines: list[dict[str, Any]], steps: np.ndarray) -> dict[str, Curve]:
+    """The solve rate of the student and, beside it, of those who play the same levels."""
+    end = "_solve_rate"
+    others = [name for name in lines[0]["metrics"] if name.endswith(end)]
+    if not others:
+        return _pick(lines, steps, solve_rate="solve_rate")
+    roles = {name.removesuffix(end): name for name in others}
+    return _pick(lines, steps, student="solve_rate", **roles)
 
 
 def _audits(lines: list[dict[str, Any]], steps: np.ndarray) -> Iterator[Chart]:
