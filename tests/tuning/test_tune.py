@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import cairn
+from cairn.cli.tune import _figures
 from cairn.core.errors import ConfigError, RunError
 from cairn.runs.files import from_toml
 from cairn.tuning.config import TuneConfig, budget
@@ -78,6 +79,18 @@ def test_what_a_short_training_chose_is_tested_at_full_length(tmp_path):
                   say=said.append, **SHORT)  # fmt: skip
     assert enough.result["incumbents"][0]["tuning"]["steps"] == 180
     assert enough.result["incumbents"][0]["gap"] is not None and "no full" not in "".join(said)
+
+
+def test_who_waits_hears_of_compiling_and_how_many_trainings_are_done(tmp_path):
+    heard = []
+    tune(experiment(), RATE, tmp_path / "heard", tuner="random", budget=720, baseline=False,
+         show=heard.append, **SHORT)  # fmt: skip
+    # Two trials of two seeds, then the test of the best: one program for all of them.
+    assert [(now.what, now.done) for now in heard] == [
+        ("compiling", 0), *[("trial 0", 4)] * 2, *[("trial 1", 4)] * 2, *[("test", 6)] * 2,
+    ]  # fmt: skip
+    assert "score" not in _figures(heard[0])
+    assert _figures(heard[0])["now"] == "compiling" and _figures(heard[-1])["done"] == "6 trainings"
 
 
 def test_every_step_of_every_trial_is_in_the_ledger_and_within_the_budget(found):

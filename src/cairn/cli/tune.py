@@ -14,7 +14,7 @@ from cairn.cli import flags
 from cairn.cli.testing import check_json, give_json
 from cairn.core import typed
 from cairn.core.console import Progress as Line
-from cairn.core.console import count
+from cairn.core.console import count, plural
 from cairn.core.errors import ConfigError
 from cairn.runs import files, presets
 from cairn.runs.experiment import Experiment
@@ -23,7 +23,7 @@ from cairn.tuning.config import TuneConfig
 from cairn.tuning.directory import BEST, TuneRun
 from cairn.tuning.driver import Tuned, tune
 from cairn.tuning.verdict import verdict
-from cairn.tuning.work import Progress
+from cairn.tuning.work import COMPILING, Progress
 
 STOPPED = 130
 SEEDS = 3
@@ -187,7 +187,10 @@ def _figures(now: Progress) -> dict[str, str]:
     shown = lambda score: "failed" if score is None else f"{score:.3f}"  # noqa: E731
     best = {} if now.best is None else {"best": f"{now.best:.3f}"}
     spent = f"{count(now.spent)}/{count(now.budget)}"
-    return {"now": now.what, "score": shown(now.score), **best, "spent": spent}
+    rest = {**best, "spent": spent, "done": plural(now.done, "training")}
+    if now.what == COMPILING:
+        return {"now": COMPILING, **rest}
+    return {"last": now.what, "score": shown(now.score), **rest}
 
 
 def _draw(tuned: Tuned) -> Path:

@@ -128,7 +128,8 @@ def _search(
     work: Work, found: Space, config: TuneConfig, suite: str | None, show: Show
 ) -> Mapping[str, Any]:
     rng = np.random.default_rng(config.search_seed)
-    standing = Standing(budget(config, work.experiment), show)
+    standing = Standing(budget(config, work.experiment), show, lambda: len(work.done))
+    work.announce = standing.compiling
     if config.tuner == "pbt":
         population.train(work, found, rng, config, standing)
     else:

@@ -79,6 +79,7 @@ def advanced(
             filled = [rows[place] for place in [*some, *some[-1:] * (pool.rows - len(some))]]
             state = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *filled)
             before = pool.ledgers(state, len(some)) if since else None
+            work.meet(pool)
             state, ends = pool.train(state, jobs, [end] * len(some), work.stopped)
             for line in work.rate(pool, state, mine, ends, before):
                 standing.hear(line["phase"], line)

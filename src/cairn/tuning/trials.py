@@ -1,12 +1,12 @@
 """What a search has come to so far."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from cairn.tuning.search import Score, worth
 from cairn.tuning.space import Values
-from cairn.tuning.work import Ledger, Line, Progress, Show
+from cairn.tuning.work import COMPILING, Ledger, Line, Progress, Show
 
 Schedule = list[tuple[int, Values]]
 """Settings, and the steps up to which they hold: one entry but for a population's members."""
@@ -34,6 +34,8 @@ class Standing:
 
     budget: int
     show: Show
+    done: Callable[[], int]
+    """Trainings on file."""
     trials: list[Trial] = field(default_factory=list)
     spent: int = 0
     trajectory: list[tuple[int, float]] = field(default_factory=list)
@@ -77,7 +79,13 @@ class Standing:
 
     def hear(self, what: str, line: Line) -> None:
         """A training has ended."""
+        self._tell(what, line["score"])
+
+    def compiling(self) -> None:
+        """A program is about to be compiled."""
+        self._tell(COMPILING, None)
+
+    def _tell(self, what: str, score: Score) -> None:
         best = self.best(1)
-        self.show(
-            Progress(what, line["score"], best[0].score if best else None, self.spent, self.budget)
-        )
+        top = best[0].score if best else None
+        self.show(Progress(what, score, top, self.spent, self.budget, self.done()))

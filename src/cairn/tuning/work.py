@@ -16,16 +16,21 @@ Ledger = dict[str, int]
 Line = dict[str, Any]
 
 
+COMPILING = "compiling"
+
+
 class Progress(NamedTuple):
-    """What a person wants to know after each program of rows."""
+    """What a person wants to know after each program of rows, and before one is compiled."""
 
     what: str
-    """"trial 12", "interval 3", "test"."""
+    """The training that has just ended, "trial 12", "interval 3" or "test"; or `COMPILING`."""
     score: Score
     """Of the last training."""
     best: Score
     spent: int
     budget: int
+    done: int
+    """Trainings on file, of all phases and seeds."""
 
 
 Show = Callable[[Progress], None]
@@ -56,6 +61,15 @@ class Work:
         self.experiment, self.pools, self.run, self.stopped = experiment, pools, run, stopped
         self.scorers, self._metric = scorers, metric
         self.done: dict[tuple[str, int, int], Line] = {_key(line): line for line in run.lines()}
+        self.announce: Callable[[], None] = lambda: None
+        """Called before a program is compiled, which takes its time and says nothing."""
+        self._met: set[int] = set()
+
+    def meet(self, pool: Pool) -> None:
+        """About to train with this pool: the first time it is compiled."""
+        if id(pool) not in self._met:
+            self._met.add(id(pool))
+            self.announce()
 
     def forget(self, size: int) -> None:
         """Lines beyond the first `size` bytes, whose states no checkpoint holds."""
@@ -85,6 +99,7 @@ class Work:
     def _rows(self, pool: Pool, entries: Sequence[Entry]) -> list[Line]:
         began = time.monotonic()
         jobs = [entry.job for entry in entries]
+        self.meet(pool)
         state = pool.begin(jobs)
         state, ends = pool.train(state, jobs, [job.steps for job in jobs], self.stopped)
         lines = self.rate(pool, state, entries, ends)
