@@ -45,6 +45,9 @@ GAMES: dict[str, dict[str, Any]] = {
     "fruit": {
         "rooms": 4, "deep": 0.5, "hidden": 32, "head": 32, "steps_per_cycle": 16, "capacity": 128,
         "steps": 60_000, "checkpoint_every": 4,
+        # As measured: the preset has had other values for this game since.
+        "temperature": 0.3, "replay_probability": 0.8, "decay": "linear", "gamma": 0.995,
+        "gae_lambda": 0.98,
     },
     "levers": {
         "levers": 25, "hidden": 32, "head": 32, "steps_per_cycle": 8, "capacity": 32,
