@@ -150,3 +150,4 @@ def test_seeds_that_failed_the_test_stand_beside_the_mean_of_the_others():
     test = {"score": 0.5, "failed": 2, "by_seed": [0.5, None, None]}
     assert command.with_failures(test) == "0.500\n(2 of 3 failed)"
     assert command.with_failures(test | {"failed": 0, "by_seed": [0.5]}) == "0.500"
+    assert command.after({"steps": 6827}) == "\n6,827 steps" and command.after({}) == ""

@@ -206,23 +206,24 @@ def _tell(tuned: Tuned, picture: Path, console: Console) -> None:
     cost = result["cost"]
     table = Table(title=f"Best of {result['trials']} trials ({result['failed']} failed)",
                   title_justify="left")  # fmt: skip
-    for column in ("", "settings", "tuning", "steps", "test", "steps", "95% interval", "gap"):
-        table.add_column(column, justify="left" if column in ("", "settings") else "right")
+    for column in ("", "settings", "tuning", "test", "95% interval", "gap"):
+        table.add_column(column, justify="left" if column in ("", "settings") else "right",
+                         overflow="fold")  # fmt: skip
     number = lambda value: "–" if value is None else f"{value:.3f}"  # noqa: E731
     for place, found in enumerate(result["incumbents"], 1):
         settings = "\n".join(f"{name} {_short(value)}" for name, value in found["values"].items())
         if len(found["schedule"]) > 1:
             settings += f"\n(last of {len(found['schedule'])} intervals)"
         low, high = map(number, found["test"]["interval"])
-        table.add_row(str(place), settings, number(found["tuning"]["score"]),
-                      length(found["tuning"]), with_failures(found["test"]), length(found["test"]),
+        table.add_row(str(place), settings, number(found["tuning"]["score"]) +
+                      after(found["tuning"]), with_failures(found["test"]) + after(found["test"]),
                       f"{low} to {high}", number(found["gap"]))  # fmt: skip
     if result["default"]:
         found = result["default"]
         settings = "\n".join(f"{name} {_short(value)}" for name, value in found["values"].items())
         low, high = map(number, found["test"]["interval"])
-        table.add_row("began with", settings, "", "", with_failures(found["test"]),
-                      length(found["test"]), f"{low} to {high}", "")  # fmt: skip
+        table.add_row("began with", settings, "", with_failures(found["test"]) +
+                      after(found["test"]), f"{low} to {high}", "")  # fmt: skip
     console.print(table)
     spent = f"Spent {cost['spent']:,} of {cost['budget']:,} {cost['unit']} on tuning"
     more = cost["test"].get("environment_steps") or cost["test"].get("evaluations", 0)
@@ -246,9 +247,9 @@ def with_failures(test: Mapping[str, Any]) -> str:
     return score + (f"\n({failed} of {len(test['by_seed'])} failed)" if failed else "")
 
 
-def length(part: Mapping[str, Any]) -> str:
-    """Steps of the trainings behind a score; searches of before this was kept do not say."""
-    return f"{part['steps']:,}" if "steps" in part else "–"
+def after(part: Mapping[str, Any]) -> str:
+    """Steps of the trainings behind a score, under it; searches of before that do not say."""
+    return f"\n{part['steps']:,} steps" if "steps" in part else ""
 
 
 def _short(value: Any) -> str:

@@ -1,5 +1,6 @@
 """What a search's budget reaches, said before anything is paid."""
 
+from cairn.core.console import plural
 from cairn.envs.protocol import Environment
 from cairn.tuning.config import TuneConfig, budget
 from cairn.tuning.dehb import bracket_sizes, ladder
@@ -26,6 +27,7 @@ def shortfall(work: Work, config: TuneConfig) -> str | None:
     if config.tuner != "dehb" or given >= (needed := first_full(work, config)):
         return None
     return (
-        f"A budget of {given:,} may reach no full training of {run.steps:,} steps on {run.seeds} "
-        f"seeds, and then the best short one is taken: give at least --budget {needed}."
+        f"A budget of {given:,} may reach no full training of {run.steps:,} steps on "
+        f"{plural(run.seeds, 'seed')}, and then the best short one is taken: give at least "
+        f"--budget {needed}."
     )
