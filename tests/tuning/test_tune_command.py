@@ -126,6 +126,8 @@ def test_levels_of_a_suite_that_is_always_the_same_are_apart_too():
     [
         ([0.9, 0.8, 0.9], [0.2, 0.1, 0.3], "What was found tested better than"),
         ([0.2, 0.1, 0.3], [0.9, 0.8, 0.9], "began with tested better than what was found, so keep"),
+        ([0.9, 0.8], [0.2, 0.1], "2 test seeds). So few decide little: give --test-seeds 5."),
+        ([0.9] * 5, [0.2] * 5, "better than what one began with: +0.700 (+0.700 to +0.700, 5 test"),
         ([0.2, 0.9, 0.3], [0.3, 0.8, 0.3], "cannot be told apart: +0.000 (-0.1"),
         ([0.9, None, None], [0.2, 0.1, 0.3], "What one began with holds better: of 3 test seeds 2"),
         ([0.9], [0.2], "cannot be told apart by one test seed"),

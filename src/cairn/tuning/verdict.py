@@ -7,6 +7,9 @@ import numpy as np
 
 from cairn.core.stats import mean, paired_difference
 
+ENOUGH = 5
+"""Seeds that all agree by chance once in 16; two do every other time."""
+
 
 def verdict(result: Mapping[str, Any]) -> str | None:
     """One sentence about the best settings, or None where one of the two was not tested.
@@ -32,8 +35,9 @@ def verdict(result: Mapping[str, Any]) -> str | None:
     ours, theirs = (np.asarray(side, np.float64)[:, None] for side in zip(*pairs, strict=True))
     by = paired_difference(ours, theirs, mean)
     figures = f"{by.value:+.3f} ({by.low:+.3f} to {by.high:+.3f}, {len(pairs)} test seeds)"
+    few = "" if len(pairs) >= ENOUGH else f" So few decide little: give --test-seeds {ENOUGH}."
     if by.low > 0:
-        return f"What was found tested better than what one began with: {figures}."
+        return f"What was found tested better than what one began with: {figures}.{few}"
     if by.high < 0:
-        return f"What one began with tested better than what was found, so keep it: {figures}."
+        return f"What one began with tested better than what was found, so keep it: {figures}.{few}"
     return f"What was found and what one began with cannot be told apart: {figures}."
