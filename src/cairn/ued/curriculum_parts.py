@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree, UInt32
 
 from cairn.archive import replay
 from cairn.archive.replay import Remembering, Replay
-from cairn.core import trees
+from cairn.core import branches, trees
 from cairn.core.keys import stream
 from cairn.core.trace import Trace
 from cairn.sampler import segments
@@ -137,7 +137,7 @@ def record(
         return replay.update(archive, batch.slots, *seen, stored, how), jnp.zeros_like(live)
 
     offered = (scored.valid & ~stored).any()
-    archive, entered = jax.lax.cond(offered, offer, renew, archive)
+    archive, entered = branches.when(offered, offer, renew, archive)
     return archive, batch, entered, scored.score
 
 
