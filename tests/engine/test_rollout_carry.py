@@ -131,7 +131,7 @@ def test_a_piece_says_what_its_columns_brought(whole, pieces):
 def test_a_trace_holds_no_more_than_it_is_asked_to(whole):
     full = whole[1]["student"]
     plain = jax.eval_shape(lambda: rollout(Drift(), ALONE, LENGTHS, KEY, steps=4))[1]["student"]
-    assert plain[10:] == (None,) * 5
+    assert plain[10:] == (None,) * 6
     going, done = ~np.asarray(full.done[:-1]), np.asarray(full.done[:-1])
     after, following = np.asarray(full.successor[:-1]), np.asarray(full.observation[1:])
     np.testing.assert_array_equal(after[going], following[going])

@@ -14,7 +14,7 @@ from cairn.ued.method import problem_of
 pytestmark = pytest.mark.slow
 
 SERIAL, PARALLEL = (
-    experiment(name, replay_probability=1.0, staleness=0.5, prioritisation="rank")
+    experiment(name, score="maxmc", replay_probability=1.0, staleness=0.5, prioritisation="rank")
     for name in ("robust-plr", "parallel-plr")
 )
 

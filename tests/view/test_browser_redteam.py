@@ -36,7 +36,9 @@ def test_a_cell_of_the_map_opens_its_prompt_response_and_verdicts(red, shown_fol
     expect(main).to_contain_text("simulated")
     expect(main).to_contain_text(IMAGE)
     links = red.get_by_role("navigation", name="Parts of this page")
-    expect(links.get_by_role("link", name="Cells, one by one")).to_have_attribute("href", "#cells")
+    expect(links.get_by_role("link", name="Cells, one by one")).to_have_attribute(
+        "href", "#cells", timeout=60_000
+    )
     cell = main.locator("table.map a, td a[href^='#']").first
     cell.click()
     target = red.evaluate("location.hash") or ""

@@ -37,7 +37,7 @@ def answer(job, opened):
             os.write(2, b"\\n\\x1b[31mred\\n")
             os._exit(3)
         case "slow":
-            time.sleep(0.3)
+            time.sleep(1.0)
         case "large":
             return Answer("made", Made("large", {}, {}, ""), 1 << 40)
         case "refused" | "failed":
