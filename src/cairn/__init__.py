@@ -25,7 +25,7 @@ _LAZY = {
     "JsonPolicy": "cairn.engine.json_policy",
     "map": "cairn.runs.mapping",
     "Reject": "cairn.engine.map_items",
-    "Teacher": "cairn.ued.teacher",
+    "Teacher": "cairn.ued.ask_tell.teacher",
     "Box": "cairn.envs.spaces",
     "Finite": "cairn.envs.spaces",
     "Product": "cairn.envs.spaces",

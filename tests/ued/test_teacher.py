@@ -12,10 +12,10 @@ from cairn.core.keys import stream
 from cairn.envs.spaces import Box, Finite, Product
 from cairn.score.learnability import LEARNABILITY, Attempts, estimate
 from cairn.score.told import TOLD
-from cairn.ued import teacher_trials
-from cairn.ued.outcomes import read
-from cairn.ued.teacher import Teacher
-from cairn.ued.teacher_settings import design_of
+from cairn.ued.ask_tell import trials
+from cairn.ued.ask_tell.outcomes import read
+from cairn.ued.ask_tell.settings import design_of
+from cairn.ued.ask_tell.teacher import Teacher
 
 SPACE = Box({"x": (0.0, 1.0), "weight": (1.0, 100.0, "log")})
 REPLAY = {"capacity": 16, "minimum_fill": 0.5, "score": "learnability"}
@@ -117,7 +117,7 @@ def stream_root(teacher):
 @pytest.mark.slow
 def test_how_far_a_batch_is_padded_changes_nothing(robust, monkeypatch):
     _, asked = robust
-    monkeypatch.setattr(teacher_trials, "SMALLEST", 8)
+    monkeypatch.setattr(trials, "SMALLEST", 8)
     other = Teacher(SPACE, "robust-plr", seed=3, **REPLAY)
     for mine, theirs in zip(asked, drive(other, 12), strict=True):
         same(mine[:3], theirs[:3])

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Int, PyTree, UInt32
 
-from cairn.ued import curriculum
-from cairn.ued.curriculum_state import Curriculum, Design, Played
-from cairn.ued.outcomes import Told
+from cairn.ued.ask_tell import curriculum
+from cairn.ued.ask_tell.outcomes import Told
+from cairn.ued.ask_tell.state import Curriculum, Design, Played
 
 SMALLEST = 16
 """Rows of the smallest program: batches are padded to powers of two from here on."""

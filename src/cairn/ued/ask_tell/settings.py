@@ -13,8 +13,8 @@ from cairn.runs import catalogue
 from cairn.score import Score
 from cairn.score.told import Told
 from cairn.ued import sfl
+from cairn.ued.ask_tell.state import RULES, Design
 from cairn.ued.config import CurationConfig
-from cairn.ued.curriculum_state import RULES, Design
 
 TRAINERS = ("steps_per_cycle", "scoring_steps")
 """Settings of the compiled methods that here are the trainer's matter."""

@@ -1,7 +1,8 @@
 """A curriculum for a trainer of anybody's: `ask` which levels to play, `tell` how they went.
 
 Nothing of the trainer has to change: levels go out as NumPy arrays, outcomes come in as such, and
-what is between is the compiled methods' own archive, score and settings (`cairn.ued.curriculum`).
+what is between is the compiled methods' own archive, score and settings
+(`cairn.ued.ask_tell.curriculum`).
 """
 
 from collections.abc import Mapping
@@ -18,11 +19,11 @@ from cairn.core import checkpoint
 from cairn.core.errors import ConfigError, RunError
 from cairn.envs.protocol import Level, Space
 from cairn.sampler.segments import SOURCES
-from cairn.ued import teacher_file
-from cairn.ued.curriculum_state import Curriculum
-from cairn.ued.outcomes import read
-from cairn.ued.teacher_settings import design_of, enough, require, saved
-from cairn.ued.teacher_trials import (
+from cairn.ued.ask_tell import file
+from cairn.ued.ask_tell.outcomes import read
+from cairn.ued.ask_tell.settings import design_of, enough, require, saved
+from cairn.ued.ask_tell.state import Curriculum
+from cairn.ued.ask_tell.trials import (
     Counts,
     Entered,
     Trials,
@@ -160,12 +161,12 @@ class Teacher:
             "method": self.method,
             "settings": saved(self.design),
             "seed": self.seed,
-            "space": teacher_file.spelled(self.space),
+            "space": file.spelled(self.space),
             "open": len(self._open.ids),
             "entered": len(self.lineage.score),
             "counts": self._counts._asdict(),
         }
-        teacher_file.write(Path(path), self._everything(), meta)
+        file.write(Path(path), self._everything(), meta)
 
     @classmethod
     def load(cls, path: Path | str, space: Space | None = None) -> "Teacher":
@@ -175,9 +176,9 @@ class Teacher:
         RunError if there is no such file, or none of a teacher, or one that is damaged.
         """
         path = Path(path)
-        meta = teacher_file.meta(path)
+        meta = file.meta(path)
         try:
-            space = teacher_file.space_of(path, meta["space"], space)
+            space = file.space_of(path, meta["space"], space)
             teacher = cls(space, meta["method"], seed=meta["seed"], **meta["settings"])
         except ConfigError as error:
             raise RunError(f"{path} does not fit this cairn or this space: {error}") from error

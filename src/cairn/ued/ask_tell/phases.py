@@ -18,7 +18,7 @@ from cairn.sampler.segments import NEW, REPLAY, Segment
 from cairn.score import STUDENT, Score
 from cairn.score.told import Told
 from cairn.ued import accel, parts, sfl
-from cairn.ued.curriculum_state import Curriculum, Design, Parents, Played, Selection
+from cairn.ued.ask_tell.state import Curriculum, Design, Parents, Played, Selection
 
 
 def scoring(design: Design) -> Score:

@@ -18,8 +18,7 @@ from cairn.core.trace import Trace
 from cairn.sampler import segments
 from cairn.sampler.segments import MUTATED, REPLAY, Segment
 from cairn.ued import accel, parts, sfl
-from cairn.ued.config import CurationConfig
-from cairn.ued.curriculum_parts import (
+from cairn.ued.ask_tell.phases import (
     as_state,
     edited,
     fresh,
@@ -31,7 +30,8 @@ from cairn.ued.curriculum_parts import (
     selected,
     to_edit,
 )  # fmt: skip
-from cairn.ued.curriculum_state import COUNTS, Curriculum, Design, Parents, Played, Selection
+from cairn.ued.ask_tell.state import COUNTS, Curriculum, Design, Parents, Played, Selection
+from cairn.ued.config import CurationConfig
 
 
 def begin(design: Design, key: Key[Array, ""]) -> Curriculum:

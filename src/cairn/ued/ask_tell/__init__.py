@@ -1,0 +1,1 @@
+"""Curricula for other people's trainers (`cairn.Teacher`): ask for levels, tell what came."""
