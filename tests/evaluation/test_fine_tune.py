@@ -17,7 +17,8 @@ from cairn.learners.ppo import PPO, PPOConfig
 from cairn.runs.open import open_run
 from cairn.runs.presets import experiment
 from cairn.runs.regret import regret
-from cairn.show import bounds, bounds_sheet
+from cairn.show import regret as panel
+from cairn.show import regret_sheet
 from cairn.show.subject import read
 
 SMALL = {
@@ -107,14 +108,14 @@ def test_the_command_says_that_it_is_a_lower_bound_and_keeps_the_result(path, ca
     assert len(report["sources"]["archive"]["by_level"]) == 5
     assert (path / "pictures" / "regret.png").stat().st_size > 10_000
     subject = read(path)
-    assert bounds.applies(subject) is None
-    section = bounds.section(subject, {})
+    assert panel.applies(subject) is None
+    section = panel.section(subject, {})
     assert "lower bound of regret, not regret itself" in section.parts[0].text
     assert len(section.parts[2].rows) == 5
     (path / "regret.json").write_text("{}")
     assert cairn_command(["show", str(path), "--out", str(path.parent / "pictures")]) == 2
     assert "holds no bounds that can be read (KeyError)" in capsys.readouterr().err
-    assert callable(bounds_sheet.draw)
+    assert callable(regret_sheet.draw)
 
 
 @pytest.mark.parametrize(

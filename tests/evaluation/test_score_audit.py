@@ -29,7 +29,7 @@ from cairn.runs.digest import digest
 from cairn.runs.open import open_run
 from cairn.runs.past import moments
 from cairn.runs.presets import experiment
-from cairn.show import scores
+from cairn.show import audit as panel
 from cairn.show.charts import charts
 from cairn.show.subject import read
 
@@ -152,8 +152,8 @@ def test_the_command_audits_a_run_and_keeps_the_result_in_it(path, capsys):
     assert report["environment_steps"] >= 2 * (13 * 16 + 13 * 2)
 
     subject = read(path)
-    assert scores.applies(subject) is None
-    section = scores.section(subject, {})
+    assert panel.applies(subject) is None
+    section = panel.section(subject, {})
     assert [part.caption for part in section.parts[1:]] == ["archive levels", "fresh levels"]
     console = Console(width=80, record=True, file=io.StringIO())
     command.show(report | {"oracle": False}, console)

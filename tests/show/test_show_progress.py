@@ -47,8 +47,10 @@ def test_levels_are_counted_in_the_epoch_whose_checkpoint_comes_after_them(aged_
     assert last.sum() == 5
 
 
-def test_it_says_how_students_of_all_times_fare(aged_run, tmp_path, capsys):
-    flags = ["--levels", "2", "--attempts", "2", "--out", str(tmp_path / "pictures")]
+def test_it_says_how_students_of_all_times_fare_and_the_run_keeps_it(aged_run, capsys):
+    opened = Opened(aged_run)
+    assert look(opened, "progress", {}) is None
+    flags = ["--levels", "2", "--attempts", "2"]
     assert command(["progress", str(aged_run), *flags, "--json", "-"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert np.array(told["success"], float).shape == (3, 2)
@@ -56,8 +58,9 @@ def test_it_says_how_students_of_all_times_fare(aged_run, tmp_path, capsys):
     assert told["interval_over"] == "seeds" and len(told["steps"]) == 3
     # All three are one and the same student: nothing was learned but by chance of two attempts.
     assert told["annecs"][0] == 0
-    assert (tmp_path / "pictures" / "progress.png").stat().st_size > 10_000
-    section = look(Opened(aged_run), "progress", {})
+    assert (aged_run / "pictures" / "progress.png").stat().st_size > 10_000
+    assert json.loads((aged_run / "progress.json").read_text())["success"] == told["success"]
+    section = look(opened, "progress", {})
     assert section is not None
     kinds = [type(part).__name__ for part in section.parts]
     assert kinds == ["Choices", "Words", "Heat", "Chart", "Chart"]

@@ -1,19 +1,18 @@
 """`cairn audit`: do the scores of a run say which levels have something to teach?"""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from cairn.cli import flags
-from cairn.cli.testing import Watch, between, check_json, give_json, keep, run_paths
+from cairn.cli.looking import look
+from cairn.cli.testing import Watch, between
 from cairn.core.agreement import TOP
 from cairn.core.console import count, plural
-from cairn.runs.audit import RESULT, audit, newest, score_name
-from cairn.runs.open import open_run
+from cairn.runs.audit import audit, newest, score_name
+from cairn.runs.open import Run
 
 USAGE = """\
 Compare every score with the truth: does it put the levels into the right order?
@@ -55,29 +54,19 @@ class Flags:
 
 def audit_command(arguments: list[str]) -> int:
     """Audit a run, keep the result in it, print tables or JSON."""
-    (path,), given = run_paths("audit", 1, arguments, USAGE)
-    asked = flags.parse(
-        Flags, given, get_type_hints(Flags), default=Flags(), prog="cairn audit RUN"
-    )
-    run = open_run(path)
-    check_json(asked.json, [run])
-    with Watch("levels of", "looks") as watch:
-        report = audit(
-            run,
-            levels=asked.levels,
-            episodes=asked.episodes,
-            checkpoints=asked.checkpoints,
-            seed=asked.seed,
-            advance=watch,
-        )
-    from cairn.show.scores_sheet import draw  # Matplotlib, after the work
+    watch = Watch("levels of", "looks")
+    return look("audit", arguments, USAGE, Flags(), watch, _measure, show)
 
-    picture = keep(report, run.directory.path / RESULT, draw)
-    give_json(asked.json, report)
-    if str(asked.json) != "-":
-        show(report, Console(file=sys.stdout))
-        print(picture, flush=True)
-    return 0
+
+def _measure(run: Run, asked: Flags, watch: Watch) -> dict[str, Any]:
+    return audit(
+        run,
+        levels=asked.levels,
+        episodes=asked.episodes,
+        checkpoints=asked.checkpoints,
+        seed=asked.seed,
+        advance=watch,
+    )
 
 
 def show(report: dict[str, Any], console: Console) -> None:

@@ -1,17 +1,16 @@
 """`cairn progress`: was a run open-ended, or did it forget, or go in circles?"""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from cairn.cli import flags
-from cairn.cli.testing import Watch, check_json, give_json, rate, run_paths
+from cairn.cli.looking import look
+from cairn.cli.testing import Watch, rate
 from cairn.core.console import count, plural
-from cairn.runs.open import open_run
+from cairn.runs.open import Run
 from cairn.runs.progress import progress
 
 USAGE = """\
@@ -28,8 +27,9 @@ The life of the archive is cut into epochs between checkpoints. Of the levels th
 each, some are drawn, and the student of every checkpoint plays them. Down a column one sees
 whether levels, once learned, are forgotten; along a row, whether what is made grows harder. ANNECS
 (Wang et al. 2020) counts the levels that nobody could do when they were made and somebody could
-later. It takes a run that keeps levels, with all its checkpoints. Reading changes nothing but the
-picture.
+later. It takes a run that keeps levels, with all its checkpoints. The result is kept in
+RUN/progress.json and drawn in RUN/pictures/progress.png and in cairn view; nothing else of the run
+changes.
 """
 
 
@@ -45,35 +45,24 @@ class Flags:
     """Attempts of each student at each level."""
     seed: int = 0
     """Fixes the levels and every draw."""
-    out: Path | None = None
-    """Folder for the picture; RUN/pictures by default."""
     json: Path | None = None
     """Write the result as JSON to this file; - for standard output, and nothing else there."""
 
 
 def progress_command(arguments: list[str]) -> int:
-    """Measure a run, draw it, and print a table or JSON."""
-    (path,), given = run_paths("progress", 1, arguments, USAGE)
-    asked = flags.parse(
-        Flags, given, get_type_hints(Flags), default=Flags(), prog="cairn progress RUN"
+    """Measure a run, keep the result in it, print a table or JSON."""
+    return look("progress", arguments, USAGE, Flags(), Watch(), _measure, show)
+
+
+def _measure(run: Run, asked: Flags, watch: Watch) -> dict[str, Any]:
+    return progress(
+        run,
+        epochs=asked.epochs,
+        levels=asked.levels,
+        attempts=asked.attempts,
+        seed=asked.seed,
+        advance=watch,
     )
-    run = open_run(path)
-    check_json(asked.json, [run])
-    with Watch() as watch:
-        report = progress(
-            run,
-            epochs=asked.epochs,
-            levels=asked.levels,
-            attempts=asked.attempts,
-            seed=asked.seed,
-            advance=watch,
-        )
-    drawn = _draw(report, asked.out or path / "pictures")
-    give_json(asked.json, report)
-    if str(asked.json) != "-":
-        show(report, Console(file=sys.stdout))
-        print(drawn, flush=True)
-    return 0
 
 
 def show(report: dict[str, Any], console: Console) -> None:
@@ -107,13 +96,3 @@ def show(report: dict[str, Any], console: Console) -> None:
 
 def _cell(value: float | None) -> str:
     return "-" if value is None else rate(value)
-
-
-def _draw(report: dict[str, Any], folder: Path) -> Path:
-    from cairn.show import progress as drawing  # Matplotlib, after the work
-    from cairn.show.make import writing
-
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        caption = f"{report['method']} on {report['environment']}, {report['run']}"
-        return drawing.draw(drawing.shown(report, caption), folder / "progress.png")

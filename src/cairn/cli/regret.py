@@ -1,18 +1,17 @@
 """`cairn regret`: how much could a run's student still learn on its levels, at least?"""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from cairn.cli import flags
-from cairn.cli.testing import Watch, between, check_json, give_json, keep, run_paths
+from cairn.cli.looking import look
+from cairn.cli.testing import Watch, between
 from cairn.core.console import count, plural
-from cairn.runs.open import open_run
-from cairn.runs.regret import RESULT, regret
+from cairn.runs.open import Run
+from cairn.runs.regret import regret
 
 USAGE = """\
 Bound the regret of a run's student from below, where nobody knows the best return of a level.
@@ -56,31 +55,21 @@ class Flags:
 
 def regret_command(arguments: list[str]) -> int:
     """Tune copies, keep the result in the run, print a table or JSON."""
-    (path,), given = run_paths("regret", 1, arguments, USAGE)
-    asked = flags.parse(
-        Flags, given, get_type_hints(Flags), default=Flags(), prog="cairn regret RUN"
-    )
-    run = open_run(path)
-    check_json(asked.json, [run])
-    with Watch("copies on", "levels") as watch:
-        report = regret(
-            run,
-            None if asked.of is None else [asked.of],
-            levels=asked.levels,
-            updates=asked.updates,
-            episodes=asked.episodes,
-            trained_seed=asked.run_seed,
-            seed=asked.seed,
-            advance=watch,
-        )
-    from cairn.show.bounds_sheet import draw  # Matplotlib, after the work
+    watch = Watch("copies on", "levels")
+    return look("regret", arguments, USAGE, Flags(), watch, _measure, show)
 
-    picture = keep(report, run.directory.path / RESULT, draw)
-    give_json(asked.json, report)
-    if str(asked.json) != "-":
-        show(report, Console(file=sys.stdout))
-        print(picture, flush=True)
-    return 0
+
+def _measure(run: Run, asked: Flags, watch: Watch) -> dict[str, Any]:
+    return regret(
+        run,
+        None if asked.of is None else [asked.of],
+        levels=asked.levels,
+        updates=asked.updates,
+        episodes=asked.episodes,
+        trained_seed=asked.run_seed,
+        seed=asked.seed,
+        advance=watch,
+    )
 
 
 def show(report: dict[str, Any], console: Console) -> None:

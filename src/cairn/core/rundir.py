@@ -30,6 +30,8 @@ lineage.bin      every level that ever entered the archive: first line JSON that
 checkpoints/     the newest states (safetensors, arrays only), verified when they are read
 trackers.json    what a tracker calls this run, and how far it was sent (only with --log)
 audit.json       how well scores ordered its levels, if `cairn audit` has looked
+regret.json      a lower bound of its student's regret, if `cairn regret` has looked
+progress.json    how its students fared on levels of all times, if `cairn progress` has looked
 regret.json      what copies of the student reached beyond it, if `cairn regret` has looked
 notes.json       stars, tags and a note that somebody gave it in `cairn view`
 lock             held by the process that is training

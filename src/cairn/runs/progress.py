@@ -20,6 +20,8 @@ from cairn.evaluation.progress import Progress
 from cairn.runs.open import Run, open_run
 from cairn.runs.past import moments
 
+RESULT = "progress.json"
+"""Where a run's newest progress lies, for `cairn view` and `cairn show`."""
 RESAMPLES = 1000
 
 

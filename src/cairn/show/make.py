@@ -46,7 +46,7 @@ def show(
     """
     subject = subjects.read(run, seed_index, role)
     folder = Path(out) if out is not None else subject.directory.path / "pictures"
-    with writing(folder):
+    with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK):  # before minutes of work, not after
             raise PermissionError(13, "Permission denied")
@@ -71,7 +71,7 @@ def draw(
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[None]:
+def _writing(folder: Path) -> Iterator[None]:
     """What the system refuses to write there is a RunError."""
     try:
         yield

@@ -117,7 +117,7 @@ PANELS: tuple[Panel, ...] = (
         "How its best levels evolved", acted, NO_EDITS,
     ),
     Panel(
-        "progress.png", at("progress:applies"), once("progress:data"), at("progress:draw"),
+        "progress.png", at("progress:applies"), at("progress:data"), at("progress_sheet:draw"),
         "Students and levels of all times", acted, NO_ARCHIVE, at("progress:section"),
     ),
     Panel(
@@ -134,12 +134,12 @@ PANELS: tuple[Panel, ...] = (
         "An elite", searched, section=at("look_map:elite"), asked=True,
     ),
     Panel(
-        "audit.png", at("scores:applies"), at("scores:data"), at("scores_sheet:draw"),
-        "How good its scores are", acted, frozenset(("bc",)), at("scores:section"),
+        "audit.png", at("audit:applies"), at("audit:data"), at("audit_sheet:draw"),
+        "How good its scores are", acted, frozenset(("bc",)), at("audit:section"),
     ),
     Panel(
-        "regret.png", at("bounds:applies"), at("bounds:data"), at("bounds_sheet:draw"),
-        "A lower bound of its regret", acted, frozenset(("bc", "random")), at("bounds:section"),
+        "regret.png", at("regret:applies"), at("regret:data"), at("regret_sheet:draw"),
+        "A lower bound of its regret", acted, frozenset(("bc", "random")), at("regret:section"),
     ),
     Panel(
         "levels.txt", at("applies:listed"), at("tables:levels"), at("tables:draw"),

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from cairn.show import style
-from cairn.show.bounds import caption
 from cairn.show.colours import BLUE, GREEN, ORANGE
+from cairn.show.regret import caption
 
 
 def draw(report: dict[str, Any], path: Path) -> Path:

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 
 from cairn.runs.audit import newest, score_name
 from cairn.show import style
+from cairn.show.audit import caption, charts
 from cairn.show.curves import draw_chart
-from cairn.show.scores import caption, charts
 
 
 def draw(report: dict[str, Any], path: Path) -> Path:
