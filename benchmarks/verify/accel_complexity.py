@@ -21,7 +21,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from provenance import ROOT, command, into_page, source_hash, versions
+from provenance import ROOT, command, into_page, keep, source_hash, versions
 
 import cairn
 from cairn.archive import replay
@@ -201,9 +201,7 @@ def main() -> None:
             path = given.results / f"{name}-seed{seed}.json"
             if not path.exists() and not given.describe:
                 found = measure(arm, seed, given.tiny)
-                partial = path.with_suffix(".partial")
-                partial.write_text(json.dumps(found, indent=1) + "\n")
-                partial.replace(path)
+                keep(path, found)
             if path.exists():
                 results.append(json.loads(path.read_text()))
     print(described(results), end="")

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from provenance import ROOT, command, source_hash, versions
+from provenance import ROOT, command, keep, source_hash, versions
 
 import cairn
 from cairn.envs.pendulum import REWARD_SCALE
@@ -101,9 +101,7 @@ def main() -> None:
         for seed in range(given.seeds):
             path = given.results / f"{task}-seed{seed}.json"
             if not path.exists():
-                partial = path.with_suffix(".partial")
-                partial.write_text(json.dumps(measure(task, seed, given.tiny), indent=1) + "\n")
-                partial.replace(path)
+                keep(path, measure(task, seed, given.tiny))
             results.append(json.loads(path.read_text()))
         ours, chance = ([r[who]["figure"] for r in results] for who in ("ppo", "random"))
         holds = "holds" if min(ours) > BOUND[task] else "does NOT hold"

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from provenance import ROOT, command, into_page, source_hash, versions
+from provenance import ROOT, command, into_page, keep, source_hash, versions
 
 import cairn
 from cairn.core.stats import bootstrap
@@ -123,9 +123,7 @@ def main() -> None:
             if not path.exists() and not given.describe:
                 with tempfile.TemporaryDirectory() as folder:
                     found = measure(arm, seed, given.tiny, Path(folder))
-                partial = path.with_suffix(".partial")
-                partial.write_text(json.dumps(found, indent=1) + "\n")
-                partial.replace(path)
+                keep(path, found)
             if path.exists():
                 results.append(json.loads(path.read_text()))
     print(described(results), end="")

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from provenance import ROOT, command, source_hash, versions
+from provenance import ROOT, command, keep, source_hash, versions
 
 import cairn
 from cairn.core.stats import bootstrap
@@ -119,9 +119,7 @@ def main() -> None:
         if not path.exists():
             with tempfile.TemporaryDirectory() as folder:
                 found = measure(seed, given.tiny, Path(folder))
-            partial = path.with_suffix(".partial")
-            partial.write_text(json.dumps(found, indent=1) + "\n")
-            partial.replace(path)
+            keep(path, found)
         results.append(json.loads(path.read_text()))
     print(described(results), end="")
     verdict = "holds" if holds(results) else "does NOT hold"

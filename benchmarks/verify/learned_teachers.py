@@ -22,7 +22,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from provenance import ROOT, command, source_hash, versions
+from provenance import ROOT, command, keep, source_hash, versions
 
 import cairn
 from cairn.core.stats import bootstrap, mean
@@ -219,7 +219,7 @@ def main() -> None:
         its = SHORT if arm == "paired-slow" and not chosen.tiny else run
         found = measure(arm, chosen.seeds, its, 16 if chosen.tiny else DESIGNS)
         for path, one in zip(paths, found, strict=True):
-            path.write_text(json.dumps({**about, **one}, indent=1) + "\n")
+            keep(path, {**about, **one})
     print(table(chosen.results, arms), end="")
     if chosen.pages:
         write_pages(chosen.results)

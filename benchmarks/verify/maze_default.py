@@ -20,6 +20,7 @@ from importlib import metadata
 from pathlib import Path
 
 import numpy as np
+from provenance import keep
 
 from cairn.bench.figures import sources
 from cairn.core.stats import bootstrap
@@ -90,7 +91,7 @@ def main() -> None:
     for seed in range(given.seeds):
         path = given.results / f"seed-{seed}.json"
         if not path.exists():
-            path.write_text(json.dumps(measure(seed, given.tiny, given.keep), indent=1) + "\n")
+            keep(path, measure(seed, given.tiny, given.keep))
         results.append(json.loads(path.read_text()))
     report(results)
 

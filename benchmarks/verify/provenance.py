@@ -1,6 +1,7 @@
 """Where a stored result came from: the command, the versions and the code that made it."""
 
 import hashlib
+import json
 import platform
 import re
 import shlex
@@ -8,6 +9,7 @@ import sys
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,6 +35,13 @@ def source_hash(script: Path, parts: Iterable[str]) -> str:
     for file in files:
         total.update(file.relative_to(ROOT).as_posix().encode() + b"\0" + file.read_bytes())
     return total.hexdigest()
+
+
+def keep(path: Path, found: Any, *, indent: int | None = 1) -> None:
+    """Write a result as JSON, whole or not at all: what is there is not measured again."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(found, indent=indent) + "\n")
+    partial.replace(path)
 
 
 def into_page(page: str, mark: str, text: str) -> None:

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from provenance import command, source_hash, versions
+from provenance import command, keep, source_hash, versions
 
 from cairn.archive.text_axes import Categories
 from cairn.core.budget import Amount, Limits
@@ -186,9 +186,7 @@ def fill(job: tuple[str, Path, Size, str]) -> str:
             "sources": source_hash(Path(__file__), SOURCES),
             "rows": rows,
         }
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(record) + "\n")
-        partial.replace(path)
+        keep(path, record, indent=None)
     new = len(rows) - before
     return f"{arm}: {new} seeds in {time.monotonic() - begun:.0f} s" if new else ""
 

@@ -23,7 +23,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from provenance import ROOT, command, source_hash, versions
+from provenance import ROOT, command, keep, source_hash, versions
 from remidi_worth import fares, worth
 
 import cairn
@@ -212,9 +212,7 @@ def main() -> None:
         path = given.results / f"{arm}.json"
         if not path.exists():
             found = measure(arm, given.seeds, given.tiny)
-            partial = path.with_suffix(".partial")
-            partial.write_text(json.dumps(found) + "\n")
-            partial.replace(path)
+            keep(path, found, indent=None)
             print(f"{arm}: {found['seconds']} s", flush=True)
     if given.tiny:
         return

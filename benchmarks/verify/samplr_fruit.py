@@ -23,7 +23,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from provenance import command, source_hash, versions
+from provenance import command, keep, source_hash, versions
 
 import cairn
 from cairn.archive import replay
@@ -185,9 +185,7 @@ def run(results: Path, games: list[str], arms: list[str], seeds: int, tiny: bool
                     "versions": versions(),
                     "sources": source_hash(Path(__file__), SOURCES),
                 }
-                partial = paths[seed].with_suffix(".partial")
-                partial.write_text(json.dumps(result, indent=1) + "\n")
-                partial.replace(paths[seed])
+                keep(paths[seed], result)
                 found = figures(result["curve"]).items()
                 shown = {name: value and round(value, 3) for name, value in found}
                 print(f"{game}, {arm}, seed {seed}: {result['seconds']} s {shown}", flush=True)

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from provenance import keep
 
 import cairn
 from cairn.core.stats import bootstrap, mean
@@ -133,7 +134,7 @@ def main(steps, seeds, results):
         for arm in ARMS:
             path = results / f"{arm}-seed{seed}.json"
             if not path.exists():
-                path.write_text(json.dumps(measure(arm, seed, steps)) + "\n")
+                keep(path, measure(arm, seed, steps), indent=None)
             found[arm].append(json.loads(path.read_text()))
     print(table(found))
 

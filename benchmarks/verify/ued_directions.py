@@ -28,7 +28,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from provenance import command, source_hash, versions
+from provenance import command, keep, source_hash, versions
 
 from cairn.archive import replay
 from cairn.engine.compiled import compile_program
@@ -341,9 +341,7 @@ def run(results: Path, size: Size, arms: list[str]) -> None:
                 "versions": versions(device=jax.devices()[0].device_kind),
                 "sources": source_hash(Path(__file__), SOURCES),
             }
-            partial = paths[seed].with_suffix(".partial")
-            partial.write_text(json.dumps(result, indent=1) + "\n")
-            partial.replace(paths[seed])
+            keep(paths[seed], result)
             print(f"{arm} seed {seed}: {result['seconds']} s {result['figures']}", flush=True)
 
 
