@@ -32,6 +32,7 @@ WINGS = {
     "engine/test_map": "map",
     "envs": "envs",
     "evaluation": "evaluation, learners",
+    "improve": "improve",
     "examples": "docs, examples",
     "learners": "evaluation, learners",
     "learning": "ued",

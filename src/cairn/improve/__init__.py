@@ -1,0 +1,1 @@
+"""Language models that learn from what they sample: post-training by self-improvement."""
