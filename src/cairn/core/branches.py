@@ -24,13 +24,23 @@ def when(
     """
     if not _side_by_side():
         return jax.lax.cond(wanted, do, otherwise, operand)
-    anybody = jax.lax.pmax(wanted.astype(jnp.int32), SIDE_BY_SIDE) > 0
 
     def both(operand: PyTree) -> PyTree:
         choose = lambda yes, no: jnp.where(wanted, yes, no)  # noqa: E731
         return jax.tree.map(choose, do(operand), otherwise(operand))
 
-    return jax.lax.cond(anybody, both, otherwise, operand)
+    return jax.lax.cond(anybody(wanted), both, otherwise, operand)
+
+
+def anybody(wanted: Bool[Array, ""]) -> Bool[Array, ""]:
+    """Whether any of the seeds side by side wants it; alone, whether this one does.
+
+    As the condition of a loop it is one for all of them: a condition of each seed's own would make
+    the loop keep the whole of what it carries apart, step by step.
+    """
+    if not _side_by_side():
+        return wanted
+    return jax.lax.pmax(wanted.astype(jnp.int32), SIDE_BY_SIDE) > 0
 
 
 def _side_by_side() -> bool:
