@@ -31,6 +31,7 @@ WINGS = {
     "engine/test_journal": "journal",
     "engine/test_map": "map",
     "envs": "envs",
+    "envs/tokens": "token tasks",
     "evaluation": "evaluation, learners",
     "improve": "improve",
     "examples": "docs, examples",

@@ -1,0 +1,1 @@
+"""Tasks of symbols: problems, prompts, demonstrations and verdicts, all in arrays."""

@@ -1,0 +1,25 @@
+"""Every task of symbols by name and address. A user's own goes by its address."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from cairn.core.errors import ConfigError
+from cairn.core.resolve import resolve
+from cairn.envs.tokens.protocol import TokenTask
+
+TASKS: Mapping[str, str] = MappingProxyType(
+    {"addition": "cairn.envs.tokens.addition:Addition"},
+)
+"""A task's own fields are its settings: `cairn train` makes a flag of each."""
+
+
+def find(name: str) -> type[TokenTask]:
+    """The class called `name`. Raises ConfigError that says which names there are."""
+    found: Any = resolve(name, TASKS, "task of symbols")
+    if not (isinstance(found, type) and issubclass(found, TokenTask)):
+        raise ConfigError(
+            f"{name} is no task of symbols: expected a class that extends "
+            f"cairn.envs.tokens.protocol.TokenTask, got {found!r}."
+        )
+    return found
