@@ -33,6 +33,10 @@ class TableError(CairnError):
     """A table of elites that is damaged or does not fit the archive it is meant for."""
 
 
+class TokenError(CairnError):
+    """A text that a tokeniser cannot write, or a tokeniser that does not fit its model."""
+
+
 class MissingExtraError(CairnError):
     """An optional dependency that is not installed; the message holds the install line."""
 
