@@ -88,6 +88,7 @@ def test_an_answer_hangs_on_its_name_and_place_alone(answers):
     assert len({tuple(tok) for tok in answers.tok[0]}) > 1  # whose answers differ
     other = ask([5, 3, 4, 4], [9, 7, 8, 1])
     assert (other.tok[[1, 2, 0]] == answers.tok[:3]).all()
+    assert (other.tok[2] != other.tok[3]).any()  # one prompt, two names
 
 
 def test_other_ends_compile_nothing_and_end_other_answers(answers):

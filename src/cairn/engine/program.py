@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree, UInt32
 
 from cairn.core.ledger import Ledger
 from cairn.learners.protocol import Actor
+from cairn.nn.spoken import Spoken
 
 
 class State(Protocol):
@@ -157,3 +158,5 @@ class Program:
     """The archive whose insertions are written down, if there is one."""
     data: Data | None = None
     """What `step` reads besides its state, if anything."""
+    language: Callable[[Any], Spoken] | None = None
+    """A state of one seed -> the language model in it, for `cairn lm serve`. None: it has none."""
