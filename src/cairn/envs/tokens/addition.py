@@ -5,7 +5,7 @@ the ones up are much easier, since each digit then needs only those before it: L
 arXiv:2307.03381. The harder split has numbers of one digit more, all of them.
 """
 
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -29,8 +29,6 @@ class Sum(NamedTuple):
 
 class Addition(TokenTask):
     """Add numbers of several digits; with `scratch` the sum after every number."""
-
-    many: ClassVar[bool] = False
 
     digits: int = eqx.field(static=True, default=3)
     """Of a number, at most; in the harder split all have one more."""

@@ -9,7 +9,15 @@ from cairn.core.resolve import resolve
 from cairn.envs.tokens.protocol import TokenTask
 
 TASKS: Mapping[str, str] = MappingProxyType(
-    {"addition": "cairn.envs.tokens.addition:Addition"},
+    {
+        "addition": "cairn.envs.tokens.addition:Addition",
+        "countdown": "cairn.envs.tokens.countdown:Countdown",
+        "modular": "cairn.envs.tokens.modular:Modular",
+        "rewriting": "cairn.envs.tokens.rewriting:Rewriting",
+        "sudoku": "cairn.envs.tokens.sudoku:Sudoku",
+        "path": "cairn.envs.tokens.path:Path",
+        "repair": "cairn.envs.tokens.repair:Repair",
+    }
 )
 """A task's own fields are its settings: `cairn train` makes a flag of each."""
 

@@ -10,7 +10,7 @@ stands at the right end of its row: padding is on its left. An answer ends with 
 
 import abc
 from collections.abc import Iterable
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -64,10 +64,15 @@ class Verdict(NamedTuple):
 class TokenTask(eqx.Module):
     """Makes problems and verifies answers. Subclasses give the abstract members below."""
 
-    graded: ClassVar[bool] = False
-    """Whether quality takes values between 0 and 1."""
-    many: ClassVar[bool] = False
-    """Whether a problem may have several solutions."""
+    @property
+    def graded(self) -> bool:
+        """Whether quality takes values between 0 and 1."""
+        return False
+
+    @property
+    def many(self) -> bool:
+        """Whether a problem may have several solutions."""
+        return False
 
     @property
     @abc.abstractmethod
@@ -131,10 +136,16 @@ class TokenTask(eqx.Module):
             raise ConfigError(
                 f"Unknown split {split!r}. Expected one of {there}.{suggest(split, SPLITS)}"
             )
-        make = lambda tries: self.draw(jax.random.fold_in(key, tries), split == "shifted")  # noqa: E731
-        more = lambda carry: ~self.fits(carry[1], split) & (carry[0] < TRIES)  # noqa: E731
-        again = lambda carry: (carry[0] + 1, make(carry[0]))  # noqa: E731
-        return jax.lax.while_loop(more, again, (jnp.int32(1), make(jnp.int32(0))))[1]
+        form = jax.eval_shape(lambda: self.draw(key, split == "shifted"))
+        nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), form)
+
+        def again(carry: tuple) -> tuple:
+            tries = carry[0]
+            made = self.draw(jax.random.fold_in(key, tries), split == "shifted")
+            return tries + 1, self.fits(made, split), made
+
+        more = lambda carry: ~carry[1] & (carry[0] < TRIES)  # noqa: E731
+        return jax.lax.while_loop(more, again, (jnp.int32(0), jnp.zeros((), bool), nothing))[2]
 
     def fits(self, problem: Problem, split: str) -> Bool[Array, ""]:
         """Whether what `draw` made for a split may stay in it."""
