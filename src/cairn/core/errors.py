@@ -37,6 +37,10 @@ class TokenError(CairnError):
     """A text that a tokeniser cannot write, or a tokeniser that does not fit its model."""
 
 
+class WeightsError(CairnError):
+    """Weights of a model that are missing, damaged, or of another family or shape."""
+
+
 class MissingExtraError(CairnError):
     """An optional dependency that is not installed; the message holds the install line."""
 

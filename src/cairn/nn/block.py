@@ -41,6 +41,8 @@ class Shape:
     """q, k and v have a bias (Qwen 2.5)."""
     head_norm: bool = False
     """q and k are normed, head by head, before they turn (Qwen 3)."""
+    context: int | None = None
+    """Tokens of the longest text that the model is made for; None: nobody said."""
 
     def __post_init__(self) -> None:
         for name in ("vocabulary", "width", "layers", "heads", "kv_heads", "head_width", "inner"):
@@ -120,7 +122,7 @@ def rms_norm(
     """`x / sqrt(mean(x²) + ε) · scale`, in float32 inside (Zhang & Sennrich 2019)."""
     wide = x.astype(jnp.float32)
     root = jax.lax.rsqrt(jnp.mean(wide * wide, axis=-1, keepdims=True) + epsilon)
-    return (wide * root).astype(x.dtype) * over(scale, x.ndim)
+    return (wide * root).astype(x.dtype) * over(scale, x.ndim).astype(x.dtype)
 
 
 def over(leaf: Array, rank: int) -> Array:
