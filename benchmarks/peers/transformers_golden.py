@@ -2,9 +2,10 @@
 
     python benchmarks/peers/transformers_golden.py tests/nn/hugging
 
-Runs in an environment of its own: `pip install torch==2.13.0 transformers==5.24.0`. Remakes one
-folder for each family; nothing is fetched. With `--check FOLDER` it reads a folder that cairn
-wrote, and says how far its logits are from those in the folder's `golden.npz`.
+Runs in an environment of its own: `pip install torch==2.13.0 transformers==5.24.0 peft==0.21.2`.
+Remakes one folder for each family, and an adapter for one; nothing is fetched. With
+`--check FOLDER` it reads a folder that cairn wrote, and says how far its logits are from those in
+the folder's `golden.npz`.
 """
 
 # pyright: reportMissingImports=false
@@ -14,6 +15,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import peft
 import torch
 import transformers
 
@@ -45,6 +47,7 @@ MODELS = {
         transformers.Qwen3Config(**COMMON, head_dim=8, tie_word_embeddings=True),
     ),
 }
+ADAPTED = ["q_proj", "v_proj", "o_proj", "up_proj", "down_proj"]
 SHARDED = {"qwen2": "10KB"}
 
 
@@ -63,7 +66,21 @@ def make(folder: Path, name: str) -> None:
     model.save_pretrained(folder, max_shard_size=SHARDED.get(name, "1GB"))
     (folder / "generation_config.json").unlink()
     tokens = np.random.default_rng(0).integers(0, COMMON["vocab_size"], (2, 12))
-    np.savez(folder / "golden.npz", tokens=tokens, logits=logits(model, tokens))
+    golden = {"tokens": tokens, "logits": logits(model, tokens)}
+    if name == "llama":
+        golden["adapted"] = adapt(model, folder / "adapter", tokens)
+    np.savez(folder / "golden.npz", **golden)
+
+
+def adapt(model: torch.nn.Module, folder: Path, tokens: np.ndarray) -> np.ndarray:
+    config = peft.LoraConfig(r=2, lora_alpha=3, target_modules=ADAPTED, task_type="CAUSAL_LM")
+    adapted = peft.get_peft_model(model, config)
+    for name, leaf in adapted.named_parameters():
+        if "lora_" in name:  # fresh, B is zero
+            torch.nn.init.normal_(leaf, 0.0, 0.5)
+    adapted.save_pretrained(folder)
+    (folder / "README.md").unlink()
+    return logits(adapted, tokens)
 
 
 def check(folder: Path) -> None:

@@ -116,6 +116,10 @@ def cut(folder):
     path.write_bytes(path.read_bytes()[:-8])
 
 
+def listed(folder):
+    (folder / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"[]")
+
+
 def quantised(folder):
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes().replace(b'"F32"', b'"I32"'))
@@ -134,6 +138,7 @@ YARN = {"rope_type": "yarn", "factor": 4.0, "rope_theta": 100.0}
         (altered(layer_types=["sliding_attention"]), "with layer_types"),
         (altered(quantization_config={"bits": 4}), "with quantization_config"),
         (altered(rope_parameters=YARN), "scaled by .*yarn.*; cairn computes rope_type llama3"),
+        (altered(rope_parameters={"rope_theta": "1"}), "rope_theta must be a number, got '1'"),
         (altered(hidden_size="16"), "hidden_size must be a number, got '16'"),
         (altered(num_key_value_heads=3), r"heads \(4\) must be a multiple of its kv_heads \(3\)"),
         (altered(intermediate_size=25), r"gate_proj.weight is \(24, 16\), but .* asks for \(25, 1"),
@@ -147,6 +152,7 @@ YARN = {"rope_type": "yarn", "factor": 4.0, "rope_theta": 100.0}
         (cut, "the file is cut short or damaged"),
         (quantised, "expected floats .* Quantised weights are not read"),
         (lambda f: (f / "model.safetensors").write_bytes(b"\xff" * 9), "is no safetensors file"),
+        (listed, "its header is no object"),
         (lambda f: (f / "model.safetensors").unlink(), "Cannot read .*model.safetensors: No such"),
         (lambda f: (f / "config.json").write_text("{"), "config.json is not valid JSON"),
         (lambda f: (f / "config.json").unlink(), "is no folder of a Hugging Face model"),

@@ -64,6 +64,14 @@ class Shape:
         return self.heads // self.kv_heads
 
 
+class Adapted(eqx.Module):
+    """A weight, and an addition of low rank that is never multiplied out: `weight + a b`."""
+
+    weight: Float[Array, "..."]
+    a: Float[Array, "..."]
+    b: Float[Array, "..."]
+
+
 class Block(eqx.Module):
     """Weights of one layer, or of all of them with an axis of layers in front.
 
@@ -72,14 +80,14 @@ class Block(eqx.Module):
     """
 
     attention_norm: Float[Array, "*L D"]
-    qkv: Float[Array, "*L D K Rkv d"]
+    qkv: Float[Array, "*L D K Rkv d"] | Adapted
     qkv_bias: Float[Array, "*L K Rkv d"] | None
     qk_norm: Float[Array, "*L 2 d"] | None
     """Of queries, of keys."""
-    out: Float[Array, "*L K R d D"]
+    out: Float[Array, "*L K R d D"] | Adapted
     mlp_norm: Float[Array, "*L D"]
-    gate_up: Float[Array, "*L D 2 F"]
-    down: Float[Array, "*L F D"]
+    gate_up: Float[Array, "*L D 2 F"] | Adapted
+    down: Float[Array, "*L F D"] | Adapted
 
 
 def layer(
@@ -94,7 +102,7 @@ def layer(
     `attention` is given queries (..., K, R, d), turned and scaled, and keys and values (..., K, d)
     of these tokens; it returns what each query attended to, and anything that shall be kept.
     """
-    z = jnp.tensordot(rms_norm(x, block.attention_norm, shape.norm_epsilon), block.qkv, 1)
+    z = product(rms_norm(x, block.attention_norm, shape.norm_epsilon), block.qkv, 1)
     if block.qkv_bias is not None:
         z = z + over(block.qkv_bias, z.ndim)
     queries_keys, values = z[..., :-1, :], z[..., -1, :]
@@ -105,9 +113,17 @@ def layer(
     queries_keys = turn(queries_keys, angle)
     queries = queries_keys[..., :-1, :] * shape.head_width**-0.5
     mixed, kept = attention(queries, queries_keys[..., -1, :], values)
-    x = x + jnp.tensordot(mixed, block.out, 3)
-    z = jnp.tensordot(rms_norm(x, block.mlp_norm, shape.norm_epsilon), block.gate_up, 1)
-    return x + jnp.tensordot(jax.nn.silu(z[..., 0, :]) * z[..., 1, :], block.down, 1), kept
+    x = x + product(mixed, block.out, 3)
+    z = product(rms_norm(x, block.mlp_norm, shape.norm_epsilon), block.gate_up, 1)
+    return x + product(jax.nn.silu(z[..., 0, :]) * z[..., 1, :], block.down, 1), kept
+
+
+def product(x: Float[Array, "..."], weight: Array | Adapted, axes: int) -> Float[Array, "..."]:
+    """The last `axes` axes of `x` times the first of `weight`."""
+    if isinstance(weight, Array):
+        return jnp.tensordot(x, weight, axes)
+    low = jnp.tensordot(x, weight.a.astype(x.dtype), axes)
+    return jnp.tensordot(x, weight.weight, axes) + jnp.tensordot(low, weight.b.astype(x.dtype), 1)
 
 
 def angles(shape: Shape, positions: Int[Array, "*B"]) -> Float[Array, "*B half"]:

@@ -72,7 +72,7 @@ def shape(config: dict[str, Any], where: Path | str = FILE) -> Shape:
             head_width=number("head_dim", width // max(heads, 1)),
             inner=number("intermediate_size"),
             norm_epsilon=number("rms_norm_eps", 1e-6, float),
-            rope_theta=float(rope.get("rope_theta", 10_000.0)),
+            rope_theta=float(rope["rope_theta"]),
             rope_scaling=_scaling(rope, where),
             tied=bool(config.get("tie_word_embeddings", False)),
             attention_bias=family == "qwen2",
@@ -128,6 +128,8 @@ def _rope(config: dict[str, Any], where: Path | str) -> dict[str, Any]:
     if not isinstance(told, dict):
         raise WeightsError(f"{where}: the scaling of the rotary embedding must be an object.")
     theta = told.get("rope_theta", config.get("rope_theta")) or 10_000.0
+    if not isinstance(theta, int | float):
+        raise WeightsError(f"{where}: rope_theta must be a number, got {theta!r}.")
     return told | {"rope_theta": theta}
 
 

@@ -37,6 +37,8 @@ def read(path: Path) -> dict[str, np.ndarray]:
             if size < 8 or length > size - 8:
                 raise ValueError(f"it has {size} bytes and asks for a header of {length}")
             header = json.loads(file.read(length))
+            if not isinstance(header, dict):
+                raise ValueError("its header is no object")
             whole = np.memmap(file, np.uint8, "r", offset=8 + length) if size > 8 + length else b""
     except OSError as error:
         raise WeightsError(f"Cannot read {path}: {error.strerror}.") from None
@@ -48,8 +50,8 @@ def read(path: Path) -> dict[str, np.ndarray]:
 
 def _tensor(path: Path, name: str, told: Any, whole: Any) -> np.ndarray:
     try:
-        kind, shape, (first, last) = told["dtype"], tuple(told["shape"]), told["data_offsets"]
-        dtype = DTYPES[kind]
+        dtype, shape = DTYPES[told["dtype"]], tuple(map(int, told["shape"]))
+        first, last = map(int, told["data_offsets"])
     except (KeyError, TypeError, ValueError):
         raise WeightsError(
             f"{path}: {name} is {told!r}; expected floats ({', '.join(DTYPES)}) with a shape and "

@@ -86,8 +86,6 @@ def save(
     Raises WeightsError if `folder` is there already or `like` is of another shape, TokenError if
     the tokeniser does not fit, RunError if the disk refuses.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise WeightsError(f"{folder} is there already: give a new folder, nothing is overwritten.")
     config = hugging.config(model.shape) if like is None else hugging.read(like)
     if like is not None and hugging.shape(config, like) != model.shape:
         raise WeightsError(
@@ -100,7 +98,7 @@ def save(
         config |= {f"{name}_token_id": at for name, at in ends.items()}
     # Named anew in version 5 of transformers, which reads the old name too.
     config |= {"dtype" if "dtype" in config else "torch_dtype": str(model.embed.dtype)}
-    with _building(folder) as new:
+    with building(folder) as new:
         beside = [] if like is None else [like / file for file in BESIDE]
         for file in beside:
             if file.is_file():
@@ -112,7 +110,10 @@ def save(
 
 
 @contextlib.contextmanager
-def _building(folder: Path) -> Iterator[Path]:
+def building(folder: Path) -> Iterator[Path]:
+    """An empty folder to fill, which is called `folder` at the end: whole or not at all."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise WeightsError(f"{folder} is there already: give a new folder, nothing is overwritten.")
     with writing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         new = Path(tempfile.mkdtemp(prefix=f".{folder.name}.new-", dir=folder.parent))
