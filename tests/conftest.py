@@ -29,12 +29,13 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.set_threshold(50_000, 10, 10)
     compiling.apply(as_users=config.option.as_users)
     import jax
-    import jaxtyping
+
+    import typecheck
 
     jax.config.update("jax_numpy_dtype_promotion", "strict")
     jax.config.update("jax_numpy_rank_promotion", "raise")
     # Every annotated function of cairn checks its arguments and results while tests run.
-    jaxtyping.install_import_hook("cairn", "typecheck.check")
+    typecheck.install()
     # What is named runs, slow or not. To workers everything is named: they are told.
     told = getattr(config, "workerinput", None)
     if told is not None:
