@@ -68,8 +68,12 @@ def checks(flags: "list[str]") -> "list[tuple[str, ...]]":
     tests = ("pytest", "--slow", *flags)
     if "--as-users" in flags:
         return [tests]
-    # One by one but for those that share a run: they are few and long.
-    users = ("pytest", "--slow", "--as-users", "-m", "as_users", "--dist", "loadgroup")
+    # One by one but for those that share a run: they are few and long. Their files alone:
+    # collecting all others in every process took as long as some of these tests.
+    tested = sorted((HERE / "tests").rglob("test_*.py"))
+    marked = [path for path in tested if "mark.as_users" in path.read_text(encoding="utf-8")]
+    files = [str(path.relative_to(HERE)) for path in marked]
+    users = ("pytest", "--slow", "--as-users", "-m", "as_users", "--dist", "loadgroup", *files)
     return [("ruff", "check"), ("pyright",), tests, *([] if flags else [users])]
 
 

@@ -64,6 +64,7 @@ def test_list_has_a_line_for_everything(capsys):
             assert line and f"  {name}" in text and line in text
 
 
+@pytest.mark.as_users  # the self-tests are probes for a compiler that errs
 def test_doctor_reports_machine_and_self_tests(capsys, monkeypatch):
     # No claim about this machine's speed: the loop's test is replaced.
     monkeypatch.setattr(doctor, "_fill_seconds", lambda size: size * 1e-8)

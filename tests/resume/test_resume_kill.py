@@ -14,7 +14,8 @@ from cairn.core.lineage import Lineage
 from cairn.core.rundir import RunDir
 from cairn.runs.digest import digest
 
-pytestmark = pytest.mark.slow
+# As users compile: bits that survive a kill are no claim about another compiler.
+pytestmark = [pytest.mark.slow, pytest.mark.as_users, pytest.mark.xdist_group("killed")]
 # What ends each process. Every fault point strikes in test_resume_faults.py, where no real method
 # has to be compiled; every other method goes on from a checkpoint in test_resume_methods.py.
 METHOD = "accel"
