@@ -21,6 +21,9 @@ SEARCH = {"log_every": 2, "seeds": 1, "steps": 256}
 """Eight chunks of quality-diversity."""
 MAP = {"dims": 6, "side": 8}
 """Of its own tasks."""
+QUICK = "doors:Doors"
+"""A game of one decision played by guessers (tests/doors.py), where it does not matter who learns:
+a method's own program compiles in a moment."""
 TAUGHT = ("paired", "flexible-paired", "population-paired", "minimax", "repaired")
 """Methods with a teacher."""
 SEARCHES = {
@@ -40,14 +43,16 @@ def settings(method: str, environment: str = "maze") -> dict[str, Any]:
     if method == "bc":
         student = {name: STUDENT[name] for name in ("memory", "hidden", "head", "filters")}
         return student | OFFLINE | maze
-    chosen = STUDENT | RUN | maze
+    chosen = RUN | {"learner": "doors:Guesser"} if environment == QUICK else STUDENT | RUN | maze
     if ":" in method:  # somebody's own, which may have any settings besides
         return chosen
     if method in ("dr", "random"):
         return chosen | {"turns": 1}
     if method in TAUGHT:
-        roles = {f"{r}.{name}": v for r in ("student", "teacher") for name, v in STUDENT.items()}
-        return roles | {name: value for name, value in chosen.items() if name not in STUDENT}
+        players = {name: value for name, value in chosen.items() if name in STUDENT}
+        roles = {f"{r}.{name}": v for r in ("student", "teacher") for name, v in players.items()}
+        rest = {name: value for name, value in chosen.items() if name not in STUDENT}
+        return roles | rest | (REPLAY if method == "repaired" else {})
     if method == "backplay":
         return chosen | BACKPLAY
     if method == "remidi":

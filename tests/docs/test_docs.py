@@ -20,6 +20,10 @@ from cairn.cli.main import main
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
+QUICKLY = {"random", "robust-plr", "parallel-plr", "accel", "parallel-accel", "sfl", "remidi"}
+QUICKLY |= {*house.TAUGHT} - {"paired"}
+"""Methods that pages train in house.QUICK in the place of the maze."""
+
 
 class Block(NamedTuple):
     """A fenced block: the words after the fence, and what is inside."""
@@ -47,11 +51,11 @@ def small(arguments):
     command, *rest = arguments
     if trains(arguments):
         method = rest[rest.index("--method") + 1] if "--method" in rest else "dr"
-        chosen = house.settings(method, rest[0])
-        if method in house.TAUGHT and method != "paired":
-            # Mazes, editor and learners are PAIRED's; these programs are those of other tests.
-            arguments = [command, "doors:Doors", *rest[1:]]
-            chosen = house.RUN | {"learner": "doors:Guesser"}
+        environment = rest[0]
+        if environment == "maze" and method in QUICKLY and "--keep-checkpoints" not in rest:
+            # Mazes and learners are those of other commands; these programs, of other tests.
+            arguments, environment = [command, house.QUICK, *rest[1:]], house.QUICK
+        chosen = house.settings(method, environment)
         if "--level" in rest:  # the named mazes
             chosen |= {"width": 13, "height": 13}
         if "--learner" in rest:  # whose settings are its own
