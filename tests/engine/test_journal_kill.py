@@ -1,20 +1,18 @@
 """A run that is killed, anywhere, ends in the state of the run that never was."""
 
 import json
-import os
 import random
 import re
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from forking import Forks
+
 HERE = Path(__file__).parent
 SOURCES = HERE.parents[1] / "src" / "cairn"
-WORKER = HERE / "kill_worker.py"
 POINT = re.compile(r'point\("((?:journal|engine|call):[a-z-]+)"\)')
 KILLED = -9
 
@@ -25,19 +23,19 @@ def fault_points() -> list[str]:
     return sorted({name for file in files for name in POINT.findall((SOURCES / file).read_text())})
 
 
-def start(folder: Path, trials: int, *, order="trial", url=None, fault=None) -> subprocess.Popen:
-    env = {**os.environ, "CALL_LOG": str(folder / "calls.log")}
-    env.pop("CAIRN_FAULT", None)
-    if fault is not None:
-        env["CAIRN_FAULT"] = fault
+FORKS = Forks(HERE / "kill_worker.py")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forks():
+    yield
+    FORKS.close()
+
+
+def start(folder: Path, trials: int, *, order="trial", url=None, fault=None):
+    changed = {"CALL_LOG": str(folder / "calls.log"), "CAIRN_FAULT": fault}
     arguments = [str(folder), str(trials), order] + ([url] if url else [])
-    return subprocess.Popen(
-        [sys.executable, str(WORKER), *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=env,
-    )
+    return FORKS.start(*arguments, environment=changed)
 
 
 def finish(folder: Path, trials: int, **options) -> dict:
@@ -101,6 +99,7 @@ def test_killed_at_twenty_random_moments_it_ends_the_same(tmp_path):
     assert repeats(tmp_path / "b") <= result["maybe_twice"] <= 20 * 16
 
 
+@pytest.mark.slow  # with what all runs of this file took
 def test_arrival_order_survives_kills_without_losing_or_repeating_a_trial(tmp_path):
     for count in (30, 60):
         start(tmp_path, 60, order="arrival", fault=f"engine:told:{count}").communicate(timeout=60)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from forking import Forks
+
 HERE = Path(__file__).parent
 PACKAGE = HERE.parents[1] / "src" / "cairn"
 FILES = (
@@ -34,14 +36,24 @@ IN_WORKERS = ("shard:", "map:worker")
 """Points that only a map in several processes passes."""
 
 
+FORKS = Forks(HERE / "map_job.py")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forks():
+    yield
+    FORKS.close()
+
+
 def start(folder: Path, *, fault=None, shard=7, workers=3, processes=1, retry=()):
-    env = {**os.environ, "CALL_LOG": str(folder / "calls.log")}
-    env.pop("CAIRN_FAULT", None)
-    env["PYTHONPATH"] = os.pathsep.join([str(HERE), *sys.path])
-    if fault is not None:
-        env["CAIRN_FAULT"] = fault
+    changed = {"CALL_LOG": str(folder / "calls.log"), "CAIRN_FAULT": fault}
     source, sink = folder.parent / "in.jsonl", folder / "out.jsonl"
     settings = map(str, (folder, source, sink, shard, workers, processes, *retry))
+    if processes == 1:
+        return FORKS.start(*settings, environment=changed)
+    # Workers start with what the process began with, which a fork did not.
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}
+    env |= {name: value for name, value in changed.items() if value is not None}
     return subprocess.Popen(
         [sys.executable, HERE / "map_job.py", *settings],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env,

@@ -1,26 +1,20 @@
 """Kills in the middle of real requests: the server's own count bounds what was paid twice."""
 
 import json
-import os
 import random
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-WORKER = Path(__file__).parents[1] / "engine" / "kill_worker.py"
+from forking import Forks
+
+FORKS = Forks(Path(__file__).parents[1] / "engine" / "kill_worker.py")
 
 
-def start(folder: Path, url: str) -> subprocess.Popen:
+def start(folder: Path, url: str):
     folder.mkdir(exist_ok=True)
-    return subprocess.Popen(
-        [sys.executable, str(WORKER), str(folder), "300", "trial", url],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "CALL_LOG": "unused"},
-    )
+    return FORKS.start(folder, 300, "trial", url, environment={"CALL_LOG": "unused"})
 
 
 @pytest.mark.slow
@@ -47,3 +41,4 @@ def test_killed_amid_http_requests_it_ends_the_same_and_repeats_only_what_was_in
     repeated = after["paid"] - 2 * before["paid"]
     assert after["distinct"] == before["distinct"]
     assert repeated <= result["maybe_twice"] <= 6 * 16
+    FORKS.close()

@@ -17,6 +17,7 @@ import pytest
 from cairn.cli.redteam import redteam_command
 from cairn.core.errors import RunError
 from cairn.redteam import directory
+from forking import Forks
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "verify" / "redteam_kills.py"
 spec = importlib.util.spec_from_file_location("redteam_kills", SCRIPT)
@@ -24,6 +25,20 @@ assert spec is not None and spec.loader is not None
 sys.path.insert(0, str(SCRIPT.parent))  # it imports its neighbour
 kills = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(kills)
+FORKS = Forks(Path(__file__).parent / "kill_job.py")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forks():
+    """Processes as the script starts them, without the time that importing takes."""
+
+    def start(*arguments, fault=None):
+        return FORKS.start(*arguments, environment={"CAIRN_FAULT": fault})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kills, "start", start)
+        yield
+    FORKS.close()
 
 
 @pytest.fixture(scope="module")
