@@ -2,7 +2,7 @@
 
 Most of the time of such a process went into importing, and the tests that kill start hundreds.
 `Forks(script).start(*arguments)` is what subprocess.Popen([sys.executable, script, *arguments])
-would be, as far as tests need it. Not for scripts that start threads or JAX when imported.
+would be, as far as tests need it. Not for scripts that start threads, or JAX, when imported.
 """
 
 import json
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
@@ -145,6 +146,8 @@ def _child(script: str, request: dict[str, Any], files: list[int]) -> None:
 
 def _serve(script: str, channel: socket.socket) -> None:
     runpy.run_path(script, run_name="imported")
+    # JAX would rather not see a fork, but nothing has started it yet.
+    warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)
     while True:
         text, files = _line(channel)
         if not text:
