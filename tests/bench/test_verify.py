@@ -31,9 +31,8 @@ def test_the_default_run_is_measured_once_and_then_only_reported(tmp_path, monke
 
     command = ["maze_default.py", "--tiny", "--seeds", "1", "--results", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", command)
-    with monkeypatch.context() as patch:
-        patch.setattr(script.subprocess, "run", run)
-        script.main()
+    monkeypatch.setattr(script, "subprocess", SimpleNamespace(run=run, DEVNULL=None))
+    script.main()
     first = capsys.readouterr().out
     result = json.loads((tmp_path / "seed-0.json").read_text())
     assert result["train_s"] > 0 and result["curve"][-1]["steps"] == house.RUN["steps"]
