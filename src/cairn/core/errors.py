@@ -29,6 +29,10 @@ class LevelError(CairnError):
     """A level, or a file of levels, that breaks the environment's rules."""
 
 
+class TaskError(CairnError):
+    """A task of one's own that does not keep its promises."""
+
+
 class TableError(CairnError):
     """A table of elites that is damaged or does not fit the archive it is meant for."""
 

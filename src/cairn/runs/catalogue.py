@@ -10,6 +10,7 @@ from typing import Any
 from cairn.core.errors import ConfigError
 from cairn.core.resolve import resolve
 from cairn.envs import catalogue as environments
+from cairn.envs.tokens import catalogue as tokens
 from cairn.runs.method import Method
 
 WINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
@@ -54,6 +55,7 @@ TASKS: Mapping[str, str] = MappingProxyType(
         "sphere": "cairn.qd.tasks:Sphere",
         "rastrigin": "cairn.qd.tasks:Rastrigin",
         "arm": "cairn.qd.tasks:Arm",
+        **tokens.TASKS,
     }
 )
 """Tasks that are no environments."""
@@ -77,6 +79,8 @@ def task(name: str) -> Any:
     if name in TASKS or (":" in name and "/" not in name):
         # Whether a method takes it, of whatever wing, is for the method to say.
         return resolve(name, TASKS, "environment")
+    if name.startswith(tokens.PREFIX):
+        return tokens.find(name)
     return environments.find(name, beside=TASKS)
 
 

@@ -22,8 +22,17 @@ TASKS: Mapping[str, str] = MappingProxyType(
 """A task's own fields are its settings: `cairn train` makes a flag of each."""
 
 
+PREFIX = "reasoning-gym/"
+"""`reasoning-gym/chain_sum` is the one that reasoning-gym calls so."""
+
+
 def find(name: str) -> type[TokenTask]:
     """The class called `name`. Raises ConfigError that says which names there are."""
+    if name.startswith(PREFIX):
+        # Its package may not be installed: nothing of it is imported before it is asked for.
+        from cairn.envs.tokens.reasoning_gym import named
+
+        return named(name.removeprefix(PREFIX))
     found: Any = resolve(name, TASKS, "task of symbols")
     if not (isinstance(found, type) and issubclass(found, TokenTask)):
         raise ConfigError(

@@ -1,0 +1,41 @@
+"""Python that a compiled program calls: what goes wrong in it comes out as it was.
+
+JAX wraps whatever a callback raises in an error of its own, whose text is a page long, and raises
+it when the result is waited for.
+"""
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import ParamSpec, TypeVar
+
+from cairn.core.errors import CairnError
+
+P, R = ParamSpec("P"), TypeVar("R")
+_raised: list[CairnError] = []
+
+
+def kept(function: Callable[P, R]) -> Callable[P, R]:
+    """`function`, whose CairnErrors `told` raises again."""
+
+    @functools.wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except CairnError as error:
+            _raised.append(error)
+            raise
+
+    return called
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Within, a compiled program is waited for; the first error of what it calls is raised."""
+    _raised.clear()
+    try:
+        yield
+    except Exception as error:
+        if _raised and error is not _raised[0]:
+            raise _raised[0] from None
+        raise
