@@ -1,0 +1,88 @@
+"""What a language model does on a task, in figures: one row for every split, ready for JSON."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt32
+
+from cairn.evaluation import drift, passing, variety
+
+
+class Answers(NamedTuple):
+    """n answers to each of P prompts of one split, as NumPy arrays."""
+
+    tokens: Int[np.ndarray, "P n T"]
+    mask: Float[np.ndarray, "P n T"]
+    """1 on what was sampled, the end of an answer included."""
+    correct: Bool[np.ndarray, "P n"]
+    quality: Float[np.ndarray, "P n"]
+    canonical: UInt32[np.ndarray, "P n"]
+    """Equal for answers that say the same."""
+    truncated: Bool[np.ndarray, "P n"]
+    logp: Float[np.ndarray, "P n T"] | None = None
+    """Of the sampled tokens under the model, at temperature 1 and without truncation."""
+    logp_start: Float[np.ndarray, "P n T"] | None = None
+    """Of the same under the model it began as."""
+
+
+def powers(number: int) -> tuple[int, ...]:
+    """1, 2, 4 … up to `number`."""
+    return tuple(2**place for place in range(number.bit_length()))
+
+
+def figures(answers: Answers, vocabulary: int) -> dict[str, float | None]:
+    """Everything that is known of one split; None for what does not exist there.
+
+    `pass@k` for powers of two, `majority@k` for the most answers, `quality`, `distinct_valid` (of
+    the n answers), `variety_per_input` and `variety_across_input` (expectation-adjusted distinct
+    n-grams over a vocabulary of so many symbols), lengths, and with log-probabilities `kl_to_start`
+    (an answer), `kl_to_start_per_token` and `surprise` (nats a token: the entropy, by the sample).
+    """
+    number = answers.correct.shape[1]
+    found: dict[str, float | None] = {
+        f"pass@{k}": float(passing.pass_at(answers.correct, k).mean()) for k in powers(number)
+    }
+    if number > 1:
+        majority = passing.majority_at(answers.correct, answers.canonical, number)
+        found[f"majority@{number}"] = float(majority.mean())
+    found["quality"] = float(answers.quality.mean())
+    valid = variety.distinct_valid(answers.correct, answers.canonical)
+    found["distinct_valid"] = float(valid.mean())
+    length = answers.mask.sum(-1).astype(np.int64)
+    texts = [
+        [row[:end].tolist() for row, end in zip(rows, ends, strict=True)]
+        for rows, ends in zip(answers.tokens, length, strict=True)
+    ]
+    metric = lambda some: variety.mean_expected_distinct(some, vocabulary)  # noqa: E731
+    found["variety_per_input"] = _number(variety.per_input(metric, texts))
+    found["variety_across_input"] = _number(variety.across_input(metric, texts))
+    told = drift.lengths(length, answers.correct, answers.truncated)
+    found |= {
+        "length": told.mean,
+        "length_of_correct": told.correct,
+        "length_of_wrong": told.wrong,
+        "truncated": told.truncated,
+    }
+    if answers.logp is not None:
+        tokens = answers.mask.sum()
+        found["surprise"] = float(-(answers.logp * answers.mask).sum() / tokens)
+        if answers.logp_start is not None:
+            kl = drift.divergence(answers.logp, answers.logp_start, answers.mask)
+            found["kl_to_start"] = float(kl.mean())
+            found["kl_to_start_per_token"] = float(kl.sum() / tokens)
+    return found
+
+
+def gap(test: dict[str, float | None], shifted: dict[str, float | None]) -> dict[str, float]:
+    """How much less each pass rate and the quality are on the harder split."""
+    return {
+        name: value - other
+        for name, value in test.items()
+        if (name.startswith("pass@") or name == "quality")
+        and value is not None
+        and (other := shifted.get(name)) is not None
+    }
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else value
