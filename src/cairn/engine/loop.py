@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cairn.core import checkpoint, hosted
+from cairn.core import checkpoint
 from cairn.core.counts import total
 from cairn.core.errors import CheckpointError
 from cairn.core.lineage import Lineage
@@ -86,9 +86,8 @@ def run(
     with interrupts() as interrupted:
         while min(spent) < schedule.steps and not hosts.anywhere(interrupted.is_set()):
             before, begun = spent, time.monotonic()
-            with hosted.told():
-                advanced = hosts.whole(compiled.advance(state))
-                state, report = jax.block_until_ready(advanced)
+            advanced = hosts.whole(compiled.advance(state))
+            state, report = jax.block_until_ready(advanced)
             seconds = time.monotonic() - begun
             spent, chunk = spent_steps(state, program), chunk + 1
             lines.check_finite(program, state, report, directory)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax.numpy as jnp
 
-from cairn.core import checkpoint, files, trackers
+from cairn.core import checkpoint, files, hosted, trackers
 from cairn.core.errors import ConfigError, DatasetError
 from cairn.core.rundir import RunDir, config_hash
 from cairn.core.units import duration
@@ -22,6 +22,8 @@ from cairn.engine.loop import Schedule, Status
 from cairn.engine.program import Program
 from cairn.envs.check import check
 from cairn.envs.protocol import Environment
+from cairn.envs.tokens import check as tokens
+from cairn.envs.tokens.protocol import TokenTask
 from cairn.evaluation.during import during
 from cairn.evaluation.score_during import auditing
 from cairn.runs import handover
@@ -38,6 +40,7 @@ class Outcome(NamedTuple):
     """False after Ctrl-C: `resume` goes on."""
 
 
+@hosted.told()
 def train(
     experiment: Experiment,
     directory: Path | str | None = None,
@@ -61,6 +64,8 @@ def train(
     """
     if isinstance(experiment.env, Environment):
         check(experiment.env)
+    if isinstance(experiment.env, TokenTask) and not _ours(experiment.env):
+        tokens.check(experiment.env)
     experiment = _logged(experiment, log)
     experiment = _on_devices(experiment)
     _agree_on(experiment)
@@ -90,6 +95,7 @@ def train(
         return _advance(experiment, program, compiled, run, hosts.shared(state), show, say)
 
 
+@hosted.told()
 def resume(
     directory: Path | str,
     *,
@@ -268,3 +274,8 @@ def _note_budget(run: RunDir, steps: int) -> None:
     config["extended"] = [*config.get("extended", []), config["run"]["steps"]]
     config["run"]["steps"] = steps
     run.change_config(config)
+
+
+def _ours(task: object) -> bool:
+    """Whether it comes with cairn: looked at in its tests, and not again at every start."""
+    return type(task).__module__.startswith("cairn.")
