@@ -11,7 +11,8 @@ from typing import ParamSpec, TypeVar
 
 from cairn.core.errors import CairnError
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 _raised: list[CairnError] = []
 
 
