@@ -22,13 +22,13 @@ def divergence(
     """
     d = np.where(mask > 0, logp_start - logp, 0)
     each = {"k1": -d, "k2": d**2 / 2, "k3": np.expm1(d) - d}[estimator]
-    return (each * mask).sum(-1)
+    return np.asarray((each * mask).sum(-1))
 
 
 def entropy(logits: Float[np.ndarray, "*batch V"]) -> Float[np.ndarray, "*batch"]:
     """Of the next symbol, in nats. A symbol of logit minus infinity is impossible and adds none."""
     logp = logits - np.logaddexp.reduce(logits, -1, keepdims=True)
-    return -(np.exp(logp) * np.where(np.isneginf(logp), 0, logp)).sum(-1)
+    return np.asarray(-(np.exp(logp) * np.where(np.isneginf(logp), 0, logp)).sum(-1))
 
 
 class Lengths(NamedTuple):
@@ -57,15 +57,15 @@ def lengths(
 class Revisions(NamedTuple):
     """What D revisions made of P first attempts."""
 
-    quality: Float[np.ndarray, " D+1"]
+    quality: Float[np.ndarray, " attempts"]
     """Mean, before any revision and after each."""
-    corrected: Float[np.ndarray, " D"]
+    corrected: Float[np.ndarray, " revisions"]
     """Share of prompts whose attempt became correct."""
-    spoiled: Float[np.ndarray, " D"]
+    spoiled: Float[np.ndarray, " revisions"]
     """Share of prompts whose attempt was correct and is no more."""
 
 
-def revisions(quality: Float[np.ndarray, "P D+1"]) -> Revisions:
+def revisions(quality: Float[np.ndarray, "P attempts"]) -> Revisions:
     """By depth. An attempt is correct if its quality is 1."""
     correct = quality == 1
     before, after = correct[:, :-1], correct[:, 1:]

@@ -111,6 +111,7 @@ class Headless(Reversed):
         return Prompt(jnp.where(problem.prompt == BOS, SEP, problem.prompt), jnp.int32(6))
 
 
+@pytest.mark.slow
 def test_a_task_that_breaks_a_promise_is_told_which(monkeypatch):
     monkeypatch.setattr(protocol, "TRIES", 200)
     for task, message in (
