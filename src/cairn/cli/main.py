@@ -27,6 +27,7 @@ COMMANDS = {
     "regret": "How much a run's student could still learn on its levels: a lower bound.",
     "collect": "Write episodes of a run's policy as a dataset to learn from.",
     "redteam": "Find the prompts that break a language model: a map, a report, a mending set.",
+    "lm": "Language models of one's own: train one on texts, serve it, hand it on.",
     "view": "Every run in a browser, live: overview, comparisons, panels, notes, exports.",
     "list": "Environments, methods, scores and presets, a line each.",
     "digest": "One hash over everything that resuming a run must preserve.",

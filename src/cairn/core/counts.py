@@ -19,6 +19,7 @@ COUNTS: Mapping[str, str] = MappingProxyType(
         "rows": "rows of a dataset read",
         "tokens_sampled": "tokens drawn from a model",
         "tokens_learned": "tokens in the learner's updates",
+        "tokens_tested": "tokens drawn in tests during the run, never seen by the learner",
     }
 )
 """The counts there are. A method declares those it keeps; the names mean the same everywhere."""
@@ -32,7 +33,8 @@ SPENT = ("training", "scoring", "mutation", "demonstrating", "designing")
 def cost(totals: Mapping[str, list[int]]) -> list[int]:
     """What a comparison must hold equal, by seed, from a metrics line's `ledger`.
 
-    Environment steps but those of tests; where a method takes none, its evaluations, or updates.
+    Environment steps but those of tests; where a method takes none, its evaluations, tokens, or
+    updates.
     """
     return total(totals, held(totals))
 
@@ -44,12 +46,18 @@ def held(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def unit(names: Iterable[str]) -> str:
-    """What `cost` counts for a ledger of such counts: environment steps, evaluations or updates."""
+    """What `cost` counts for a ledger of such counts: environment steps, evaluations, tokens …"""
     return _held_equal(names)[0]
 
 
 def _held_equal(names: Iterable[str]) -> tuple[str, tuple[str, ...]]:
-    choices = {"environment steps": SPENT, "evaluations": ("evaluations",), "updates": ("updates",)}
+    choices = {
+        "environment steps": SPENT,
+        "evaluations": ("evaluations",),
+        "tokens sampled": ("tokens_sampled",),
+        "tokens learned": ("tokens_learned",),
+        "updates": ("updates",),
+    }
     kept = set(names)
     found = [pair for pair in choices.items() if kept & set(pair[1])]
     return found[0] if found else (min(kept).replace("_", " "), (min(kept),))

@@ -42,7 +42,12 @@ WINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
                 "cma-mae": "cairn.qd.cma_mae:METHOD",
             }
         ),
-        "learning from data": MappingProxyType({"bc": "cairn.offline.bc:METHOD"}),
+        "learning from data": MappingProxyType(
+            {
+                "bc": "cairn.offline.bc:METHOD",
+                "pretrain": "cairn.offline.pretrain:METHOD",
+            }
+        ),
     }
 )
 METHODS: Mapping[str, str] = MappingProxyType(
@@ -56,6 +61,7 @@ TASKS: Mapping[str, str] = MappingProxyType(
         "rastrigin": "cairn.qd.tasks:Rastrigin",
         "arm": "cairn.qd.tasks:Arm",
         **tokens.TASKS,
+        "text": "cairn.offline.text:Text",
     }
 )
 """Tasks that are no environments."""

@@ -52,13 +52,13 @@ class Panel:
         return Path(self.file).stem
 
 
-NOBODY = frozenset(("experiment", "task", "run", "algorithm", "extended"))
+NOBODY = frozenset(("experiment", "task", "run", "algorithm", "model", "extended"))
 """Sections of a config that are nobody's who acts."""
 
 
 TAUGHT = frozenset(("paired", "flexible-paired", "population-paired", "minimax"))
 """Methods of ours whose levels all come from a teacher that keeps none."""
-NO_ARCHIVE = TAUGHT | {"random", "dr", "sfl", "backplay", "bc"}
+NO_ARCHIVE = TAUGHT | {"random", "dr", "sfl", "backplay", "bc", "pretrain"}
 """Methods of ours that keep no archive of levels."""
 NO_EDITS = NO_ARCHIVE | {"repaired", "plr", "robust-plr", "parallel-plr", "samplr", "remidi"}
 """Methods of ours whose levels do not descend from each other."""

@@ -1,0 +1,41 @@
+"""`cairn lm`: language models of one's own: trained from text files, served, handed on."""
+
+from importlib import import_module
+
+from cairn.cli.flags import HELP
+from cairn.core.errors import CairnError, suggest
+
+PARTS = {
+    "train": "Train a small language model from nothing, on text files.",
+    "serve": "Answer over HTTP, as an OpenAI-compatible server, from a run or a model's folder.",
+    "export": "Write the model of a run as a folder in Hugging Face's form.",
+}
+USAGE = """\
+Language models of one's own.
+
+usage: cairn lm PART [...]
+
+{parts}
+
+  cairn lm train texts/                        train a small model on a folder of text files
+  cairn lm serve runs/text-pretrain-1          and speak with it: http://127.0.0.1:8000/v1
+  cairn lm serve models/Qwen2.5-0.5B           a model of Hugging Face's, Llama 3 or Qwen 2.5/3
+  cairn lm export runs/text-pretrain-1 mine    for transformers, vLLM or TRL
+
+`cairn lm PART --help` explains each.
+"""
+
+
+def lm_command(arguments: list[str]) -> int:
+    """Hand over to the part."""
+    name = arguments[0] if arguments else "--help"
+    if name in HELP:
+        width = max(map(len, PARTS))
+        lines = [f"  {part:<{width}}  {text}" for part, text in PARTS.items()]
+        print(USAGE.format(parts="\n".join(lines)), end="")
+        return 0
+    if name not in PARTS:
+        raise CairnError(
+            f"cairn lm has no {name!r}. Expected one of {', '.join(PARTS)}.{suggest(name, PARTS)}"
+        )
+    return getattr(import_module(f"cairn.cli.lm_{name}"), f"lm_{name}_command")(arguments[1:])
