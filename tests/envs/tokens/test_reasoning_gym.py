@@ -42,7 +42,9 @@ class Steps:
 @pytest.fixture
 def package(monkeypatch):
     outer, factory = ModuleType("reasoning_gym"), ModuleType("reasoning_gym.factory")
-    factory.DATASETS = {"doubles": (Doubles, Config, Steps), "flat": (Doubles, Config, None)}
+    factory.DATASETS = {"doubles": (Doubles, Config), "flat": (Doubles, Config)}
+    factory.has_curriculum = lambda name: name == "doubles"
+    factory.create_curriculum = lambda name: Steps()
     monkeypatch.setitem(sys.modules, "reasoning_gym", outer)
     monkeypatch.setitem(sys.modules, "reasoning_gym.factory", factory)
 

@@ -41,13 +41,14 @@ class ReasoningGym(Written):
         """Ask for the generator now: what is missing or unknown is said at once."""
         checks.at_least(self, 0, "level")
         checks.at_least(self, 1, "harder")
-        known = _factory().DATASETS
+        factory = _factory()
+        known = factory.DATASETS
         if self.name not in known:
             raise ConfigError(
                 f"reasoning-gym has no generator {self.name!r}, of {len(known)}."
                 f"{suggest(self.name, known)}"
             )
-        if known[self.name][2] is None:
+        if not factory.has_curriculum(self.name):
             raise ConfigError(f"reasoning-gym's {self.name!r} has no curriculum to make it harder.")
 
     def question(self, rng: np.random.Generator, shifted: bool) -> Question:
@@ -83,8 +84,8 @@ def _factory() -> ModuleType:
 
 
 def _generator(name: str, level: int, seed: int) -> Any:
-    dataset, _, curriculum = _factory().DATASETS[name]
-    steps = curriculum()
+    factory = _factory()
+    dataset, steps = factory.DATASETS[name][0], factory.create_curriculum(name)
     steps.set_global_level(level)  # beyond an attribute's last level it stays there
     return dataset(config=steps.generate_configuration({"seed": seed, "size": 1}))
 
