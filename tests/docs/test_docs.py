@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 QUICKLY = {"random", "robust-plr", "parallel-plr", "accel", "parallel-accel", "sfl", "remidi"}
-QUICKLY |= {*house.TAUGHT} - {"paired"}
+QUICKLY |= {*house.TAUGHT}
 """Methods that pages train in house.QUICK in the place of the maze."""
 
 

@@ -19,17 +19,18 @@ WORKER = Path(__file__).parent / "simulate_worker.py"
 CALLS = {"calls": 3500}
 TRIALS = {"trials": 400}
 FILTERED, OPEN = {"name": "filtered", "search": {}}, {"name": "open", "search": {"similarity": 2.0}}
-# Two processes for two cores, about as long as each other.
+# Two processes for two cores, about as long as each other. Each has the seeds that its claim takes:
+# the differences are 3.1 (same-cell), 5.2, 6.6 and 3.6 standard errors.
 JOBS = (
     (
         {"name": "rainbow", "search": {}, "budget": CALLS, "seeds": 5, "audited": True},
-        {"name": "random", "search": {"method": "random"}, "budget": CALLS, "seeds": 5},
-        {**OPEN, "budget": TRIALS, "seeds": 8},
+        {"name": "random", "search": {"method": "random"}, "budget": CALLS, "seeds": 3},
+        {**OPEN, "budget": TRIALS, "seeds": 5},
     ),
     (
         {"name": "same-cell", "search": {"method": "same-cell"}, "budget": CALLS, "seeds": 5},
-        {"name": "no-archive", "search": {"method": "no-archive"}, "budget": CALLS, "seeds": 5},
-        {**FILTERED, "budget": TRIALS, "seeds": 8},
+        {"name": "no-archive", "search": {"method": "no-archive"}, "budget": CALLS, "seeds": 3},
+        {**FILTERED, "budget": TRIALS, "seeds": 5},
     ),
 )
 
