@@ -79,11 +79,10 @@ def peers(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_training_is_measured_beside_peers_and_the_peak(tmp_path, tables, peers, one_process):
-    what = {"peers": peers, "seeds": (2,), "extra": ("default-metrics",)}
+    what = {"peers": peers, "extra": ("default-metrics",)}
     config = training.Config(**what, tiny=True, json=tmp_path / "figures.json")
     record = keep(training.run(config), tmp_path)
-    dr, accel, seeds = record["rows"]
-    assert seeds["steps"] == {"training": 1024}
+    dr, accel = record["rows"]
     assert set(dr["sides"]) == {"cairn", "jaxued", "minimax", "minimax, default metrics"}
     assert set(accel["sides"]) == {"cairn", "jaxued"}  # what minimax does not do, it is not asked
     assert dr["sides"]["cairn"]["cycles"]["dr"]["steps"] == {"training": 512}
@@ -132,6 +131,15 @@ def test_seeds_in_one_program_are_compared_with_one_and_with_the_other_form(
     assert row["other_form"]["times"]["median"] == pytest.approx(9 / 7)
     assert row["steps"] == {"training": 8 * 512}
     assert "| 8 seeds, 2 envs, by `vmap` | cairn | 1.29" in tables.describe(record)
+
+
+def test_our_side_trains_the_seeds_it_is_asked_for_in_the_form_it_is_asked_for(monkeypatch):
+    asked = []
+    monkeypatch.setattr(driver, "cycles", lambda *given: (asked.append(given) or {}, []))
+    for form in ("map", "vmap"):
+        request = {"name": "dr", "envs": 2, "length": 8, "amount": 1, "seeds": 2, "form": form}
+        assert driver.prepare(request) == {"facts": {"form": form}}
+    assert [(chosen.run.seeds, form) for chosen, form in asked] == [(2, "map"), (2, "vmap")]
 
 
 def test_the_share_of_the_peak_counts_a_gradient_only_where_there_is_one():
