@@ -124,5 +124,32 @@ def attend_both(
     return mixed + jnp.einsum("pkrgts,pgskd->pgtkrd", second, own[1])
 
 
+def attend_next(
+    queries: Float[Array, "P G K R d"],
+    prefix: tuple[Float[Array, "P Tp K d"], Float[Array, "P Tp K d"]],
+    seen: Bool[Array, "P Tp"],
+    own: tuple[Float[Array, "P G S K d"], Float[Array, "P G S K d"]],
+    allowed: Bool[Array, "#P S"],
+) -> Float[Array, "P G K R d"]:
+    """As `attend_both`, for one query a text.
+
+    With one row each, products with a text's own keys and values are sums: as matrix products XLA
+    would turn the whole cache round at every step, to multiply it by vectors.
+    """
+    queries, keys, values = (part.astype(jnp.float32) for part in (queries, *own))
+    shared = _scores("pgkrd,pskd->pkgrs", queries.astype(prefix[0].dtype), prefix[0])
+    shared = jnp.where(seen[:, None, None, None, :], shared, NEVER)
+    alone = jnp.sum(queries[:, :, None] * keys[:, :, :, :, None], axis=-1)
+    alone = jnp.where(allowed[:, None, :, None, None], alone, NEVER)
+    alone = jnp.transpose(alone, (0, 3, 1, 4, 2))
+    top = jnp.maximum(jnp.max(shared, -1, initial=NEVER), jnp.max(alone, -1))[..., None]
+    shared, alone = jnp.exp(shared - top), jnp.exp(alone - top)
+    total = jnp.transpose(jnp.sum(shared, -1) + jnp.sum(alone, -1), (0, 2, 1, 3))
+    asked = _scores("pkgrs,pskd->pkgrd", shared.astype(prefix[1].dtype), prefix[1])
+    weights = jnp.transpose(alone, (0, 2, 4, 1, 3))[..., None]
+    mixed = jnp.transpose(asked, (0, 2, 1, 3, 4)) + jnp.sum(weights * values[:, :, :, :, None], 2)
+    return (mixed / total[..., None]).astype(own[1].dtype)
+
+
 def _scores(rule: str, queries: Array, keys: Array) -> Array:
     return jnp.einsum(rule, queries, keys, preferred_element_type=jnp.float32)

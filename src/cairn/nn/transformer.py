@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from cairn.core.keys import stream
-from cairn.nn.attention import attend, attend_both, causal, left_padded
+from cairn.nn.attention import attend, attend_both, attend_next, causal, left_padded
 from cairn.nn.block import Block, Shape, angles, layer, rms_norm
 
 EMBEDDED = 0.02
@@ -150,12 +150,12 @@ class Transformer(eqx.Module):
         limit = suffix.keys[0].shape[2]
         each = jnp.broadcast_to(t, prefix.lengths.shape)
         angle = angles(self.shape, jnp.broadcast_to((prefix.lengths + each)[:, None], tokens.shape))
-        allowed = jnp.arange(limit, dtype=jnp.int32)[None, None] <= each[:, None, None]
+        allowed = jnp.arange(limit, dtype=jnp.int32)[None] <= each[:, None]
 
         def attention(at: int, q: Array, k: Array, v: Array) -> tuple[Array, tuple[Array, Array]]:
             own = _write(suffix.keys[at], k, t), _write(suffix.values[at], v, t)
             before = prefix.keys[at], prefix.values[at]
-            return attend_both(q[:, :, None], before, prefix.seen, own, allowed)[:, :, 0], own
+            return attend_next(q, before, prefix.seen, own, allowed), own
 
         x, kept = self.embed[tokens], []
         for at, block in enumerate(self.layers()):
