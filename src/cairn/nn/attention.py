@@ -114,14 +114,15 @@ def attend_both(
 
     One softmax over both: scores are concatenated, the prefix's keys and values never are.
     """
-    shared = _scores("pgtkrd,pskd->pkrgts", queries, prefix[0])
-    alone = _scores("pgtkrd,pgskd->pkrgts", queries, own[0])
+    # Axes in the order in which matrix products leave them: only the texts' own scores are turned.
+    shared = _scores("pgtkrd,pskd->pkgtrs", queries, prefix[0])
+    alone = jnp.swapaxes(_scores("pgtkrd,pgskd->pgktrs", queries, own[0]), 1, 2)
     shared = jnp.where(seen[:, None, None, None, None, :], shared, NEVER)
-    alone = jnp.where(allowed[:, None, None, None, :, :], alone, NEVER)
+    alone = jnp.where(allowed[:, None, None, :, None, :], alone, NEVER)
     weights = jax.nn.softmax(jnp.concatenate([shared, alone], axis=-1), axis=-1)
     first, second = jnp.split(weights.astype(own[1].dtype), [prefix[0].shape[1]], axis=-1)
-    mixed = jnp.einsum("pkrgts,pskd->pgtkrd", first, prefix[1])
-    return mixed + jnp.einsum("pkrgts,pgskd->pgtkrd", second, own[1])
+    mixed = jnp.einsum("pkgtrs,pskd->pgtkrd", first, prefix[1])
+    return mixed + jnp.einsum("pkgtrs,pgskd->pgtkrd", second, own[1])
 
 
 def attend_next(
