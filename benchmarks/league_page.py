@@ -133,13 +133,11 @@ def about(parts: Parts, folder: Path) -> list[str]:
     """Where the figures come from, and who does not take part."""
     one = parts.get(BASELINE) or next(iter(parts.values()))
     machine = one["machine"]
-    loads = [part["load"] for part in parts.values()]
     lines = [
         f"{len(one['seeds'])} seeds ({one['seeds'][0]} to {one['seeds'][-1]}) in one program, "
-        f"{machine['processor']}, {machine['cores']} cores, load {min(loads):.1f} to "
-        f"{max(loads):.1f} while it was made: above {machine['cores']} the seconds are those of a "
-        f"busy machine and the second table is not to be trusted. Intervals: 95 %, bootstrap over "
-        f"seeds.",
+        f"{machine['processor']}, {machine['cores']} cores; seconds are cycles times what one "
+        f"costs on this machine by itself, the median of some chunks. Intervals: 95 %, bootstrap "
+        f"over seeds.",
         "",
     ]
     untuned = [name for name, part in parts.items() if not part["tuned"]]

@@ -2,23 +2,24 @@
 
     uv run python benchmarks/verify/league.py --list            who takes part, and who does not
     uv run python benchmarks/verify/league.py --tune METHOD     settings, by `cairn tune`
+    uv run python benchmarks/verify/league.py --costs METHOD    seconds a cycle, on a quiet machine
     uv run python benchmarks/verify/league.py --part METHOD     train and test it
     uv run python benchmarks/verify/league.py --all             whatever is missing, in order
 
 Every part writes one JSON file and is skipped where that exists, so the league may be stopped and
 begun again. One program trains all seeds with a constant learning rate and is tested twice: when
-each seed has spent `steps` of its ledger (training, scoring, mutation, designing), and when the
-program has run for as many seconds as domain randomisation took for its steps on this machine
-(compiling and testing not counted), which is what `dr`'s part says; it is made first. `--size full`
-is the default preset's maze, network and budget. Fill docs/league.md by benchmarks/league_page.py.
+each seed has spent `steps` of its ledger (training, scoring, mutation, designing), and after as
+many cycles as fit into the seconds that domain randomisation takes for its steps on this machine
+(compiling and testing not counted). Seconds a cycle are measured apart, in some chunks of each
+method, so that parts may be made beside other work. `--size full` is the default preset's maze,
+network and budget. Fill docs/league.md by benchmarks/league_page.py.
 """
 
 import argparse
 import dataclasses
 import json
-import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,8 @@ class Size:
     levels: int
     """Fresh solvable levels, among which the worst are looked for."""
     attempts: int
+    timed: int = 8
+    """Chunks of which the later half tell what a cycle costs."""
     suites: tuple[str, ...] = ("fresh", "named", "procedural")
     tune_steps: int = 300_000
     tune_trainings: int = 6
@@ -113,6 +116,7 @@ SIZES = {
         chunk=2,
         levels=8,
         attempts=2,
+        timed=2,
         suites=("fresh",),
         tune_steps=64,
         tune_trainings=3,
@@ -174,33 +178,59 @@ def tune_part(method: str, size: Size, results: Path) -> dict[str, Any]:
             **made.result}  # fmt: skip
 
 
+def cost_part(
+    method: str, size: Size, seeds: int, first: int, tuned: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Seconds a cycle of all seeds in one program: the median of some chunks."""
+    chosen = experiment(method, size, tuned, steps=size.steps, seeds=seeds, seed=first)
+    compiled, compile_s = ready(chosen)
+    state, _ = jax.block_until_ready(compiled.advance(compiled.init()))
+    # Until archives are warm and every branch has run, a cycle may be a cheaper one.
+    taken = []
+    while len(taken) < size.timed:
+        began = time.monotonic()
+        state, _ = jax.block_until_ready(compiled.advance(state))
+        taken.append((time.monotonic() - began) / size.chunk)
+    late = taken[len(taken) // 2 :]
+    return {"method": method, "seconds_per_cycle": float(np.median(late)), "chunks": taken,
+            "compile_s": compile_s, "machine": machine(), "versions": versions()}  # fmt: skip
+
+
+def ready(chosen: Experiment) -> tuple[Any, float]:
+    """The compiled chunk of all seeds, and the seconds that compiling it took."""
+    program, run = chosen.program, chosen.run
+    compiled = compile_program(program, seed=run.seed, seeds=run.seeds, cycles=run.log_every,
+                               budget=ENDLESS, layout=chosen.layout)  # fmt: skip
+    began = time.monotonic()
+    return compiled.ready(compiled.init()), time.monotonic() - began
+
+
 def play_part(
-    method: str, size: Size, seeds: int, first: int, tuned: Mapping[str, Any], clock_s: float | None
+    method: str,
+    size: Size,
+    seeds: int,
+    first: int,
+    tuned: Mapping[str, Any],
+    costs: Callable[[str], float],
 ) -> dict[str, Any]:
     """Train all seeds in one program until both budgets are spent; test at each of them."""
     chosen = experiment(method, size, tuned, steps=size.steps, seeds=seeds, seed=first)
     # Schedules are by `steps`; where the clock allows all seeds go on beyond them.
-    program, run = chosen.program, chosen.run
-    compiled = compile_program(program, seed=run.seed, seeds=seeds, cycles=run.log_every,
-                               budget=ENDLESS, layout=chosen.layout)  # fmt: skip
+    program = chosen.program
+    compiled, compile_s = ready(chosen)
     state = compiled.init()
-    began = time.monotonic()
-    compiled = compiled.ready(state)
-    compile_s = time.monotonic() - began
     test = Test(suites_of(chosen.env, size), chosen, size.attempts)
     found: dict[str, Any] = {}
-    seconds, cycles = 0.0, 0
+    cycles, until = 0, allowed(size, costs("dr"), costs(method))
     while len(found) < 2:
-        began = time.monotonic()
         state, report = jax.block_until_ready(compiled.advance(state))
-        seconds, cycles = seconds + time.monotonic() - began, cycles + size.chunk
-        if "steps" not in found and min(spent_steps(state, program)) >= size.steps:
-            found["steps"] = reading(test, state, seconds, cycles)
-            clock_s = clock_s or seconds
-        if "clock" not in found and clock_s is not None and seconds >= clock_s:
-            same = found.get("steps")
-            at_once = same is not None and same["cycles"] == cycles
-            found["clock"] = same if at_once else reading(test, state, seconds, cycles)
+        cycles += size.chunk
+        now = {
+            "steps": min(spent_steps(state, program)) >= size.steps,
+            "clock": cycles >= until,
+        }
+        if due := [budget for budget, spent in now.items() if spent and budget not in found]:
+            found |= dict.fromkeys(due, reading(test, state, cycles * costs(method), cycles))
     finite = all(bool(np.isfinite(np.asarray(v)).all() or not np.asarray(report.weights[n]).any())
                  for n, v in report.metrics.items())  # fmt: skip
     return {
@@ -208,17 +238,21 @@ def play_part(
         "seeds": list(range(first, first + seeds)),
         "settings": chosen.to_dict(),
         "tuned": dict(tuned),
-        "clock_s": clock_s,
         "compile_s": compile_s,
-        "seconds_per_cycle": seconds / cycles,
+        "seconds_per_cycle": costs(method),
         "finite": finite,
         "readings": found,
-        "load": os.getloadavg()[0],
         "machine": machine(),
         "versions": versions(),
         "command": command(),
         "sources": source_hash(Path(__file__), SOURCES),
     }
+
+
+def allowed(size: Size, dr: float, own: float) -> int:
+    """Cycles in the seconds that domain randomisation takes for its steps."""
+    chosen = experiment("dr", size, {}, steps=size.steps, seeds=1)
+    return int(size.steps / chosen.how.least(chosen.setup(None)) * dr / own)
 
 
 def reading(test: Test, state: Any, seconds: float, cycles: int) -> dict[str, Any]:
@@ -247,6 +281,7 @@ def main() -> None:
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--tune", nargs="*", default=[], metavar="METHOD")
     parser.add_argument("--part", nargs="*", default=[], metavar="METHOD")
+    parser.add_argument("--costs", nargs="*", default=[], metavar="METHOD")
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--untuned", action="store_true", help="with --all: no searches")
     parser.add_argument("--size", choices=list(SIZES), default="small")
@@ -275,18 +310,23 @@ def main() -> None:
         once(tuning / f"{method}.json", lambda m=method: tune_part(m, size, given.results / name))
     group = f"seeds{given.first_seed}-{given.first_seed + given.seeds - 1}"
     wanted = names if given.all else given.part
-    # Domain randomisation first: its seconds are the others' budget.
-    for method in ["dr", *(m for m in wanted if m != "dr")] if wanted else ():
-        dr = folder / f"dr-{group}.json"
-        clock_s = json.loads(dr.read_text())["clock_s"] if dr.exists() else None
+
+    def tuned(method: str) -> dict[str, Any]:
         file = tuning / f"{method}.json"
         best = json.loads(file.read_text())["incumbents"] if file.exists() else []
-        tuned = best[0]["values"] if best else {}
+        return best[0]["values"] if best else {}
+
+    def cost(method: str) -> float:
+        file = folder / "costs" / f"{method}-{group}.json"
+        make = lambda: cost_part(method, size, given.seeds, given.first_seed, tuned(method))  # noqa: E731
+        return once(file, make)["seconds_per_cycle"]
+
+    for method in (names if given.all else given.costs) or ():
+        cost(method)
+    for method in wanted:
         once(
             folder / f"{method}-{group}.json",
-            lambda m=method, t=tuned, c=clock_s: play_part(
-                m, size, given.seeds, given.first_seed, t, c
-            ),
+            lambda m=method: play_part(m, size, given.seeds, given.first_seed, tuned(m), cost),
         )
 
 

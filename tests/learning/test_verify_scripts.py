@@ -183,12 +183,15 @@ def test_the_league_is_made_part_by_part_and_read_at_two_budgets(tmp_path, monke
     script = load("league")
     command = ["league.py", "--tiny", "--seeds", "2", "--results", str(tmp_path), "--part", "dr"]
     monkeypatch.setattr(sys, "argv", command)
+    monkeypatch.setattr(script, "cost_part", lambda *given: {"seconds_per_cycle": 0.5})
     script.main()
     folder = tmp_path / "tiny"
     made = json.loads((folder / "dr-seeds200-201.json").read_text())
     steps, clock = made["readings"]["steps"], made["readings"]["clock"]
     assert steps["ledger"]["training"] == [128, 128] and steps["cycles"] == 4
-    assert clock["seconds"] >= made["clock_s"] == steps["seconds"]
+    assert clock["seconds"] == steps["seconds"] == 4 * 0.5
+    size = script.SIZES["tiny"]
+    assert script.allowed(size, 0.5, 0.25) == 8 and script.allowed(size, 0.5, 1.1) == 1
     levels = np.array(steps["scores"]["fresh"]["levels"])
     assert levels.shape == (2, 8) and ((levels >= 0) & (levels <= 1)).all()
     told = json.loads((folder / "taking_part.json").read_text())
