@@ -82,13 +82,14 @@ def main() -> None:
     """Measure what is missing, then report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=100, help="fresh ones: others chose")
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--results", type=Path, default=ROOT / "benchmarks/results/maze_default")
     parser.add_argument("--keep", type=Path, help="folder to keep the run directories in")
     given = parser.parse_args()
     given.results.mkdir(parents=True, exist_ok=True)
     results = []
-    for seed in range(given.seeds):
+    for seed in range(given.first_seed, given.first_seed + given.seeds):
         path = given.results / f"seed-{seed}.json"
         if not path.exists():
             keep(path, measure(seed, given.tiny, given.keep))

@@ -34,7 +34,7 @@ def test_the_default_run_is_measured_once_and_then_only_reported(tmp_path, monke
     monkeypatch.setattr(script, "subprocess", SimpleNamespace(run=run, DEVNULL=None))
     script.main()
     first = capsys.readouterr().out
-    result = json.loads((tmp_path / "seed-0.json").read_text())
+    result = json.loads((tmp_path / "seed-100.json").read_text())
     assert result["train_s"] > 0 and result["curve"][-1]["steps"] == house.RUN["steps"]
     assert 0 <= result["evaluation"]["suites"]["random"]["solve_rate"] <= 1
     monkeypatch.setattr(script, "measure", None)
