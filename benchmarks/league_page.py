@@ -136,7 +136,7 @@ def about(parts: Parts, folder: Path) -> list[str]:
     lines = [
         f"{len(one['seeds'])} seeds ({one['seeds'][0]} to {one['seeds'][-1]}) in one program, "
         f"{machine['processor']}, {machine['cores']} cores; seconds are cycles times what one "
-        f"costs on this machine by itself, the median of some chunks. Intervals: 95 %, bootstrap "
+        f"costs on this machine by itself, measured in some chunks. Intervals: 95 %, bootstrap "
         f"over seeds.",
         "",
     ]

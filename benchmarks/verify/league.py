@@ -11,8 +11,8 @@ begun again. One program trains all seeds with a constant learning rate and is t
 each seed has spent `steps` of its ledger (training, scoring, mutation, designing), and after as
 many cycles as fit into the seconds that domain randomisation takes for its steps on this machine
 (compiling and testing not counted). Seconds a cycle are measured apart, in some chunks of each
-method, so that parts may be made beside other work. `--size full` is the default preset's maze,
-network and budget. Fill docs/league.md by benchmarks/league_page.py.
+method, so that parts may be made beside other work. `--size full` is the default preset's maze
+and network. Fill docs/league.md by benchmarks/league_page.py.
 """
 
 import argparse
@@ -98,8 +98,8 @@ SIZES = {
         network={"decay": "none"},
         student={},
         algorithm={"turns": 1},
-        steps=8_192_000,
-        chunk=10,
+        steps=1_638_400,
+        chunk=8,
         levels=1000,
         attempts=10,
     ),
@@ -181,8 +181,12 @@ def tune_part(method: str, size: Size, results: Path) -> dict[str, Any]:
 def cost_part(
     method: str, size: Size, seeds: int, first: int, tuned: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Seconds a cycle of all seeds in one program: the median of some chunks."""
-    chosen = experiment(method, size, tuned, steps=size.steps, seeds=seeds, seed=first)
+    """Seconds a cycle of all seeds in one program: the mean of some chunks.
+
+    Seeds on one core go one after the other, so that one on each says what all cost.
+    """
+    alone = min(seeds, len(jax.devices()))
+    chosen = experiment(method, size, tuned, steps=size.steps, seeds=alone, seed=first)
     compiled, compile_s = ready(chosen)
     state, _ = jax.block_until_ready(compiled.advance(compiled.init()))
     # Until archives are warm and every branch has run, a cycle may be a cheaper one.
@@ -191,8 +195,9 @@ def cost_part(
         began = time.monotonic()
         state, _ = jax.block_until_ready(compiled.advance(state))
         taken.append((time.monotonic() - began) / size.chunk)
-    late = taken[len(taken) // 2 :]
-    return {"method": method, "seconds_per_cycle": float(np.median(late)), "chunks": taken,
+    late = np.array(taken[len(taken) // 2 :])
+    cost = float(late.mean()) * seeds / alone
+    return {"method": method, "seconds_per_cycle": cost, "chunks": taken,
             "compile_s": compile_s, "machine": machine(), "versions": versions()}  # fmt: skip
 
 
