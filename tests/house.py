@@ -6,6 +6,8 @@ takes a method's settings from here and changes what it is about, and nothing el
 
 from typing import Any
 
+from cairn.runs.catalogue import WINGS
+
 MAZE = {"width": 7, "height": 7, "walls": 5, "limit": 16, "generator": "walls"}
 STUDENT = {
     "memory": "none", "hidden": 8, "head": 4, "filters": 2, "epochs": 1, "minibatches": 1,
@@ -24,6 +26,10 @@ MAP = {"dims": 6, "side": 8}
 QUICK = "doors:Doors"
 """A game of one decision played by guessers (tests/doors.py), where it does not matter who learns:
 a method's own program compiles in a moment."""
+MODEL = {"width": 8, "heads": 2, "kv_heads": 2, "head_width": 4, "inner": 8, "layers": 1}
+SAMPLING = {"prompts": 4, "group": 2, "tests": 4, "log_every": 2, "seeds": 1, "steps": 200}
+"""Of a language model that improves itself."""
+ROUNDS = {"rows": 16, "fit_steps": 2, "fit_batch": 4}
 TAUGHT = ("paired", "flexible-paired", "population-paired", "minimax", "repaired")
 """Methods with a teacher."""
 SEARCHES = {
@@ -35,6 +41,10 @@ SEARCHES = {
 
 def settings(method: str, environment: str = "maze") -> dict[str, Any]:
     """The settings of a run of `method`."""
+    if method in WINGS["self-improvement"]:
+        rounds = ROUNDS if method in ("rft", "expert-iteration", "star") else {}
+        digits = {"digits": 1} if environment == "addition" else {}
+        return MODEL | SAMPLING | {"sft_batch": 4} | rounds | digits
     if method in SEARCHES:
         return SEARCH | SEARCHES[method] | ({} if ":" in environment else MAP)
     maze = MAZE if environment == "maze" else {}

@@ -10,6 +10,7 @@ from cairn.view.kinds import KINDS
 from cairn.view.offers import offers, panel_of
 from cairn.view.summaries import flat
 
+MODELS = catalogue.WINGS["self-improvement"].keys()
 QD = {"map-elites", "cma-me", "cma-mae", "pretrain"}  # none of them has anybody who acts
 ACTED = ["mazes", "attempt", "archive", "shelf", "ancestry"]
 
@@ -32,7 +33,7 @@ def test_a_config_says_what_is_worth_asking_for(method, task, expected):
     assert offers("compiled", flat(config)) == nested
 
 
-@pytest.mark.parametrize("method", sorted(catalogue.METHODS.keys() - QD))
+@pytest.mark.parametrize("method", sorted(catalogue.METHODS.keys() - QD - MODELS))
 def test_methods_that_never_keep_an_archive_are_those_without_room_for_one(method):
     algorithm = experiment("maze", method=method).to_dict()["algorithm"]
     assert (method in NO_ARCHIVE) == ("capacity" not in algorithm)

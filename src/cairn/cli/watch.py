@@ -1,5 +1,6 @@
 """What a person sees of a run while it trains, and when it ends."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,9 +23,10 @@ SHOWN = {
     "coverage": "coverage",
     "qd_score": "QD score",
     "best": "best",
+    "correct": "correct",
 }
 """Metrics on the live line; a method has some of them. All are in metrics.jsonl."""
-SPENT = (*STEPS, "evaluations")
+SPENT = (*STEPS, "evaluations", "tokens_sampled", "tokens_learned", "tokens_tested")
 """Counts on the live line and in the summary."""
 
 
@@ -53,7 +55,7 @@ class Watch(Progress):
         assert self._first is not None
         steps, seconds = status.steps - self._first.steps, status.seconds - self._first.seconds
         pace = steps / seconds if steps else status.steps_per_second / self._seeds
-        return max(0, status.total - status.steps) / pace
+        return max(0, status.total - status.steps) / pace if pace else math.inf
 
 
 def figures(status: Status, left_s: float) -> dict[str, str]:
@@ -63,7 +65,8 @@ def figures(status: Status, left_s: float) -> dict[str, str]:
     return {
         "steps": f"{count(status.steps)}/{count(status.total)}",
         "speed": rate(status.steps_per_second),
-        "left": duration(left_s),
+        # A warm-up spends nothing of the budget: nobody knows yet.
+        "left": duration(left_s) if math.isfinite(left_s) else "?",
         **{
             label: f"{np.mean(known):.2f}"
             for name, label in SHOWN.items()

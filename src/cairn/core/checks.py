@@ -39,6 +39,12 @@ def between(config: Any, least: float, most: float, *names: str) -> None:
         _check(config, name, holds, f"lie in [{least:g}, {most:g}]")
 
 
+def divides(config: Any, part: str, whole: str) -> None:
+    """The field `part` divides the field `whole`."""
+    total = getattr(config, whole)
+    _check(config, part, total % getattr(config, part) == 0, f"divide {whole} ({total})")
+
+
 def _check(config: Any, name: str, holds: bool, expected: str) -> None:
     if not holds:
         raise ConfigError(f"{name} must {expected}, got {getattr(config, name)}.")

@@ -93,8 +93,9 @@ def check_finite(program: Program, state: Any, report: Report, directory: RunDir
         raise RunError(f"{what}{_GONE_WRONG.format(directory.path)}")
     if doubt := program.doubt(report):
         raise RunError(doubt)
-    for role, actor in program.actors(state).items():
-        if not bool(_finite(actor.state)):
+    actors = {role: actor.state for role, actor in program.actors(state).items()}
+    for role, learned in {**actors, **program.models(state)}.items():
+        if not bool(_finite(learned)):
             cycle = int(np.max(np.asarray(state.cycle)))
             what = f"What the {role} has learned is not finite any more after cycle {cycle}"
             raise RunError(f"{what}{_GONE_WRONG.format(directory.path)}")

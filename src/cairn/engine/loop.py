@@ -57,7 +57,7 @@ class Status(NamedTuple):
 
 
 Evaluate = Callable[[Any], tuple[dict[str, Any], Any]]
-"""state -> (figures by suite, lists by seed; environment steps for each seed)."""
+"""state -> (figures by suite, lists by seed; what it took, for each seed)."""
 Audit = Callable[[Any], tuple[dict[str, list[float | None]], Any]]
 """state -> (metrics by name, lists by seed; environment steps for each seed)."""
 
@@ -178,7 +178,8 @@ def _turn(state: Any, report: Any, every: int) -> np.ndarray:
 
 def _enter_evaluation(state: Any, steps: Any) -> Any:
     amounts = np.asarray(steps, np.uint32)  # not of JAX: it belongs to every host
-    ledger = jax.vmap(lambda ledger, n: ledger.add(evaluation=n))(state.ledger, amounts)
+    name = "evaluation" if "evaluation" in state.ledger.counts else "tokens_tested"
+    ledger = jax.vmap(lambda ledger, n: ledger.add(**{name: n}))(state.ledger, amounts)
     return eqx.tree_at(lambda s: s.ledger, state, ledger)
 
 

@@ -150,8 +150,13 @@ class Program:
     the state, so that `eqx.tree_at` can put others in their place."""
     doubt: Callable[[Report], str | None] = field(default=lambda report: None)
     """The report of a chunk (seeds, cycles) -> why it cannot be believed, if it cannot."""
+    models: Callable[[Any], Mapping[str, PyTree]] = field(default=lambda state: {})
+    """By role, parts of the state that another run may start from, where nobody acts."""
     measured: Measured | None = None
-    """What a test of the state measures. None: nothing."""
+    """What a test of the state measures. None: nothing, or what `tested` says."""
+    tested: Callable[[Any], tuple[Mapping[str, Mapping[str, Array]], Array]] | None = None
+    """The state of one seed -> figures by test, among them `solve_rate`, and what they took: where
+    there is no environment to measure anybody in."""
     valuation: Valuation | None = None
     """How levels are scored. None: there are none."""
     lineage: Archived | None = None

@@ -1,6 +1,6 @@
 """Evaluation while training: a small fixed test that changes nothing but the ledger."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -46,6 +46,29 @@ def during(
         figures = {name: _describe(env, result) for name, result in results.items()}
         steps = [np.asarray(result.steps, np.int64) for result in results.values()]
         return figures, sum(steps, np.zeros(state.cycle.shape, np.int64))
+
+    return evaluate
+
+
+def by_itself(
+    test: Callable[[Any], tuple[Mapping[str, Mapping[str, Any]], Any]],
+) -> Callable[[Any], tuple[Figures, np.ndarray]]:
+    """The same by a program's own test of one seed's state (`Program.tested`)."""
+
+    @jax.jit
+    def every(state: Any) -> Any:
+        return over_seeds(test, state.cycle.shape[0])(state)
+
+    def evaluate(state: Any) -> tuple[Figures, np.ndarray]:
+        found, spent = jax.device_get(every(state))
+        figures = {
+            name: {
+                "measure": "solve_rate",
+                **{what: np.asarray(v).tolist() for what, v in rows.items()},
+            }
+            for name, rows in found.items()
+        }
+        return figures, np.asarray(spent, np.int64)
 
     return evaluate
 

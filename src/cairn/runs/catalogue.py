@@ -48,12 +48,33 @@ WINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
                 "pretrain": "cairn.offline.pretrain:METHOD",
             }
         ),
+        "self-improvement": MappingProxyType(
+            {
+                "sft": "cairn.improve.sft:METHOD",
+                "rft": "cairn.improve.rft:METHOD",
+                "raft": "cairn.improve.raft:METHOD",
+                "expert-iteration": "cairn.improve.expert_iteration:METHOD",
+                "star": "cairn.improve.star:METHOD",
+                "reinforce": "cairn.improve.reinforce:METHOD",
+                "rloo": "cairn.improve.rloo:METHOD",
+                "grpo": "cairn.improve.grpo:METHOD",
+                "dr-grpo": "cairn.improve.dr_grpo:METHOD",
+                "dapo": "cairn.improve.dapo:METHOD",
+                "ppo": "cairn.improve.ppo:METHOD",
+                "conditioned": "cairn.improve.conditioned:METHOD",
+                "crlft": "cairn.improve.crlft:METHOD",
+                "dpo": "cairn.improve.dpo:METHOD",
+                "ipo": "cairn.improve.ipo:METHOD",
+                "orpo": "cairn.improve.orpo:METHOD",
+                "copg": "cairn.improve.copg:METHOD",
+            }
+        ),
     }
 )
 METHODS: Mapping[str, str] = MappingProxyType(
     {name: address for methods in WINGS.values() for name, address in methods.items()}
 )
-DEFAULTS = ("dr", "map-elites")
+DEFAULTS = ("dr", "map-elites", "grpo")
 """Which method a task is learned by if none is named: the first of these that takes it."""
 TASKS: Mapping[str, str] = MappingProxyType(
     {

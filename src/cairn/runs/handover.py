@@ -16,9 +16,15 @@ from cairn.score import STUDENT
 
 
 def states(program: Program, state: Any, roles: Iterable[str]) -> list[Any]:
-    """The states of the actors with these roles."""
-    actors = program.actors(state)
-    return [actors[role].state for role in roles]
+    """What the actors with these roles have learned, in the same order."""
+    there = parts(program, state)
+    return [there[role] for role in roles]
+
+
+def parts(program: Program, state: Any) -> dict[str, Any]:
+    """By role what can be handed on: states of actors, and models."""
+    actors = {role: actor.state for role, actor in program.actors(state).items()}
+    return {**actors, **program.models(state)}
 
 
 def students(path: Path, experiment: Experiment) -> dict[str, Any]:
@@ -33,8 +39,8 @@ def students(path: Path, experiment: Experiment) -> dict[str, Any]:
         raise ConfigError(
             f"{path} has {have} students, expected 1 or {want} (--seeds). Give --seeds {have}."
         )
-    theirs = _program(trained).actors(loop.newest(source, trained.state_shape()))
-    ours = _program(experiment).actors(experiment.state_shape())
+    theirs = parts(_program(trained), loop.newest(source, trained.state_shape()))
+    ours = parts(_program(experiment), experiment.state_shape())
     if not theirs or not ours:
         raise ConfigError(
             f"--init-from {path}: {trained.method if not theirs else experiment.method} has no "
@@ -45,7 +51,7 @@ def students(path: Path, experiment: Experiment) -> dict[str, Any]:
         giver = role if role in theirs else STUDENT
         if giver not in theirs:
             continue
-        misfit = _misfit(theirs[giver].state, ours[role].state)
+        misfit = _misfit(theirs[giver], ours[role])
         if misfit is not None and giver == role:
             raise ConfigError(
                 f"The {role} of {path} {misfit}. Give the same settings for it (see its "
@@ -53,7 +59,7 @@ def students(path: Path, experiment: Experiment) -> dict[str, Any]:
             )
         if misfit is None:
             spread = lambda leaf: jnp.broadcast_to(leaf, (want, *leaf.shape[1:]))  # noqa: E731
-            found[role] = jax.tree.map(spread, theirs[giver].state)
+            found[role] = jax.tree.map(spread, theirs[giver])
     if not found:
         raise ConfigError(
             f"{path} has {' and '.join(sorted(theirs))}, which fit none of the "

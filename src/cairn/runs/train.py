@@ -24,7 +24,7 @@ from cairn.envs.check import check
 from cairn.envs.protocol import Environment
 from cairn.envs.tokens import check as tokens
 from cairn.envs.tokens.protocol import TokenTask
-from cairn.evaluation.during import during
+from cairn.evaluation.during import by_itself, during
 from cairn.evaluation.score_during import auditing
 from cairn.runs import handover
 from cairn.runs.experiment import Experiment
@@ -79,7 +79,8 @@ def train(
             students = handover.students(Path(init_from), experiment)
             given = list(students.values())
             config["init_from"] = {"run": str(init_from), "students": checkpoint.digest(given)}
-            fresh = sorted(experiment.program.actors(experiment.state_shape()).keys() - students)
+            shape = experiment.state_shape()
+            fresh = sorted(handover.parts(experiment.program, shape).keys() - students)
             if fresh:
                 say(f"{init_from} has no {' and no '.join(fresh)}: they start anew.")
         run = RunDir.create(run.path, config)
@@ -182,6 +183,8 @@ def _advance(
     measured, evaluate = program.measured, None
     if measured is not None:
         evaluate = during(measured.env, lambda state: program.actors(state)[measured.role])
+    elif program.tested is not None:
+        evaluate = by_itself(program.tested)
     audit = auditing(program) if settings.audit_every else None
     kind = experiment.run.log if hosts.first() and experiment.run.log != "none" else None
     with trackers.tracking(kind, run.path, experiment.to_dict()) as send:

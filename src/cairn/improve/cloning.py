@@ -1,0 +1,90 @@
+"""Cross-entropy on whole answers: of demonstrations, and of what a method has chosen to imitate."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from cairn.core.rollouts import Rollouts
+from cairn.core.vocabulary import EOS
+from cairn.engine.program import Report
+from cairn.envs.tokens.protocol import Prompt
+from cairn.improve import parts
+from cairn.improve.config import Config
+from cairn.improve.parts import Metrics, Problem, Problems, State, Student
+
+
+def demonstrations(
+    problem: Problem, config: Config, state: State, n: int
+) -> tuple[Rollouts, Problems]:
+    """Correct answers to `n` problems, one each."""
+    problems = parts.draw(problem, config, state, n, "demonstrated problems")
+    keys = jax.random.split(parts.key_for(state, "demonstrations"), n)
+    prompt = parts.shown(problem, config, problems)
+    if config.sft_hinted:
+        prompt = _some_hinted(problem, config, state, problems, prompt)
+    tokens = jax.vmap(problem.task.demonstration)(problems, keys)
+    return written(prompt.ids, prompt.length, tokens[:, None]), problems
+
+
+def _some_hinted(
+    problem: Problem, config: Config, state: State, problems: Problems, prompt: Prompt
+) -> Prompt:
+    """Some of the prompts with the answer given away in them."""
+    n = prompt.length.shape[0]
+    keys = jax.random.split(parts.key_for(state, "demonstrated hints"), n)
+    hinted = jax.vmap(problem.task.hinted)(problems, keys)
+    missing = hinted.ids.shape[1] - prompt.ids.shape[1]
+    plain = jnp.pad(prompt.ids, ((0, 0), (missing, 0)))
+    with_hint = jax.vmap(lambda key: jax.random.uniform(key) < config.sft_hinted)(keys)
+    ids = jnp.where(with_hint[:, None], hinted.ids, plain)
+    return Prompt(ids, jnp.where(with_hint, hinted.length, prompt.length))
+
+
+def written(
+    prompt: Int[Array, "P Tp"], lengths: Int[Array, " P"], tokens: Int[Array, "P G T"]
+) -> Rollouts:
+    """Answers that nobody sampled, as a record: up to and with their first EOS."""
+    ended = (tokens == EOS).astype(jnp.int32)
+    mask = (jnp.cumsum(ended, axis=-1) - ended == 0).astype(jnp.float32)
+    ones = jnp.ones(tokens.shape[:2], jnp.float32)
+    return Rollouts(
+        prompt=prompt,
+        prompt_len=lengths,
+        tok=tokens,
+        mask=mask,
+        logp_b=jnp.zeros_like(mask),
+        reward=ones,
+        quality=ones,
+        seg=jnp.zeros_like(tokens),
+        truncated=jnp.zeros(tokens.shape[:2], bool),
+        node=jnp.arange(tokens.shape[0], dtype=jnp.int32),
+    )
+
+
+def cross_entropy(
+    student: Student, batch: tuple[Rollouts, Float[Array, "P G"]]
+) -> tuple[Float[Array, ""], Metrics]:
+    """-log π of every token, weighted by its answer: mean over tokens, each as heavy as its answer.
+
+    Answers of weight 0 count for nothing, in no divisor either.
+    """
+    rollouts, weight = batch
+    found = parts.scores(student.model, rollouts)
+    each = rollouts.mask * weight[:, :, None]
+    total = jnp.maximum(jnp.sum(each), 1e-8)
+    loss = -jnp.sum(each * found.log_prob) / total
+    return loss, {"loss": loss, "entropy": jnp.sum(each * found.entropy) / total}
+
+
+def warm_up(problem: Problem, config: Config, state: State) -> tuple[State, Report]:
+    """One update on demonstrations."""
+    rollouts, _ = demonstrations(problem, config, state, config.sft_batch)
+    gradient_of = jax.value_and_grad(cross_entropy, has_aux=True)
+    (_, metrics), gradient = gradient_of(state.student, (rollouts, rollouts.reward))
+    student, moments, norm = parts.descend(
+        config, state.student, state.moments, gradient, jnp.float32(config.sft_learning_rate)
+    )
+    tokens = jnp.sum(rollouts.mask).astype(jnp.int32)
+    ledger = state.ledger.add(tokens_learned=tokens, updates=1)
+    metrics = {f"sft_{name}": value for name, value in (metrics | {"gradient_norm": norm}).items()}
+    return parts.after(state, student=student, moments=moments, ledger=ledger), Report(metrics)

@@ -1,0 +1,96 @@
+"""A model of rewards: a transformer with one number for its answer, read after every token.
+
+It learns what became of answers (Cobbe et al. 2021, arXiv:2110.14168: every prefix is labelled with
+the end of its answer), or which of two to one prompt was better (Bradley & Terry 1952).
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, PyTree
+
+from cairn.core.rollouts import Rollouts
+from cairn.improve import preferences, select
+from cairn.nn.transformer import Transformer
+
+
+class Reader(NamedTuple):
+    """A model and a linear reading of it."""
+
+    model: Transformer
+    weight: Float[Array, " D"]
+    bias: Float[Array, ""]
+
+
+class Judge(NamedTuple):
+    """Who gives rewards, and Adam's moments of it."""
+
+    student: Reader
+    moments: PyTree
+
+
+def reader(model: Transformer) -> Reader:
+    """One that starts from a model and thinks nothing yet."""
+    copied = jax.tree.map(jnp.copy, model)
+    return Reader(copied, jnp.zeros(model.norm.shape[0]), jnp.zeros(()))
+
+
+def readings(judge: Reader, rollouts: Rollouts) -> Float[Array, "P G T"]:
+    """The logit after each token has been read, the last one too."""
+    # A model reads up to the token before the last: one more, which nobody reads.
+    tokens = jnp.pad(rollouts.tok, ((0, 0), (0, 0), (0, 1)))
+    hidden = judge.model.grouped(rollouts.prompt, rollouts.prompt_len, tokens)
+    return hidden[:, :, 1:] @ judge.weight + judge.bias
+
+
+def last(values: Float[Array, "P G T"], rollouts: Rollouts) -> Float[Array, "P G"]:
+    """The value at an answer's last token; 0 of an answer without any."""
+    place = jax.lax.broadcasted_iota(jnp.int32, values.shape, 2)
+    end = jnp.max(jnp.where(rollouts.mask > 0, place, -1), axis=-1, keepdims=True)
+    return jnp.sum(jnp.where(place == end, values, 0.0), axis=-1)
+
+
+def reward(judge: Reader, rollouts: Rollouts) -> Float[Array, "P G"]:
+    """What is thought of a whole answer: a logit, for Bradley-Terry a score without a zero."""
+    return last(readings(judge, rollouts), rollouts)
+
+
+def cross_entropy(
+    logit: Float[Array, "*b"], label: Bool[Array, "*b"], weight: Float[Array, "*b"]
+) -> Float[Array, ""]:
+    """-log of what was given to the truth, weighted mean."""
+    loss = -jax.nn.log_sigmoid(jnp.where(label, logit, -logit))
+    return jnp.sum(weight * loss) / jnp.maximum(jnp.sum(weight), 1e-8)
+
+
+def outcome(judge: Reader, rollouts: Rollouts, correct: Bool[Array, "P G"]) -> Float[Array, ""]:
+    """The loss of every prefix against what became of the answer."""
+    logit = readings(judge, rollouts)
+    label = jnp.broadcast_to(correct[:, :, None], logit.shape)
+    return cross_entropy(logit, label, rollouts.mask)
+
+
+def comparison(judge: Reader, rollouts: Rollouts, quality: Float[Array, "P G"]) -> Float[Array, ""]:
+    """The loss of all pairs of a better and a worse answer to one prompt."""
+    score = last(readings(judge, rollouts), rollouts)
+    pairs = select.pairs(quality, "all")
+    there = jnp.maximum(jnp.sum(pairs), 1.0)
+    return jnp.sum(pairs * preferences.bradley_terry(score)) / there
+
+
+def ranked(
+    score: Float[Array, "*b"], label: Bool[Array, "*b"], there: Bool[Array, "*b"]
+) -> Float[Array, ""]:
+    """Area under the ROC curve: the chance that a right one scores above a wrong one, ties a half.
+
+    ½ where there are none of either.
+    """
+    value, good = score.reshape(-1), label.reshape(-1) & there.reshape(-1)
+    bad = ~label.reshape(-1) & there.reshape(-1)
+    order = jnp.sort(jnp.where(bad, value, jnp.inf))
+    below = jnp.searchsorted(order, value, side="left").astype(jnp.float32)
+    upto = jnp.searchsorted(order, value, side="right").astype(jnp.float32)
+    wins = jnp.sum(jnp.where(good, 0.5 * (below + upto), 0.0))
+    pairs = jnp.sum(good.astype(jnp.float32)) * jnp.sum(bad.astype(jnp.float32))
+    return jnp.where(pairs > 0, wins / jnp.maximum(pairs, 1.0), 0.5)

@@ -1,0 +1,50 @@
+"""The phase that trains a model of rewards before a method learns from it."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from cairn.core import trees
+from cairn.engine.program import Report
+from cairn.improve import judges, parts
+from cairn.improve.config import Config
+from cairn.improve.judges import Judge, Reader
+from cairn.improve.parts import Played, Problem, State
+
+
+def untrained(state: State) -> Judge:
+    """One that begins with the model as it is."""
+    student = judges.reader(state.student.model)
+    return Judge(student, parts.adam().init(student))  # pyright: ignore[reportArgumentType]
+
+
+def train(problem: Problem, config: Config, state: State) -> tuple[State, Report]:
+    """One update on answers of the model, by what the verifier says of them."""
+    first = state.cycle == config.sft_steps
+    judge = trees.where(first, untrained(state), state.judge)
+    verified = dataclasses.replace(config, reward="correct", judge_steps=0)
+    played = parts.play(problem, verified, state)
+    judge, metrics = update(config, judge, played)
+    ledger = parts.spend(state.ledger, played, learned=1, updates=1)
+    return parts.after(state, judge=judge, ledger=ledger), Report(metrics)
+
+
+def update(
+    config: Config, judge: Judge, played: Played
+) -> tuple[Judge, dict[str, Float[Array, ""]]]:
+    """One step down the gradient of the loss that the settings name."""
+
+    def loss(student: Reader) -> Float[Array, ""]:
+        if config.judge_loss == "outcome":
+            return judges.outcome(student, played.rollouts, played.correct)
+        return judges.comparison(student, played.rollouts, played.rollouts.quality)
+
+    value, gradient = jax.value_and_grad(loss)(judge.student)
+    rate = jnp.float32(config.judge_learning_rate)
+    student, moments, _ = parts.descend(config, judge.student, judge.moments, gradient, rate)
+    score = judges.reward(judge.student, played.rollouts)
+    known = jnp.ones_like(played.correct)
+    area = judges.ranked(score, played.correct, known)
+    return Judge(student, moments), {"judge_loss": value, "judge_auroc": area}

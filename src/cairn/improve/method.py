@@ -1,0 +1,182 @@
+"""A method of this wing as the room for runs sees it: bound to a task of symbols and a model."""
+
+import dataclasses
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key, PyTree
+
+from cairn.core import branches, trees
+from cairn.core.keys import stream
+from cairn.core.ledger import Ledger
+from cairn.engine.program import Program, Report, merged
+from cairn.envs.tokens.protocol import TokenTask
+from cairn.improve import cloning, judging, parts
+from cairn.improve.config import BAD, GOOD, Config, ModelConfig
+from cairn.improve.parts import Problem, State, Student
+from cairn.nn.transformer import Transformer
+from cairn.runs.method import Method, Preset, Setup
+
+PRESETS = {
+    "small": Preset(
+        "A model of 0.4M parameters, from nothing: minutes on a CPU.",
+        sections={"run": {"steps": 2_000_000, "log_every": 20, "evaluate_every": 5}},
+    )
+}
+
+Step = Callable[[Problem, Any, State], tuple[State, Report]]
+
+
+def method(
+    page: str | None,
+    config: type[Config],
+    step: Step,
+    *,
+    extra: Callable[[Problem, Any, Key[Array, ""]], PyTree] = lambda problem, config, key: None,
+    head: Callable[[Problem, Any, Key[Array, ""]], PyTree] = lambda problem, config, key: None,
+) -> Method:
+    """The METHOD of a file with `Config` and `step(problem, config, state)`.
+
+    `page` is the file's docstring, whose first line describes the method. `extra` makes what the
+    method keeps for itself, `head` what it trains beside the model.
+    """
+
+    def program(setup: Setup) -> Program:
+        problem, chosen = bind(setup)
+        return Program(
+            init=lambda key: begin(problem, chosen, key, extra=extra, head=head),
+            step=partial(cycle, problem, chosen, step),
+            counts=chosen.counts,
+            budget=chosen.budget,
+            models=lambda state: {"student": state.student.model},
+            tested=partial(test, problem, chosen),
+        )
+
+    return Method(
+        about=(page or "").split("\n", 1)[0],
+        sections={"algorithm": config, "model": ModelConfig},
+        program=program,
+        takes=takes_tokens,
+        check=check,
+        least=lambda setup: setup.sections["algorithm"].least(setup.task),
+        presets=PRESETS,
+    )
+
+
+def takes_tokens(kind: Any) -> str | None:
+    """Refuse what is no task of symbols."""
+    if isinstance(kind, type) and issubclass(kind, TokenTask):
+        return None
+    return "it is not a task of symbols: expected a subclass of TokenTask (see cairn list)."
+
+
+def bind(setup: Setup) -> tuple[Problem, Any]:
+    """The fixed part of a run, and the method's settings."""
+    shape = setup.sections["model"].shape(setup.task)
+    return Problem(setup.task, shape, setup.steps), setup.sections["algorithm"]
+
+
+def check(setup: Setup) -> None:
+    """Raise ConfigError for settings that do not fit the task."""
+    setup.sections["algorithm"].check(setup.task)
+
+
+def begin(
+    problem: Problem, config: Any, key: Key[Array, ""], *, extra: Callable, head: Callable
+) -> State:
+    """The state before the first cycle: a model that has learned nothing."""
+    model = Transformer.init(stream(key, "model"), problem.shape)
+    student = Student(model, head(problem, config, stream(key, "head")))
+    state = State(
+        key=key,
+        cycle=jnp.int32(0),
+        ledger=Ledger.zero(config.counts),
+        student=student,
+        moments=parts.adam().init(student),  # pyright: ignore[reportArgumentType]
+        start=jax.tree.map(jnp.copy, model),
+        judge=None,
+        extra=extra(problem, config, stream(key, "extra")),
+    )
+    judge = judging.untrained(state) if config.judge_steps else None
+    return eqx.tree_at(lambda s: s.judge, state, judge, is_leaf=lambda leaf: leaf is None)
+
+
+def cycle(problem: Problem, config: Config, step: Step, state: State) -> tuple[State, Report]:
+    """A cycle of the phase that the run is in: demonstrations, a model of rewards, the method."""
+
+    def own(state: State) -> tuple[State, Report]:
+        return step(problem, config, begun(config, state))
+
+    def later(state: State) -> tuple[State, Report]:
+        if not config.judge_steps:
+            return own(state)
+        judge = partial(judging.train, problem, config)
+        return in_turn(state.cycle < config.before, judge, own, state)
+
+    if not config.sft_steps:
+        return later(state)
+    warm = partial(cloning.warm_up, problem, config)
+    return in_turn(state.cycle < config.sft_steps, warm, later, state)
+
+
+def begun(config: Config, state: State) -> State:
+    """In the method's first cycle the model as it is becomes the start, and moments are new."""
+    first = state.cycle == config.before
+    start = trees.where(first, state.student.model, state.start)
+    fresh = jax.tree.map(jnp.zeros_like, state.moments)
+    moments = trees.where(first, fresh, state.moments)
+    return eqx.tree_at(lambda s: (s.start, s.moments), state, (start, moments))
+
+
+def in_turn(first: Array, do: Callable, then: Callable, state: State) -> tuple[State, Report]:
+    """`do(state)` while it is `first`, else `then(state)`. What the other tells has no weight."""
+    nothing = [branches.zeros(lambda s, each=each: each(s)[1], state) for each in (do, then)]
+
+    def early(state: State) -> tuple[State, tuple[Report, Report]]:
+        after, report = do(state)
+        return after, (report, nothing[1])
+
+    def late(state: State) -> tuple[State, tuple[Report, Report]]:
+        after, report = then(state)
+        return after, (nothing[0], report)
+
+    after, reports = branches.when(first, early, late, state)
+    there = (first, ~first)
+    return after, merged(*map(_weighted, reports, there))
+
+
+def _weighted(report: Report, there: Array) -> Report:
+    counts = there.astype(jnp.float32)
+    weights = {name: report.weights.get(name, jnp.ones(())) * counts for name in report.metrics}
+    return report._replace(weights=weights)
+
+
+def test(
+    problem: Problem, config: Config, state: State
+) -> tuple[dict[str, dict[str, Float[Array, ""]]], Array]:
+    """Likeliest answers to problems of both tests: (figures by test, tokens sampled)."""
+    figures, spent = {}, jnp.int32(0)
+    verified = dataclasses.replace(config, reward="correct")
+    told_bad = [("told-bad", "test", BAD)] if config.conditioned else []
+    for name, split, told in [("test", "test", GOOD), ("shifted", "shifted", GOOD), *told_bad]:
+        problems = tests(problem, config, split)
+        prompt = parts.shown(problem, config, problems, told)
+        played = parts.answer(
+            problem, verified, state.student.model, problems, prompt, state.key,
+            group=1, temperature=0.0,
+        )  # fmt: skip
+        found = parts.told(played)
+        also = {what: found[what] for what in ("quality", "length", "truncated")}
+        figures[name] = {"solve_rate": found["correct"], **also}
+        spent = spent + played.spent
+    return figures, spent
+
+
+def tests(problem: Problem, config: Config, split: str) -> parts.Problems:
+    """The problems of a test, the same in every run of a task."""
+    keys = jax.random.split(stream(jax.random.key(0), f"tests of {split}"), config.tests)
+    return jax.vmap(lambda key: problem.task.problem(key, split))(keys)

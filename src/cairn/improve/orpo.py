@@ -1,0 +1,34 @@
+"""ORPO: imitate the better answer, and raise its odds over the worse one; no reference.
+
+Hong et al. 2024, arXiv:2403.07691. Differs: the likelihood is of the answer alone, without the
+prompt's (TRL and tunix have both).
+"""
+
+from dataclasses import dataclass
+
+from cairn.core import checks
+from cairn.engine.program import Report
+from cairn.improve import preference, preferences
+from cairn.improve.method import method
+from cairn.improve.parts import Problem, State
+
+
+@dataclass(frozen=True)
+class Config(preference.Compare):
+    """ORPO."""
+
+    odds_weight: float = 0.1
+    """λ, the weight of the odds ratio."""
+
+    def __post_init__(self) -> None:
+        preference.Compare.__post_init__(self)
+        checks.not_negative(self, "odds_weight")
+
+
+def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]:
+    """Pairs; -log π(better) - λ log σ(log odds ratio), of means over tokens."""
+    loss = lambda score, _: preferences.orpo(score, weight=config.odds_weight)  # noqa: E731
+    return preference.step(problem, config, state, preference.MEAN, loss)
+
+
+METHOD = method(__doc__, Config, step)

@@ -1,0 +1,88 @@
+"""What methods that learn from comparisons share: answers in groups, pairs of better and worse."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from cairn.core.rollouts import Rollouts
+from cairn.engine.program import Report
+from cairn.improve import parts, preferences, select
+from cairn.improve.config import Config
+from cairn.improve.parts import Metrics, Played, Problem, State, Student
+from cairn.improve.select import Pairing
+
+
+@dataclass(frozen=True)
+class Behave(Config):
+    """Whose answers are learned from."""
+
+    behaviour: Literal["current", "start"] = "current"
+    """Whose answers are compared: those of the model as it is (online), or of the model it started
+    from (offline: an endless set of data that does not change with what is learned)."""
+
+
+@dataclass(frozen=True)
+class Compare(Behave):
+    """What every method of pairs needs to know."""
+
+    pairing: Pairing = "all"
+    """One pair a prompt, best and worst, or all of a better and a worse answer."""
+
+
+class Batch(NamedTuple):
+    """Answers, pairs of them, and what the reference thinks of each."""
+
+    rollouts: Rollouts
+    pairs: Float[Array, "P G G"]
+    reference: Float[Array, "P G"]
+
+
+Score = Callable[[Float[Array, "P G T"], Array], Float[Array, "P G"]]
+Of = Callable[[Float[Array, "P G"], Float[Array, "P G"]], Float[Array, "P G G"]]
+
+
+def play(problem: Problem, config: Behave, state: State) -> Played:
+    """Answers of the model, or of the one it started from."""
+    return parts.play(problem, config, state, state.start if config.behaviour == "start" else None)
+
+
+def step(
+    problem: Problem, config: Compare, state: State, score: Score, loss_of: Of
+) -> tuple[State, Report]:
+    """Sample groups; pair better with worse; the loss `loss_of(scores, reference's scores)`.
+
+    `score` makes one number of an answer's tokens: their sum or their mean.
+    """
+    played = play(problem, config, state)
+    rollouts, mask = played.rollouts, played.mask
+    pairs = select.pairs(rollouts.reward, config.pairing)
+    reference = score(parts.scores(state.start, rollouts).log_prob, mask)
+
+    def loss(student: Student, batch: Batch) -> tuple[Float[Array, ""], Metrics]:
+        found = parts.scores(student.model, batch.rollouts)
+        live = batch.rollouts.mask > 0
+        own = score(found.log_prob, live)
+        each = loss_of(own, batch.reference)
+        total = jnp.maximum(jnp.sum(batch.pairs), 1.0)
+        mean = lambda values: jnp.sum(batch.pairs * values) / total  # noqa: E731
+        gap = own - batch.reference
+        margin = gap[:, :, None] - gap[:, None, :]
+        value = mean(each)
+        return value, {
+            "loss": value,
+            "margin": mean(margin),
+            "preferred": mean(jnp.broadcast_to(own[:, :, None], margin.shape)),
+            "entropy": parts.masked_mean(found.entropy, live),
+        }
+
+    batch = Batch(rollouts, pairs, reference)
+    state, report = parts.improve(problem, config, state, played, batch, loss)
+    paired = jnp.mean(jnp.any(pairs > 0, axis=(1, 2)).astype(jnp.float32))
+    return state, Report(report.metrics | {"paired": paired})
+
+
+SUM: Score = preferences.total
+MEAN: Score = preferences.mean
