@@ -7,8 +7,8 @@ from jaxtyping import Array, Float, Int
 from cairn.core.rollouts import Rollouts
 from cairn.core.vocabulary import EOS
 from cairn.engine.program import Report
-from cairn.envs.tokens.protocol import Prompt
-from cairn.improve import parts
+from cairn.envs.tokens.protocol import DIVERGE, Prompt, Revising
+from cairn.improve import learning, parts
 from cairn.improve.config import Config
 from cairn.improve.parts import Metrics, Problem, Problems, State, Student
 
@@ -18,6 +18,9 @@ def demonstrations(
 ) -> tuple[Rollouts, Problems]:
     """Correct answers to `n` problems, one each."""
     problems = parts.draw(problem, config, state, n, "demonstrated problems")
+    if isinstance(problem.task, Revising):  # every instruction has been seen
+        mode = jnp.arange(n, dtype=jnp.int32) % (DIVERGE + 1)
+        problems = jax.vmap(problem.task.asked)(problems, mode)
     keys = jax.random.split(parts.key_for(state, "demonstrations"), n)
     prompt = parts.shown(problem, config, problems)
     if config.sft_hinted:
@@ -69,7 +72,7 @@ def cross_entropy(
     Answers of weight 0 count for nothing, in no divisor either.
     """
     rollouts, weight = batch
-    found = parts.scores(student.model, rollouts)
+    found = learning.scores(student.model, rollouts)
     each = rollouts.mask * weight[:, :, None]
     total = jnp.maximum(jnp.sum(each), 1e-8)
     loss = -jnp.sum(each * found.log_prob) / total
@@ -81,7 +84,7 @@ def warm_up(problem: Problem, config: Config, state: State) -> tuple[State, Repo
     rollouts, _ = demonstrations(problem, config, state, config.sft_batch)
     gradient_of = jax.value_and_grad(cross_entropy, has_aux=True)
     (_, metrics), gradient = gradient_of(state.student, (rollouts, rollouts.reward))
-    student, moments, norm = parts.descend(
+    student, moments, norm = learning.descend(
         config, state.student, state.moments, gradient, jnp.float32(config.sft_learning_rate)
     )
     tokens = jnp.sum(rollouts.mask).astype(jnp.int32)

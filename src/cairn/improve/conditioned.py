@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool
 
 from cairn.core.rollouts import Rollouts
 from cairn.engine.program import Report
-from cairn.improve import cloning, parts
+from cairn.improve import cloning, learning, parts
 from cairn.improve.config import BAD, GOOD
 from cairn.improve.config import Config as Shared
 from cairn.improve.method import method
@@ -35,7 +35,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     labelled = relabelled(problem, played.rollouts, good)
     weight = (~jnp.isnan(reward)).astype(jnp.float32)
     batch = labelled, weight
-    return parts.improve(problem, config, state, played, batch, cloning.cross_entropy)
+    return learning.improve(problem, config, state, played, batch, cloning.cross_entropy)
 
 
 def relabelled(problem: Problem, rollouts: Rollouts, good: Bool[Array, "P G"]) -> Rollouts:

@@ -89,6 +89,8 @@ class Config:
     """Adam's step size there."""
     tests: int = 256
     """Problems of each test while training."""
+    revisions: int = 16
+    """Answers one after another to each, where a task's answers mend an attempt; 0: none."""
 
     counts: ClassVar[tuple[str, ...]] = SAMPLES
     budget: ClassVar[tuple[str, ...]] = ("tokens_sampled",)
@@ -97,7 +99,7 @@ class Config:
 
     def __post_init__(self) -> None:
         checks.at_least(self, 1, "prompts", "group", "epochs", "minibatches", "sft_batch", "tests")
-        checks.at_least(self, 0, "problems", "sft_steps", "judge_steps")
+        checks.at_least(self, 0, "problems", "sft_steps", "judge_steps", "revisions")
         checks.share(self, "sft_hinted")
         checks.positive(self, "temperature", "max_gradient_norm")
         checks.not_negative(self, "learning_rate", "sft_learning_rate", "judge_learning_rate")

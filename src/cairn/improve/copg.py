@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from cairn.core import checks
 from cairn.core.rollouts import Rollouts
 from cairn.engine.program import Report
-from cairn.improve import parts, preference, preferences
+from cairn.improve import learning, parts, preference, preferences
 from cairn.improve.method import method
 from cairn.improve.parts import Metrics, Problem, State, Student
 
@@ -41,11 +41,13 @@ class Batch(NamedTuple):
 def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]:
     """Groups of anybody's answers; -mean (leave-one-out R) s, R = r - β (s - s_ref)."""
     played = preference.play(problem, config, state)
-    reference = preferences.total(parts.scores(state.start, played.rollouts).log_prob, played.mask)
+    reference = preferences.total(
+        learning.scores(state.start, played.rollouts).log_prob, played.mask
+    )
 
     def loss(student: Student, batch: Batch) -> tuple[Float[Array, ""], Metrics]:
         live = batch.rollouts.mask > 0
-        found = parts.scores(student.model, batch.rollouts)
+        found = learning.scores(student.model, batch.rollouts)
         own = preferences.total(found.log_prob, live)
         reward = batch.rollouts.reward
         given = preferences.copg_credit(own, batch.reference, reward, beta=config.beta)
@@ -55,7 +57,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
         return value, {"loss": squares, "entropy": entropy}
 
     batch = Batch(played.rollouts, reference)
-    return parts.improve(problem, config, state, played, batch, loss)
+    return learning.improve(problem, config, state, played, batch, loss)
 
 
 METHOD = method(__doc__, Config, step)

@@ -16,7 +16,7 @@ from cairn.core import checks
 from cairn.core.vocabulary import EOS, PAD, RESERVED
 from cairn.engine.program import Report
 from cairn.envs.tokens.protocol import TokenTask
-from cairn.improve import cloning, conditioned, parts
+from cairn.improve import cloning, conditioned, learning, parts
 from cairn.improve.config import Config as Shared
 from cairn.improve.method import method
 from cairn.improve.parts import Problem, State
@@ -62,7 +62,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     told = good if config.classes else jnp.ones_like(good)
     labelled = conditioned.relabelled(problem, rollouts, told[:, None])
     weight = jnp.where(good, 1.0, config.bad_weight)[:, None]
-    student, moments, metrics = parts.learn(
+    student, moments, metrics = learning.learn(
         problem, config, state, (labelled, weight), cloning.cross_entropy,
         rate=config.sft_learning_rate,
     )  # fmt: skip

@@ -4,20 +4,28 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Key
 
 from cairn.core import trees
 from cairn.engine.program import Report
-from cairn.improve import judges, parts
+from cairn.improve import judges, learning, parts
 from cairn.improve.config import Config
 from cairn.improve.judges import Judge, Reader
 from cairn.improve.parts import Played, Problem, State
+from cairn.nn.block import Shape
+from cairn.nn.transformer import Transformer
 
 
 def untrained(state: State) -> Judge:
     """One that begins with the model as it is."""
     student = judges.reader(state.student.model)
-    return Judge(student, parts.adam().init(student))  # pyright: ignore[reportArgumentType]
+    return Judge(student, learning.adam().init(student))  # pyright: ignore[reportArgumentType]
+
+
+def fresh(shape: Shape, key: Key[Array, ""]) -> Judge:
+    """One of its own weights, until there is a model to begin with."""
+    student = judges.reader(Transformer.init(key, shape))
+    return Judge(student, learning.adam().init(student))  # pyright: ignore[reportArgumentType]
 
 
 def train(problem: Problem, config: Config, state: State) -> tuple[State, Report]:
@@ -27,7 +35,7 @@ def train(problem: Problem, config: Config, state: State) -> tuple[State, Report
     verified = dataclasses.replace(config, reward="correct", judge_steps=0)
     played = parts.play(problem, verified, state)
     judge, metrics = update(config, judge, played)
-    ledger = parts.spend(state.ledger, played, learned=1, updates=1)
+    ledger = learning.spend(state.ledger, played, learned=1, updates=1)
     return parts.after(state, judge=judge, ledger=ledger), Report(metrics)
 
 
@@ -43,7 +51,7 @@ def update(
 
     value, gradient = jax.value_and_grad(loss)(judge.student)
     rate = jnp.float32(config.judge_learning_rate)
-    student, moments, _ = parts.descend(config, judge.student, judge.moments, gradient, rate)
+    student, moments, _ = learning.descend(config, judge.student, judge.moments, gradient, rate)
     score = judges.reward(judge.student, played.rollouts)
     known = jnp.ones_like(played.correct)
     area = judges.ranked(score, played.correct, known)

@@ -1,6 +1,5 @@
 """A method of this wing as the room for runs sees it: bound to a task of symbols and a model."""
 
-import dataclasses
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -8,16 +7,20 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key, PyTree
+from jaxtyping import Array, Key, PyTree
 
 from cairn.core import branches, trees
 from cairn.core.keys import stream
 from cairn.core.ledger import Ledger
+from cairn.core.vocabulary import SEP
 from cairn.engine.program import Program, Report, merged
 from cairn.envs.tokens.protocol import TokenTask
-from cairn.improve import cloning, judging, parts
-from cairn.improve.config import BAD, GOOD, Config, ModelConfig
+from cairn.improve import cloning, judging, learning, testing
+from cairn.improve.config import CONDITIONS, GOOD, Config, ModelConfig
 from cairn.improve.parts import Problem, State, Student
+from cairn.improve.testing import Figures
+from cairn.nn.spoken import Spoken
+from cairn.nn.tokens import Symbols
 from cairn.nn.transformer import Transformer
 from cairn.runs.method import Method, Preset, Setup
 
@@ -38,11 +41,12 @@ def method(
     *,
     extra: Callable[[Problem, Any, Key[Array, ""]], PyTree] = lambda problem, config, key: None,
     head: Callable[[Problem, Any, Key[Array, ""]], PyTree] = lambda problem, config, key: None,
+    test: Callable[[Problem, Any, State], tuple[Figures, Array]] = testing.test,
 ) -> Method:
     """The METHOD of a file with `Config` and `step(problem, config, state)`.
 
     `page` is the file's docstring, whose first line describes the method. `extra` makes what the
-    method keeps for itself, `head` what it trains beside the model.
+    method keeps for itself, `head` what it trains beside the model, `test` its figures.
     """
 
     def program(setup: Setup) -> Program:
@@ -54,6 +58,7 @@ def method(
             budget=chosen.budget,
             models=lambda state: {"student": state.student.model},
             tested=partial(test, problem, chosen),
+            language=partial(spoken, problem, chosen),
         )
 
     return Method(
@@ -96,13 +101,20 @@ def begin(
         cycle=jnp.int32(0),
         ledger=Ledger.zero(config.counts),
         student=student,
-        moments=parts.adam().init(student),  # pyright: ignore[reportArgumentType]
+        moments=learning.adam().init(student),  # pyright: ignore[reportArgumentType]
         start=jax.tree.map(jnp.copy, model),
         judge=None,
         extra=extra(problem, config, stream(key, "extra")),
     )
     judge = judging.untrained(state) if config.judge_steps else None
     return eqx.tree_at(lambda s: s.judge, state, judge, is_leaf=lambda leaf: leaf is None)
+
+
+def spoken(problem: Problem, config: Config, state: State) -> Spoken:
+    """The model with its symbols, for one who talks to it: a prompt is closed as the task's are."""
+    symbols = problem.task.symbols
+    told = (len(symbols) + GOOD,) if config.conditioned else ()
+    return Spoken(state.student.model, Symbols((*symbols, *CONDITIONS)), (SEP, *told))
 
 
 def cycle(problem: Problem, config: Config, step: Step, state: State) -> tuple[State, Report]:
@@ -153,30 +165,3 @@ def _weighted(report: Report, there: Array) -> Report:
     counts = there.astype(jnp.float32)
     weights = {name: report.weights.get(name, jnp.ones(())) * counts for name in report.metrics}
     return report._replace(weights=weights)
-
-
-def test(
-    problem: Problem, config: Config, state: State
-) -> tuple[dict[str, dict[str, Float[Array, ""]]], Array]:
-    """Likeliest answers to problems of both tests: (figures by test, tokens sampled)."""
-    figures, spent = {}, jnp.int32(0)
-    verified = dataclasses.replace(config, reward="correct")
-    told_bad = [("told-bad", "test", BAD)] if config.conditioned else []
-    for name, split, told in [("test", "test", GOOD), ("shifted", "shifted", GOOD), *told_bad]:
-        problems = tests(problem, config, split)
-        prompt = parts.shown(problem, config, problems, told)
-        played = parts.answer(
-            problem, verified, state.student.model, problems, prompt, state.key,
-            group=1, temperature=0.0,
-        )  # fmt: skip
-        found = parts.told(played)
-        also = {what: found[what] for what in ("quality", "length", "truncated")}
-        figures[name] = {"solve_rate": found["correct"], **also}
-        spent = spent + played.spent
-    return figures, spent
-
-
-def tests(problem: Problem, config: Config, split: str) -> parts.Problems:
-    """The problems of a test, the same in every run of a task."""
-    keys = jax.random.split(stream(jax.random.key(0), f"tests of {split}"), config.tests)
-    return jax.vmap(lambda key: problem.task.problem(key, split))(keys)

@@ -1,20 +1,17 @@
 """What the methods of this wing are made of: problem, state, and the phases of a cycle."""
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree, UInt32
 
 from cairn.core.keys import stream
 from cairn.core.ledger import Ledger
 from cairn.core.rollouts import Rollouts
 from cairn.core.vocabulary import EOS, PAD
-from cairn.engine.program import Report
 from cairn.envs.tokens.protocol import Prompt, TokenTask
 from cairn.improve import judges
 from cairn.improve.config import GOOD, Config
@@ -25,7 +22,6 @@ from cairn.nn.transformer import Transformer
 Problems = PyTree
 """P problems of a task: every leaf (P, ...)."""
 Metrics = dict[str, Float[Array, ""]]
-Part = TypeVar("Part")
 
 
 class Problem(NamedTuple):
@@ -189,108 +185,9 @@ def shown(problem: Problem, config: Config, problems: Problems, condition: int =
     return Prompt(jnp.concatenate([prompt.ids, told], axis=1), prompt.length + 1)
 
 
-class Scores(NamedTuple):
-    """What a model thinks of answers, token by token."""
-
-    log_prob: Float[Array, "P G T"]
-    entropy: Float[Array, "P G T"]
-    hidden: Float[Array, "P G T D"]
-    """What its head read just before each token."""
-
-
-def scores(model: Transformer, rollouts: Rollouts, temperature: float = 1.0) -> Scores:
-    """Log-probability of every token at a temperature, and the entropy of the choice."""
-    hidden = model.grouped(rollouts.prompt, rollouts.prompt_len, rollouts.tok)
-    logits = model.logits(hidden) / temperature
-    every = jax.lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1)
-    log_probs = jax.nn.log_softmax(logits)
-    # A sum and no gather: its gradient is no scatter, which is slow on a CPU.
-    chosen = jnp.where(every == rollouts.tok[..., None], log_probs, 0.0)
-    entropy = -jnp.sum(jnp.exp(log_probs) * log_probs, axis=-1)
-    return Scores(jnp.sum(chosen, axis=-1), entropy, hidden)
-
-
-Loss = Callable[[Student, Part], tuple[Float[Array, ""], Metrics]]
-
-
-def learn(
-    problem: Problem, config: Config, state: State, batch: PyTree, loss: Loss, *, rate: float
-) -> tuple[Student, PyTree, Metrics]:
-    """Epochs of updates on a batch whose leaves are (P, ...): student, moments, mean metrics.
-
-    A minibatch is P / minibatches prompts with their whole groups, and the loss's divisors are its.
-    """
-    P = jax.tree.leaves(batch)[0].shape[0]
-    size, splits = P // config.minibatches, config.minibatches
-    keys = jax.random.split(key_for(state, "minibatches"), config.epochs)
-    order = jax.vmap(lambda key: jax.random.permutation(key, P)[: size * splits])(keys)
-    speed = jnp.float32(rate) * _left(problem, config, state)
-
-    def update(now: tuple[Student, PyTree], chosen: Int[Array, " n"]) -> tuple[Any, Metrics]:
-        part = batch if splits == 1 else jax.tree.map(lambda leaf: leaf[chosen], batch)
-        (_, metrics), gradient = jax.value_and_grad(loss, has_aux=True)(now[0], part)
-        student, moments, norm = descend(config, *now, gradient, speed)
-        return (student, moments), metrics | {"gradient_norm": norm}
-
-    groups = order.reshape(config.epochs * splits, size)
-    (student, moments), metrics = jax.lax.scan(update, (state.student, state.moments), groups)
-    return student, moments, jax.tree.map(jnp.mean, metrics)
-
-
-def descend(
-    config: Config, params: Part, moments: PyTree, gradient: Part, rate: Array
-) -> tuple[Part, PyTree, Float[Array, ""]]:
-    """One step of Adam along the clipped gradient; also the norm before clipping."""
-    norm = optax.tree.norm(gradient)
-    scale = jnp.minimum(1.0, config.max_gradient_norm / jnp.maximum(norm, 1e-8))
-    gradient = jax.tree.map(lambda g: g * scale, gradient)
-    # Optax mixes Python and array scalars of other types inside.
-    with jax.numpy_dtype_promotion("standard"):
-        direction, moments = adam().update(gradient, moments)  # pyright: ignore[reportArgumentType]
-    return jax.tree.map(lambda p, d: p - rate * d, params, direction), moments, norm
-
-
-def adam() -> optax.GradientTransformation:
-    """As language models are trained: a shorter memory of squares than Adam's own."""
-    return optax.scale_by_adam(b1=0.9, b2=0.98)
-
-
-def _left(problem: Problem, config: Config, state: State) -> Float[Array, ""]:
-    """The factor of the step size."""
-    if config.decay == "none":
-        return jnp.ones(())
-    spent = state.ledger.spent(config.budget) / jnp.float32(problem.steps)
-    return 1.0 - jnp.minimum(spent, 1.0)
-
-
 def after(state: State, **changes: Any) -> State:
     """The state one cycle on, with what has changed."""
     return dataclasses.replace(state, cycle=state.cycle + 1, **changes)
-
-
-def improve(
-    problem: Problem,
-    config: Config,
-    state: State,
-    played: Played,
-    batch: PyTree,
-    loss: Loss,
-    **changes: Any,
-) -> tuple[State, Report]:
-    """Learn from a batch by a loss, enter what it took, and tell how good the answers were."""
-    student, moments, metrics = learn(
-        problem, config, state, batch, loss, rate=config.learning_rate
-    )
-    steps = config.epochs * config.minibatches
-    ledger = spend(state.ledger, played, learned=config.epochs, updates=steps)
-    state = after(state, student=student, moments=moments, ledger=ledger, **changes)
-    return state, Report(metrics | told(played))
-
-
-def spend(ledger: Ledger, played: Played, *, learned: int, updates: int) -> Ledger:
-    """Enter what was sampled, and so many passes of learning from it."""
-    tokens = jnp.sum(played.mask.astype(jnp.int32))
-    return ledger.add(tokens_sampled=played.spent, tokens_learned=tokens * learned, updates=updates)
 
 
 def told(played: Played) -> Metrics:

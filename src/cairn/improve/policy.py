@@ -1,7 +1,7 @@
 """What methods that climb a policy's gradient share: a batch with credit, and its losses."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -10,10 +10,11 @@ from cairn.core import checks
 from cairn.core.errors import ConfigError
 from cairn.core.rollouts import Rollouts
 from cairn.engine.program import Report
-from cairn.improve import credit, objectives, parts, select
+from cairn.improve import credit, learning, objectives, parts, select
 from cairn.improve.aggregate import Aggregation, weights
 from cairn.improve.config import Config
-from cairn.improve.parts import Loss, Metrics, Played, Problem, State, Student
+from cairn.improve.learning import Loss
+from cairn.improve.parts import Metrics, Played, Problem, State, Student
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,14 @@ def improve(
     played: Played,
     given: Float[Array, "P G"],
     loss: Loss[Batch],
+    **changes: Any,
 ) -> tuple[State, Report]:
-    """Learn from answers by the credit of each."""
+    """Learn from answers by the credit of each; `changes` of the state besides."""
     reference = None
     if config.kl:
-        reference = parts.scores(state.start, played.rollouts, config.temperature).log_prob
+        reference = learning.scores(state.start, played.rollouts, config.temperature).log_prob
     batch = Batch(played.rollouts, credit.per_token(given, played.mask), reference)
-    state, report = parts.improve(problem, config, state, played, batch, loss)
+    state, report = learning.improve(problem, config, state, played, batch, loss, **changes)
     idle = 1.0 - jnp.mean(select.unequal(played.rollouts.reward).astype(jnp.float32))
     return state, Report(report.metrics | {"idle_groups": idle})
 
@@ -70,7 +72,7 @@ def clipped(problem: Problem, config: Clip, how: Aggregation) -> Loss[Batch]:
 
     def loss(student: Student, batch: Batch) -> tuple[Float[Array, ""], Metrics]:
         rollouts, mask = batch.rollouts, batch.rollouts.mask > 0
-        found = parts.scores(student.model, rollouts, config.temperature)
+        found = learning.scores(student.model, rollouts, config.temperature)
         each = objectives.clipped(
             found.log_prob, rollouts.logp_b, batch.credit,
             low=config.clip_low, high=config.clip_high,
@@ -86,7 +88,7 @@ def plain(problem: Problem, config: Climb, how: Aggregation) -> Loss[Batch]:
     """-A log π, aggregated as `how` says: for one update a batch."""
 
     def loss(student: Student, batch: Batch) -> tuple[Float[Array, ""], Metrics]:
-        found = parts.scores(student.model, batch.rollouts, config.temperature)
+        found = learning.scores(student.model, batch.rollouts, config.temperature)
         each = objectives.reinforce(found.log_prob, batch.credit)
         return _summed(problem, config, how, batch, found, each)
 
@@ -98,7 +100,7 @@ def _summed(
     config: Climb,
     how: Aggregation,
     batch: Batch,
-    found: parts.Scores,
+    found: learning.Scores,
     each: Float[Array, "P G T"],
 ) -> tuple[Float[Array, ""], Metrics]:
     mask = batch.rollouts.mask > 0

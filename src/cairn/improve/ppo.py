@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Key
 from cairn.core import checks
 from cairn.core.rollouts import Rollouts
 from cairn.engine.program import Report
-from cairn.improve import credit, objectives, parts, policy
+from cairn.improve import credit, learning, objectives, parts, policy
 from cairn.improve.aggregate import weights
 from cairn.improve.method import method
 from cairn.improve.parts import Metrics, Problem, State, Student
@@ -70,24 +70,24 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     """Sample; credit by the value head; the clipped losses of policy and value."""
     played = parts.play(problem, config, state)
     rollouts, mask = played.rollouts, played.mask
-    found = parts.scores(state.student.model, rollouts, config.temperature)
+    found = learning.scores(state.student.model, rollouts, config.temperature)
     value = jnp.where(mask, state.student.head(found.hidden), 0.0)
     paid = credit.at_last(rollouts.reward, mask)
     if config.kl:
-        reference = parts.scores(state.start, rollouts, config.temperature).log_prob
+        reference = learning.scores(state.start, rollouts, config.temperature).log_prob
         paid = paid - config.kl * objectives.kl(rollouts.logp_b, reference, "k1")
     # Who cannot be scored has no return to learn from.
     mask = mask & ~jnp.isnan(rollouts.reward)[:, :, None]
     gained = credit.gae(jnp.where(mask, paid, 0.0), value, mask, lam=config.gae_lambda)
     rollouts = rollouts._replace(mask=mask.astype(jnp.float32))
     batch = Batch(rollouts, credit.whitened(gained, mask), value, gained + value)
-    return parts.improve(problem, config, state, played, batch, _loss(problem, config))
+    return learning.improve(problem, config, state, played, batch, _loss(problem, config))
 
 
-def _loss(problem: Problem, config: Config) -> parts.Loss[Batch]:
+def _loss(problem: Problem, config: Config) -> learning.Loss[Batch]:
     def loss(student: Student, batch: Batch) -> tuple[Float[Array, ""], Metrics]:
         rollouts, mask = batch.rollouts, batch.rollouts.mask > 0
-        found = parts.scores(student.model, rollouts, config.temperature)
+        found = learning.scores(student.model, rollouts, config.temperature)
         acted = objectives.clipped(
             found.log_prob, rollouts.logp_b, batch.credit,
             low=config.clip_low, high=config.clip_high,

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from cairn.core.rollouts import Rollouts
 from cairn.engine.program import Report
-from cairn.improve import parts, preferences, select
+from cairn.improve import learning, parts, preferences, select
 from cairn.improve.config import Config
 from cairn.improve.parts import Metrics, Played, Problem, State, Student
 from cairn.improve.select import Pairing
@@ -59,10 +59,10 @@ def step(
     played = play(problem, config, state)
     rollouts, mask = played.rollouts, played.mask
     pairs = select.pairs(rollouts.reward, config.pairing)
-    reference = score(parts.scores(state.start, rollouts).log_prob, mask)
+    reference = score(learning.scores(state.start, rollouts).log_prob, mask)
 
     def loss(student: Student, batch: Batch) -> tuple[Float[Array, ""], Metrics]:
-        found = parts.scores(student.model, batch.rollouts)
+        found = learning.scores(student.model, batch.rollouts)
         live = batch.rollouts.mask > 0
         own = score(found.log_prob, live)
         each = loss_of(own, batch.reference)
@@ -79,7 +79,7 @@ def step(
         }
 
     batch = Batch(rollouts, pairs, reference)
-    state, report = parts.improve(problem, config, state, played, batch, loss)
+    state, report = learning.improve(problem, config, state, played, batch, loss)
     paired = jnp.mean(jnp.any(pairs > 0, axis=(1, 2)).astype(jnp.float32))
     return state, Report(report.metrics | {"paired": paired})
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 
 from cairn.engine.program import Report
-from cairn.improve import cloning, parts, select
+from cairn.improve import cloning, learning, parts, select
 from cairn.improve.config import Config as Shared
 from cairn.improve.method import method
 from cairn.improve.parts import Problem, State
@@ -27,7 +27,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     worth = known > (jnp.min(known, axis=1, keepdims=True) if config.reward == "model" else 0.0)
     chosen = (select.best(reward) & worth).astype(jnp.float32)
     batch = played.rollouts, chosen
-    state, told = parts.improve(problem, config, state, played, batch, cloning.cross_entropy)
+    state, told = learning.improve(problem, config, state, played, batch, cloning.cross_entropy)
     return state, Report(told.metrics | {"kept": jnp.mean(jnp.sum(chosen, axis=1))})
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float, Int
 from cairn.core import branches, checks
 from cairn.core.errors import ConfigError
 from cairn.engine.program import Report, counted, merged
-from cairn.improve import buffer, cloning, parts, select
+from cairn.improve import buffer, cloning, learning, parts, select
 from cairn.improve.buffer import Buffer
 from cairn.improve.config import Config
 from cairn.improve.parts import Played, Problem, State, Student
@@ -84,7 +84,7 @@ def refit(
 
     def fit(student: Student) -> tuple[Student, Int[Array, ""], Float[Array, ""]]:
         base = student._replace(model=state.start)
-        moments = parts.adam().init(base)  # pyright: ignore[reportArgumentType]
+        moments = learning.adam().init(base)  # pyright: ignore[reportArgumentType]
         root = parts.key_for(state, "fit")
 
         def update(now: tuple, number: Array) -> tuple[tuple, tuple[Array, Array]]:
@@ -92,7 +92,7 @@ def refit(
             gradient_of = jax.value_and_grad(cloning.cross_entropy, has_aux=True)
             (loss, _), gradient = gradient_of(now[0], (drawn, drawn.reward))
             rate = jnp.float32(config.learning_rate)
-            learned, after, _ = parts.descend(config, *now, gradient, rate)
+            learned, after, _ = learning.descend(config, *now, gradient, rate)
             return (learned, after), (loss, jnp.sum(drawn.mask).astype(jnp.int32))
 
         numbers = jnp.arange(config.fit_steps, dtype=jnp.int32)

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from cairn.engine.program import Report
 from cairn.envs.tokens.protocol import TokenTask
-from cairn.improve import cloning, parts
+from cairn.improve import cloning, learning, parts
 from cairn.improve.config import Config as Shared
 from cairn.improve.method import method
 from cairn.improve.parts import Problem, State
@@ -30,7 +30,7 @@ class Config(Shared):
 def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]:
     """Draw problems with a demonstration each, and go down the gradient of -log π."""
     rollouts, _ = cloning.demonstrations(problem, config, state, config.sft_batch)
-    student, moments, metrics = parts.learn(
+    student, moments, metrics = learning.learn(
         problem, config, state, (rollouts, rollouts.reward), cloning.cross_entropy,
         rate=config.sft_learning_rate,
     )  # fmt: skip

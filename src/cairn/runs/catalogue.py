@@ -67,6 +67,10 @@ WINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
                 "ipo": "cairn.improve.ipo:METHOD",
                 "orpo": "cairn.improve.orpo:METHOD",
                 "copg": "cairn.improve.copg:METHOD",
+                "orm": "cairn.improve.orm:METHOD",
+                "sorm": "cairn.improve.sorm:METHOD",
+                "refine": "cairn.improve.refine:METHOD",
+                "exit": "cairn.improve.exploratory:METHOD",
             }
         ),
     }
