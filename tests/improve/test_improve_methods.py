@@ -8,6 +8,7 @@ import pytest
 import house
 from cairn.cli import main
 from cairn.core.errors import ConfigError
+from cairn.evaluation.during import by_itself
 from cairn.runs.catalogue import WINGS, describe_method
 from cairn.runs.digest import digest
 from cairn.runs.presets import experiment
@@ -89,6 +90,29 @@ def test_a_run_starts_from_the_model_of_another_whatever_its_method(grpo, tmp_pa
     theirs, ours = outcome.state.student.model.embed, state.student.model.embed
     assert (np.asarray(theirs) == np.asarray(ours)).all()
     assert (np.asarray(state.start.embed) == np.asarray(theirs)).all()
+
+
+@pytest.mark.slow
+def test_a_step_is_one_program_and_a_test_is_another_and_neither_is_compiled_again():
+    made = experiment("addition", method="grpo", **house.settings("grpo", "addition") | MORE)
+    compiled, evaluate = made.compiled(), by_itself(made.program.tested)
+    state = compiled.init()
+    programs = []
+
+    def heard(event, duration, **_):
+        if event == "/jax/core/compile/backend_compile_duration":
+            programs.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(heard)
+    try:
+        for number in (1, 1, 1):
+            state, _ = jax.block_until_ready(compiled.advance(state))
+            assert len(programs) == number
+        for number in (2, 2):
+            evaluate(state)
+            assert len(programs) == number
+    finally:
+        jax.monitoring.unregister_event_duration_listener(heard)
 
 
 def test_what_does_not_fit_is_refused_in_words(capsys):

@@ -61,6 +61,9 @@ Which method when:
               too far away to be found by chance
   parallel-…  plr or accel in one larger batch without waiting: for accelerators
   bc          imitates a dataset (--data DIR, made by cairn collect): steps are updates
+  sft, rloo, dr-grpo, exit, …
+              a language model on a task of symbols (addition, countdown): first demonstrations,
+              then its own answers; steps are tokens sampled (docs/methods/self-improvement.md)
   random      does not learn: the floor for comparisons
 `cairn list` describes methods, scores and presets.
 

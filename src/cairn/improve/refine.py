@@ -8,6 +8,7 @@ error is; `sorm` trains a model that can be asked instead.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import jax
@@ -83,16 +84,14 @@ def test(problem: Problem, config: Config, state: State) -> tuple[Figures, Int[A
     """Drafts of the policy, and what the refiner makes of every one of them, wrong or right."""
     problems = testing.tests(problem, config, "test")
     checked, prompt = testing.verified(config), parts.shown(problem, config, problems)
-    greedy = {"group": 1, "temperature": 0.0}
-    drawn = parts.answer(problem, checked, state.start, problems, prompt, state.key, **greedy)
+    likeliest = partial(parts.answer, problem, checked, group=1, temperature=0.0)
+    drawn = likeliest(state.start, problems, prompt, state.key)
     draft, length = drawn.rollouts.tok[:, 0], drawn.rollouts.length[:, 0].astype(jnp.int32)
     asked = Prompt(drawn.rollouts.prompt, drawn.rollouts.prompt_len)
     cut = error(drawn, jnp.zeros(config.tests, jnp.int32))
     local = config.where == "local"
     shown = drafts.shown(problem, asked, draft, length, cut if local else None)
-    again = parts.answer(
-        problem, checked, state.student.model, problems, shown, state.key, **greedy
-    )
+    again = likeliest(state.student.model, problems, shown, state.key)
     after = _ended(problem, problems, draft, cut, again) if local else again.correct[:, 0]
     before = drawn.correct[:, 0]
     if local:
