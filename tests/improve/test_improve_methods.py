@@ -155,7 +155,7 @@ def test_no_answer_is_kept_twice_whenever_it_is_found():
 
     held, new, again, drawn = jax.device_get(twice(held))
     assert new.tolist() == kept.tolist() and again.tolist() == [[False, True], [True, False]]
-    assert held.count == 5 and held.known.tolist() == [11, 13, 14, 12, 15, 0]
+    assert held.added == 5 and held.known.tolist() == [11, 13, 14, 12, 15, 0]
     assert held.tok[:, 0].tolist() == [4, 6, 7, 5, 6, 0]
     assert held.prompt_len.tolist() == [1, 2, 2, 1, 2, 0]
     assert set(drawn.tok[:, 0, 0].tolist()) == {4, 5, 6, 7} and drawn.mask.sum() == 128

@@ -17,7 +17,7 @@ from cairn.improve.parts import Played, Problem
 
 
 class Buffer(NamedTuple):
-    """N places; those below `count` are taken, the oldest are written over."""
+    """N places; the first `added` are taken, the oldest are written over."""
 
     prompt: Int[Array, "N Tp"]
     prompt_len: Int[Array, " N"]
@@ -25,7 +25,7 @@ class Buffer(NamedTuple):
     mask: Float[Array, "N T"]
     known: UInt32[Array, " N"]
     """Hash of problem and canonical form."""
-    count: Int[Array, ""]
+    added: Int[Array, ""]
     """Rows ever added; int32, so 2·10⁹ of them."""
 
 
@@ -38,13 +38,13 @@ def empty(problem: Problem, rows: int) -> Buffer:
         tok=jnp.zeros((rows, T), jnp.int32),
         mask=jnp.zeros((rows, T), jnp.float32),
         known=jnp.zeros(rows, jnp.uint32),
-        count=jnp.zeros((), jnp.int32),
+        added=jnp.zeros((), jnp.int32),
     )
 
 
 def taken(buffer: Buffer) -> Int[Array, ""]:
     """Rows that can be drawn."""
-    return jnp.minimum(buffer.count, buffer.known.shape[0])
+    return jnp.minimum(buffer.added, buffer.known.shape[0])
 
 
 def names(problem: Problem, played: Played) -> UInt32[Array, "P G"]:
@@ -64,7 +64,7 @@ def add(
     there = jnp.arange(rows, dtype=jnp.int32) < taken(buffer)
     old = jnp.any((known.reshape(-1, 1) == buffer.known[None]) & there[None], axis=1)
     new = kept.reshape(-1) & ~old
-    place = (buffer.count + jnp.cumsum(new.astype(jnp.int32)) - 1) % rows
+    place = (buffer.added + jnp.cumsum(new.astype(jnp.int32)) - 1) % rows
     place = jnp.where(new, place, rows)  # out of range: the scatter drops it
     put = lambda old, rows: old.at[place].set(rows, mode="drop")  # noqa: E731
     G, flat = kept.shape[1], lambda leaf: leaf.reshape(-1, leaf.shape[-1])
@@ -74,7 +74,7 @@ def add(
         tok=put(buffer.tok, flat(rollouts.tok)),
         mask=put(buffer.mask, flat(rollouts.mask)),
         known=put(buffer.known, known.reshape(-1)),
-        count=buffer.count + jnp.sum(new.astype(jnp.int32)),
+        added=buffer.added + jnp.sum(new.astype(jnp.int32)),
     ), new.reshape(kept.shape)
 
 

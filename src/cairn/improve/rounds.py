@@ -64,7 +64,7 @@ def collect(
     names = buffer.names(problem, played)
     if not config.distinct:  # every answer is one of its own
         place = jnp.arange(names.size, dtype=jnp.uint32).reshape(names.shape)
-        names = (held.count.astype(jnp.uint32) + place) | jnp.uint32(1 << 31)
+        names = (held.added.astype(jnp.uint32) + place) | jnp.uint32(1 << 31)
     held, new = buffer.add(held, played.rollouts, kept, names)
     mean = lambda flags: jnp.mean(flags.astype(jnp.float32))  # noqa: E731
     return held, Report(
@@ -80,7 +80,7 @@ def refit(
     problem: Problem, config: Collect, state: State, held: Buffer, when: Bool[Array, ""]
 ) -> tuple[Student, Int[Array, ""], Report]:
     """The start after learning from the buffer, or the student as it is; tokens learned."""
-    when = when & (held.count > 0)
+    when = when & (held.added > 0)
 
     def fit(student: Student) -> tuple[Student, Int[Array, ""], Float[Array, ""]]:
         base = student._replace(model=state.start)
@@ -92,7 +92,7 @@ def refit(
             gradient_of = jax.value_and_grad(cloning.cross_entropy, has_aux=True)
             (loss, _), gradient = gradient_of(now[0], (drawn, drawn.reward))
             rate = jnp.float32(config.learning_rate)
-            learned, after, _ = learning.descend(config, *now, gradient, rate)
+            learned, after, _ = learning.descend(config, now[0], now[1], gradient, rate)
             return (learned, after), (loss, jnp.sum(drawn.mask).astype(jnp.int32))
 
         numbers = jnp.arange(config.fit_steps, dtype=jnp.int32)
