@@ -41,7 +41,7 @@ def grpo(tmp_path_factory):
     return made, train(made, folder / "whole")
 
 
-MORE = {"sft_steps": 2, "seeds": 2, "evaluate_every": 2, "checkpoint_every": 1}
+MORE = {"reward": "random", "sft_steps": 2, "seeds": 2, "evaluate_every": 2, "checkpoint_every": 1}
 
 
 @pytest.mark.slow
@@ -85,7 +85,7 @@ def test_a_stopped_run_goes_on_bit_for_bit(grpo, tmp_path):
 def test_a_run_starts_from_the_model_of_another_whatever_its_method(grpo, tmp_path):
     _, outcome = grpo
     made = experiment("addition", method="grpo", **house.settings("grpo", "addition") | MORE)
-    made = made.changed({"sft_steps": 0, "learning_rate": 0.0, "steps": 10})
+    made = made.changed({"sft_steps": 0, "learning_rate": 0.0, "steps": 32})
     state = train(made, tmp_path / "next", init_from=outcome.directory.path).state
     theirs, ours = outcome.state.student.model.embed, state.student.model.embed
     assert (np.asarray(theirs) == np.asarray(ours)).all()
