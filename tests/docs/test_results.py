@@ -148,6 +148,7 @@ def test_no_forger_holds_a_cell_since_tags_are_marked(redteam):
     assert "| 49 of 100 | 0 of 100 |" in page and "| 100 of 100 | 0 of 100 |" in page
 
 
+@pytest.mark.slow
 def test_the_leagues_page_shows_the_results_on_file():
     page, text = load("league_page"), (ROOT / "docs" / "league.md").read_text()
     places = [found[1] for found in page.MARK.finditer(text)]
