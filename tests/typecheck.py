@@ -53,9 +53,9 @@ def checked(function: Callable) -> Callable:
 
 
 def _made(function: Callable) -> Callable:
-    try:
-        hints = typing.get_type_hints(function, include_extras=True)
-    except NameError:  # imported for type checkers alone: jaxtyping leaves these out
+    hints = function.__annotations__
+    if any(isinstance(hint, str) for hint in hints.values()):
+        # Of names that are not there (imported for type checkers alone), jaxtyping asks nothing.
         return _jaxtyped(function, typechecker=check)
     if any(map(_shaped, hints.values())):
         return _jaxtyped(check(function), typechecker=None)  # axes of one call, beartype within
