@@ -54,12 +54,23 @@ def checked(function: Callable) -> Callable:
 
 def _made(function: Callable) -> Callable:
     hints = function.__annotations__
-    if any(isinstance(hint, str) for hint in hints.values()):
-        # Of names that are not there (imported for type checkers alone), jaxtyping asks nothing.
-        return _jaxtyped(function, typechecker=check)
+    # A name in a text may not be there: of a later class, or imported for type checkers alone.
+    function.__annotations__ = {n: Any if _named(hint) else hint for n, hint in hints.items()}
+    try:
+        made = check(function)
+    finally:
+        function.__annotations__ = hints
     if any(map(_shaped, hints.values())):
-        return _jaxtyped(check(function), typechecker=None)  # axes of one call, beartype within
-    return check(function)
+        return _jaxtyped(made, typechecker=None)  # axes of one call, beartype within
+    return made
+
+
+def _named(hint: Any) -> bool:
+    """Whether it is a text, or a class or type that is made of one."""
+    parts = (*typing.get_args(hint), *getattr(hint, "__orig_bases__", ()))
+    return isinstance(hint, str | typing.ForwardRef) or any(
+        map(_named, (part for part in parts if part is not hint))
+    )
 
 
 def _shaped(hint: Any) -> bool:
