@@ -74,9 +74,9 @@ def league(folder: Path) -> list[str]:
     """Tables of both budgets, and who does not take part."""
     parts = parts_of(folder)
     if not parts:
-        size = "" if folder.name == "small" else f" --size {folder.name}"
+        what = "--all" if folder.name == "small" else f"--size {folder.name} --part METHOD …"
         return ["Not measured yet. It is made by", "",
-                f"    uv run python benchmarks/verify/league.py --all{size}", ""]  # fmt: skip
+                f"    uv run python benchmarks/verify/league.py {what}", ""]  # fmt: skip
     lines: list[str] = []
     for budget, title in BUDGETS.items():
         lines += [f"**{title}.**", "", *table(parts, budget), ""]

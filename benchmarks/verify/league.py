@@ -98,10 +98,10 @@ SIZES = {
         network={"decay": "none"},
         student={},
         algorithm={"turns": 1},
-        steps=1_638_400,
+        steps=1_228_800,
         chunk=8,
         levels=1000,
-        attempts=10,
+        attempts=4,
     ),
     "tiny": Size(
         task={"width": 5, "height": 5, "walls": 4, "limit": 8, "generator": "walls"},
