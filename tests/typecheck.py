@@ -16,8 +16,9 @@ from typing import Any
 import jaxtyping
 from beartype import BeartypeConf, beartype
 
-# An int where a float is annotated is fine for every type checker (PEP 484), so here too.
-check = beartype(conf=BeartypeConf(is_pep484_tower=True))
+# An int where a float is annotated is fine for every type checker (PEP 484), so here too. What
+# does not fit is a TypeError, as Python's own are: code makes a message of either.
+check = beartype(conf=BeartypeConf(is_pep484_tower=True, violation_type=TypeError))
 _jaxtyped = jaxtyping.jaxtyped
 
 

@@ -1,5 +1,7 @@
 """Answers in slots: each is what it would be alone, whoever comes and goes beside it."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,9 +22,12 @@ class Programs:
 
     def __init__(self, model):
         self.model = model.unstacked()
-        self.read = jax.jit(room.read)
-        self.enter = jax.jit(room.enter, donate_argnums=0)
-        self.advance = jax.jit(room.advance, static_argnames=("steps", "top"), donate_argnums=1)
+        # Partials: of one function all jits in a process share what they compiled.
+        self.read = jax.jit(partial(room.read))
+        self.enter = jax.jit(partial(room.enter), donate_argnums=0)
+        self.advance = jax.jit(
+            partial(room.advance), static_argnames=("steps", "top"), donate_argnums=1
+        )
         self.slots = room.empty(model, SLOTS, CONTEXT)
         self.texts: list[list[tuple[int, float]]] = []
         self.tops = []

@@ -3,6 +3,7 @@
 import json
 from typing import ClassVar
 
+import jax
 import pytest
 
 import cairn
@@ -22,6 +23,9 @@ class Returns(CartPole):
     @property
     def space(self):
         return Seeds()
+
+    def reset(self, key, level):
+        return super().reset(key, super().space.sample(jax.random.key(level)))
 
 
 TASKS = {"maze": "maze", "pendulum": "pendulum", "returns": "test_mixing:Returns"}

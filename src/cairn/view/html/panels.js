@@ -113,6 +113,7 @@ function within(place, search) {
     if (!place.asked.endsWith(search)) return;
     const head = place.querySelector("h2");
     if (head) { head.tabIndex = -1; head.focus({ preventScroll: true }); }
+    above(); // the list of sections may just have grown, and its observer comes a frame later
     place.scrollIntoView({ block: "start" });
   });
 }
