@@ -178,6 +178,26 @@ def test_the_finite_set_is_what_it_says():
     assert len(different) > 45
 
 
+def test_a_teachers_regret_stands_beside_that_of_fresh_levels(tmp_path, monkeypatch, capsys):
+    script = load("teacher_regret")
+    values = {"designed": (0.25, 0.5), "fresh": (0.125, 0.75)}
+    sources = {
+        name: {"bound": {"value": bound}, "regret": {"value": regret}}
+        for name, (bound, regret) in values.items()
+    }
+    found = {"arm": "paired", "seeds": [{"sources": sources}] * 3}
+    command = ["teacher_regret.py", "--tiny", "--arms", "paired", "--results", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", command)
+    monkeypatch.setattr(script, "measure", lambda arm, seeds, tiny: found)
+    script.main()
+    told = capsys.readouterr().out
+    assert "| paired | bound of `cairn regret` | 0.250 [0.250, 0.250] | 0.125" in told
+    assert "0.500 [0.500, 0.500] | 0.750 [0.750, 0.750] | -0.250 [-0.250, -0.250] |" in told
+    monkeypatch.setattr(script, "measure", None)
+    script.main()  # nothing is measured twice
+    assert capsys.readouterr().out == told
+
+
 @pytest.mark.slow
 def test_the_league_is_made_part_by_part_and_read_at_two_budgets(tmp_path, monkeypatch, capsys):
     script = load("league")
