@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cairn.envs.tokens.protocol import Prompt
-from cairn.improve import drafts, judges
+from cairn.improve import drafts, reward_model
 from cairn.improve.cloning import written
 from cairn.improve.parts import Played
 from cairn.improve.sorm import cuts, labels
@@ -43,8 +43,8 @@ def found():
             "whole": drafts.whole(TOK[0, :1], jnp.array([2]), rest, mask),
             "hopeful": (hopeful, at),
             "hopeless": (hopeless, where),
-            "auroc": judges.ranked(score, label, jnp.array([True] * 4 + [False])),
-            "last": judges.last(jnp.arange(10.0).reshape(1, 2, 5), rollouts),
+            "auroc": reward_model.ranked(score, label, jnp.array([True] * 4 + [False])),
+            "last": reward_model.last(jnp.arange(10.0).reshape(1, 2, 5), rollouts),
             "even": drafts.balanced(TOK == 5, rollouts.mask > 0),
         }
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cairn.improve import credit, objectives, preferences, select, shaping
+from cairn.improve import credit, objectives, pair_losses, select, shaping
 from cairn.improve.aggregate import AGGREGATIONS, weights
 
 NAN = float("nan")
@@ -49,13 +49,13 @@ def golden():
             "again": shaping.repetition(jnp.full(7, 5), jnp.array(5), 2, -1.0),
             "short": shaping.repetition(jnp.full(7, 5), jnp.array(1), 2, -1.0),
             "k": jnp.stack([objectives.kl(zero[0], zero[0] + 0.5, k) for k in ("k1", "k2", "k3")]),
-            "dpo": preferences.dpo(scores, reference, beta=0.1),
-            "smooth": preferences.dpo(scores, reference, beta=0.1, smoothing=0.25),
-            "ipo": preferences.ipo(scores, reference, beta=0.5),
-            "z": preferences.odds(pair),
-            "orpo": preferences.orpo(pair, weight=1.0),
-            "bt": preferences.bradley_terry(scores),
-            "log1mexp": preferences.log1mexp(jnp.array([-1e-4, -0.5, -1.0, -30.0])),
+            "dpo": pair_losses.dpo(scores, reference, beta=0.1),
+            "smooth": pair_losses.dpo(scores, reference, beta=0.1, smoothing=0.25),
+            "ipo": pair_losses.ipo(scores, reference, beta=0.5),
+            "z": pair_losses.odds(pair),
+            "orpo": pair_losses.orpo(pair, weight=1.0),
+            "bt": pair_losses.bradley_terry(scores),
+            "log1mexp": pair_losses.log1mexp(jnp.array([-1e-4, -0.5, -1.0, -30.0])),
             "rise": select.exponential(jnp.array([[1.0, 0.0]]), 0.4),
             "weights": aggregated,
             "clipped": plain.loss,
@@ -203,7 +203,7 @@ def test_copg_reaches_the_exact_optimum_of_a_bandit_from_anybodys_samples():
 
     @jax.jit
     def found():
-        copg = climb(lambda s, ref, r: preferences.copg_credit(s, ref, r, beta=beta))
+        copg = climb(lambda s, ref, r: pair_losses.copg_credit(s, ref, r, beta=beta))
         plain = climb(lambda s, ref, r: credit.advantages(r - beta * (s - ref), "none"))
         return copg, plain
 
@@ -218,8 +218,8 @@ def test_the_credit_of_copg_has_the_gradient_of_its_loss():
 
     @jax.jit
     def both(s):
-        loss = jax.grad(lambda s: preferences.copg(s, reference, REWARD[1:2], beta=0.3))(s)
-        given = preferences.copg_credit(s, reference, REWARD[1:2], beta=0.3)
+        loss = jax.grad(lambda s: pair_losses.copg(s, reference, REWARD[1:2], beta=0.3))(s)
+        given = pair_losses.copg_credit(s, reference, REWARD[1:2], beta=0.3)
         return loss, -given / 3 * 2 * 0.3
 
     loss, surrogate = both(score)

@@ -22,10 +22,10 @@ from cairn.lm.http import OpenAIServer, Server
 from cairn.lm.local_answers import Answerer
 from cairn.lm.local_engine import Engine, Settings
 from cairn.lm.request import Request, Sampling
-from cairn.nn.attention import causal
-from cairn.nn.spoken import Spoken
-from cairn.nn.tokens import Characters
-from cairn.nn.transformer import Shape, Transformer
+from cairn.nn.language.attention import causal
+from cairn.nn.language.spoken import Spoken
+from cairn.nn.language.tokens import Characters
+from cairn.nn.language.transformer import Shape, Transformer
 
 pytestmark = pytest.mark.slow  # the first test compiles for all
 ALPHABET = Characters.of("abcdefgh :\n")

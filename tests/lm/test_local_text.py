@@ -8,8 +8,8 @@ from cairn.lm.local_ask import read_ask
 from cairn.lm.local_fields import RefusedError
 from cairn.lm.local_prompt import prompt_tokens
 from cairn.lm.local_text import Text, Token, word
-from cairn.nn.spoken import Spoken
-from cairn.nn.tokens import Characters
+from cairn.nn.language.spoken import Spoken
+from cairn.nn.language.tokens import Characters
 
 LETTERS = Characters.of("abcdefgh")
 

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from cairn.nn import sharding
-from cairn.nn.transformer import Shape, Transformer
+from cairn.nn.language import sharding
+from cairn.nn.language.transformer import Shape, Transformer
 
 P, G, TP, T = 8, 2, 3, 4
 SHAPE = Shape(

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cairn.nn.choose import BLOCK, choose
+from cairn.nn.language.choose import BLOCK, choose
 
 # One row a case, so that one program serves all: temperature, top-k, top-p.
 CASES = [

@@ -9,7 +9,7 @@ import pytest
 
 from cairn.core.branches import SIDE_BY_SIDE
 from cairn.core.errors import ConfigError
-from cairn.nn.decode import sample
+from cairn.nn.language.decode import sample
 
 V, T, G = 6, 5, 3
 EOS, NONE = 2, -1

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from cairn.core.errors import ConfigError, WeightsError
-from cairn.nn import adapters, tensors, weights
-from cairn.nn.attention import causal
-from cairn.nn.lora import TARGETS, Lora
+from cairn.nn.language import adapters, tensors, weights
+from cairn.nn.language.attention import causal
+from cairn.nn.language.lora import TARGETS, Lora
 
 LLAMA = Path(__file__).parent / "hugging" / "llama"
 ADAPTER = LLAMA / "adapter"

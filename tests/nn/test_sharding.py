@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from cairn.core.errors import ConfigError
-from cairn.nn import sharding
-from cairn.nn.block import Shape
+from cairn.nn.language import sharding
+from cairn.nn.language.block import Shape
 
 PROBE = Path(__file__).parent / "sharding_probe.py"
 

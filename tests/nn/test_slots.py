@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cairn.nn import slots as room
-from cairn.nn.decode import sample
-from cairn.nn.transformer import Shape, Transformer
+from cairn.nn.language import slots as room
+from cairn.nn.language.decode import sample
+from cairn.nn.language.transformer import Shape, Transformer
 
 V, CONTEXT, BUCKET, SLOTS, STEPS, EOS = 11, 16, 6, 3, 2, 2
 ROOT = jax.random.key(4)

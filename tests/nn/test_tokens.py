@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from cairn.core.errors import MissingExtraError, TokenError
 from cairn.core.vocabulary import BOS, EOS, PAD, RESERVED, SEP
-from cairn.nn import bpe, tokens
-from cairn.nn.tokens import Characters, Symbols
+from cairn.nn.language import bpe, tokens
+from cairn.nn.language.tokens import Characters, Symbols
 
 DIGITS = Symbols((*RESERVED, "0", "1", "+"))
 WORDS = Symbols((*RESERVED, "1", "10", "node", "->"))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from cairn.core.errors import ConfigError
-from cairn.nn.attention import Llama3Scaling, causal, frequencies, left_padded, packed
-from cairn.nn.transformer import Shape, Transformer
+from cairn.nn.language.attention import Llama3Scaling, causal, frequencies, left_padded, packed
+from cairn.nn.language.transformer import Shape, Transformer
 
 V, P, G, TP, T = 13, 2, 3, 5, 4
 SCALING = Llama3Scaling(factor=4.0, low=1.0, high=2.0, original=16)

@@ -15,10 +15,10 @@ import pytest
 
 from cairn.core.errors import TokenError, WeightsError
 from cairn.core.vocabulary import RESERVED
-from cairn.nn import hugging, tensors, tokens, weights
-from cairn.nn.attention import causal
-from cairn.nn.block import Shape
-from cairn.nn.transformer import Transformer
+from cairn.nn.language import hugging, tensors, tokens, weights
+from cairn.nn.language.attention import causal
+from cairn.nn.language.block import Shape
+from cairn.nn.language.transformer import Transformer
 
 FOLDERS = Path(__file__).parent / "hugging"
 FAMILIES = ("llama", "qwen2", "qwen3")

@@ -9,9 +9,9 @@ from cairn.cli import main
 from cairn.core.errors import ConfigError, DatasetError
 from cairn.core.rundir import RunDir
 from cairn.lm.local_folder import open_folder
-from cairn.nn.attention import causal
-from cairn.nn.size import Size
-from cairn.nn.transformer import Transformer
+from cairn.nn.language.attention import causal
+from cairn.nn.language.size import Size
+from cairn.nn.language.transformer import Transformer
 from cairn.offline.corpus import Corpus, prepare
 from cairn.offline.pretrain import Config, Tokens, loss, windows
 from cairn.runs.language import language

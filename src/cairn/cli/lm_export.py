@@ -7,7 +7,7 @@ from typing import get_type_hints
 
 from cairn.cli import flags
 from cairn.core.errors import ConfigError
-from cairn.nn import weights
+from cairn.nn.language import weights
 from cairn.runs.language import language
 
 USAGE = """\

@@ -15,7 +15,7 @@ from cairn.core.redact import Secret, read_secret
 from cairn.lm import local_http
 from cairn.lm.local_answers import Answerer
 from cairn.lm.local_engine import Engine, Settings
-from cairn.nn.spoken import Spoken
+from cairn.nn.language.spoken import Spoken
 
 USAGE = """\
 Answer over HTTP as an OpenAI-compatible server: completions, chat, streams, log-probabilities.

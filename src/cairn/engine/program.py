@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree, UInt32
 
 from cairn.core.ledger import Ledger
 from cairn.learners.protocol import Actor
-from cairn.nn.spoken import Spoken
+from cairn.nn.language.spoken import Spoken
 
 
 class State(Protocol):

@@ -6,7 +6,6 @@ from typing import ClassVar, Literal
 from cairn.core import checks
 from cairn.core.errors import ConfigError
 from cairn.envs.tokens.protocol import TokenTask
-from cairn.nn.block import Shape
 
 CONDITIONS = ("<good>", "<bad>")
 """Symbols behind those of the task: what a model can be told of the answer that follows. Every
@@ -14,36 +13,6 @@ model has them, so that what one method has trained can start another."""
 GOOD, BAD = 0, 1
 SAMPLES = ("updates", "tokens_sampled", "tokens_learned", "tokens_tested")
 """Counts of a method that samples; its budget is on what it has sampled."""
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """The model: a Llama, small enough to be trained from nothing on a CPU in minutes."""
-
-    width: int = 128
-    """Of what goes from layer to layer."""
-    layers: int = 2
-    heads: int = 4
-    kv_heads: int = 4
-    """Heads of keys and values; each serves `heads / kv_heads` queries."""
-    head_width: int = 32
-    inner: int = 384
-    """Width inside the feed-forward part."""
-
-    def shape(self, task: TokenTask) -> Shape:
-        """With the vocabulary of a task. Raises ConfigError for what makes no model."""
-        return Shape(
-            vocabulary=len(task.symbols) + len(CONDITIONS),
-            width=self.width,
-            layers=self.layers,
-            heads=self.heads,
-            kv_heads=self.kv_heads,
-            head_width=self.head_width,
-            inner=self.inner,
-        )
-
-    def __post_init__(self) -> None:
-        Shape(1, self.width, self.layers, self.heads, self.kv_heads, self.head_width, self.inner)
 
 
 @dataclass(frozen=True)
@@ -60,7 +29,7 @@ class Config:
     """Of sampling, and of the log-probabilities that are learned by: the same on both sides."""
     reward: Literal["correct", "quality", "random", "model"] = "correct"
     """1 for a correct answer; or its graded quality; or a coin, for control; or what a model of
-    rewards says, which is trained first (`judge_steps`)."""
+    rewards says, which is trained first (`reward_model_steps`)."""
     truncated: Literal["zero", "mask"] = "zero"
     """An answer that has no end gets no reward, or counts for nothing at all."""
     learning_rate: float = 3e-4
@@ -81,11 +50,11 @@ class Config:
     """Adam's step size there."""
     sft_hinted: float = 0.0
     """Share of them whose prompt gives the answer away, so that hints are understood (star)."""
-    judge_steps: int = 0
+    reward_model_steps: int = 0
     """Cycles that train a model of rewards, after that and before the method begins."""
-    judge_loss: Literal["outcome", "bradley-terry"] = "outcome"
+    reward_model_loss: Literal["outcome", "bradley-terry"] = "outcome"
     """Whether it learns what became of each answer, or which of two was better."""
-    judge_learning_rate: float = 1e-3
+    reward_model_learning_rate: float = 1e-3
     """Adam's step size there."""
     tests: int = 256
     """Problems of each test while training."""
@@ -99,18 +68,20 @@ class Config:
 
     def __post_init__(self) -> None:
         checks.at_least(self, 1, "prompts", "group", "epochs", "minibatches", "sft_batch", "tests")
-        checks.at_least(self, 0, "problems", "sft_steps", "judge_steps", "revisions")
+        checks.at_least(self, 0, "problems", "sft_steps", "reward_model_steps", "revisions")
         checks.share(self, "sft_hinted")
         checks.positive(self, "temperature", "max_gradient_norm")
-        checks.not_negative(self, "learning_rate", "sft_learning_rate", "judge_learning_rate")
+        checks.not_negative(
+            self, "learning_rate", "sft_learning_rate", "reward_model_learning_rate"
+        )
         checks.divides(self, "minibatches", "prompts")
-        if self.reward == "model" and not self.judge_steps:
-            raise ConfigError("judge_steps must be at least 1 for reward = model, got 0.")
+        if self.reward == "model" and not self.reward_model_steps:
+            raise ConfigError("reward_model_steps must be at least 1 for reward = model, got 0.")
 
     @property
     def before(self) -> int:
         """Cycles before the method itself begins."""
-        return self.sft_steps + self.judge_steps
+        return self.sft_steps + self.reward_model_steps
 
     def check(self, task: TokenTask) -> None:
         """Raise ConfigError if it does not fit the task."""

@@ -14,20 +14,20 @@ from jaxtyping import Array, Float
 from cairn.core import checks
 from cairn.core.rollouts import Rollouts
 from cairn.engine.program import Report
-from cairn.improve import learning, parts, preference, preferences
+from cairn.improve import learning, pair_losses, pairs, parts
 from cairn.improve.method import method
 from cairn.improve.parts import Metrics, Problem, State, Student
 
 
 @dataclass(frozen=True)
-class Config(preference.Behave):
+class Config(pairs.Behave):
     """CoPG."""
 
     beta: float = 0.1
     """How dear it is to leave the reference."""
 
     def __post_init__(self) -> None:
-        preference.Behave.__post_init__(self)
+        pairs.Behave.__post_init__(self)
         checks.positive(self, "beta")
 
 
@@ -40,19 +40,19 @@ class Batch(NamedTuple):
 
 def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]:
     """Groups of anybody's answers; -mean (leave-one-out R) s, R = r - β (s - s_ref)."""
-    played = preference.play(problem, config, state)
-    reference = preferences.total(
+    played = pairs.play(problem, config, state)
+    reference = pair_losses.total(
         learning.scores(state.start, played.rollouts).log_prob, played.mask
     )
 
     def loss(student: Student, batch: Batch) -> tuple[Float[Array, ""], Metrics]:
         live = batch.rollouts.mask > 0
         found = learning.scores(student.model, batch.rollouts)
-        own = preferences.total(found.log_prob, live)
+        own = pair_losses.total(found.log_prob, live)
         reward = batch.rollouts.reward
-        given = preferences.copg_credit(own, batch.reference, reward, beta=config.beta)
+        given = pair_losses.copg_credit(own, batch.reference, reward, beta=config.beta)
         value = -jnp.mean(given * own)
-        squares = preferences.copg(own, batch.reference, reward, beta=config.beta)
+        squares = pair_losses.copg(own, batch.reference, reward, beta=config.beta)
         entropy = parts.masked_mean(found.entropy, live)
         return value, {"loss": squares, "entropy": entropy}
 

@@ -10,13 +10,13 @@ from functools import partial
 
 from cairn.core import checks
 from cairn.engine.program import Report
-from cairn.improve import preference, preferences
+from cairn.improve import pair_losses, pairs
 from cairn.improve.method import method
 from cairn.improve.parts import Problem, State
 
 
 @dataclass(frozen=True)
-class Config(preference.Compare):
+class Config(pairs.Compare):
     """DPO."""
 
     beta: float = 0.1
@@ -25,15 +25,15 @@ class Config(preference.Compare):
     """Share of comparisons thought wrong (conservative DPO)."""
 
     def __post_init__(self) -> None:
-        preference.Compare.__post_init__(self)
+        pairs.Compare.__post_init__(self)
         checks.positive(self, "beta")
         checks.between(self, 0, 0.5, "smoothing")
 
 
 def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]:
     """Pairs; -log σ(β h) of sums over tokens."""
-    loss = partial(preferences.dpo, beta=config.beta, smoothing=config.smoothing)
-    return preference.step(problem, config, state, preference.SUM, loss)
+    loss = partial(pair_losses.dpo, beta=config.beta, smoothing=config.smoothing)
+    return pairs.step(problem, config, state, pairs.SUM, loss)
 
 
 METHOD = method(__doc__, Config, step)

@@ -9,8 +9,8 @@ from cairn.envs.tokens import layout
 from cairn.envs.tokens.protocol import Prompt
 from cairn.improve.config import BAD, Config
 from cairn.improve.parts import Problem, Problems
-from cairn.nn.decode import sample
-from cairn.nn.transformer import Transformer
+from cairn.nn.language.decode import sample
+from cairn.nn.language.transformer import Transformer
 
 
 def extended(prompt: Prompt, more: Int[Array, "P E"], kept: Bool[Array, "P E"]) -> Prompt:

@@ -9,27 +9,27 @@ from functools import partial
 
 from cairn.core import checks
 from cairn.engine.program import Report
-from cairn.improve import preference, preferences
+from cairn.improve import pair_losses, pairs
 from cairn.improve.method import method
 from cairn.improve.parts import Problem, State
 
 
 @dataclass(frozen=True)
-class Config(preference.Compare):
+class Config(pairs.Compare):
     """IPO."""
 
     beta: float = 0.1
     """How dear it is to leave the reference."""
 
     def __post_init__(self) -> None:
-        preference.Compare.__post_init__(self)
+        pairs.Compare.__post_init__(self)
         checks.positive(self, "beta")
 
 
 def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]:
     """Pairs; (h - 1/(2β))² of means over tokens."""
-    loss = partial(preferences.ipo, beta=config.beta)
-    return preference.step(problem, config, state, preference.MEAN, loss)
+    loss = partial(pair_losses.ipo, beta=config.beta)
+    return pairs.step(problem, config, state, pairs.MEAN, loss)
 
 
 METHOD = method(__doc__, Config, step)

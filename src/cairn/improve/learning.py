@@ -14,7 +14,7 @@ from cairn.engine.program import Report
 from cairn.improve import parts
 from cairn.improve.config import Config
 from cairn.improve.parts import Metrics, Played, Problem, State, Student
-from cairn.nn.transformer import Transformer
+from cairn.nn.language.transformer import Transformer
 
 Part = TypeVar("Part")
 

@@ -15,13 +15,14 @@ from cairn.core.ledger import Ledger
 from cairn.core.vocabulary import SEP
 from cairn.engine.program import Program, Report, merged
 from cairn.envs.tokens.protocol import TokenTask
-from cairn.improve import cloning, judging, learning, testing
-from cairn.improve.config import CONDITIONS, GOOD, Config, ModelConfig
+from cairn.improve import cloning, learning, reward_training, testing
+from cairn.improve.config import CONDITIONS, GOOD, Config
 from cairn.improve.parts import Problem, State, Student
 from cairn.improve.testing import Figures
-from cairn.nn.spoken import Spoken
-from cairn.nn.tokens import Symbols
-from cairn.nn.transformer import Transformer
+from cairn.nn.language.size import Size
+from cairn.nn.language.spoken import Spoken
+from cairn.nn.language.tokens import Symbols
+from cairn.nn.language.transformer import Transformer
 from cairn.runs.method import Method, Preset, Setup
 
 PRESETS = {
@@ -63,7 +64,7 @@ def method(
 
     return Method(
         about=(page or "").split("\n", 1)[0],
-        sections={"algorithm": config, "model": ModelConfig},
+        sections={"algorithm": config, "model": Size},
         program=program,
         takes=takes_tokens,
         check=check,
@@ -81,7 +82,7 @@ def takes_tokens(kind: Any) -> str | None:
 
 def bind(setup: Setup) -> tuple[Problem, Any]:
     """The fixed part of a run, and the method's settings."""
-    shape = setup.sections["model"].shape(setup.task)
+    shape = setup.sections["model"].shape(len(setup.task.symbols) + len(CONDITIONS))
     return Problem(setup.task, shape, setup.steps), setup.sections["algorithm"]
 
 
@@ -106,7 +107,7 @@ def begin(
         judge=None,
         extra=extra(problem, config, stream(key, "extra")),
     )
-    judge = judging.untrained(state) if config.judge_steps else None
+    judge = reward_training.untrained(state) if config.reward_model_steps else None
     return eqx.tree_at(lambda s: s.judge, state, judge, is_leaf=lambda leaf: leaf is None)
 
 
@@ -124,9 +125,9 @@ def cycle(problem: Problem, config: Config, step: Step, state: State) -> tuple[S
         return step(problem, config, begun(config, state))
 
     def later(state: State) -> tuple[State, Report]:
-        if not config.judge_steps:
+        if not config.reward_model_steps:
             return own(state)
-        judge = partial(judging.train, problem, config)
+        judge = partial(reward_training.train, problem, config)
         return in_turn(state.cycle < config.before, judge, own, state)
 
     if not config.sft_steps:

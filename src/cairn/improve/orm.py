@@ -13,29 +13,29 @@ from jaxtyping import Array, Int, Key
 
 from cairn.core import trees
 from cairn.engine.program import Report
-from cairn.improve import drafts, judges, judging, learning, parts, testing
+from cairn.improve import drafts, learning, parts, reward_model, reward_training, testing
 from cairn.improve.config import Config as Shared
-from cairn.improve.judges import Judge
 from cairn.improve.method import method
 from cairn.improve.parts import Problem, State
+from cairn.improve.reward_model import Judge
 from cairn.improve.testing import Figures
 
 
 @dataclass(frozen=True)
 class Config(Shared):
-    """ORM. Its step size is `judge_learning_rate`."""
+    """ORM. Its step size is `reward_model_learning_rate`."""
 
 
 def extra(problem: Problem, config: Shared, key: Key[Array, ""]) -> Judge:
     """Overwritten in the first cycle, when the policy is what it will be."""
-    return judging.fresh(problem.shape, key)
+    return reward_training.fresh(problem.shape, key)
 
 
 def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]:
     """Sample; learn what became of each answer, after each of its tokens."""
     judge = begun(config, state)
     played = parts.play(problem, config, state)
-    judge, metrics = judging.update(config, judge, played)
+    judge, metrics = reward_training.update(config, judge, played)
     ledger = learning.spend(state.ledger, played, learned=1, updates=1)
     told = Report(metrics | parts.told(played))
     return parts.after(state, ledger=ledger, extra=judge), told
@@ -43,7 +43,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
 
 def begun(config: Shared, state: State) -> Judge:
     """The judge, which begins with the policy's weights."""
-    return trees.where(state.cycle == config.before, judging.untrained(state), state.extra)
+    return trees.where(state.cycle == config.before, reward_training.untrained(state), state.extra)
 
 
 def test(problem: Problem, config: Shared, state: State) -> tuple[Figures, Int[Array, ""]]:
@@ -57,10 +57,10 @@ def test(problem: Problem, config: Shared, state: State) -> tuple[Figures, Int[A
     checked = testing.verified(config)
     played = parts.answer(problem, checked, state.student.model, problems, prompt, state.key)
     rollouts = played.rollouts
-    logit = judges.readings(state.extra.student, rollouts)
+    logit = reward_model.readings(state.extra.student, rollouts)
     length = rollouts.length.astype(jnp.int32)
     ends = drafts.step_ends(rollouts.seg, length)
-    final = judges.last(logit, rollouts)
+    final = reward_model.last(logit, rollouts)
     everyone = jnp.ones_like(played.correct)
     chosen = jax.nn.one_hot(jnp.argmax(final, axis=1), final.shape[1], dtype=jnp.float32)
     right = played.correct.astype(jnp.float32)
@@ -71,8 +71,8 @@ def test(problem: Problem, config: Shared, state: State) -> tuple[Figures, Int[A
         "test": {
             "solve_rate": jnp.mean(jnp.sum(chosen * right, axis=1)),
             "pass_1": jnp.mean(right),
-            "step_auroc": judges.ranked(logit, played.right, ends),
-            "final_auroc": judges.ranked(final, played.correct, everyone),
+            "step_auroc": reward_model.ranked(logit, played.right, ends),
+            "final_auroc": reward_model.ranked(final, played.correct, everyone),
             "first_error": parts.masked_mean(hit, wrong),
         }
     }, played.spent

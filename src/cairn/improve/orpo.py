@@ -8,27 +8,27 @@ from dataclasses import dataclass
 
 from cairn.core import checks
 from cairn.engine.program import Report
-from cairn.improve import preference, preferences
+from cairn.improve import pair_losses, pairs
 from cairn.improve.method import method
 from cairn.improve.parts import Problem, State
 
 
 @dataclass(frozen=True)
-class Config(preference.Compare):
+class Config(pairs.Compare):
     """ORPO."""
 
     odds_weight: float = 0.1
     """λ, the weight of the odds ratio."""
 
     def __post_init__(self) -> None:
-        preference.Compare.__post_init__(self)
+        pairs.Compare.__post_init__(self)
         checks.not_negative(self, "odds_weight")
 
 
 def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]:
     """Pairs; -log π(better) - λ log σ(log odds ratio), of means over tokens."""
-    loss = lambda score, _: preferences.orpo(score, weight=config.odds_weight)  # noqa: E731
-    return preference.step(problem, config, state, preference.MEAN, loss)
+    loss = lambda score, _: pair_losses.orpo(score, weight=config.odds_weight)  # noqa: E731
+    return pairs.step(problem, config, state, pairs.MEAN, loss)
 
 
 METHOD = method(__doc__, Config, step)

@@ -13,11 +13,11 @@ from cairn.core.ledger import Ledger
 from cairn.core.rollouts import Rollouts
 from cairn.core.vocabulary import EOS, PAD
 from cairn.envs.tokens.protocol import Prompt, TokenTask
-from cairn.improve import judges
+from cairn.improve import reward_model
 from cairn.improve.config import GOOD, Config
-from cairn.nn.block import Shape
-from cairn.nn.decode import sample
-from cairn.nn.transformer import Transformer
+from cairn.nn.language.block import Shape
+from cairn.nn.language.decode import sample
+from cairn.nn.language.transformer import Transformer
 
 Problems = PyTree
 """P problems of a task: every leaf (P, ...)."""
@@ -168,8 +168,8 @@ def judged(config: Config, state: State, played: Played) -> Played:
     """With rewards by the model of rewards, if that is who gives them."""
     if config.reward != "model":
         return played
-    reward = judges.reward(state.judge.student, played.rollouts)
-    if config.judge_loss == "outcome":
+    reward = reward_model.reward(state.judge.student, played.rollouts)
+    if config.reward_model_loss == "outcome":
         reward = jax.nn.sigmoid(reward)  # the probability that it is right
     known = ~jnp.isnan(played.rollouts.reward) if config.truncated == "mask" else None
     reward = reward if known is None else jnp.where(known, reward, jnp.nan)

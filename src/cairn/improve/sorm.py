@@ -15,16 +15,16 @@ from jaxtyping import Array, Bool, Float, Int
 from cairn.core import checks
 from cairn.engine.program import Report
 from cairn.envs.tokens.protocol import Prompt
-from cairn.improve import drafts, judges, learning, orm, parts
+from cairn.improve import drafts, learning, orm, parts, reward_model
 from cairn.improve.config import Config as Shared
-from cairn.improve.judges import Judge, Reader
 from cairn.improve.method import method
 from cairn.improve.parts import Played, Problem, State
+from cairn.improve.reward_model import Judge, Reader
 
 
 @dataclass(frozen=True)
 class Config(Shared):
-    """Stepwise ORM. Its step size is `judge_learning_rate`."""
+    """Stepwise ORM. Its step size is `reward_model_learning_rate`."""
 
     tries: int = 8
     """K, ways to go on from a beginning; the better the policy, the fewer there should be."""
@@ -53,15 +53,17 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     weight = drafts.balanced(label, there)
 
     def loss(student: Reader) -> Float[Array, ""]:
-        return judges.cross_entropy(judges.readings(student, played.rollouts), label, weight)
+        return reward_model.cross_entropy(
+            reward_model.readings(student, played.rollouts), label, weight
+        )
 
     value, gradient = jax.value_and_grad(loss)(judge.student)
-    rate = jnp.float32(config.judge_learning_rate)
+    rate = jnp.float32(config.reward_model_learning_rate)
     student, moments, _ = learning.descend(config, judge.student, judge.moments, gradient, rate)
     played = played._replace(spent=played.spent + spent)
     ledger = learning.spend(state.ledger, played, learned=1, updates=1)
     share = jnp.mean(good.astype(jnp.float32))
-    told = Report(parts.told(played) | {"judge_loss": value, "recoverable": share})
+    told = Report(parts.told(played) | {"reward_model_loss": value, "recoverable": share})
     return parts.after(state, ledger=ledger, extra=Judge(student, moments)), told
 
 

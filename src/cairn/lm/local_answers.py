@@ -17,8 +17,8 @@ from cairn.lm.local_fields import RefusedError
 from cairn.lm.local_prompt import prompt_tokens, room_for
 from cairn.lm.local_reply import Answer, Head
 from cairn.lm.local_text import Text, word
-from cairn.nn import slots as room
-from cairn.nn.spoken import Spoken
+from cairn.nn.language import slots as room
+from cairn.nn.language.spoken import Spoken
 
 FULL = "Too many requests are waiting. Ask again in a moment."
 

@@ -19,9 +19,9 @@ from jaxtyping import UInt32
 
 from cairn.core.errors import ConfigError
 from cairn.lm.local_text import Token
-from cairn.nn import slots as room
-from cairn.nn.spoken import Spoken
-from cairn.nn.transformer import Suffix
+from cairn.nn.language import slots as room
+from cairn.nn.language.spoken import Spoken
+from cairn.nn.language.transformer import Suffix
 
 log = logging.getLogger(__name__)
 SMALLEST = 32

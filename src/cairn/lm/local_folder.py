@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from cairn.core.errors import ConfigError
-from cairn.nn import tokens, weights
-from cairn.nn.spoken import Spoken
+from cairn.nn.language import tokens, weights
+from cairn.nn.language.spoken import Spoken
 
 
 def open_folder(folder: Path, dtype: str = "float32") -> Spoken:

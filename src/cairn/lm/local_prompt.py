@@ -9,7 +9,7 @@ from cairn.lm.local_ask import Ask, Prompt
 from cairn.lm.local_fields import RefusedError
 from cairn.lm.openai import transcript
 from cairn.lm.request import Message, Request, Speaker
-from cairn.nn.spoken import Spoken
+from cairn.nn.language.spoken import Spoken
 
 
 def prompt_tokens(spoken: Spoken, prompt: Prompt) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from cairn.core.vocabulary import RESERVED
-from cairn.nn.tokens import Tokenizer
+from cairn.nn.language.tokens import Tokenizer
 
 UNFINISHED = "�"
 """What a character looks like of which some bytes are yet to come."""

@@ -1,7 +1,7 @@
 """Text files as tokens on disk, with the tokeniser that made them: what pre-training reads.
 
 The folder is a dataset of `cairn.core.dataset`, whose episodes are the texts, and beside it lies
-the tokeniser, as `cairn.nn.tokens.load` reads it.
+the tokeniser, as `cairn.nn.language.tokens.load` reads it.
 """
 
 import hashlib
@@ -15,8 +15,8 @@ from cairn import __version__
 from cairn.core import files
 from cairn.core.dataset import Dataset, creating
 from cairn.core.errors import ConfigError, DatasetError, reason
-from cairn.nn import tokens
-from cairn.nn.tokens import Characters, Tokenizer
+from cairn.nn.language import tokens
+from cairn.nn.language.tokens import Characters, Tokenizer
 
 NAME = "texts"
 """What such a dataset says in the place of an environment."""
@@ -87,7 +87,7 @@ def prepare(
     if folder.exists():
         return _same(folder, made_of)
     if kind == "bpe":
-        from cairn.nn import bpe
+        from cairn.nn.language import bpe
 
         tokenizer: Tokenizer = bpe.train(texts, vocabulary)
     else:

@@ -21,11 +21,11 @@ from cairn.core.errors import ConfigError, DatasetError
 from cairn.core.keys import stream
 from cairn.core.ledger import Ledger
 from cairn.engine.program import Data, Program, Report, counted, merged
-from cairn.nn import adamw
-from cairn.nn.attention import packed
-from cairn.nn.size import Size
-from cairn.nn.spoken import Spoken
-from cairn.nn.transformer import Transformer
+from cairn.nn.language import adamw
+from cairn.nn.language.attention import packed
+from cairn.nn.language.size import Size
+from cairn.nn.language.spoken import Spoken
+from cairn.nn.language.transformer import Transformer
 from cairn.offline.corpus import Corpus
 from cairn.offline.text import Text
 from cairn.runs.method import Method, Preset, Setup

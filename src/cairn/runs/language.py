@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from cairn.core.errors import ConfigError
-from cairn.nn.spoken import Spoken
+from cairn.nn.language.spoken import Spoken
 from cairn.runs.open import one_seed, open_run
 
 

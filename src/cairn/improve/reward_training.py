@@ -8,23 +8,23 @@ from jaxtyping import Array, Float, Key
 
 from cairn.core import trees
 from cairn.engine.program import Report
-from cairn.improve import judges, learning, parts
+from cairn.improve import learning, parts, reward_model
 from cairn.improve.config import Config
-from cairn.improve.judges import Judge, Reader
 from cairn.improve.parts import Played, Problem, State
-from cairn.nn.block import Shape
-from cairn.nn.transformer import Transformer
+from cairn.improve.reward_model import Judge, Reader
+from cairn.nn.language.block import Shape
+from cairn.nn.language.transformer import Transformer
 
 
 def untrained(state: State) -> Judge:
     """One that begins with the model as it is."""
-    student = judges.reader(state.student.model)
+    student = reward_model.reader(state.student.model)
     return Judge(student, learning.adam().init(student))  # pyright: ignore[reportArgumentType]
 
 
 def fresh(shape: Shape, key: Key[Array, ""]) -> Judge:
     """One of its own weights, until there is a model to begin with."""
-    student = judges.reader(Transformer.init(key, shape))
+    student = reward_model.reader(Transformer.init(key, shape))
     return Judge(student, learning.adam().init(student))  # pyright: ignore[reportArgumentType]
 
 
@@ -32,7 +32,7 @@ def train(problem: Problem, config: Config, state: State) -> tuple[State, Report
     """One update on answers of the model, by what the verifier says of them."""
     first = state.cycle == config.sft_steps
     judge = trees.where(first, untrained(state), state.judge)
-    verified = dataclasses.replace(config, reward="correct", judge_steps=0)
+    verified = dataclasses.replace(config, reward="correct", reward_model_steps=0)
     played = parts.play(problem, verified, state)
     judge, metrics = update(config, judge, played)
     ledger = learning.spend(state.ledger, played, learned=1, updates=1)
@@ -45,14 +45,14 @@ def update(
     """One step down the gradient of the loss that the settings name."""
 
     def loss(student: Reader) -> Float[Array, ""]:
-        if config.judge_loss == "outcome":
-            return judges.outcome(student, played.rollouts, played.correct)
-        return judges.comparison(student, played.rollouts, played.rollouts.quality)
+        if config.reward_model_loss == "outcome":
+            return reward_model.outcome(student, played.rollouts, played.correct)
+        return reward_model.comparison(student, played.rollouts, played.rollouts.quality)
 
     value, gradient = jax.value_and_grad(loss)(judge.student)
-    rate = jnp.float32(config.judge_learning_rate)
+    rate = jnp.float32(config.reward_model_learning_rate)
     student, moments, _ = learning.descend(config, judge.student, judge.moments, gradient, rate)
-    score = judges.reward(judge.student, played.rollouts)
+    score = reward_model.reward(judge.student, played.rollouts)
     known = jnp.ones_like(played.correct)
-    area = judges.ranked(score, played.correct, known)
-    return Judge(student, moments), {"judge_loss": value, "judge_auroc": area}
+    area = reward_model.ranked(score, played.correct, known)
+    return Judge(student, moments), {"reward_model_loss": value, "judge_auroc": area}

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from cairn.core.errors import ConfigError, WeightsError
-from cairn.nn.attention import Llama3Scaling
-from cairn.nn.block import Shape
+from cairn.nn.language.attention import Llama3Scaling
+from cairn.nn.language.block import Shape
 
 FILE = "config.json"
 FAMILIES = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM"}

@@ -1,6 +1,6 @@
 """Texts as token ids: tables of symbols and of characters, and what every tokeniser can do.
 
-Tokenisers of words and bytes, trained here or Hugging Face's, are in `nn/bpe.py`.
+Tokenisers of words and bytes, trained here or Hugging Face's, are in `nn/language/bpe.py`.
 """
 
 import functools
@@ -200,7 +200,7 @@ def load(folder: Path) -> Tokenizer:
     """
     path = folder / FILE
     if not path.exists():
-        from cairn.nn import bpe
+        from cairn.nn.language import bpe
 
         return bpe.load(folder)
     try:

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from cairn.core.errors import ConfigError
-from cairn.nn.attention import Llama3Scaling, frequencies, turn
+from cairn.nn.language.attention import Llama3Scaling, frequencies, turn
 
 Kept = TypeVar("Kept")
 

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from cairn.core.rollouts import Rollouts
 from cairn.engine.program import Report
-from cairn.improve import learning, parts, preferences, select
+from cairn.improve import learning, pair_losses, parts, select
 from cairn.improve.config import Config
 from cairn.improve.parts import Metrics, Played, Problem, State, Student
 from cairn.improve.select import Pairing
@@ -84,5 +84,5 @@ def step(
     return state, Report(report.metrics | {"paired": paired})
 
 
-SUM: Score = preferences.total
-MEAN: Score = preferences.mean
+SUM: Score = pair_losses.total
+MEAN: Score = pair_losses.mean

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 
-from cairn.nn.transformer import Transformer
+from cairn.nn.language.transformer import Transformer
 
 LEAST = 0.1
 """What the step size goes down to, of the whole."""

@@ -17,8 +17,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from cairn.core.keys import stream
-from cairn.nn.attention import attend, attend_both, attend_next, causal, left_padded
-from cairn.nn.block import Block, Shape, angles, layer, rms_norm
+from cairn.nn.language.attention import attend, attend_both, attend_next, causal, left_padded
+from cairn.nn.language.block import Block, Shape, angles, layer, rms_norm
 
 EMBEDDED = 0.02
 """Std of a fresh embedding, and so of what a fresh block adds to it."""

@@ -17,10 +17,10 @@ import numpy as np
 
 from cairn.core.errors import WeightsError
 from cairn.core.files import writing
-from cairn.nn import hugging, tensors
-from cairn.nn.block import Block, Shape
-from cairn.nn.tokens import Tokenizer, check_fit
-from cairn.nn.transformer import Transformer
+from cairn.nn.language import hugging, tensors
+from cairn.nn.language.block import Block, Shape
+from cairn.nn.language.tokens import Tokenizer, check_fit
+from cairn.nn.language.transformer import Transformer
 
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 BESIDE = (

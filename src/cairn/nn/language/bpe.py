@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cairn.core.errors import MissingExtraError, TokenError
 from cairn.core.files import replacing
 from cairn.core.vocabulary import BOS, EOS, PAD, RESERVED
-from cairn.nn.tokens import Ids
+from cairn.nn.language.tokens import Ids
 
 if TYPE_CHECKING:
     import tokenizers

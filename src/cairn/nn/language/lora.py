@@ -2,7 +2,7 @@
 
 Each weight W of a layer that is adapted counts as `W + (alpha / rank) · A B`, with A of `rank`
 columns; B begins at zero, so a fresh adapter changes nothing. Hu et al. 2021, arXiv:2106.09685.
-Targets are named as in Hugging Face's models; nn/adapters.py reads and writes PEFT's folders.
+Targets are named as in Hugging Face's models; `adapters` reads and writes PEFT's folders.
 """
 
 import math
@@ -16,8 +16,8 @@ from jaxtyping import Array, Float, Key
 
 from cairn.core.errors import ConfigError, suggest
 from cairn.core.keys import stream
-from cairn.nn.block import Adapted, Shape
-from cairn.nn.transformer import Transformer
+from cairn.nn.language.block import Adapted, Shape
+from cairn.nn.language.transformer import Transformer
 
 FUSED = {"qkv": ("q", "k", "v"), "out": ("o",), "gate_up": ("gate", "up"), "down": ("down",)}
 """A block's weights, and the targets that lie in each one after another."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from cairn.nn.block import Shape
+from cairn.nn.language.block import Shape
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from cairn.nn.tokens import Tokenizer
-from cairn.nn.transformer import Transformer
+from cairn.nn.language.tokens import Tokenizer
+from cairn.nn.language.transformer import Transformer
 
 
 class Spoken(NamedTuple):

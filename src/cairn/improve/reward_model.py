@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
 from cairn.core.rollouts import Rollouts
-from cairn.improve import preferences, select
-from cairn.nn.transformer import Transformer
+from cairn.improve import pair_losses, select
+from cairn.nn.language.transformer import Transformer
 
 
 class Reader(NamedTuple):
@@ -76,7 +76,7 @@ def comparison(judge: Reader, rollouts: Rollouts, quality: Float[Array, "P G"]) 
     score = last(readings(judge, rollouts), rollouts)
     pairs = select.pairs(quality, "all")
     there = jnp.maximum(jnp.sum(pairs), 1.0)
-    return jnp.sum(pairs * preferences.bradley_terry(score)) / there
+    return jnp.sum(pairs * pair_losses.bradley_terry(score)) / there
 
 
 def ranked(

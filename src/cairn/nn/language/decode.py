@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree, Shaped
 from cairn.core.branches import anybody
 from cairn.core.errors import ConfigError
 from cairn.core.keys import uniforms
-from cairn.nn.choose import Chosen, Count, Number, choose
+from cairn.nn.language.choose import Chosen, Count, Number, choose
 
 PAD = 0
 """What stands behind an answer's end. The mask says where that is, never this."""
@@ -23,7 +23,7 @@ PAD = 0
 
 @runtime_checkable
 class Decoder(Protocol):
-    """What is asked of a model: see `cairn.nn.transformer.Transformer`."""
+    """What is asked of a model: see `cairn.nn.language.transformer.Transformer`."""
 
     def unstacked(self) -> "Decoder":
         """Itself, as a loop of steps wants it."""

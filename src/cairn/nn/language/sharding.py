@@ -13,7 +13,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, PyTree
 
 from cairn.core.errors import ConfigError
-from cairn.nn.block import Shape
+from cairn.nn.language.block import Shape
 
 DATA, MODEL = "data", "model"
 SHARED = {"qkv": -3, "qkv_bias": -3, "out": -4, "gate_up": -1, "down": -2, "embed": -2, "head": -2}

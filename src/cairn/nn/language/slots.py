@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, UInt32
 
 from cairn.core.keys import uniforms
-from cairn.nn.choose import choose
-from cairn.nn.transformer import Prefix, Suffix, Transformer
+from cairn.nn.language.choose import choose
+from cairn.nn.language.transformer import Prefix, Suffix, Transformer
 
 ENDS = 8
 """Most tokens that end one answer."""

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from cairn.core.errors import WeightsError
-from cairn.nn import tensors
-from cairn.nn.block import Shape
-from cairn.nn.lora import TARGETS, Lora, axes
-from cairn.nn.weights import building
+from cairn.nn.language import tensors
+from cairn.nn.language.block import Shape
+from cairn.nn.language.lora import TARGETS, Lora, axes
+from cairn.nn.language.weights import building
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 MODULES = {f"{target}_proj": target for target in TARGETS}
