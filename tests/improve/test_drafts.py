@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cairn.envs.tokens.protocol import Prompt
-from cairn.improve import drafts, reward_model
+from cairn.improve import drafts, reward_model, steps
 from cairn.improve.cloning import written
 from cairn.improve.parts import Played
 from cairn.improve.sorm import cuts, labels
@@ -28,7 +28,7 @@ def found():
         length = rollouts.length.astype(jnp.int32)
         luck = jnp.array([[0.1, 0.99]])
         cut = cuts(played, luck)
-        ends = drafts.step_ends(SEG, length)
+        ends = steps.ends(SEG, length)
         rest = jnp.array([[[8, 2, 0, 0, 0], [8, 8, 8, 8, 2]]])
         mask = (rest > 0).astype(jnp.float32)
         hopeful, at = labels(played, jnp.array([[2, 2]]), jnp.array([[True, False]]))
@@ -37,7 +37,7 @@ def found():
         label = jnp.array([False, True, False, True, True])
         return {
             "ends": ends,
-            "first": drafts.first(jnp.array([[False, True, True], [False, False, False]])),
+            "first": steps.first(jnp.array([[False, True, True], [False, False, False]])),
             "cut": cut,
             "extended": drafts.extended(prompt, TOK[:, 0], jnp.arange(5)[None] < 2),
             "whole": drafts.whole(TOK[0, :1], jnp.array([2]), rest, mask),

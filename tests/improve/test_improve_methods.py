@@ -118,7 +118,7 @@ def test_a_step_is_one_program_and_a_test_is_another_and_neither_is_compiled_aga
 def test_what_does_not_fit_is_refused_in_words(capsys):
     for settings, words in (
         ({"minibatches": 3}, r"minibatches must divide prompts \(4\), got 3"),
-        ({"reward": "model"}, "reward_model_steps must be at least 1 for reward = model"),
+        ({"reward": "steps", "reward_model_loss": "bradley-terry"}, "compares whole answers"),
         ({"temperature": 0.0}, "temperature must be positive"),
         ({"heads": 3}, "heads"),
     ):

@@ -32,13 +32,15 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     played = parts.play(problem, config, state)
     reward = played.rollouts.reward
     good = reward > (0.5 if config.reward != "model" else jnp.nanmedian(reward))
-    labelled = relabelled(problem, played.rollouts, good)
+    labelled = relabelled(problem, config, played.rollouts, good)
     weight = (~jnp.isnan(reward)).astype(jnp.float32)
     batch = labelled, weight
     return learning.improve(problem, config, state, played, batch, cloning.cross_entropy)
 
 
-def relabelled(problem: Problem, rollouts: Rollouts, good: Bool[Array, "P G"]) -> Rollouts:
+def relabelled(
+    problem: Problem, config: Shared, rollouts: Rollouts, good: Bool[Array, "P G"]
+) -> Rollouts:
     """Answers whose prompts end with what each of them is, in the place of what was asked for.
 
     The symbol becomes the first of the answer's own tokens, one that nobody sampled, so that a
@@ -47,11 +49,7 @@ def relabelled(problem: Problem, rollouts: Rollouts, good: Bool[Array, "P G"]) -
     first = len(problem.task.symbols) + jnp.where(good, GOOD, BAD).astype(jnp.int32)
     ahead = lambda row, value: jnp.concatenate([value[:, :, None], row], axis=2)  # noqa: E731
     none = jnp.zeros(good.shape, jnp.float32)
-    # The condition stood at the right end: the prompt moves there, and padding comes in.
-    shorter = jnp.pad(rollouts.prompt[:, :-1], ((0, 0), (1, 0)))
-    return rollouts._replace(
-        prompt=shorter,
-        prompt_len=rollouts.prompt_len - 1,
+    return parts.untold(config, rollouts)._replace(
         tok=ahead(rollouts.tok, first),
         mask=ahead(rollouts.mask, none),
         logp_b=ahead(rollouts.logp_b, none),

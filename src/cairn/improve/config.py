@@ -27,9 +27,10 @@ class Config:
     """How many problems there are to learn from; 0: without end."""
     temperature: float = 1.0
     """Of sampling, and of the log-probabilities that are learned by: the same on both sides."""
-    reward: Literal["correct", "quality", "random", "model"] = "correct"
+    reward: Literal["correct", "quality", "random", "model", "steps"] = "correct"
     """1 for a correct answer; or its graded quality; or a coin, for control; or what a model of
-    rewards says, which is trained first (`reward_model_steps`)."""
+    rewards says of the whole; or what it says of every step: a value head is paid each step's
+    progress, for all others the least step counts."""
     truncated: Literal["zero", "mask"] = "zero"
     """An answer that has no end gets no reward, or counts for nothing at all."""
     learning_rate: float = 3e-4
@@ -51,9 +52,11 @@ class Config:
     sft_hinted: float = 0.0
     """Share of them whose prompt gives the answer away, so that hints are understood (star)."""
     reward_model_steps: int = 0
-    """Cycles that train a model of rewards, after that and before the method begins."""
-    reward_model_loss: Literal["outcome", "bradley-terry"] = "outcome"
-    """Whether it learns what became of each answer, or which of two was better."""
+    """Cycles that train a model of rewards, after that and before the method begins; 0: the run
+    that this one starts from brings one."""
+    reward_model_loss: Literal["outcome", "bradley-terry", "segments"] = "outcome"
+    """Whether it learns what became of each answer, or which of two was better, or of every step
+    whether it is right."""
     reward_model_learning_rate: float = 1e-3
     """Adam's step size there."""
     tests: int = 256
@@ -65,6 +68,8 @@ class Config:
     budget: ClassVar[tuple[str, ...]] = ("tokens_sampled",)
     conditioned: ClassVar[bool] = False
     """Whether a prompt ends with a condition: how good the answer is going to be."""
+    judges: ClassVar[bool] = False
+    """Whether what it trains is a model of rewards."""
 
     def __post_init__(self) -> None:
         checks.at_least(self, 1, "prompts", "group", "epochs", "minibatches", "sft_batch", "tests")
@@ -75,8 +80,21 @@ class Config:
             self, "learning_rate", "sft_learning_rate", "reward_model_learning_rate"
         )
         checks.divides(self, "minibatches", "prompts")
-        if self.reward == "model" and not self.reward_model_steps:
-            raise ConfigError("reward_model_steps must be at least 1 for reward = model, got 0.")
+        if self.reward == "steps" and self.reward_model_loss == "bradley-terry":
+            raise ConfigError(
+                "reward = steps asks how likely each step is right, and bradley-terry compares "
+                "whole answers: expected reward_model_loss outcome or segments."
+            )
+
+    @property
+    def modelled(self) -> bool:
+        """Whether rewards are by a model of them."""
+        return self.reward in ("model", "steps")
+
+    @property
+    def judged(self) -> bool:
+        """Whether there is a model of rewards at all."""
+        return self.modelled or self.judges or self.reward_model_steps > 0
 
     @property
     def before(self) -> int:

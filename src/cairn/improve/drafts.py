@@ -21,23 +21,6 @@ def extended(prompt: Prompt, more: Int[Array, "P E"], kept: Bool[Array, "P E"]) 
     return Prompt(*jax.vmap(layout.right_aligned)(ids, jnp.concatenate([there, kept], axis=1)))
 
 
-def step_ends(seg: Int[Array, "*b T"], length: Int[Array, "*b"]) -> Bool[Array, "*b T"]:
-    """The last token of every step of an answer."""
-    place = jax.lax.broadcasted_iota(jnp.int32, seg.shape, seg.ndim - 1)
-    inside = place < length[..., None]
-    last = place == length[..., None] - 1
-    changes = jnp.concatenate(
-        [seg[..., 1:] != seg[..., :-1], jnp.ones_like(last[..., :1])], axis=-1
-    )
-    return inside & (last | changes)
-
-
-def first(flags: Bool[Array, "*b T"]) -> Int[Array, "*b"]:
-    """Where the first one stands; T where there is none."""
-    found = jnp.argmax(flags, axis=-1).astype(jnp.int32)
-    return jnp.where(jnp.any(flags, axis=-1), found, flags.shape[-1])
-
-
 def whole(
     begun: Int[Array, "N T"], cut: Int[Array, " N"], rest: Int[Array, "N K T"], mask: Array
 ) -> tuple[Int[Array, "N K T"], Int[Array, "N K"]]:

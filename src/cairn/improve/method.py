@@ -7,6 +7,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Key, PyTree
 
 from cairn.core import branches, trees
@@ -57,7 +58,8 @@ def method(
             step=partial(cycle, problem, chosen, step),
             counts=chosen.counts,
             budget=chosen.budget,
-            models=lambda state: {"student": state.student.model},
+            doubt=partial(unpaid, chosen),
+            models=models,
             tested=partial(test, problem, chosen),
             language=partial(spoken, problem, chosen),
         )
@@ -107,8 +109,27 @@ def begin(
         judge=None,
         extra=extra(problem, config, stream(key, "extra")),
     )
-    judge = reward_training.untrained(state) if config.reward_model_steps else None
+    judge = reward_training.untrained(state) if config.judged else None
     return eqx.tree_at(lambda s: s.judge, state, judge, is_leaf=lambda leaf: leaf is None)
+
+
+def models(state: State) -> dict[str, PyTree]:
+    """What another run may start from: the model, and the model of rewards if there is one."""
+    judge = {} if state.judge is None else {"judge": state.judge.student}
+    return {"student": state.student.model, **judge}
+
+
+def unpaid(config: Config, report: Report) -> str | None:
+    """Why a run cannot be believed whose rewards nobody gives: no chunk pays exactly nothing."""
+    if not config.modelled or config.reward_model_steps:
+        return None
+    asked = np.asarray(report.weights["reward"]) > 0  # not while demonstrations are learned
+    if not asked.any() or (np.asarray(report.metrics["reward"])[asked] != 0).any():
+        return None
+    return (
+        f"There is no model of rewards yet that reward = {config.reward} could ask. Give "
+        f"--reward-model-steps, or start from a run that has one (--init-from): of orm or sorm."
+    )
 
 
 def spoken(problem: Problem, config: Config, state: State) -> Spoken:

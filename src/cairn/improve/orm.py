@@ -6,14 +6,15 @@ it succeeds. The policy itself stays as it is.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int, Key
+from jaxtyping import Array, Int
 
 from cairn.core import trees
 from cairn.engine.program import Report
-from cairn.improve import drafts, learning, parts, reward_model, reward_training, testing
+from cairn.improve import learning, parts, reward_model, reward_training, steps, testing
 from cairn.improve.config import Config as Shared
 from cairn.improve.method import method
 from cairn.improve.parts import Problem, State
@@ -23,12 +24,10 @@ from cairn.improve.testing import Figures
 
 @dataclass(frozen=True)
 class Config(Shared):
-    """ORM. Its step size is `reward_model_learning_rate`."""
+    """ORM. Its step size is `reward_model_learning_rate`, its loss `reward_model_loss`: so it also
+    trains models of comparisons and of steps, which other runs may start from."""
 
-
-def extra(problem: Problem, config: Shared, key: Key[Array, ""]) -> Judge:
-    """Overwritten in the first cycle, when the policy is what it will be."""
-    return reward_training.fresh(problem.shape, key)
+    judges: ClassVar[bool] = True
 
 
 def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]:
@@ -38,12 +37,12 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     judge, metrics = reward_training.update(config, judge, played)
     ledger = learning.spend(state.ledger, played, learned=1, updates=1)
     told = Report(metrics | parts.told(played))
-    return parts.after(state, ledger=ledger, extra=judge), told
+    return parts.after(state, ledger=ledger, judge=judge), told
 
 
 def begun(config: Shared, state: State) -> Judge:
     """The judge, which begins with the policy's weights."""
-    return trees.where(state.cycle == config.before, reward_training.untrained(state), state.extra)
+    return trees.where(state.cycle == config.before, reward_training.untrained(state), state.judge)
 
 
 def test(problem: Problem, config: Shared, state: State) -> tuple[Figures, Int[Array, ""]]:
@@ -57,14 +56,14 @@ def test(problem: Problem, config: Shared, state: State) -> tuple[Figures, Int[A
     checked = testing.verified(config)
     played = parts.answer(problem, checked, state.student.model, problems, prompt, state.key)
     rollouts = played.rollouts
-    logit = reward_model.readings(state.extra.student, rollouts)
+    logit = reward_model.readings(state.judge.student, rollouts)
     length = rollouts.length.astype(jnp.int32)
-    ends = drafts.step_ends(rollouts.seg, length)
+    ends = steps.ends(rollouts.seg, length)
     final = reward_model.last(logit, rollouts)
     everyone = jnp.ones_like(played.correct)
     chosen = jax.nn.one_hot(jnp.argmax(final, axis=1), final.shape[1], dtype=jnp.float32)
     right = played.correct.astype(jnp.float32)
-    guess, truth = drafts.first(ends & (logit < 0)), drafts.first(ends & ~played.right)
+    guess, truth = steps.first(ends & (logit < 0)), steps.first(ends & ~played.right)
     wrong = ~played.correct & jnp.any(ends & ~played.right, axis=-1)
     hit = (guess == truth).astype(jnp.float32)
     return {
@@ -78,4 +77,4 @@ def test(problem: Problem, config: Shared, state: State) -> tuple[Figures, Int[A
     }, played.spent
 
 
-METHOD = method(__doc__, Config, step, extra=extra, test=test)
+METHOD = method(__doc__, Config, step, test=test)

@@ -13,7 +13,7 @@ from cairn.core.ledger import Ledger
 from cairn.core.rollouts import Rollouts
 from cairn.core.vocabulary import EOS, PAD
 from cairn.envs.tokens.protocol import Prompt, TokenTask
-from cairn.improve import reward_model
+from cairn.improve import reward_model, steps
 from cairn.improve.config import GOOD, Config
 from cairn.nn.language.block import Shape
 from cairn.nn.language.decode import sample
@@ -69,6 +69,8 @@ class Played(NamedTuple):
     """Whether the answer is free of errors up to each token."""
     spent: Int[Array, ""]
     """Tokens sampled."""
+    paid: Float[Array, "P G T"] | None = None
+    """The reward token by token, where steps are paid; they sum to what is thought of the end."""
 
     @property
     def mask(self) -> Bool[Array, "P G T"]:
@@ -165,15 +167,27 @@ def play(
 
 
 def judged(config: Config, state: State, played: Played) -> Played:
-    """With rewards by the model of rewards, if that is who gives them."""
-    if config.reward != "model":
+    """With rewards by the model of rewards, if that is who gives them.
+
+    Of outcomes and steps it is a probability, and an answer without an end has none. Where nobody
+    has trained the model yet it cannot say anything, which is NaN.
+    """
+    if not config.modelled:
         return played
-    reward = reward_model.reward(state.judge.student, played.rollouts)
-    if config.reward_model_loss == "outcome":
-        reward = jax.nn.sigmoid(reward)  # the probability that it is right
-    known = ~jnp.isnan(played.rollouts.reward) if config.truncated == "mask" else None
-    reward = reward if known is None else jnp.where(known, reward, jnp.nan)
-    return eqx.tree_at(lambda p: p.rollouts.reward, played, reward)
+    reader, rollouts, paid = state.judge.student, played.rollouts, None
+    said = reward_model.readings(reader, untold(config, rollouts))
+    if config.reward_model_loss != "bradley-terry":
+        said = jnp.where(rollouts.truncated[..., None], 0.0, jax.nn.sigmoid(said))
+    if config.reward == "steps":
+        at = steps.ends(rollouts.seg, rollouts.length.astype(jnp.int32))
+        reward, paid = steps.least(said, at), steps.progress(said, at)
+    else:
+        reward = reward_model.last(said, rollouts)
+    known = reward_model.trained(reader)
+    if config.truncated == "mask":
+        known = known & ~jnp.isnan(rollouts.reward)
+    reward = jnp.where(known, reward, jnp.nan)
+    return played._replace(rollouts=rollouts._replace(reward=reward), paid=paid)
 
 
 def shown(problem: Problem, config: Config, problems: Problems, condition: int = GOOD) -> Prompt:
@@ -183,6 +197,15 @@ def shown(problem: Problem, config: Config, problems: Problems, condition: int =
         return prompt
     told = jnp.full_like(prompt.ids[:, :1], len(problem.task.symbols) + condition)
     return Prompt(jnp.concatenate([prompt.ids, told], axis=1), prompt.length + 1)
+
+
+def untold(config: Config, rollouts: Rollouts) -> Rollouts:
+    """The same without what the prompt tells of the answer, which stood at its right end: for who
+    was never told. The prompt moves there, and padding comes in."""
+    if not config.conditioned:
+        return rollouts
+    shorter = jnp.pad(rollouts.prompt[:, :-1], ((0, 0), (1, 0)))
+    return rollouts._replace(prompt=shorter, prompt_len=rollouts.prompt_len - 1)
 
 
 def after(state: State, **changes: Any) -> State:

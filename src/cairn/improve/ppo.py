@@ -72,7 +72,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     rollouts, mask = played.rollouts, played.mask
     found = learning.scores(state.student.model, rollouts, config.temperature)
     value = jnp.where(mask, state.student.head(found.hidden), 0.0)
-    paid = credit.at_last(rollouts.reward, mask)
+    paid = credit.at_last(rollouts.reward, mask) if played.paid is None else played.paid
     if config.kl:
         reference = learning.scores(state.start, rollouts, config.temperature).log_prob
         paid = paid - config.kl * objectives.kl(rollouts.logp_b, reference, "k1")

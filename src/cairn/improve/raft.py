@@ -23,8 +23,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     """Sample groups; keep the best of each; -log π of its tokens."""
     played = parts.play(problem, config, state)
     reward = played.rollouts.reward
-    known = jnp.where(jnp.isnan(reward), -jnp.inf, reward)
-    worth = known > (jnp.min(known, axis=1, keepdims=True) if config.reward == "model" else 0.0)
+    worth = select.above_least(reward) if config.modelled else reward > 0.0
     chosen = (select.best(reward) & worth).astype(jnp.float32)
     batch = played.rollouts, chosen
     state, told = learning.improve(problem, config, state, played, batch, cloning.cross_entropy)

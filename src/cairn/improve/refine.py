@@ -18,7 +18,7 @@ from jaxtyping import Array, Bool, Int
 from cairn.core import checks
 from cairn.engine.program import Report
 from cairn.envs.tokens.protocol import Prompt
-from cairn.improve import cloning, drafts, learning, parts, testing
+from cairn.improve import cloning, drafts, learning, parts, steps, testing
 from cairn.improve.config import Config as Shared
 from cairn.improve.method import method
 from cairn.improve.parts import Played, Problem, State
@@ -75,9 +75,9 @@ def error(played: Played, which: Int[Array, " P"]) -> Int[Array, " P"]:
     """Tokens before the first step that has an error, of one answer to each prompt."""
     rows = jnp.arange(which.shape[0], dtype=jnp.int32)
     right, seg = played.right[rows, which], played.rollouts.seg[rows, which]
-    at = jnp.minimum(drafts.first(~right), right.shape[1] - 1)
+    at = jnp.minimum(steps.first(~right), right.shape[1] - 1)
     step = jnp.take_along_axis(seg, at[:, None], axis=1)
-    return drafts.first(seg == step)
+    return steps.first(seg == step)
 
 
 def test(problem: Problem, config: Config, state: State) -> tuple[Figures, Int[Array, ""]]:

@@ -1,7 +1,9 @@
 """A model of rewards: a transformer with one number for its answer, read after every token.
 
 It learns what became of answers (Cobbe et al. 2021, arXiv:2110.14168: every prefix is labelled with
-the end of its answer), or which of two to one prompt was better (Bradley & Terry 1952).
+the end of its answer), or which of two to one prompt was better (Bradley & Terry 1952), or whether
+each step of an answer is right (Uesato et al. 2022, arXiv:2211.14275; segments of their own:
+Wu et al. 2023, arXiv:2306.01693).
 """
 
 from typing import NamedTuple
@@ -11,7 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
 from cairn.core.rollouts import Rollouts
-from cairn.improve import pair_losses, select
+from cairn.improve import pair_losses, select, steps
 from cairn.nn.language.transformer import Transformer
 
 
@@ -34,6 +36,11 @@ def reader(model: Transformer) -> Reader:
     """One that starts from a model and thinks nothing yet."""
     copied = jax.tree.map(jnp.copy, model)
     return Reader(copied, jnp.zeros(model.norm.shape[0]), jnp.zeros(()))
+
+
+def trained(judge: Reader) -> Bool[Array, ""]:
+    """Whether it has ever learned anything: its reading begins as nothing."""
+    return jnp.any(judge.weight != 0)
 
 
 def readings(judge: Reader, rollouts: Rollouts) -> Float[Array, "P G T"]:
@@ -69,6 +76,12 @@ def outcome(judge: Reader, rollouts: Rollouts, correct: Bool[Array, "P G"]) -> F
     logit = readings(judge, rollouts)
     label = jnp.broadcast_to(correct[:, :, None], logit.shape)
     return cross_entropy(logit, label, rollouts.mask)
+
+
+def segments(judge: Reader, rollouts: Rollouts, right: Bool[Array, "P G T"]) -> Float[Array, ""]:
+    """The loss at the end of every step against whether nothing was wrong up to there."""
+    at = steps.ends(rollouts.seg, rollouts.length.astype(jnp.int32))
+    return cross_entropy(readings(judge, rollouts), right, at.astype(jnp.float32))
 
 
 def comparison(judge: Reader, rollouts: Rollouts, quality: Float[Array, "P G"]) -> Float[Array, ""]:

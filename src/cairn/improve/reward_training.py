@@ -4,7 +4,7 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float
 
 from cairn.core import trees
 from cairn.engine.program import Report
@@ -12,19 +12,11 @@ from cairn.improve import learning, parts, reward_model
 from cairn.improve.config import Config
 from cairn.improve.parts import Played, Problem, State
 from cairn.improve.reward_model import Judge, Reader
-from cairn.nn.language.block import Shape
-from cairn.nn.language.transformer import Transformer
 
 
 def untrained(state: State) -> Judge:
     """One that begins with the model as it is."""
     student = reward_model.reader(state.student.model)
-    return Judge(student, learning.adam().init(student))  # pyright: ignore[reportArgumentType]
-
-
-def fresh(shape: Shape, key: Key[Array, ""]) -> Judge:
-    """One of its own weights, until there is a model to begin with."""
-    student = reward_model.reader(Transformer.init(key, shape))
     return Judge(student, learning.adam().init(student))  # pyright: ignore[reportArgumentType]
 
 
@@ -45,9 +37,13 @@ def update(
     """One step down the gradient of the loss that the settings name."""
 
     def loss(student: Reader) -> Float[Array, ""]:
-        if config.reward_model_loss == "outcome":
-            return reward_model.outcome(student, played.rollouts, played.correct)
-        return reward_model.comparison(student, played.rollouts, played.rollouts.quality)
+        match config.reward_model_loss:
+            case "outcome":
+                return reward_model.outcome(student, played.rollouts, played.correct)
+            case "segments":
+                return reward_model.segments(student, played.rollouts, played.right)
+            case "bradley-terry":
+                return reward_model.comparison(student, played.rollouts, played.rollouts.quality)
 
     value, gradient = jax.value_and_grad(loss)(judge.student)
     rate = jnp.float32(config.reward_model_learning_rate)

@@ -50,8 +50,12 @@ def keep(problem: Problem, config: Collect, played: Played) -> Bool[Array, "P G"
     kept = played.correct & jnp.any(played.mask, axis=-1)
     if config.reward == "random":
         kept = played.rollouts.reward > 0
-    elif config.reward in ("model", "quality"):
+    elif config.reward == "quality":
         kept = select.best(played.rollouts.reward) & (played.rollouts.reward > 0)
+    elif config.reward == "model":  # a score by comparison has no zero
+        kept = select.best(played.rollouts.reward) & select.above_least(played.rollouts.reward)
+    elif config.reward == "steps":
+        kept = played.rollouts.reward > 0.5
     if config.distinct:
         kept = select.distinct(kept, played.canonical)
     return select.capped(kept, config.most)

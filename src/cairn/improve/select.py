@@ -49,6 +49,12 @@ def unequal(reward: Float[Array, "P G"]) -> Bool[Array, " P"]:
     return high > low
 
 
+def above_least(reward: Float[Array, "P G"]) -> Bool[Array, "P G"]:
+    """Better than the worst of the group that could be scored: nobody where all are as good."""
+    least = jnp.min(jnp.where(jnp.isnan(reward), jnp.inf, reward), axis=1, keepdims=True)
+    return reward > least
+
+
 def pairs(reward: Float[Array, "P G"], how: Pairing) -> Float[Array, "P G G"]:
     """Weights of the pairs (i better, j worse), which sum to 1 for each prompt that has any.
 

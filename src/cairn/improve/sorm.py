@@ -7,6 +7,7 @@ before a good beginning is good, what comes after a bad one is bad. The policy s
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +16,7 @@ from jaxtyping import Array, Bool, Float, Int
 from cairn.core import checks
 from cairn.engine.program import Report
 from cairn.envs.tokens.protocol import Prompt
-from cairn.improve import drafts, learning, orm, parts, reward_model
+from cairn.improve import drafts, learning, orm, parts, reward_model, steps
 from cairn.improve.config import Config as Shared
 from cairn.improve.method import method
 from cairn.improve.parts import Played, Problem, State
@@ -28,6 +29,8 @@ class Config(Shared):
 
     tries: int = 8
     """K, ways to go on from a beginning; the better the policy, the fewer there should be."""
+
+    judges: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         Shared.__post_init__(self)
@@ -64,16 +67,16 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     ledger = learning.spend(state.ledger, played, learned=1, updates=1)
     share = jnp.mean(good.astype(jnp.float32))
     told = Report(parts.told(played) | {"reward_model_loss": value, "recoverable": share})
-    return parts.after(state, ledger=ledger, extra=Judge(student, moments)), told
+    return parts.after(state, ledger=ledger, judge=Judge(student, moments)), told
 
 
 def cuts(played: Played, luck: Float[Array, "P G"]) -> Int[Array, "P G"]:
     """How many tokens of each answer are kept: whole steps, up to some token drawn by `luck`."""
     length = played.rollouts.length
     drawn = (luck * length).astype(jnp.int32)[..., None]
-    ends = drafts.step_ends(played.rollouts.seg, length.astype(jnp.int32))
+    ends = steps.ends(played.rollouts.seg, length.astype(jnp.int32))
     place = jax.lax.broadcasted_iota(jnp.int32, ends.shape, 2)
-    return drafts.first(ends & (place >= drawn)) + 1
+    return steps.first(ends & (place >= drawn)) + 1
 
 
 def labels(
@@ -94,4 +97,4 @@ def labels(
     return label, mask & (right | last | jnp.where(good, before, behind))
 
 
-METHOD = method(__doc__, Config, step, extra=orm.extra, test=orm.test)
+METHOD = method(__doc__, Config, step, test=orm.test)

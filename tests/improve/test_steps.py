@@ -1,0 +1,116 @@
+"""What a model of rewards says of steps becomes what is paid and kept, and what it cannot say."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import house
+from cairn.core.errors import ConfigError
+from cairn.engine.program import Report
+from cairn.improve import parts, reward_model, rounds, select, steps
+from cairn.improve.method import unpaid
+from cairn.improve.parts import Played
+from cairn.runs.presets import experiment
+
+SEG = jnp.array([[[0, 0, 1, 1, 2], [0, 1, 1, 1, 1]]])
+"""Answers of 5 and 3 tokens: steps end at 1, 3, 4 and at 0, 2."""
+CHANCE = jnp.array([[[0.9, 0.8, 0.1, 0.6, 0.7], [0.4, 0.1, 0.9, 0.0, 0.0]]])
+
+
+@pytest.fixture(scope="module")
+def found():
+    @jax.jit
+    def everything():
+        at = steps.ends(SEG, jnp.array([[5, 3]]))
+        return (
+            at,
+            steps.progress(CHANCE, at),
+            steps.least(CHANCE, at),
+            steps.least(CHANCE, jnp.zeros_like(at)),
+        )
+
+    return jax.device_get(everything())
+
+
+def test_a_step_is_paid_its_progress_at_its_last_token_and_all_of_them_sum_to_the_end(found):
+    at, paid, _, _ = found
+    np.testing.assert_allclose(paid, [[[0, 0.8, 0, -0.2, 0.1], [0.4, 0, 0.5, 0, 0]]], atol=1e-6)
+    np.testing.assert_allclose(paid.sum(-1), [[0.7, 0.9]], atol=1e-6)
+    assert (paid[~at] == 0).all()
+
+
+def test_an_answer_is_as_good_as_its_least_step_and_one_without_any_is_worth_nothing(found):
+    _, _, least, none = found
+    np.testing.assert_allclose(least, [[0.6, 0.4]], atol=1e-6)
+    assert none.tolist() == [[0, 0]]
+
+
+def test_the_best_of_equals_is_no_better_than_the_worst():
+    reward = jnp.array([[-2.0, -1.0, jnp.nan], [3.0, 3.0, 3.0]])
+    assert select.above_least(reward).tolist() == [[False, True, False], [False] * 3]
+
+
+def test_a_score_by_comparison_that_is_negative_still_chooses_whom_to_imitate():
+    made = experiment(
+        "addition", method="expert-iteration", reward="model",
+        **house.settings("expert-iteration", "addition"),
+    )  # fmt: skip
+    config = made.setup(None).sections["algorithm"]
+    shape = (1, 2, 3)
+    rollouts = parts.Rollouts(
+        *(jnp.zeros((1, 2), jnp.int32), jnp.zeros(1, jnp.int32), jnp.zeros(shape, jnp.int32)),
+        *(jnp.ones(shape), jnp.zeros(shape), jnp.array([[-3.0, -2.0]]), jnp.zeros((1, 2))),
+        *(jnp.zeros(shape, jnp.int32), jnp.zeros((1, 2), bool), jnp.zeros(1, jnp.int32)),
+    )
+    wrong, names = jnp.zeros((1, 2), bool), jnp.arange(2, dtype=jnp.uint32)[None]
+    played = Played(rollouts, None, wrong, names, jnp.zeros(shape, bool), jnp.int32(6))
+    assert rounds.keep(_problem(made), config, played).tolist() == [[False, True]]
+
+
+def test_a_model_of_rewards_that_nobody_trained_says_nothing_and_the_run_says_so():
+    made = experiment(
+        "addition", method="ppo", reward="steps", reward_model_loss="segments",
+        **house.settings("ppo", "addition"),
+    )  # fmt: skip
+    config = made.setup(None).sections["algorithm"]
+    reward = np.zeros((2, 3))
+    silent = Report({"reward": reward}, weights={"reward": np.ones((2, 3))})
+    assert "--init-from" in (unpaid(config, silent) or "")
+    assert unpaid(config, silent._replace(weights={"reward": reward})) is None
+    assert unpaid(config, silent._replace(metrics={"reward": reward + 0.1})) is None
+    with pytest.raises(ConfigError, match="expected reward_model_loss outcome or segments"):
+        experiment(
+            "addition", method="ppo", reward="steps", reward_model_loss="bradley-terry",
+            **house.settings("ppo", "addition"),
+        )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_what_a_step_is_paid_reaches_the_learner_and_the_judge_is_handed_on():
+    made = experiment("addition", method="ppo", reward="steps", **house.settings("ppo", "addition"))
+    program, config = made.program, made.setup(None).sections["algorithm"]
+
+    @jax.jit
+    def one():
+        state = program.init(jax.random.key(0))
+        blank = parts.judged(config, state, parts.play(_problem(made), config, state))
+        weight = jnp.ones_like(state.judge.student.weight)
+        state = eqx.tree_at(lambda s: s.judge.student.weight, state, weight)
+        played = parts.play(_problem(made), config, state)
+        said = jax.nn.sigmoid(reward_model.readings(state.judge.student, played.rollouts))
+        end = reward_model.last(said, played.rollouts)
+        end = jnp.where(played.rollouts.truncated, 0.0, end)
+        return blank.rollouts.reward, played, end, program.models(state)["judge"].weight
+
+    blank, played, end, handed = jax.device_get(one())
+    assert np.isnan(blank).all() and (handed == 1).all()
+    np.testing.assert_allclose(played.paid.sum(-1), end, atol=1e-5)
+    assert (played.rollouts.reward <= end + 1e-6).all()
+
+
+def _problem(made):
+    from cairn.improve.method import bind
+
+    return bind(made.setup(None))[0]
