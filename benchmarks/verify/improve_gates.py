@@ -33,11 +33,14 @@ TASKS: dict[str, dict[str, Any]] = {
     "countdown": {},
 }
 """One with a single answer to each problem, one with many."""
-MODEL: dict[str, Any] = {"width": 96, "layers": 2, "heads": 4, "kv_heads": 4, "head_width": 24}
-START: dict[str, Any] = {"steps": 600_000, "sft_batch": 128, "log_every": 50}
+MODEL: dict[str, Any] = {
+    "width": 64, "layers": 2, "heads": 4, "kv_heads": 4, "head_width": 16, "inner": 192,
+}  # fmt: skip
+START: dict[str, Any] = {"steps": 220_000, "sft_learning_rate": 2e-3, "log_every": 50}
 """Tokens of demonstrations: so many that the start answers a part of the problems."""
 COMMON: dict[str, Any] = {
-    "prompts": 32, "group": 8, "steps": 600_000, "log_every": 20, "learning_rate": 3e-4,
+    "prompts": 32, "group": 8, "steps": 200_000, "log_every": 20, "learning_rate": 5e-4,
+    "tests": 512,
 }  # fmt: skip
 ROUNDS: dict[str, Any] = {"fit_steps": 300, "learning_rate": 1e-3}
 
@@ -55,17 +58,17 @@ ARMS = {
     "rft": Arm("rft", ROUNDS),
     "raft": Arm("raft"),
     "expert-iteration": Arm("expert-iteration", ROUNDS | {"round_cycles": 50}),
-    "reinforce": Arm("reinforce", {"learning_rate": 1e-4}),
-    "rloo": Arm("rloo", {"learning_rate": 1e-4}),
+    "reinforce": Arm("reinforce"),
+    "rloo": Arm("rloo"),
     "grpo": Arm("grpo"),
     "dr-grpo": Arm("dr-grpo"),
     "dapo": Arm("dapo"),
     "ppo": Arm("ppo"),
     "conditioned": Arm("conditioned"),
-    "dpo": Arm("dpo", {"learning_rate": 1e-4}),
-    "ipo": Arm("ipo", {"learning_rate": 1e-4}),
+    "dpo": Arm("dpo"),
+    "ipo": Arm("ipo"),
     "orpo": Arm("orpo"),
-    "copg": Arm("copg", {"learning_rate": 1e-4, "beta": 0.05}),
+    "copg": Arm("copg", {"beta": 0.05}),
     "exit": Arm("exit"),
 }
 TINY: dict[str, Any] = {

@@ -101,7 +101,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 "algorithm": {"batch": 64, "turns": 4, "capacity": 1000, "minimum_fill": 0.25},
                 "student": _STUDENT,
                 "teacher": _STUDENT | _TEACHER,
-                "run": {"steps": 8_192_000},
+                "run": {"steps": 11_468_800},
             },
         ),
         "reference": Preset(
