@@ -26,6 +26,7 @@ _LAZY = {
     "map": "cairn.runs.mapping",
     "Reject": "cairn.engine.map_items",
     "Teacher": "cairn.ued.ask_tell.teacher",
+    "Prompts": "cairn.improve.hand_off.source",
     "Box": "cairn.envs.spaces",
     "Finite": "cairn.envs.spaces",
     "Product": "cairn.envs.spaces",

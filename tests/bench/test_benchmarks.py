@@ -362,6 +362,7 @@ def test_a_record_names_no_folder(monkeypatch):
         ("goal --seeds", "seeds needs at least one value"),
         ("goal --peers minimax=python", "'minimax' is not known here. Expected one of jaxued."),
         ("env --peers pyribs=python", "'pyribs' is not known here"),
+        ("lm --peers minimax=python", "'minimax' is not known here. Expected one of trl."),
         ("ued --extra default-metrics", "default-metrics is about minimax"),
         ("env --json .", "cannot be written"),
         ("env --json /", "cannot be written"),
@@ -376,7 +377,7 @@ def test_the_command_knows_its_benchmarks(capsys):
     assert main.run(["bench"]) == 0
     text = capsys.readouterr().out
     assert all(
-        f"\n  {name} " in text for name in ("ued", "env", "archive", "compile", "goal", "qd")
+        f"\n  {name} " in text for name in ("ued", "env", "archive", "compile", "goal", "lm", "qd")
     )
     assert main.run(["bench", "eud"]) == 2
     assert "Did you mean" in capsys.readouterr().err
@@ -386,8 +387,8 @@ def test_the_command_knows_its_benchmarks(capsys):
 
 def test_drivers_of_peers_import_nothing_before_they_are_asked():
     before = set(sys.modules)
-    for name in ("jaxued", "minimax", "qdax"):  # those that idle until they are told
+    for name in ("jaxued", "minimax", "qdax", "trl"):  # those that idle until they are told
         file = ROOT / "benchmarks" / "peers" / f"{name}.py"
         spec = importlib.util.spec_from_file_location("peer", file)
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
-    assert not {"jaxued", "minimax", "flax"} & (set(sys.modules) - before)
+    assert not {"jaxued", "minimax", "flax", "torch"} & (set(sys.modules) - before)

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+import tokenizers
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,6 +51,35 @@ def test_what_cannot_be_written_is_named_in_one_line(call, wording):
     with pytest.raises(TokenError, match=wording) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+SPACED = Symbols((*RESERVED, "a", " ", "\n", "b", "<good>"))
+
+
+def test_a_space_can_be_a_symbol_and_a_told_condition_moves_nothing_apart():
+    assert SPACED.encode("a b\n<good>") == [4, 5, 7, 6, 8]
+    assert SPACED.decode([4, 5, 7, 6]) == "a b\n"
+
+
+@pytest.mark.parametrize(
+    ("table", "text"),
+    [
+        (DIGITS, "<bos>1 0+1<sep>"),
+        (WORDS, "<bos> node 10 ->1 <sep>"),
+        (SPACED, "<bos>a b\n<good><sep>"),
+        (Characters.of("ab .\n"), "a b.\nba"),
+    ],
+)
+def test_a_saved_table_reads_a_text_in_other_libraries_as_here(table, text, tmp_path):
+    table.save(tmp_path)
+    other = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    ids = other.encode(text, add_special_tokens=False).ids
+    assert ids == table.encode(text) and tokens.load(tmp_path) == table
+    assert other.decode(ids[1:-1]) == table.decode(ids[1:-1])
+    with pytest.raises(Exception, match="UNK"):
+        other.encode("☃")
+    config = json.loads((tmp_path / "tokenizer_config.json").read_text())
+    assert (config["pad_token"], config["eos_token"]) == ("<pad>", "<eos>")
 
 
 @given(st.text(min_size=1))

@@ -44,6 +44,10 @@ def prepare(request: dict[str, Any]) -> dict[str, Any]:
             return stepping(request)
         case "peak":
             return peak(request)
+        case "lm-sample" | "lm-grpo":
+            from cairn.bench import language_work
+
+            return language_work.prepare(request)
         case "quality":
             return quality(request)
         case _:

@@ -22,6 +22,7 @@ BENCHMARKS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "compile": ("starting", "From the command to the first cycle, cold and cached; memory."),
         "goal": ("goal", "Wall clock until an agent is good on mazes it has never seen."),
         "parts": ("parts", "Where a training cycle's time goes, and what bounds each part."),
+        "lm": ("language", "Sampling from a language model and GRPO, beside transformers and TRL."),
         "qd": ("qd", "Quality-diversity on the sphere and the arm, beside published results."),
     }
 )

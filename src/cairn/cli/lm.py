@@ -9,6 +9,7 @@ PARTS = {
     "train": "Train a small language model from nothing, on text files.",
     "serve": "Answer over HTTP, as an OpenAI-compatible server, from a run or a model's folder.",
     "export": "Write the model of a run as a folder in Hugging Face's form.",
+    "data": "Write problems and answers as a data set for TRL or verl.",
 }
 USAGE = """\
 Language models of one's own.
@@ -21,6 +22,7 @@ usage: cairn lm PART [...]
   cairn lm serve runs/text-pretrain-1          and speak with it: http://127.0.0.1:8000/v1
   cairn lm serve models/Qwen2.5-0.5B           a model of Hugging Face's, Llama 3 or Qwen 2.5/3
   cairn lm export runs/text-pretrain-1 mine    for transformers, vLLM or TRL
+  cairn lm data addition prompts.jsonl         problems and answers for other trainers
 
 `cairn lm PART --help` explains each.
 """

@@ -18,8 +18,8 @@ usage: cairn lm export RUN FOLDER [flags]
   cairn lm export runs/text-pretrain-1 models/mine
   cairn lm serve models/mine
 
-Weights, config and tokeniser; a tokeniser of characters or symbols lies beside them as tokens.json,
-which only cairn reads.
+Weights, config and tokeniser. cairn reads a table of characters or symbols from tokens.json, others
+read it from tokenizer.json.
 """
 
 

@@ -84,10 +84,7 @@ def play(
     task, problems = problem.task, starts.nodes.problem
     before = jnp.zeros(config.prompts)
     if isinstance(task, Revising):
-        coin = jax.random.uniform(parts.key_for(state, "modes"), (config.prompts,))
-        again = jnp.where(coin < config.diverge, DIVERGE, IMPROVE)
-        mode = jnp.where(starts.nodes.depth > 0, again, BASE)
-        problems = jax.vmap(task.asked)(problems, mode)
+        problems = instructed(task, config, starts.nodes, parts.key_for(state, "modes"))
         before = jax.vmap(task.standing)(problems)
     prompt = parts.shown(problem, config, problems)
     key = parts.key_for(state, "answers")
@@ -100,6 +97,13 @@ def play(
         reward = jnp.where(deep, gained, played.rollouts.reward)
         played = played._replace(rollouts=played.rollouts._replace(reward=reward))
     return parts.judged(config, state, played), before
+
+
+def instructed(task: Revising, config: Config, nodes: Node, key: Key[Array, ""]) -> parts.Problems:
+    """What is asked: an answer, of an attempt a better one, or at times one unlike it."""
+    coin = jax.random.uniform(key, nodes.depth.shape)
+    again = jnp.where(coin < config.diverge, DIVERGE, IMPROVE)
+    return jax.vmap(task.asked)(nodes.problem, jnp.where(nodes.depth > 0, again, BASE))
 
 
 def success(problem: Problem, played: Played, before: Float[Array, " P"]) -> Bool[Array, "P G"]:

@@ -160,16 +160,20 @@ def enter(
     children: Node,
     worth: Bool[Array, " P"],
     inherited: float,
+    live: Bool[Array, " P"] | None = None,
 ) -> Replay:
     """What was seen of the starts, the new ones among them offered, and their children too.
 
+    Where not `live`, nothing is entered; by default everything is.
     A child begins with its parent's belief, scaled to so many answers: nobody has answered from
     there yet, and its own answers correct it at the first visit.
     """
     how, P = config.remembering, config.prompts
+    live = jnp.ones(P, bool) if live is None else live
     if config.replayed:
+        back = starts.stored & live
         archive = replay.update(
-            archive, starts.slots, jnp.zeros(P), jnp.ones(P, bool), seen, starts.stored, how
+            archive, starts.slots, jnp.zeros(P), jnp.ones(P, bool), seen, back, how
         )
     archive, ids = replay.new_ids(archive, P)
     parent = how.merge(starts.belief, seen)
@@ -185,7 +189,7 @@ def enter(
         has_parent=both(jnp.zeros(P, bool), jnp.ones(P, bool)),
         generation=both(starts.nodes.depth, children.depth),
         scores=config.score(belief),
-        valid=both(~starts.stored, worth),
+        valid=both(~starts.stored & live, worth & live),
         seen=belief,
     )
     return replay.insert(archive, offered, config.replay, how)[0]

@@ -1,4 +1,4 @@
-"""Texts as token ids: tables of symbols and of characters, and what every tokeniser can do.
+"""Texts as token ids: tables of symbols and of characters.
 
 Tokenisers of words and bytes, trained here or Hugging Face's, are in `nn/language/bpe.py`.
 """
@@ -9,56 +9,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from cairn.core.errors import TokenError
 from cairn.core.files import replacing
 from cairn.core.vocabulary import BOS, EOS, PAD, RESERVED
+from cairn.nn.language import hugging_table
+from cairn.nn.language.tokenizer import Ids, Tokenizer
 
 FILE = "tokens.json"
-"""Where a table lies in its folder; a `tokenizer.json` beside it would be Hugging Face's."""
-
-
-Ids = Sequence[int] | np.ndarray
-
-
-@runtime_checkable
-class Tokenizer(Protocol):
-    """Texts to ids and back."""
-
-    @property
-    def size(self) -> int:
-        """How many ids there are: 0 to size - 1."""
-        ...
-
-    @property
-    def pad(self) -> int:
-        """Stands where nothing stands; never `eos`, or a model would not learn to end."""
-        ...
-
-    @property
-    def bos(self) -> int | None:
-        """Begins a text, in vocabularies that have such a thing."""
-        ...
-
-    @property
-    def eos(self) -> int:
-        """Ends an answer."""
-        ...
-
-    def encode(self, text: str) -> list[int]:
-        """Ids of a text, without beginning or end. Raises TokenError if it cannot be written."""
-        ...
-
-    def decode(self, ids: Ids) -> str:
-        """The text; padding, beginning and end say nothing."""
-        ...
-
-    def save(self, folder: Path) -> None:
-        """Write what `load` reads."""
-        ...
+"""Where a table lies in its folder; the `tokenizer.json` beside it is for `transformers`."""
+_TOLD = re.compile("<.+>")
+"""A symbol that says how to answer: no part of any text."""
 
 
 class _Reserved:
@@ -84,8 +47,9 @@ class _Reserved:
 class Symbols(_Reserved):
     """A fixed table that begins with `RESERVED`; in a text, symbols stand apart by spaces.
 
-    Where every symbol has one character they stand side by side. The longest symbol that fits is
-    taken, spaces between symbols may be left out, and `<sep>` and its kin are read as well.
+    Where every symbol has one character (those in angle brackets aside) they stand side by side.
+    The longest symbol that fits is taken, and `<sep>` and its kin are read as well. Spaces between
+    symbols may be left out or put in, unless a space is a symbol itself.
     """
 
     names: tuple[str, ...]
@@ -93,10 +57,12 @@ class Symbols(_Reserved):
     def __post_init__(self) -> None:
         if self.names[: len(RESERVED)] != RESERVED:
             raise TokenError(f"A table must begin with {RESERVED}, not {self.names[:4]}.")
+        if "" in self.names:
+            raise TokenError("A symbol is not empty: a table holds an empty one.")
         if twice := [name for name in self.names if self.names.count(name) > 1]:
             raise TokenError(f"A table must hold a symbol once, and {twice[0]!r} is there twice.")
-        if bad := [name for name in self.names if not name or name != name.strip()]:
-            raise TokenError(f"A symbol is not empty and has no space around it: {bad[0]!r}.")
+        if bad := [name for name in self.names if name != name.strip() and len(name) > 1]:
+            raise TokenError(f"A symbol has no space around it: {bad[0]!r}.")
 
     @property
     def size(self) -> int:
@@ -116,7 +82,7 @@ class Symbols(_Reserved):
         """Ids of a text. Raises TokenError at the first place where no symbol fits."""
         ids, at = [], 0
         while at < len(text):
-            if text[at].isspace():
+            if text[at].isspace() and text[at] not in self._ids:
                 at += 1
                 continue
             found = self._pattern.match(text, at)
@@ -131,13 +97,18 @@ class Symbols(_Reserved):
 
     def decode(self, ids: Ids) -> str:
         """The text, by a lookup in NumPy."""
-        shown = _shown(ids, self.size)
-        joint = "" if all(len(name) == 1 for name in self.names[len(RESERVED) :]) else " "
-        return joint.join(np.asarray(self.names, object)[shown])
+        return self.between.join(np.asarray(self.names, object)[_shown(ids, self.size)])
+
+    @property
+    def between(self) -> str:
+        """What stands between two symbols of a text: nothing, or a space."""
+        told = [name for name in self.names[len(RESERVED) :] if not _TOLD.fullmatch(name)]
+        return "" if all(len(name) == 1 for name in told) else " "
 
     def save(self, folder: Path) -> None:
-        """Write the table."""
+        """Write the table, and what `transformers` reads in its place."""
         _save(folder, "symbols", self.names)
+        hugging_table.write(folder, self.names, self.between)
 
 
 @dataclass(frozen=True)
@@ -188,8 +159,9 @@ class Characters(_Reserved):
         return "".join(self.alphabet[at - len(RESERVED)] for at in shown if at >= len(RESERVED))
 
     def save(self, folder: Path) -> None:
-        """Write the alphabet."""
+        """Write the alphabet, and what `transformers` reads in its place."""
         _save(folder, "characters", self.alphabet)
+        hugging_table.write(folder, (*RESERVED, *self.alphabet), "")
 
 
 def load(folder: Path) -> Tokenizer:

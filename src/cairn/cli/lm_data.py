@@ -1,0 +1,124 @@
+"""`cairn lm data`: problems and answers of a run or a task as a data set for other trainers."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_type_hints
+
+from cairn.cli import flags
+from cairn.core.errors import ConfigError
+from cairn.core.files import replacing
+from cairn.improve.hand_off import collect
+from cairn.improve.hand_off.problems import Named
+from cairn.improve.hand_off.rows import Form, rows
+from cairn.improve.hand_off.run import Opened, opened
+from cairn.improve.hand_off.wording import Wording, Words
+from cairn.report.tables import to_lines, write_parquet
+
+USAGE = """\
+Write problems and answers as a data set in the form that TRL or verl reads.
+
+usage: cairn lm data RUN|TASK FILE [flags]
+
+  cairn lm data runs/repair-exit-1 prompts.jsonl                       what its archive would draw
+  cairn lm data runs/addition-grpo-1 pairs.jsonl --form preference     a better and a worse answer
+  cairn lm data runs/addition-grpo-1 sft.jsonl --form prompt-completion --group 4
+  cairn lm data addition train.parquet --form verl --count 1000        a task alone, no run
+
+FILE ends in .jsonl or .parquet. Every row says which problem it is of, so that an answer can be
+verified anew: docs/hand-off.md.
+"""
+
+
+@dataclass(frozen=True)
+class Flags:
+    """What to write."""
+
+    form: Form = "prompt-only"
+    """TRL's type of data set (`messages`: language modelling on conversations), or verl's."""
+    count: int = 256
+    """Problems. Of an archive as many as it holds, at most."""
+    group: int = 8
+    """Answers to each."""
+    answers: Literal["model", "demonstrations"] | None = None
+    """Who answers: the run's model or the task itself. Default: the model, if there is a run."""
+    problems: Literal["archive", "new"] | None = None
+    """Where problems are from. Default: the run's archive, if it has one that is not empty."""
+    split: Literal["train", "test", "shifted"] = "train"
+    """Of new problems."""
+    words: Words = "plain"
+    """Prompts as what is asked alone, or with all symbols, as a model trained here reads them."""
+    instruction: str = ""
+    """What every prompt says first."""
+    chat: bool = False
+    """Prompts as conversations."""
+    run_seed: int | None = None
+    """Which of the run's seeds. Default: its first."""
+    seed: int = 0
+    """Of new problems and of sampling."""
+
+
+def lm_data_command(arguments: list[str]) -> int:
+    """Write the file, complete or not at all."""
+    kinds = get_type_hints(Flags)
+    if any(flag in arguments for flag in flags.HELP):
+        print(USAGE, flush=True)
+        flags.parse(Flags, ["--help"], kinds, default=Flags(), prog="cairn lm data RUN|TASK FILE")
+    named = [word for word in arguments[:2] if not word.startswith("-")]
+    if len(named) < 2:
+        raise ConfigError(
+            f"cairn lm data needs a run or a task, and a file, got "
+            f"{' '.join(arguments) or 'none'}. Try cairn lm data addition prompts.jsonl."
+        )
+    asked = flags.parse(Flags, arguments[2:], kinds, default=Flags(), prog="cairn lm data")
+    path = _writable(Path(named[1]))
+    for name in ("count", "group"):
+        if getattr(asked, name) < 1:
+            raise ConfigError(f"--{name} must be at least 1, got {getattr(asked, name)}.")
+    run = _opened(named[0], asked.run_seed)
+    made = Named(named[0], {}).made() if run is None else run.problem.task
+    task = Named.of(named[0], made) if run is None else run.named
+    wording = Wording(made, asked.words, asked.instruction, asked.chat)
+    what = {"split": asked.split, "count": asked.count, "seed": asked.seed}
+    posed = collect.problems_of(run, made, asked.problems, **what)
+    sampled = None
+    if asked.answers == "model" and run is None:
+        raise ConfigError(f"--answers model needs a run, and {named[0]} is a task.")
+    if run is not None and asked.answers != "demonstrations" and asked.form in _ANSWERED:
+        sampled = collect.answered(run, posed, asked.group, asked.seed)
+    found = rows(asked.form, task, wording, posed, sampled)
+    if not found:
+        raise ConfigError(
+            f"There is no row: of {len(posed.prompts)} problems with {asked.group} answers none "
+            f"gives {asked.form}. Ask more (--count, --group), or let the task answer "
+            f"(--answers demonstrations)."
+        )
+    if path.suffix == ".parquet":
+        write_parquet(path, found)
+    else:
+        with replacing(path, private=False) as part:
+            part.write_text(to_lines(found), encoding="utf-8")
+    print(f"{path}: {len(found)} rows of {len(posed.prompts)} problems, {asked.form}")
+    return 0
+
+
+_ANSWERED = ("prompt-completion", "preference", "unpaired-preference", "messages")
+
+
+def _opened(name: str, seed: int | None) -> Opened | None:
+    """A run; None for what must be a task."""
+    if (Path(name) / "versions.json").is_file():
+        return opened(Path(name), seed)
+    if Path(name).exists():
+        raise ConfigError(f"{name} is neither a run nor a task: expected one of cairn list tasks.")
+    return None
+
+
+def _writable(path: Path) -> Path:
+    if path.suffix not in (".jsonl", ".parquet"):
+        raise ConfigError(f"What should {path} be? Expected a name ending in .jsonl or .parquet.")
+    if os.path.lexists(path):
+        raise ConfigError(f"{path} already exists, and is not written over. Choose another name.")
+    if not path.parent.is_dir():
+        raise ConfigError(f"There is no folder {path.parent} to write {path.name} into.")
+    return path

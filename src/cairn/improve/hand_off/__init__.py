@@ -1,0 +1,1 @@
+"""Problems, answers and the curriculum for other people's trainers."""

@@ -1,0 +1,247 @@
+"""A curriculum of prompts for anybody's trainer: `ask` for prompts, `tell` what became of them.
+
+What is between is the archive of ExIt (`cairn.improve.histories`): problems, and attempts at them
+where a task's answers mend one, come back by what is expected to be learned there. The trainer
+samples, learns and knows nothing of it.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Int
+
+from cairn.archive.replay import Replay
+from cairn.core import hosted
+from cairn.core.errors import ConfigError
+from cairn.envs.tokens.protocol import TokenTask
+from cairn.improve import histories
+from cairn.improve.exploratory import Config
+from cairn.improve.hand_off import record
+from cairn.improve.hand_off.problems import Named, rows, stacked
+from cairn.improve.hand_off.run import opened
+from cairn.improve.hand_off.wording import Message, Wording, Words
+from cairn.improve.histories import Starts
+from cairn.improve.parts import Problem, Problems
+from cairn.nn.language.block import Shape
+
+
+class Asked(NamedTuple):
+    """One prompt that was asked for."""
+
+    id: int
+    """Its own, for `tell`."""
+    prompt: str | list[Message]
+    depth: int
+    """How many answers lie before it: 0 for a problem itself."""
+    solved: float
+    """The chance of success that is expected there; 1/2 where nobody has been."""
+
+
+class _Open(NamedTuple):
+    start: Starts
+    """One row."""
+    problem: Problems
+    """As it was asked."""
+
+
+class Prompts:
+    """Chooses prompts for a trainer that samples and learns itself.
+
+    `task`: one of `cairn list` or an address, a task itself, or (`Prompts.of_run`) a run's. `batch`
+    prompts are chosen at a time: as many as the trainer answers before it learns. `words`,
+    `instruction` and `chat` are those of `Wording`; `settings` those of `cairn train TASK --method
+    exit` that are about places to start from (capacity, replays, prioritisation, staleness,
+    deepest, ...) and `reward`. Raises ConfigError.
+    """
+
+    def __init__(
+        self,
+        task: TokenTask | str,
+        *,
+        batch: int = 8,
+        seed: int = 0,
+        words: Words = "plain",
+        instruction: str = "",
+        chat: bool = False,
+        **settings: Any,
+    ) -> None:
+        made = Named(task, {}).made() if isinstance(task, str) else task
+        self.wording = Wording(made, words, instruction, chat)
+        self.config = _config(batch, settings)
+        self.task, self.seed = made, seed
+        self._problem = Problem(made, Shape(len(made.symbols)), 0)
+        self._archive: Replay = histories.empty(self._problem, self.config)
+        self._cycle, self._next = 0, 0
+        self._open: dict[int, _Open] = {}
+        self._ask = jax.jit(partial(record.ask, self._problem, self.config, seed))
+        self._tell = jax.jit(partial(record.tell, self._problem, self.config))
+
+    @classmethod
+    def of_run(cls, path: Path | str, *, run_seed: int | None = None, **more: Any) -> "Prompts":
+        """With a run's task, and of a run of `exit` with its archive and settings too.
+
+        Raises RunError, CheckpointError or ConfigError if the run cannot be read or is no run on a
+        task of symbols.
+        """
+        found = opened(Path(path), run_seed)
+        archive = found.state.extra
+        kept = isinstance(archive, Replay) and isinstance(found.config, Config)
+        own = {name: getattr(found.config, name) for name in _ABOUT} if kept else {}
+        if kept and found.config.reward != "quality":
+            own["reward"] = "correct"  # a source asks the verifier, whoever gave rewards there
+        source = cls(found.named.made(), **{**own, **more})
+        if kept:
+            if archive.scores.shape[0] != source.config.capacity:
+                raise ConfigError(
+                    f"capacity must be {archive.scores.shape[0]}, as in {path} whose archive is "
+                    f"taken over, got {source.config.capacity}. Leave it out."
+                )
+            source._archive = jax.tree.map(jnp.asarray, archive)
+        return source
+
+    def __repr__(self) -> str:
+        return (
+            f"Prompts({type(self.task).__name__}; {self._next} asked, {len(self._open)} open, "
+            f"{int(self._archive.count)} kept)"
+        )
+
+    @property
+    def open(self) -> list[int]:
+        """Ids that were asked and not yet told."""
+        return list(self._open)
+
+    @property
+    def archive(self) -> Replay:
+        """What is kept, with beliefs and scores."""
+        return self._archive
+
+    def ask(self) -> list[Asked]:
+        """`batch` prompts. Several asks may be open at once."""
+        with hosted.told():
+            archive, starts, problems, prompt = self._ask(self._archive, np.int32(self._cycle))
+            starts, problems, ids = jax.device_get((starts, problems, prompt.ids))
+        self._archive, self._cycle = archive, self._cycle + 1
+        told = []
+        for start, problem, row in zip(rows(starts), rows(problems), ids, strict=True):
+            good, bad = float(start.belief.successes), float(start.belief.failures)
+            self._open[self._next] = _Open(start, problem)
+            depth, chance = int(start.nodes.depth), (1 + good) / (2 + good + bad)
+            told.append(Asked(self._next, self.wording.prompt(row), depth, chance))
+            self._next += 1
+        return told
+
+    def problem(self, number: int) -> Problems:
+        """The problem of an open id, with what its verifier must know."""
+        return self._opened(number).problem
+
+    def tell(
+        self, ids: Sequence[int], completions: Sequence[Sequence[Any]], ended: Any = None
+    ) -> Float[np.ndarray, "n G"]:
+        """What was answered: of each id, once, as many completions as of the others (n, G).
+
+        A completion is a text, or a conversation's messages. `ended` (n, G): whether it came to an
+        end of its own; by default all did. Returns the reward of each by the task's verifier (1 for
+        a correct answer, or its quality with `reward="quality"`; 0 without an end). Raises
+        ConfigError for ids that are not open or told twice, and then nothing counts.
+        """
+        entries = self._entries(ids)
+        groups = {len(each) for each in completions}
+        if len(groups) != 1 or len(completions) != len(ids) or 0 in groups:
+            raise ConfigError(
+                f"tell needs as many completions of each of {len(ids)} prompts, at least one; got "
+                f"{[len(each) for each in completions]}."
+            )
+        G = groups.pop()
+        over = np.ones((len(ids), G), bool) if ended is None else np.asarray(ended, bool)
+        if over.shape != (len(ids), G):
+            raise ConfigError(f"ended must be of shape {(len(ids), G)}, got {over.shape}.")
+        said = [
+            [self.wording.read(one, bool(end)) for one, end in zip(each, ends, strict=True)]
+            for each, ends in zip(completions, over, strict=True)
+        ]
+        tokens = np.array([[one[0] for one in each] for each in said], np.int32)
+        length = np.array([[one[1] for one in each] for each in said], np.int32)
+        return self._told(list(ids), entries, tokens, length, None)
+
+    def tell_rewards(self, ids: Sequence[int], rewards: Any) -> None:
+        """The same by rewards of one's own, (n, G) in [0, 1]: 0.3 is three tenths of a success.
+
+        NaN says nothing. No attempt becomes a place to start from: the answers are not known.
+        """
+        entries = self._entries(ids)
+        found = np.asarray(rewards, np.float32)
+        if found.ndim != 2 or len(found) != len(ids) or not found.size:
+            raise ConfigError(f"rewards must be of shape ({len(ids)}, G), got {found.shape}.")
+        if ((found < 0) | (found > 1)).any():
+            raise ConfigError(
+                f"A reward must lie in [0, 1] to be a chance of success, got {np.nanmin(found)} to "
+                f"{np.nanmax(found)}. Scale them."
+            )
+        nothing = np.zeros((*found.shape, self.task.answer_length), np.int32)
+        self._told(list(ids), entries, nothing, np.zeros(found.shape, np.int32), found)
+
+    def _told(
+        self,
+        ids: list[int],
+        entries: list[_Open],
+        tokens: Int[np.ndarray, "n G T"],
+        length: Int[np.ndarray, "n G"],
+        rewards: Float[np.ndarray, "n G"] | None,
+    ) -> Float[np.ndarray, "n G"]:
+        P, found, archive = self.config.prompts, [], self._archive
+        for first in range(0, len(ids), P):
+            part = slice(first, first + P)
+            n = len(ids[part])
+            wide = partial(_wider, size=P)
+            starts = stacked([entry.start for entry in entries[part]])
+            problems = stacked([entry.problem for entry in entries[part]])
+            args = jax.tree.map(wide, (starts, problems, tokens[part], length[part]))
+            own = None if rewards is None else wide(rewards[part])
+            with hosted.told():
+                archive, reward = self._tell(archive, *args, np.arange(P) < n, own)
+                found.append(np.asarray(reward)[:n])
+        self._archive = archive
+        for number in ids:
+            del self._open[number]
+        return np.concatenate(found)
+
+    def _entries(self, ids: Sequence[int]) -> list[_Open]:
+        if len(set(ids)) != len(ids) or not len(ids):
+            raise ConfigError(f"tell needs each prompt once, and at least one; got {list(ids)}.")
+        return [self._opened(int(number)) for number in ids]
+
+    def _opened(self, number: int) -> _Open:
+        if number not in self._open:
+            why = "was told already" if 0 <= number < self._next else "was never asked for"
+            raise ConfigError(f"id {number} {why}: tell what ask gave, once. Nothing was counted.")
+        return self._open[number]
+
+
+_ABOUT = (
+    "curriculum", "replays", "capacity", "minimum_fill", "prioritisation", "replay_temperature",
+    "staleness", "remembered", "deepest", "diverge", "inherited", "problems", "reward",
+)  # fmt: skip
+"""Settings of `exit` that choose prompts; the others are about learning, the trainer's matter."""
+
+
+def _config(batch: int, settings: dict[str, Any]) -> Config:
+    if strange := sorted(set(settings) - set(_ABOUT)):
+        raise ConfigError(
+            f"Unknown setting {strange[0]!r} of a source of prompts. Expected one of "
+            f"{', '.join(_ABOUT)}; how to sample and to learn is the trainer's matter."
+        )
+    config = Config(prompts=batch, **settings)
+    if config.reward not in ("correct", "quality"):
+        raise ConfigError(f"reward must be correct or quality, got {config.reward!r}.")
+    return config
+
+
+def _wider(leaf: Any, size: int) -> np.ndarray:
+    """With copies of the first row behind, which are not entered."""
+    leaf = np.asarray(leaf)
+    return np.concatenate([leaf, np.repeat(leaf[:1], size - len(leaf), axis=0)])

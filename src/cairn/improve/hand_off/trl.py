@@ -1,0 +1,198 @@
+"""The curriculum under TRL's own trainers: prompts that depend on the rewards of those before.
+
+The only file that imports TRL and `datasets`. A dataset whose rows are chosen when they are read
+gives the prompts, and a reward function tells what became of them; the trainer is TRL's, unchanged.
+Held against trl 1.16.0, transformers 5.24.0, torch 2.13.0 (`benchmarks/peers/trl_curriculum.py`).
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from cairn.core.errors import ConfigError, MissingExtraError
+from cairn.core.keys import stream
+from cairn.envs.tokens.protocol import SPLITS
+from cairn.improve.hand_off import problems
+from cairn.improve.hand_off.rows import score
+from cairn.improve.hand_off.source import Asked, Prompts
+
+if TYPE_CHECKING:
+    import datasets  # pyright: ignore[reportMissingImports]
+
+
+class Chosen:
+    """What a dataset calls for its rows: a place's prompt is chosen when it is first asked for.
+
+    A trainer reads a place several times, once for each answer and each update from it: `reads`.
+    After that the place has a new prompt.
+    """
+
+    def __init__(self, source: Prompts, reads: int) -> None:
+        self.source, self.reads = source, reads
+        self._waiting: list[Asked] = []
+        self._places: dict[int, tuple[Asked, int]] = {}
+
+    def __call__(self, batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        """The rows of some places, as columns."""
+        rows = [self._row(place) for place in batch["place"]]
+        return {
+            "prompt": [row.prompt for row in rows],
+            "id": [row.id for row in rows],
+            "problem": [""] * len(rows),
+        }
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        """`datasets` hashes what it is given by pickling it; a source is itself and no other."""
+        return object, ()
+
+    def _row(self, place: int) -> Asked:
+        row, left = self._places.get(place, (None, 0))
+        if row is None or not left:
+            if not self._waiting:
+                self._waiting = self.source.ask()
+            row, left = self._waiting.pop(0), self.reads
+        self._places[place] = row, left - 1
+        return row
+
+
+class Verified:
+    """TRL's reward function: the task's own verifier. It tells the source what became of prompts.
+
+    `ends`: ids of tokens that end an answer; one that does not end with any is cut, and no success.
+    Without them every answer counts as ended.
+    """
+
+    def __init__(self, source: Prompts, ends: Sequence[int] = ()) -> None:
+        self.source, self.ends = source, tuple(ends)
+        self.__name__ = "cairn"
+
+    def __call__(
+        self,
+        completions: list[Any],
+        completion_ids: list[list[int]],
+        id: list[int],
+        problem: list[str],
+        **others: Any,
+    ) -> list[float | None]:
+        """Rewards in the order of the completions; None where the verifier could not say."""
+        ended = [not self.ends or (bool(ids) and ids[-1] in self.ends) for ids in completion_ids]
+        places: dict[int, list[int]] = {}
+        for at, number in enumerate(id):
+            places.setdefault(number, []).append(at)
+        found = np.full(len(id), np.nan)
+        for at in places.pop(-1, []):
+            found[at] = self._graded(problem[at], completions[at], ended[at])
+        by_size: dict[int, list[int]] = {}
+        for number, held in places.items():
+            by_size.setdefault(len(held), []).append(number)
+        for numbers in by_size.values():
+            rows = [places[number] for number in numbers]
+            texts = [[completions[at] for at in row] for row in rows]
+            over = [[ended[at] for at in row] for row in rows]
+            found[np.array(rows)] = self.source.tell(numbers, texts, over)
+        return [None if np.isnan(one) else float(one) for one in found]
+
+    def _graded(self, problem: str, completion: Any, ended: bool) -> float:
+        """Of a problem that is no prompt of the source's: of a test."""
+        task = self.source.task
+        tokens, length = self.source.wording.read(completion, ended)
+        batch = problems.stacked([problems.read(task, problem)])
+        grades = problems.verified(task, batch, tokens[None], np.array([length], np.int32))
+        graded = self.source.config.reward == "quality"
+        return float(grades.quality[0] if graded and ended else grades.correct[0])
+
+
+def dataset(source: Prompts, length: int, reads: int) -> "datasets.Dataset":
+    """A dataset of `length` places to train on; `reads`: how often each is read in an epoch.
+
+    For GRPO that is `num_generations * steps_per_generation * num_iterations`.
+    """
+    library = _library("datasets")
+    places = library.Dataset.from_dict(
+        {"place": list(range(length)), "prompt": [""] * length, "id": [0] * length}
+    )
+    return places.with_transform(Chosen(source, reads))
+
+
+def held_out(source: Prompts, number: int, split: str = "test") -> "datasets.Dataset":
+    """Problems to evaluate on, which are no part of the curriculum: `test`, or harder `shifted`."""
+    if split not in SPLITS:
+        raise ConfigError(f"split must be one of {', '.join(SPLITS)}, got {split!r}.")
+    library, task = _library("datasets"), source.task
+    keys = jax.random.split(stream(jax.random.key(0), f"tests of {split}"), number)
+    made = jax.vmap(functools.partial(task.problem, split=split))(keys)
+    shown = np.asarray(jax.vmap(task.prompt)(made).ids)
+    return library.Dataset.from_dict(
+        {
+            "prompt": [source.wording.prompt(row) for row in shown],
+            "id": [-1] * number,
+            "problem": [problems.written(one) for one in problems.rows(made)],
+        }
+    )
+
+
+def reward(
+    completions: list[Any], task: list[str], settings: list[str], problem: list[str], **others: Any
+) -> list[float]:
+    """TRL's reward function for rows that `cairn lm data` wrote, without a curriculum."""
+    told = zip(task, settings, problem, completions, strict=True)
+    return [
+        score({"task": name, "settings": own, "problem": one}, said)
+        for name, own, one, said in told
+    ]
+
+
+def grpo_trainer(
+    source: Prompts,
+    model: Any,
+    args: Any,
+    *,
+    length: int = 1024,
+    reward_funcs: Sequence[Any] = (),
+    **others: Any,
+) -> Any:
+    """TRL's GRPOTrainer with prompts of `source` and its verifier's reward; `train()` it.
+
+    `length` prompts are an epoch. `reward_funcs` and `others` (`processing_class`, `peft_config`,
+    `callbacks` ...) are the trainer's own. Raises MissingExtraError without TRL, ConfigError for
+    settings under which the source would not hear of its prompts.
+    """
+    library = _library("trl")
+    _check(args)
+    reads = args.num_generations * args.steps_per_generation * args.num_iterations
+    told = Verified(source)
+    trainer = library.GRPOTrainer(
+        model=model,
+        args=args,
+        reward_funcs=[told, *reward_funcs],
+        train_dataset=dataset(source, length, reads),
+        **others,
+    )
+    known = [trainer.model.generation_config.eos_token_id, trainer.processing_class.eos_token_id]
+    ends = [each for one in known for each in (one if isinstance(one, list) else [one])]
+    told.ends = tuple({each for each in ends if each is not None})
+    return trainer
+
+
+def _check(args: Any) -> None:
+    """Raise ConfigError for what would part prompts from their rewards."""
+    for name, wanted, why in (
+        ("dataloader_num_workers", 0, "a worker's prompts are never told to the source"),
+        ("world_size", 1, "each process would have a source of its own"),
+        ("remove_unused_columns", False, "the column that names a prompt would be gone"),
+    ):
+        if (found := getattr(args, name)) != wanted:
+            raise ConfigError(f"{name} must be {wanted} with a curriculum, got {found}: {why}.")
+
+
+def _library(name: str) -> Any:
+    try:
+        return __import__(name)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"The curriculum for TRL needs the package {name}, which cannot be imported ({error}): "
+            f"pip install trl"
+        ) from None
