@@ -11,12 +11,15 @@ from cairn.archive import elites as el
 from cairn.core.errors import ConfigError, RunError
 from cairn.core.resolve import function_at
 from cairn.core.rundir import RunDir
+from cairn.envs.tokens.repair import Colouring, Repair
+from cairn.improve.histories import Node
 from cairn.qd.tasks import Sphere
 from cairn.report.data import Card, Chart, Sheet
 from cairn.report.parts import Animation, Choices, Figures, Map, Table, Text, Tree, Words
 from cairn.report.render import fragment
 from cairn.runs.presets import experiment
 from cairn.show import look, look_archive, look_map, panels
+from cairn.show.facts import described
 from cairn.show.panels import PANELS
 from cairn.show.subject import Subject
 from house import settings
@@ -293,3 +296,15 @@ def test_an_empty_map_is_shown_as_one(mapped):
     section = look_map.section(empty, {})
     (shown,) = of(section, Map)
     assert np.isnan(shown.shares).all() and not any(shown.hrefs)
+
+
+def test_a_place_where_answers_start_is_described_by_what_is_shown_there():
+    task = Repair(nodes=3, edges=2)
+    edges, five = jnp.array([[0, 1], [1, 2], [0, 0]], jnp.int32), jnp.arange(5, dtype=jnp.int32)
+    colours = jnp.where(five == 1, 1, 0)
+    graph = Colouring(edges, five[:3] < 2, five < 3, colours, 0 * five, jnp.int32(0))
+    assert described(task, Node(graph, jnp.int32(2))) == {
+        "answers before": "2",
+        "quality": "1",
+        "prompt": "<bos> base A B B C <sep> A 1 B 2 C 1 <sep>",
+    }

@@ -5,7 +5,7 @@ import pytest
 from cairn.core.resolve import function_at
 from cairn.runs import catalogue
 from cairn.runs.presets import experiment
-from cairn.show.panels import NO_ARCHIVE, NO_EDITS, PANELS
+from cairn.show.panels import NO_ARCHIVE, NO_EDITS, NO_PLACES, PANELS
 from cairn.view.kinds import KINDS
 from cairn.view.offers import offers, panel_of
 from cairn.view.summaries import flat
@@ -23,6 +23,8 @@ ACTED = ["mazes", "attempt", "archive", "shelf", "ancestry"]
         ("accel", "maze", [*ACTED, "progress", "audit", "regret", "levels"]),
         ("paired", "maze", ["mazes", "attempt", "designed", "audit", "regret", "levels"]),
         ("map-elites", "sphere", ["map"]),
+        ("exit", "repair", ["shelf"]),
+        ("grpo", "addition", []),
     ],
 )
 def test_a_config_says_what_is_worth_asking_for(method, task, expected):
@@ -38,6 +40,12 @@ def test_methods_that_never_keep_an_archive_are_those_without_room_for_one(metho
     algorithm = experiment("maze", method=method).to_dict()["algorithm"]
     assert (method in NO_ARCHIVE) == ("capacity" not in algorithm)
     assert method not in NO_EDITS or "mutation_probability" not in algorithm
+
+
+def test_of_language_models_only_those_with_room_for_an_archive_of_starts_are_asked():
+    for method in MODELS:
+        algorithm = experiment("repair", method=method).to_dict()["algorithm"]
+        assert (method in NO_PLACES) == ("capacity" not in algorithm), method
 
 
 def test_a_method_with_sections_of_its_own_is_asked_for_everything():

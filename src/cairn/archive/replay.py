@@ -34,7 +34,8 @@ from cairn.core import trees
 
 __all__ = [
     "MAXIMUM", "Candidates", "Inserted", "Remembering", "Replay", "ReplayConfig", "draws",
-    "emptied", "empty", "fill", "insert", "new_ids", "probabilities", "sample", "update", "warm",
+    "emptied", "empty", "fill", "find", "insert", "new_ids", "probabilities", "sample", "update",
+    "warm",
 ]  # fmt: skip
 
 _NEAR = 1 + 1e-6
@@ -337,6 +338,11 @@ def _offer(
         place=place,
         memory=memory,
     ), result
+
+
+def find(archive: Replay, levels: PyTree[Array]) -> Int[Array, " B"]:
+    """The slot of each of B levels (every leaf (B, ...)) in the archive; K of those it lacks."""
+    return _find_equal(archive, levels, fingerprint(levels))[0]
 
 
 def _find_equal(

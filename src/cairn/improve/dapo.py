@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import equinox as eqx
 
 from cairn.core import checks
-from cairn.engine.program import Report
+from cairn.engine.program import Report, merged
 from cairn.improve import credit, policy, refill, shaping
 from cairn.improve.method import method
 from cairn.improve.parts import Problem, State
@@ -45,7 +45,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     given = credit.advantages(played.rollouts.reward, "standardised")
     loss = policy.clipped(problem, config, "token-mean")
     state, told = policy.improve(problem, config, state, played, given, loss)
-    return state, Report(told.metrics | report)
+    return state, merged(told, Report(report))
 
 
 METHOD = method(__doc__, Config, step)

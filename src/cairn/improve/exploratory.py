@@ -5,28 +5,31 @@ steps learns single steps only: each starts from a problem or from an attempt of
 by how much is to be learned there, and its outcome becomes a place to start from in its turn.
 No code of the authors is public. Differs: learnability is expected under a belief (`histories`)
 instead of one group's variance, so that a child has a score before anybody has answered from it,
-and every visit corrects it; every attempt is an entry of its own, in the place of prefixes of one.
+and every visit corrects it; every attempt is an entry of its own, in the place of prefixes of one;
+a child is the best answer that is not yet right, since from a right one nothing is to be learned.
 """
 
 from dataclasses import dataclass
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from cairn.archive import replay
 from cairn.archive.replay import Replay
 from cairn.core import checks, trees
-from cairn.engine.program import Report
+from cairn.core.errors import ConfigError
+from cairn.engine.program import Events, Report, merged
 from cairn.envs.tokens.protocol import BASE, DIVERGE, IMPROVE, Revising
-from cairn.improve import credit, histories, learning, parts, policy
+from cairn.improve import credit, histories, learning, parts, policy, skipping
 from cairn.improve.histories import Belief, Node, Starts
 from cairn.improve.method import method
 from cairn.improve.parts import Played, Problem, State
 
 
 @dataclass(frozen=True)
-class Config(histories.Curriculum):
+class Config(skipping.Skip):
     """ExIt. On tasks without attempts it is a curriculum of prompts."""
 
     deepest: int = 4
@@ -38,12 +41,22 @@ class Config(histories.Curriculum):
     bonus: float = 0.0
     """How much an answer's credit goes by its distance from the others, in [0, 1]: at 1 the most
     usual one of each group has none."""
+    refresh: int = 0
+    """Cycles after which the reference of `kl` moves towards the model, again and again; 0: never.
+    The start itself moves, and what is told of a distance to it is from where it then stands."""
+    refresh_kept: float = 0.0
+    """α, the share of the old reference in the new one."""
 
     def __post_init__(self) -> None:
-        histories.Curriculum.__post_init__(self)
-        checks.at_least(self, 0, "deepest")
-        checks.share(self, "diverge", "bonus")
+        skipping.Skip.__post_init__(self)
+        checks.at_least(self, 0, "deepest", "refresh")
+        checks.share(self, "diverge", "bonus", "refresh_kept")
         checks.not_negative(self, "inherited")
+        if self.refresh and not self.kl:
+            raise ConfigError(
+                f"refresh must be 0 without kl, got {self.refresh}: nothing holds on to a "
+                f"reference (--kl 0.01)."
+            )
 
 
 def extra(problem: Problem, config: Config, key: Key[Array, ""]) -> Replay:
@@ -53,19 +66,16 @@ def extra(problem: Problem, config: Config, key: Key[Array, ""]) -> Replay:
 
 def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]:
     """Choose starts; one answer from each; GRPO on what it gained; outcomes become starts."""
-    fresh = parts.draw(problem, config, state, config.prompts, "problems")
+    fresh, passed = skipping.pose(problem, config, state, state.extra)
     archive, starts = histories.choose(state.extra, config, fresh, parts.key_for(state, "starts"))
     played, before = play(problem, config, state, starts)
-    good = success(problem, played, before)
+    good = success(problem, config, played, before)
     given = credit.advantages(played.rollouts.reward, "standardised")
     if config.bonus:
         far = distance(learning.scores(state.student.model, played.rollouts).hidden, played.mask)
         given = given * ((1 - config.bonus) + config.bonus * far)
     known = ~jnp.isnan(played.rollouts.reward)
-    count = lambda flags: jnp.sum((flags & known).astype(jnp.float32), axis=1)  # noqa: E731
-    seen = Belief(count(good), count(~good))
-    children, worth = reached(problem, config, starts.nodes, played)
-    archive = histories.enter(archive, config, starts, seen, children, worth, config.inherited)
+    archive, entered = keep(problem, config, archive, starts, played, good, known)
     loss = policy.clipped(problem, config, "seq-mean-token-mean")
     state, report = policy.improve(problem, config, state, played, given, loss, extra=archive)
     told = {
@@ -74,7 +84,36 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
         "depth": jnp.mean(starts.nodes.depth.astype(jnp.float32)),
         "gained": jnp.mean(jnp.where(known, played.rollouts.quality - before[:, None], 0.0)),
     }
-    return state, Report(report.metrics | told)
+    if config.skip < 1:
+        told["skipped"] = jnp.sum(jnp.where(starts.stored, 0, passed)).astype(jnp.float32)
+    start = refreshed(config, state.cycle, state.start, state.student.model)
+    state = eqx.tree_at(lambda s: s.start, state, start)
+    return state, merged(report, Report(told, (entered,)))
+
+
+def keep(
+    problem: Problem,
+    config: Config,
+    archive: Replay,
+    starts: Starts,
+    played: Played,
+    good: Bool[Array, "P G"],
+    known: Bool[Array, "P G"],
+) -> tuple[Replay, Events]:
+    """The archive with what was seen of the starts, and with what was reached from them."""
+    count = lambda flags: jnp.sum((flags & known).astype(jnp.float32), axis=1)  # noqa: E731
+    seen = Belief(count(good), count(~good))
+    children, worth = reached(problem, config, starts.nodes, played)
+    return histories.enter(archive, config, starts, seen, children, worth, config.inherited)
+
+
+def refreshed(config: Config, cycle: Int[Array, ""], reference: PyTree, model: PyTree) -> PyTree:
+    """θ_ref ← α θ_ref + (1 - α) θ when it is time, else θ_ref as it is."""
+    if not config.refresh:
+        return reference
+    due = (cycle - config.before) % config.refresh == 0
+    share = jnp.where(due, config.refresh_kept, 1.0)
+    return jax.tree.map(lambda old, new: share * old + (1.0 - share) * new, reference, model)
 
 
 def play(
@@ -89,7 +128,7 @@ def play(
     prompt = parts.shown(problem, config, problems)
     key = parts.key_for(state, "answers")
     played = parts.answer(problem, config, state.student.model, problems, prompt, key)
-    if isinstance(task, Revising) and task.graded and config.reward == "quality":
+    if improving(problem, config):
         # What a revision gained, on one scale for all groups: a group's own would make every
         # group that is not constant look as if all could be learned there.
         gained = (1.0 + played.rollouts.reward - before[:, None]) / 2
@@ -106,9 +145,17 @@ def instructed(task: Revising, config: Config, nodes: Node, key: Key[Array, ""])
     return jax.vmap(task.asked)(nodes.problem, jnp.where(nodes.depth > 0, again, BASE))
 
 
-def success(problem: Problem, played: Played, before: Float[Array, " P"]) -> Bool[Array, "P G"]:
+def improving(problem: Problem, config: Config) -> bool:
+    """Whether answers are paid for what they gain, and not only for being right."""
+    task = problem.task
+    return isinstance(task, Revising) and task.graded and config.reward == "quality"
+
+
+def success(
+    problem: Problem, config: Config, played: Played, before: Float[Array, " P"]
+) -> Bool[Array, "P G"]:
     """Whether an answer counts as one: it is better than what it started from, or it is correct."""
-    if isinstance(problem.task, Revising) and problem.task.graded:
+    if improving(problem, config):
         return played.rollouts.quality > before[:, None]
     return played.correct
 
@@ -116,11 +163,12 @@ def success(problem: Problem, played: Played, before: Float[Array, " P"]) -> Boo
 def reached(
     problem: Problem, config: Config, nodes: Node, played: Played
 ) -> tuple[Node, Bool[Array, " P"]]:
-    """What the best answer from each start made of it, and whether that is a place of its own."""
+    """What the best answer from each start that is not yet right made of it, and whether that is a
+    place of its own."""
     task, P = problem.task, config.prompts
     if not isinstance(task, Revising):
         return nodes, jnp.zeros(P, bool)
-    quality = jnp.nan_to_num(played.rollouts.quality, nan=-1.0)
+    quality = jnp.nan_to_num(jnp.where(played.correct, -1.0, played.rollouts.quality), nan=-1.0)
     best = jnp.argmax(quality, axis=1)
     rows = jnp.arange(P, dtype=jnp.int32)
     length = played.rollouts.length.astype(jnp.int32)
@@ -143,4 +191,4 @@ def distance(hidden: Float[Array, "P G T D"], mask: Bool[Array, "P G T"]) -> Flo
     return jnp.where(spread > 1e-6, (off - near) / jnp.maximum(spread, 1e-6), 1.0)
 
 
-METHOD = method(__doc__, Config, step, extra=extra)
+METHOD = method(__doc__, Config, step, extra=extra, lineage=histories.written_down)

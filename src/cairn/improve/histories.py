@@ -16,8 +16,13 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from cairn.archive import replay
 from cairn.archive.replay import Remembering, Replay, ReplayConfig
 from cairn.core import checks, trees
+from cairn.engine.program import Archived, Events
 from cairn.improve import policy
 from cairn.improve.parts import Problem, Problems
+
+NEW, REACHED = range(2)
+SOURCES = ("new", "reached")
+"""Where places come from, for the lineage file: drawn as problems, or reached by an answer."""
 
 
 class Belief(NamedTuple):
@@ -108,10 +113,20 @@ class Curriculum(policy.Clip):
 
 def empty(problem: Problem, config: Curriculum) -> Replay:
     """An archive without places."""
-    example = jax.eval_shape(lambda: problem.task.problem(jax.random.key(0), "train"))
-    zero = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), example)
+    zero = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), _place(problem))
     nothing = Belief(jnp.zeros(()), jnp.zeros(()))
-    return replay.empty(Node(zero, jnp.int32(0)), nothing, config.replay)
+    return replay.empty(zero, nothing, config.replay)
+
+
+def written_down(problem: Problem) -> Archived:
+    """What its lineage file holds."""
+    return Archived(_place(problem), SOURCES)
+
+
+def _place(problem: Problem) -> Node:
+    """The shapes of one."""
+    example = lambda: problem.task.problem(jax.random.key(0), "train")  # noqa: E731
+    return jax.eval_shape(lambda: Node(example(), jnp.int32(0)))
 
 
 class Starts(NamedTuple):
@@ -161,8 +176,9 @@ def enter(
     worth: Bool[Array, " P"],
     inherited: float,
     live: Bool[Array, " P"] | None = None,
-) -> Replay:
-    """What was seen of the starts, the new ones among them offered, and their children too.
+) -> tuple[Replay, Events]:
+    """What was seen of the starts, the new ones among them offered, and their children too; also
+    which of them entered.
 
     Where not `live`, nothing is entered; by default everything is.
     A child begins with its parent's belief, scaled to so many answers: nobody has answered from
@@ -192,4 +208,14 @@ def enter(
         valid=both(~starts.stored & live, worth & live),
         seen=belief,
     )
-    return replay.insert(archive, offered, config.replay, how)[0]
+    archive, inserted = replay.insert(archive, offered, config.replay, how)
+    return archive, Events(
+        entered=inserted.entered,
+        ids=offered.ids,
+        parents=offered.parents,
+        has_parent=offered.has_parent,
+        generation=offered.generation,
+        source=jnp.repeat(jnp.array([NEW, REACHED], jnp.int32), P),
+        score=offered.scores,
+        levels=offered.levels,
+    )

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from cairn.core.ledger import Ledger
 from cairn.core.rollouts import Rollouts
-from cairn.engine.program import Report
+from cairn.engine.program import Report, merged
 from cairn.improve import parts
 from cairn.improve.config import Config
 from cairn.improve.parts import Metrics, Played, Problem, State, Student
@@ -109,7 +109,7 @@ def improve(
     steps = config.epochs * config.minibatches
     ledger = spend(state.ledger, played, learned=config.epochs, updates=steps)
     state = parts.after(state, student=student, moments=moments, ledger=ledger, **changes)
-    return state, Report(metrics | parts.told(played))
+    return state, merged(Report(metrics | parts.told(played)), parts.told_of_wrong(played))
 
 
 def spend(ledger: Ledger, played: Played, *, learned: int, updates: int) -> Ledger:

@@ -14,7 +14,7 @@ from cairn.core import branches, trees
 from cairn.core.keys import stream
 from cairn.core.ledger import Ledger
 from cairn.core.vocabulary import SEP
-from cairn.engine.program import Program, Report, merged
+from cairn.engine.program import Archived, Program, Report, merged
 from cairn.envs.tokens.protocol import TokenTask
 from cairn.improve import cloning, learning, reward_training, testing
 from cairn.improve.config import CONDITIONS, GOOD, Config
@@ -44,11 +44,13 @@ def method(
     extra: Callable[[Problem, Any, Key[Array, ""]], PyTree] = lambda problem, config, key: None,
     head: Callable[[Problem, Any, Key[Array, ""]], PyTree] = lambda problem, config, key: None,
     test: Callable[[Problem, Any, State], tuple[Figures, Array]] = testing.test,
+    lineage: Callable[[Problem], Archived | None] = lambda problem: None,
 ) -> Method:
     """The METHOD of a file with `Config` and `step(problem, config, state)`.
 
     `page` is the file's docstring, whose first line describes the method. `extra` makes what the
-    method keeps for itself, `head` what it trains beside the model, `test` its figures.
+    method keeps for itself, `head` what it trains beside the model, `test` its figures; `lineage`
+    says what the archive in `extra` holds, if its insertions are written down.
     """
 
     def program(setup: Setup) -> Program:
@@ -61,6 +63,7 @@ def method(
             doubt=partial(unpaid, chosen),
             models=models,
             tested=partial(test, problem, chosen),
+            lineage=lineage(problem),
             language=partial(spoken, problem, chosen),
         )
 

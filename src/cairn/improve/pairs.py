@@ -4,11 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from cairn.core import checks
+from cairn.core.errors import ConfigError
 from cairn.core.rollouts import Rollouts
-from cairn.engine.program import Report
+from cairn.engine.program import Report, merged
 from cairn.improve import learning, pair_losses, parts, select
 from cairn.improve.config import Config
 from cairn.improve.parts import Metrics, Played, Problem, State, Student
@@ -21,7 +24,18 @@ class Behave(Config):
 
     behaviour: Literal["current", "start"] = "current"
     """Whose answers are compared: those of the model as it is (online), or of the model it started
-    from (offline: an endless set of data that does not change with what is learned)."""
+    from (offline: a set of data that does not change with what is learned)."""
+    recorded: int = 0
+    """Batches of answers there are offline, which come again in turn; 0: without end."""
+
+    def __post_init__(self) -> None:
+        Config.__post_init__(self)
+        checks.at_least(self, 0, "recorded")
+        if self.recorded and self.behaviour == "current":
+            raise ConfigError(
+                f"recorded must be 0 with behaviour = current, got {self.recorded}: answers of a "
+                f"model that changes are never the same twice (--behaviour start)."
+            )
 
 
 @dataclass(frozen=True)
@@ -45,8 +59,21 @@ Of = Callable[[Float[Array, "P G"], Float[Array, "P G"]], Float[Array, "P G G"]]
 
 
 def play(problem: Problem, config: Behave, state: State) -> Played:
-    """Answers of the model, or of the one it started from."""
-    return parts.play(problem, config, state, state.start if config.behaviour == "start" else None)
+    """Answers of the model, or of the one it started from: perhaps the same ones once more."""
+    if config.behaviour == "current":
+        return parts.play(problem, config, state)
+    return parts.play(problem, config, recording(config, state), state.start)
+
+
+def recording(config: Behave, state: State) -> State:
+    """The state whose cycle is the one that the batch to be seen now was recorded in.
+
+    Keys go by the cycle, so an earlier cycle's are its problems and answers again.
+    """
+    if not config.recorded:
+        return state
+    batch = (state.cycle - config.before) % config.recorded
+    return eqx.tree_at(lambda s: s.cycle, state, config.before + batch)
 
 
 def step(
@@ -81,7 +108,7 @@ def step(
     batch = Batch(rollouts, pairs, reference)
     state, report = learning.improve(problem, config, state, played, batch, loss)
     paired = jnp.mean(jnp.any(pairs > 0, axis=(1, 2)).astype(jnp.float32))
-    return state, Report(report.metrics | {"paired": paired})
+    return state, merged(report, Report({"paired": paired}))
 
 
 SUM: Score = pair_losses.total

@@ -12,6 +12,7 @@ from cairn.core.keys import stream
 from cairn.core.ledger import Ledger
 from cairn.core.rollouts import Rollouts
 from cairn.core.vocabulary import EOS, PAD
+from cairn.engine.program import Report, counted
 from cairn.envs.tokens.protocol import Prompt, TokenTask
 from cairn.improve import reward_model, steps
 from cairn.improve.config import GOOD, Config
@@ -226,6 +227,13 @@ def told(played: Played) -> Metrics:
         "length": played.spent.astype(jnp.float32) / known.size,
         "truncated": count(rollouts.truncated),
     }
+
+
+def told_of_wrong(played: Played) -> Report:
+    """How long wrong answers are, where there are any: what a bias by length makes longer."""
+    length = played.rollouts.length
+    wrong = ~played.correct & (length > 0)
+    return counted({"length_wrong": masked_mean(length, wrong)}, jnp.any(wrong))
 
 
 def _mean_of_known(values: Float[Array, "P G"]) -> Float[Array, ""]:

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from cairn.core import checks
 from cairn.core.errors import ConfigError
 from cairn.core.rollouts import Rollouts
-from cairn.engine.program import Report
+from cairn.engine.program import Report, merged
 from cairn.improve import credit, learning, objectives, parts, select
 from cairn.improve.aggregate import Aggregation, weights
 from cairn.improve.config import Config
@@ -64,7 +64,7 @@ def improve(
     batch = Batch(played.rollouts, credit.per_token(given, played.mask), reference)
     state, report = learning.improve(problem, config, state, played, batch, loss, **changes)
     idle = 1.0 - jnp.mean(select.unequal(played.rollouts.reward).astype(jnp.float32))
-    return state, Report(report.metrics | {"idle_groups": idle})
+    return state, merged(report, Report({"idle_groups": idle}))
 
 
 def clipped(problem: Problem, config: Clip, how: Aggregation) -> Loss[Batch]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import jax.numpy as jnp
 
-from cairn.engine.program import Report
+from cairn.engine.program import Report, merged
 from cairn.improve import cloning, learning, parts, select
 from cairn.improve.config import Config as Shared
 from cairn.improve.method import method
@@ -27,7 +27,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     chosen = (select.best(reward) & worth).astype(jnp.float32)
     batch = played.rollouts, chosen
     state, told = learning.improve(problem, config, state, played, batch, cloning.cross_entropy)
-    return state, Report(told.metrics | {"kept": jnp.mean(jnp.sum(chosen, axis=1))})
+    return state, merged(told, Report({"kept": jnp.mean(jnp.sum(chosen, axis=1))}))
 
 
 METHOD = method(__doc__, Config, step)

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int
 
 from cairn.core import checks
-from cairn.engine.program import Report
+from cairn.engine.program import Report, merged
 from cairn.envs.tokens.protocol import Prompt
 from cairn.improve import cloning, drafts, learning, parts, steps, testing
 from cairn.improve.config import Config as Shared
@@ -68,7 +68,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     played = played._replace(spent=played.spent + spent)
     batch = learned, weight
     state, told = learning.improve(problem, config, state, played, batch, cloning.cross_entropy)
-    return state, Report(told.metrics | {"paired": jnp.mean(weight)})
+    return state, merged(told, Report({"paired": jnp.mean(weight)}))
 
 
 def error(played: Played, which: Int[Array, " P"]) -> Int[Array, " P"]:

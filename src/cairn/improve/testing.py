@@ -15,19 +15,26 @@ from cairn.improve.parts import Problem, Problems, State
 Figures = dict[str, dict[str, Float[Array, ""]]]
 """By test; each has a `solve_rate`."""
 DEPTHS = (1, 2, 4, 8, 16, 32)
-"""After how many answers to an attempt its quality is told."""
+"""After how many answers to an attempt it is told what quality has been reached, and of the last of
+them how much oftener it mended than spoiled."""
 
 
 def test(problem: Problem, config: Config, state: State) -> tuple[Figures, Int[Array, ""]]:
-    """Likeliest answers to problems of both tests, and what they took (tokens sampled)."""
+    """Likeliest answers to problems of both tests, and what they took (tokens sampled).
+
+    `told-bad`: sampled ones of a model that is told of each that it will be bad.
+    """
     figures, spent = {}, jnp.int32(0)
-    told_bad = [("told-bad", "test", BAD)] if config.conditioned else []
-    for name, split, told in [("test", "test", GOOD), ("shifted", "shifted", GOOD), *told_bad]:
+    told_bad = [("told-bad", "test", BAD, 1.0)] if config.conditioned else []
+    # What it does when it is told that the answer is bad is a matter of samples: the likeliest
+    # symbol can be right where each has a small chance to be wrong.
+    usual = [("test", "test", GOOD, 0.0), ("shifted", "shifted", GOOD, 0.0)]
+    for name, split, told, temperature in [*usual, *told_bad]:
         problems = tests(problem, config, split)
         prompt = parts.shown(problem, config, problems, told)
         played = parts.answer(
             problem, verified(config), state.student.model, problems, prompt, state.key,
-            group=1, temperature=0.0,
+            group=1, temperature=temperature,
         )  # fmt: skip
         found = parts.told(played)
         also = {what: found[what] for what in ("quality", "length", "truncated")}
@@ -76,9 +83,11 @@ def revise(
     depths = jnp.arange(config.revisions, dtype=jnp.int32)
     _, (quality, change, spent) = jax.lax.scan(once, begun, depths)
     share = lambda flags: jnp.mean(flags.astype(jnp.float32))  # noqa: E731
+    told = [n for n in DEPTHS if n <= config.revisions]
     return {
         "solve_rate": share(quality[-1] == 1),
         "corrections": share(change > 0),
         "spoilings": share(change < 0),
-        **{f"quality_{n}": jnp.mean(quality[n - 1]) for n in DEPTHS if n <= config.revisions},
+        **{f"quality_{n}": jnp.mean(quality[n - 1]) for n in told},
+        **{f"mended_{n}": share(change[n - 1] > 0) - share(change[n - 1] < 0) for n in told},
     }, jnp.sum(spent)

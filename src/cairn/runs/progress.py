@@ -112,6 +112,8 @@ def lacks(run: Run) -> str:
             f"{path} keeps no archive of levels, so there are no epochs to compare: {method} has "
             f"none. Take a run of plr, accel or another method that keeps levels."
         )
+    if run.program.measured is None:
+        return f"{path} has nobody who acts in levels: {method} trains a language model."
     number = len(checkpoint.every(run.directory.checkpoints))
     if number < 3:
         return (

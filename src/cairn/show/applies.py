@@ -8,6 +8,7 @@ import numpy as np
 
 from cairn.archive.replay import Replay
 from cairn.envs.protocol import Environment
+from cairn.envs.tokens.protocol import TokenTask
 from cairn.show import cards, designs, heatmap
 from cairn.show.held_out import tested
 from cairn.show.subject import Subject
@@ -42,6 +43,8 @@ def drawn(subject: Subject) -> str | None:
 
 def pictured(subject: Subject) -> bool:
     """Whether the environment draws its levels. Draws one; nothing is played."""
+    if isinstance(subject.task, TokenTask):
+        return False  # they are text
     levels = subject.archive.levels if _holds(subject) else subject.once(tested).variants
     first = jax.tree.map(lambda leaf: np.asarray(leaf)[0], levels)
     return subject.task.picture(first) is not None

@@ -60,6 +60,11 @@ TAUGHT = frozenset(("paired", "flexible-paired", "population-paired", "minimax")
 """Methods of ours whose levels all come from a teacher that keeps none."""
 NO_ARCHIVE = TAUGHT | {"random", "dr", "sfl", "backplay", "bc", "pretrain"}
 """Methods of ours that keep no archive of levels."""
+NO_PLACES = frozenset((
+    "sft", "rft", "raft", "expert-iteration", "star", "reinforce", "rloo", "grpo", "dr-grpo",
+    "dapo", "ppo", "conditioned", "crlft", "dpo", "ipo", "orpo", "copg", "orm", "sorm", "refine",
+))  # fmt: skip
+"""Methods of ours for language models that always start at a problem."""
 NO_EDITS = NO_ARCHIVE | {"repaired", "plr", "robust-plr", "parallel-plr", "samplr", "remidi"}
 """Methods of ours whose levels do not descend from each other."""
 
@@ -69,9 +74,14 @@ def acted(sections: frozenset[str]) -> bool:
     return bool(sections - NOBODY)
 
 
+def kept(sections: frozenset[str]) -> bool:
+    """Perhaps an archive of levels, or of places that a language model starts its answers from."""
+    return acted(sections) or "model" in sections
+
+
 def searched(sections: frozenset[str]) -> bool:
-    """No student: perhaps a map of elites."""
-    return "student" not in sections
+    """No student and no language model: perhaps a map of elites."""
+    return not sections & {"student", "model"}
 
 
 def taught(sections: frozenset[str]) -> bool:
@@ -105,12 +115,12 @@ PANELS: tuple[Panel, ...] = (
     ),
     Panel(
         "shelf", at("applies:kept"), None, None,
-        "Every level of the archive", acted, NO_ARCHIVE, at("look_archive:section"),
+        "Every level of the archive", kept, NO_ARCHIVE | NO_PLACES, at("look_archive:section"),
         roles=True,
     ),
     Panel(
         "level", at("applies:kept"), None, None,
-        "A level and its ancestors", acted, section=at("look_level:section"), asked=True,
+        "A level and its ancestors", kept, section=at("look_level:section"), asked=True,
     ),
     Panel(
         "ancestry.png", at("applies:descended"), once("cards:ancestry"), at("sheets:draw"),

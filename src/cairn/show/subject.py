@@ -71,7 +71,7 @@ class Subject:
         """What the method keeps, if it keeps something; where each player has an archive, that of
         whoever is shown."""
         extra = getattr(self.state, "extra", None)
-        own = extra.get(self.role) if isinstance(extra, dict) else None
+        own = extra.get(self.role) if isinstance(extra, dict) else extra
         return own if isinstance(own, Replay) else getattr(self.state, "archive", None)
 
     @property

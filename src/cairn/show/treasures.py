@@ -124,6 +124,7 @@ def descent(subject: Subject) -> Descent:
 def shelf_of(subject: Subject) -> Shelf:
     """Its archive, which must not be empty."""
     archive, config = subject.archive, subject.experiment.algorithm
+    config = getattr(config, "replay", config)  # some methods have it among other settings
     assert isinstance(archive, Replay)
     assert isinstance(config, ReplayConfig)
     count = int(archive.count)

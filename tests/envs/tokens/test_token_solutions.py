@@ -26,7 +26,7 @@ def test_expressions_that_algebra_calls_the_same_have_one_hash():
 
 
 def test_an_answer_mends_the_attempt_that_the_next_prompt_shows():
-    task = Repair(nodes=3, edges=2)
+    task, whole = Repair(nodes=3, edges=2), Repair(nodes=3, edges=2, binary=True)
     edges = jnp.array([[0, 1], [1, 2], [0, 0]], jnp.int32)
     kept = jnp.array([True, True, False])
     there = jnp.array([True, True, True, False, False])
@@ -41,11 +41,15 @@ def test_an_answer_mends_the_attempt_that_the_next_prompt_shows():
         after = task.asked(task.after(problem, row, number), DIVERGE)
         again = task.start(after)
         shown = task.prompt(after).ids
-        return task.verify(problem, row, number), after, again, task.standing(after), shown
+        strict = whole.verify(problem, row, number), whole.standing(after)
+        return task.verify(problem, row, number), after, again, task.standing(after), shown, strict
 
-    verdict, after, again, standing, shown = jax.jit(jax.vmap(one))(rows, length)
+    verdict, after, again, standing, shown, strict = jax.jit(jax.vmap(one))(rows, length)
     np.testing.assert_allclose(verdict.quality, [1, 1, 0.5, 0, 0])
     np.testing.assert_allclose(standing, [1, 1, 0.5, 0, 0])  # no list of changes changes nothing
+    judged, reached = strict
+    assert judged.quality.tolist() == reached.tolist() == [1, 1, 0, 0, 0]
+    assert (judged.right == verdict.right).all() and task.graded and not whole.graded
     assert verdict.canonical[0] == verdict.canonical[1] != verdict.canonical[2]  # 2 or 3, the same
     assert after.colours[:, :3].tolist() == [[0, 1, 0], [0, 2, 0], [1, 0, 0], [0] * 3, [0] * 3]
     assert (again.colours == 0).all() and (again.mode == BASE).all()

@@ -54,6 +54,8 @@ class Repair(Revising):
     """There are."""
     edits: int = eqx.field(static=True, default=2)
     """Nodes that an answer may change, at most."""
+    binary: bool = eqx.field(static=True, default=False)
+    """Whether only a colouring without a mistake is worth anything: quality is then 0 or 1."""
 
     def __check_init__(self) -> None:
         """Refuse graphs that cannot have so many edges."""
@@ -72,7 +74,7 @@ class Repair(Revising):
     @property
     def graded(self) -> bool:
         """By edges."""
-        return True
+        return not self.binary
 
     @property
     def many(self) -> bool:
@@ -150,7 +152,11 @@ class Repair(Revising):
 
     def standing(self, problem: Colouring) -> Float[Array, ""]:
         """Of the attempt that was reached."""
-        return self.satisfied(problem, problem.colours)
+        return self.worth(self.satisfied(problem, problem.colours))
+
+    def worth(self, share: Float[Array, ""]) -> Float[Array, ""]:
+        """What an attempt counts for, of which such a share of edges is well."""
+        return (share == 1).astype(jnp.float32) if self.binary else share
 
     def start(self, problem: Colouring) -> Colouring:
         """With the first attempt."""
@@ -221,9 +227,10 @@ class Repair(Revising):
         reached, shaped, good = self.changed(problem, tokens, length)
         place = jnp.arange(tokens.shape[0], dtype=jnp.int32)
         shares = jax.vmap(self.satisfied, (None, 0))(problem, reached)
-        before = jnp.concatenate([self.standing(problem)[None], shares[:-1]])
+        before = self.satisfied(problem, problem.colours)
+        before = jnp.concatenate([before[None], shares[:-1]])
         worse = (shares < before)[jnp.minimum(place // 2, self.edits - 1)] & (place % 2 == 1)
-        quality = jnp.where(shaped, shares[-1], 0)
+        quality = jnp.where(shaped, self.worth(shares[-1]), 0)
         return Verdict(
             quality=quality,
             correct=quality == 1,

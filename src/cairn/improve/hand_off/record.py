@@ -57,7 +57,7 @@ def tell(
         before = jnp.zeros(config.prompts)
         if isinstance(task, Revising):
             before = jax.vmap(task.standing)(problems)
-        good = exploratory.success(problem, played, before).astype(jnp.float32)
+        good = exploratory.success(problem, config, played, before).astype(jnp.float32)
         reward = played.rollouts.reward
         known = ~jnp.isnan(reward)
         # Of the problem as it was chosen: how it was asked is no part of a place.
@@ -72,7 +72,7 @@ def tell(
     seen = jax.tree.map(choose, merged, seen)
     nothing = Belief(jnp.zeros_like(seen.successes), jnp.zeros_like(seen.failures))
     starts = starts._replace(belief=jax.tree.map(choose, nothing, starts.belief))
-    archive = histories.enter(
+    archive, _ = histories.enter(
         archive, config, starts, seen, children, worth, config.inherited, live
     )
     return archive, reward

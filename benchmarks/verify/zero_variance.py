@@ -1,0 +1,187 @@
+"""What does it save to leave out prompts that will teach nothing? And answers that are known?
+
+    uv run python benchmarks/verify/zero_variance.py [--tiny] [--arms a,b] [--seeds 5]
+                                                     [--results DIR]
+
+Addition over 512 problems, from one start. `grpo` poses them all alike; `refill` throws groups
+without variance away after they were sampled and samples others (DAPO's dynamic sampling, nothing
+else of DAPO); `skip` foresees them by what each problem's answers were before, and samples nothing
+of them; `prioritised` draws half of its problems by learnability besides. Refills are batches of
+prompts sampled for one, skips are prompts never sampled; tokens sampled are counted in all.
+`expert-iteration` on Countdown with every solution of a problem kept once, or each time it is
+found. `grpo` and `dr-grpo` on sums whose answers may have any lines before the last: whether
+answers become longer that gain nothing by it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from improve_study import SETTLED, Arm, Figures, Study, gain, main, sampled, words
+
+from cairn.evaluation.passing import pass_at
+
+ADDITION: dict[str, Any] = {"digits": 3, "problems": 512}
+SHOWN: dict[str, Any] = {"sft_learning_rate": 2e-3, "log_every": 50}
+STEPS = 150_000
+COMMON = dict(SETTLED) | {"steps": STEPS, "log_every": 16, "tests": 512}
+POSED = COMMON | ADDITION | {"evaluate_every": 1}
+FREE: dict[str, Any] = {"digits": 2, "operands": 3, "scratch": True, "room": 8}
+"""The longest answer has eight tokens more than the longest demonstration."""
+ROUNDS: dict[str, Any] = {
+    "round_cycles": 40, "fit_steps": 120, "learning_rate": 1e-3, "rows": 16384, "most": 0,
+}  # fmt: skip
+REACHED = 0.5
+"""Share of what the start leaves unsolved: how many tokens that took."""
+
+STARTS = {
+    "addition": Arm("addition", "sft", {"digits": 3, "steps": 220_000, **SHOWN}),
+    "countdown": Arm("countdown", "sft", {"steps": 250_000, **SHOWN}),
+    "free": Arm("addition", "sft", FREE | {"steps": 300_000, **SHOWN}),
+}
+
+
+def answered(path: Path) -> Figures:
+    """Passes and different solutions of a finished run's model, by seed."""
+    found = sampled(path)
+    number = found.correct.shape[2]
+    passes = {
+        f"pass_{k}": [float(pass_at(one, k).mean()) for one in found.correct]
+        for k in (1, 4, number) if k <= number
+    }  # fmt: skip
+    known = [
+        np.mean([len(set(row[good].tolist())) for row, good in zip(rows, goods, strict=True)])
+        for rows, goods in zip(found.canonical, found.correct, strict=True)
+    ]
+    return passes | {"distinct_solutions": [float(value) for value in known]}
+
+
+def arms() -> dict[str, Arm]:
+    """All of them."""
+    posed: dict[str, tuple[str, dict[str, Any]]] = {
+        "grpo": ("grpo", {}),
+        "refill": ("dapo", {"clip_high": 0.2, "refills": 4}),
+        "no-refill": ("dapo", {"clip_high": 0.2, "refills": 1}),
+        "skip": ("exit", {"replays": 0.0, "skip": 0.5}),
+        "prioritised": ("exit", {"replays": 0.5, "skip": 0.5}),
+    }
+    made = {
+        name: Arm("addition", method, POSED | settings, "addition")
+        for name, (method, settings) in posed.items()
+    }
+    for name, distinct in (("distinct", True), ("repeated", False)):
+        settings = COMMON | ROUNDS | {"distinct": distinct}
+        made[f"expert-{name}"] = Arm(
+            "countdown", "expert-iteration", settings, "countdown", answered
+        )
+    for method in ("grpo", "dr-grpo"):
+        settings = COMMON | FREE | {"steps": 2 * STEPS}
+        made[f"free-{method}"] = Arm("addition", method, settings, "free")
+    return made
+
+
+def solved(result: Figures) -> np.ndarray:
+    """Share of the held-out problems solved, by seed."""
+    return np.asarray(result["end"]["test"]["solve_rate"], np.float64)
+
+
+def reached(result: Figures, share: float = REACHED) -> np.ndarray:
+    """Tokens sampled when the test first had so much of what the start left; NaN: never."""
+    start = np.asarray(result["start"]["test"]["solve_rate"], np.float64)
+    wanted = start + share * (1 - start)
+    tests = [*result["tests"], {"ledger": result["ledger"], "evaluation": result["end"]}]
+    found = np.full(len(start), np.nan)
+    for test in reversed(tests):
+        rate = np.array(test["evaluation"]["test"]["solve_rate"], np.float64)
+        tokens = np.asarray(test["ledger"]["tokens_sampled"], np.float64)
+        found = np.where(rate >= wanted, tokens, found)
+    return found
+
+
+def line_mean(result: Figures, name: str) -> np.ndarray | None:
+    """A metric by seed, mean over the run."""
+    rows = result["curve"].get(name)
+    rows = [row for row in rows or [] if None not in row]
+    return np.mean(np.asarray(rows, np.float64), axis=0) if rows else None
+
+
+def grown(result: Figures, name: str) -> np.ndarray:
+    """Last less first of a metric, by seed: fifths of the run, so that no line decides."""
+    rows = [row for row in result["curve"][name] if None not in row]
+    some = max(1, len(rows) // 5)
+    ends = [np.mean(np.asarray(part, np.float64), axis=0) for part in (rows[:some], rows[-some:])]
+    return ends[1] - ends[0]
+
+
+def posing(results: dict[str, Figures]) -> list[str]:
+    """Gain, tokens and waste of each way to pose problems."""
+    table = [
+        "| arm | test | gain over the start | tokens a point | tokens to half | idle groups | "
+        "batches a cycle | skipped a cycle | updates |",
+        "|---" * 9 + "|",
+    ]
+    for name in ("grpo", "no-refill", "refill", "skip", "prioritised"):
+        if name not in results:
+            continue
+        result = results[name]
+        over = gain(solved(result), result["start"]["test"]["solve_rate"])
+        tokens = np.mean(result["ledger"]["tokens_sampled"])
+        half = reached(result)
+        some = f"{np.nanmean(half):,.0f} ({np.isfinite(half).sum()} of {len(half)})" if (
+            np.isfinite(half).any()
+        ) else "never"  # fmt: skip
+        means = [line_mean(result, what) for what in ("idle_groups", "batches", "skipped")]
+        told = " | ".join("" if mean is None else f"{mean.mean():.2f}" for mean in means)
+        table.append(
+            f"| {name} | {solved(result).mean():.3f} | {words(over)} | "
+            f"{tokens / max(100 * over[0], 1e-9):,.0f} | {some} | {told} | "
+            f"{np.mean(result['ledger']['updates']):.0f} |"
+        )
+    for one, other in (("skip", "grpo"), ("refill", "no-refill"), ("skip", "refill"),
+                       ("prioritised", "skip")):  # fmt: skip
+        if one in results and other in results:
+            found = gain(solved(results[one]), solved(results[other]))
+            table.append(f"{one} over {other}: {words(found)}")
+    return table
+
+
+def doubles(results: dict[str, Figures]) -> list[str]:
+    """Expert iteration with and without what is known already."""
+    one, other = (results.get(f"expert-{name}") for name in ("distinct", "repeated"))
+    if one is None or other is None:
+        return []
+    told = ["", "| expert iteration | distinct | repeated | difference |", "|---|---|---|---|"]
+    for name in ("pass_1", "pass_4", "pass_16", "distinct_solutions"):
+        if name in one:
+            means = f"{np.mean(one[name]):.3f} | {np.mean(other[name]):.3f}"
+            told.append(f"| {name} | {means} | {words(gain(one[name], other[name]))} |")
+    return told
+
+
+def lengths(results: dict[str, Figures]) -> list[str]:
+    """How answers grow where length is free."""
+    told = [
+        "",
+        "| free length | test | length, growth | wrong answers' | start |",
+        "|---" * 5 + "|",
+    ]
+    for name in ("free-grpo", "free-dr-grpo"):
+        if name in results:
+            result = results[name]
+            none = np.zeros(len(solved(result)))
+            grows = [words(gain(grown(result, what), none), "+.2f")
+                     for what in ("length", "length_wrong")]  # fmt: skip
+            start = np.mean(result["curve"]["length"][0])
+            told.append(
+                f"| {name} | {solved(result).mean():.3f} | {' | '.join(grows)} | {start:.2f} |"
+            )
+    return told if len(told) > 3 else []
+
+
+def described(results: dict[str, Figures]) -> list[str]:
+    """Tables for the page."""
+    return [*posing(results), *doubles(results), *lengths(results)]
+
+
+if __name__ == "__main__":
+    main(Study("zero_variance", STARTS, arms(), described), (__doc__ or "").splitlines()[0])
