@@ -45,6 +45,9 @@ TOLD = (
 )  # fmt: skip
 """Metrics that are kept line by line, of those there are."""
 
+_FINISHED: set[Path] = set()
+"""Runs that this process has seen at their end."""
+
 Figures = dict[str, Any]
 
 
@@ -84,9 +87,15 @@ def run(study: Study, arm: Arm, name: str, folder: Path, seeds: int, tiny: bool)
     if arm.start is not None:
         begun = run(study, study.starts[arm.start], f"start-{arm.start}", folder, seeds, tiny)
     path = folder / name
-    if path.exists():
-        return cairn.resume(path).directory.path
-    return cairn.train(made(arm, seeds, tiny)[0], path, init_from=begun).directory.path
+    if path not in _FINISHED:
+        if path.exists():
+            outcome = cairn.resume(path)
+        else:
+            outcome = cairn.train(made(arm, seeds, tiny)[0], path, init_from=begun)
+        if not outcome.done:
+            raise SystemExit(f"{path} was stopped: the same command goes on with it.")
+        _FINISHED.add(path)
+    return path
 
 
 def lines(path: Path) -> list[Figures]:

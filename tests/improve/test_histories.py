@@ -131,18 +131,16 @@ def test_problems_whose_answers_will_all_be_alike_are_passed_over_and_no_others(
 
 @pytest.mark.slow
 def test_a_run_that_mends_attempts_writes_down_where_each_came_from():
-    small = {"nodes": 4, "edges": 4}
-    for binary in (False, True):
-        chosen = house.settings("exit", "repair") | small | {"binary": binary, "reward": "quality"}
-        program = experiment("repair", method="exit", **chosen).program
-        state = jax.eval_shape(program.init, jax.random.key(0))
-        after, report = jax.eval_shape(program.step, state)
-        assert jax.tree.structure(after) == jax.tree.structure(state)
-        (events,) = report.events
-        assert program.lineage.sources == ("new", "reached") and events.ids.shape == (8,)
-        rows = jax.tree.map(lambda leaf: ((8, *leaf.shape), leaf.dtype), program.lineage.level)
-        entered = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), events.levels)
-        assert rows == entered
+    chosen = house.settings("exit", "repair") | {"nodes": 4, "edges": 4, "reward": "quality"}
+    program = experiment("repair", method="exit", **chosen).program
+    state = jax.eval_shape(program.init, jax.random.key(0))
+    after, report = jax.eval_shape(program.step, state)
+    assert jax.tree.structure(after) == jax.tree.structure(state)
+    (events,) = report.events
+    assert program.lineage.sources == ("new", "reached") and events.ids.shape == (8,)
+    rows = jax.tree.map(lambda leaf: ((8, *leaf.shape), leaf.dtype), program.lineage.level)
+    entered = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), events.levels)
+    assert rows == entered
 
 
 def test_the_reference_moves_when_it_is_time_and_only_then():

@@ -44,7 +44,7 @@ def idle(belief: Belief, group: int) -> Float[Array, "*n"]:
     1, it is 2 / (G + 1).
     """
     a, b = belief.successes[..., None] + 1.0, belief.failures[..., None] + 1.0
-    step = jnp.arange(group, dtype=jnp.float32)
+    step = jax.lax.broadcasted_iota(jnp.float32, (*a.shape[:-1], group), a.ndim - 1)
     chance = lambda a, b: jnp.prod((a + step) / (a + b + step), axis=-1)  # noqa: E731
     return chance(a, b) + chance(b, a)
 
