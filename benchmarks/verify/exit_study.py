@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from improve_study import SETTLED, Arm, Figures, Study, gain, main, words
 
-GRAPHS: dict[str, Any] = {"nodes": 6, "edges": 9, "edits": 1}
-STEPS = 80_000
-"""Tokens sampled: about a hundred cycles."""
+GRAPHS: dict[str, Any] = {"nodes": 4, "edges": 5, "edits": 1}
+STEPS = 60_000
+"""Tokens sampled: about eighty cycles."""
 COMMON = GRAPHS | dict(SETTLED) | {"steps": STEPS, "log_every": 20, "capacity": 512}
 GRADED = COMMON | {"reward": "quality"}
 BINARY = COMMON | {"binary": True}
@@ -35,7 +35,7 @@ ENDS = ("quality_1", "quality_16")
 STARTS = {
     "repair": Arm(
         "repair", "sft",
-        GRAPHS | {"steps": 72_000, "sft_batch": 64, "sft_learning_rate": 2e-3, "log_every": 50},
+        GRAPHS | {"steps": 60_000, "sft_batch": 64, "sft_learning_rate": 2e-3, "log_every": 50},
     )
 }  # fmt: skip
 

@@ -36,8 +36,10 @@ class Config(skipping.Skip):
     """How many answers may lie before a start; what is learned is tested far deeper."""
     diverge: float = 0.1
     """Chance that an answer is asked to be unlike the attempt, not only better."""
-    inherited: float = 2.0
-    """Answers that a child's inherited belief counts for, at most."""
+    inherited: float = 8.0
+    """Answers that a child's inherited belief counts for, at most. With fewer than its parent's a
+    child seems to teach less than its parent, since less is known of it, and hardly ever comes
+    back."""
     bonus: float = 0.0
     """How much an answer's credit goes by its distance from the others, in [0, 1]: at 1 the most
     usual one of each group has none."""
