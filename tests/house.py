@@ -27,8 +27,13 @@ QUICK = "doors:Doors"
 """A game of one decision played by guessers (tests/doors.py), where it does not matter who learns:
 a method's own program compiles in a moment."""
 MODEL = {"width": 8, "heads": 2, "kv_heads": 2, "head_width": 4, "inner": 8, "layers": 1}
-SAMPLING = {"prompts": 4, "group": 2, "tests": 4, "log_every": 2, "seeds": 1, "steps": 200}
+SAMPLING = {
+    "prompts": 4, "group": 2, "tests": 4, "log_every": 2, "seeds": 1, "steps": 200,
+    "behaviour_answers": 0,
+}  # fmt: skip
 """Of a language model that improves itself."""
+ASKED = {"behaviour_problems": 3, "behaviour_answers": 2, "behaviour_draws": 4}
+"""Of a report of its behaviour, where a test is about that."""
 ROUNDS = {"rows": 16, "fit_steps": 2, "fit_batch": 4}
 TAUGHT = ("paired", "flexible-paired", "population-paired", "minimax", "repaired")
 """Methods with a teacher."""

@@ -80,7 +80,8 @@ TINY: dict[str, Any] = {
 def chosen(task: str, arm: Arm, seeds: int, tiny: bool) -> dict[str, Any]:
     """The settings of a run."""
     common = START if arm.method == "sft" else COMMON
-    all_ = TASKS[task] | MODEL | common | dict(arm.settings) | {"seeds": seeds, "evaluate_every": 0}
+    once = {"seeds": seeds, "evaluate_every": 0, "behaviour_answers": 0}
+    all_ = TASKS[task] | MODEL | common | dict(arm.settings) | once
     if tiny:
         rounds = {"rows": 16, "fit_steps": 2, "fit_batch": 4}
         all_ |= TINY | {name: value for name, value in rounds.items() if name in all_}

@@ -20,6 +20,7 @@ _LAZY = {
     "collect": "cairn.runs.collect",
     "audit": "cairn.runs.audit",
     "regret": "cairn.runs.regret",
+    "behaviour": "cairn.runs.behaviour",
     "search": "cairn.runs.search",
     "tune": "cairn.tuning.driver",
     "JsonPolicy": "cairn.engine.json_policy",

@@ -70,6 +70,8 @@ def small(arguments):
         return [*arguments, "--trials", "12"]
     if command == "progress":
         return [*arguments, "--levels", "2", "--attempts", "2", "--epochs", "2"]
+    if command == "behaviour":
+        return [*arguments, "--problems", "3", "--answers", "2", "--draws", "4"]
     if command == "bench":
         return [*arguments, "--tiny"]
     return arguments

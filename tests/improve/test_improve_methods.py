@@ -1,5 +1,7 @@
 """Methods of the wing: every one by its shapes, one as a whole run."""
 
+import json
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,9 +10,15 @@ import pytest
 import house
 from cairn.cli import main
 from cairn.core.errors import ConfigError
+from cairn.core.vocabulary import SEP
 from cairn.evaluation.during import by_itself
+from cairn.lm.local_folder import open_folder
+from cairn.lm.local_prompt import prompt_tokens
+from cairn.runs import behaviour
 from cairn.runs.catalogue import WINGS, describe_method
 from cairn.runs.digest import digest
+from cairn.runs.experiment import Experiment
+from cairn.runs.language import language
 from cairn.runs.presets import experiment
 from cairn.runs.train import resume, train
 
@@ -41,7 +49,9 @@ def grpo(tmp_path_factory):
     return made, train(made, folder / "whole")
 
 
-MORE = {"reward": "random", "sft_steps": 2, "seeds": 2, "evaluate_every": 2, "checkpoint_every": 1}
+MORE = {
+    "reward": "random", "sft_steps": 2, "seeds": 2, "evaluate_every": 2, "checkpoint_every": 1,
+} | house.ASKED  # fmt: skip
 
 
 @pytest.mark.slow
@@ -68,7 +78,39 @@ def test_the_start_is_the_model_as_it_was_when_the_method_began(grpo):
 
 
 @pytest.mark.slow
-def test_a_stopped_run_goes_on_bit_for_bit(grpo, tmp_path):
+def test_a_run_that_ends_reports_how_its_model_answers_beside_its_start(grpo):
+    _, outcome = grpo
+    report, path = outcome.behaviour, outcome.directory.path
+    kept = json.loads((path / "behaviour.json").read_text())
+    assert kept == {name: value for name, value in report.items() if name != "run"}
+    assert report["ledger"] == outcome.directory.metrics()[-1]["ledger"], "it is told apart"
+    assert min(report["tokens_sampled"]) > 2 * 2 * 3 * 2  # models, splits, problems, answers
+    for split in ("test", "shifted"):
+        model, start = (report[who]["splits"][split] for who in ("model", "start"))
+        assert {"pass@1", "pass@2", "pass_until", "distinct_valid", "entropy"} <= set(model)
+        assert all(len(one["by_seed"]) == 2 for one in model.values())
+        assert start["kl_to_start"]["by_seed"] == pytest.approx([0, 0], abs=1e-9)
+        assert min(model["kl_to_start"]["by_seed"]) > 1e-6
+        assert start["entropy"]["value"] != model["entropy"]["value"] < np.log(30)
+    assert set(report["model"]["gap"]) == {"pass@1", "pass@2", "quality"}
+
+
+@pytest.mark.slow
+def test_a_folder_is_spoken_with_as_its_run_is(grpo, tmp_path):
+    path, folder = grpo[1].directory.path, tmp_path / "folder"
+    assert main.run(["lm", "export", str(path), str(folder)]) == 0
+    ours, theirs = language(path), open_folder(folder)
+    assert theirs.closing == ours.closing == (SEP,)
+    assert prompt_tokens(theirs, "1+2") == prompt_tokens(ours, "1+2")
+    assert prompt_tokens(theirs, "1+2")[-1] == SEP
+    assert theirs.tokenizer == ours.tokenizer
+    assert (np.asarray(theirs.model.embed) == np.asarray(ours.model.embed)).all()
+
+
+@pytest.mark.slow
+def test_a_stopped_run_goes_on_bit_for_bit_and_its_report_can_be_made_later(
+    grpo, tmp_path, monkeypatch
+):
     made, outcome = grpo
 
     def stop(status):
@@ -77,15 +119,25 @@ def test_a_stopped_run_goes_on_bit_for_bit(grpo, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         train(made, tmp_path / "stopped", show=stop)
-    assert resume(tmp_path / "stopped").done
+    with monkeypatch.context() as at, pytest.raises(KeyboardInterrupt):
+        at.setattr(behaviour, "behaviour", lambda run, **asked: stop_now())
+        resume(tmp_path / "stopped")
     assert digest(tmp_path / "stopped") == digest(outcome.directory.path)
+    assert not (tmp_path / "stopped" / "behaviour.json").exists()
+    assert resume(tmp_path / "stopped").done
+    reports = [run / "behaviour.json" for run in (tmp_path / "stopped", outcome.directory.path)]
+    assert reports[0].read_bytes() == reports[1].read_bytes()
+
+
+def stop_now():
+    raise KeyboardInterrupt
 
 
 @pytest.mark.slow
 def test_a_run_starts_from_the_model_of_another_whatever_its_method(grpo, tmp_path):
     _, outcome = grpo
     made = experiment("addition", method="grpo", **house.settings("grpo", "addition") | MORE)
-    made = made.changed({"sft_steps": 0, "learning_rate": 0.0, "steps": 32})
+    made = made.changed({"sft_steps": 0, "learning_rate": 0.0, "steps": 32, "behaviour_answers": 0})
     state = train(made, tmp_path / "next", init_from=outcome.directory.path).state
     theirs, ours = outcome.state.student.model.embed, state.student.model.embed
     assert (np.asarray(theirs) == np.asarray(ours)).all()
@@ -120,6 +172,7 @@ def test_what_does_not_fit_is_refused_in_words(capsys):
         ({"minibatches": 3}, r"minibatches must divide prompts \(4\), got 3"),
         ({"reward": "steps", "reward_model_loss": "bradley-terry"}, "compares whole answers"),
         ({"temperature": 0.0}, "temperature must be positive"),
+        ({"behaviour_answers": 1}, r"must be 0 or lie in \[2, behaviour_draws = 64\], got 1"),
         ({"heads": 3}, "heads"),
     ):
         with pytest.raises(ConfigError, match=words):
@@ -130,6 +183,17 @@ def test_what_does_not_fit_is_refused_in_words(capsys):
     assert "it is not a task of symbols" in capsys.readouterr().err
     assert main.run(["train", "addition", "--method", "plr"]) == 2
     assert "cannot learn addition" in capsys.readouterr().err
+
+
+def test_a_config_names_a_learner_only_where_one_can_be_chosen():
+    made = experiment("addition", method="grpo", **house.settings("grpo", "addition"))
+    config = json.loads(json.dumps(made.to_dict()))
+    assert config["experiment"] == {"task": "addition", "method": "grpo"}
+    before = config | {"experiment": config["experiment"] | {"learner": "ppo"}}
+    for one in (config, before):  # runs of before name one in any case
+        assert Experiment.from_dict(one).to_dict() == made.to_dict()
+    maze = experiment("maze", method="dr", **house.settings("dr"))
+    assert maze.to_dict()["experiment"]["learner"] == "ppo"
 
 
 def test_no_answer_is_kept_twice_whenever_it_is_found():

@@ -15,6 +15,7 @@ import pytest
 
 from cairn.core.errors import TokenError, WeightsError
 from cairn.core.vocabulary import RESERVED
+from cairn.lm.local_folder import open_folder
 from cairn.nn.language import hugging, tensors, tokens, weights
 from cairn.nn.language.attention import causal
 from cairn.nn.language.block import Shape
@@ -81,8 +82,12 @@ def test_a_tokeniser_is_saved_beside_the_model_and_must_fit_it(tmp_path):
     shape = Shape(vocabulary=6, width=4, layers=1, heads=1, kv_heads=1, head_width=2, inner=4)
     model = jax.jit(lambda: Transformer.init(jax.random.key(0), shape))()
     table = tokens.Symbols((*RESERVED, "a", "b"))
-    weights.save(model, tmp_path / "new", tokenizer=table)
+    weights.save(model, tmp_path / "new", tokenizer=table, closing=(3, 5))
     assert tokens.load(tmp_path / "new") == table
+    assert open_folder(tmp_path / "new").closing == (3, 5)
+    altered(closing_token_ids=[3, 6])(tmp_path / "new")
+    with pytest.raises(WeightsError, match=r"must be a list of tokens in \[0, 6\), got \[3, 6\]"):
+        open_folder(tmp_path / "new")
     assert json.loads((tmp_path / "new" / "config.json").read_text())["eos_token_id"] == table.eos
     with pytest.raises(TokenError, match="has 7 tokens"):
         large = tokens.Symbols((*RESERVED, "a", "b", "c"))

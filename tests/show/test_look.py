@@ -70,7 +70,9 @@ def test_every_panel_of_a_run_is_a_section_that_can_be_shown(opened):
                 assert "<h3" not in html or "<h3></h3>" not in html
     nothing = {name for name, title in told.items() if title is None}
     # And nobody would miss them.
-    assert nothing == {"designed", "map", "elite", "progress", "audit", "regret", "levels"}
+    assert nothing == {
+        "designed", "map", "elite", "progress", "audit", "regret", "behaviour", "levels",
+    }  # fmt: skip
     assert told["level"] == "Level 4 and its ancestors"
 
 

@@ -20,6 +20,8 @@ usage: cairn lm export RUN FOLDER [flags]
 
 Weights, config and tokeniser. cairn reads a table of characters or symbols from tokens.json, others
 read it from tokenizer.json.
+What a task puts behind every prompt (<sep>: now the answer comes) stands in config.json as
+closing_token_ids: cairn lm serve FOLDER heeds it, other tools must be given it.
 """
 
 
@@ -50,6 +52,6 @@ def lm_export_command(arguments: list[str]) -> int:
     if os.path.lexists(folder):
         raise ConfigError(f"{folder} already exists, and is not written over. Choose another name.")
     spoken = language(run, asked.run_seed)
-    weights.save(spoken.model, folder, tokenizer=spoken.tokenizer)
+    weights.save(spoken.model, folder, tokenizer=spoken.tokenizer, closing=spoken.closing)
     print(folder)
     return 0

@@ -1,4 +1,4 @@
-"""What `cairn audit`, `cairn regret` and `cairn progress` share: a long look that a run keeps."""
+"""What `cairn audit`, `regret`, `progress` and `behaviour` share: a long look that a run keeps."""
 
 import sys
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_type_hints
 from rich.console import Console
 
 from cairn.cli import flags
-from cairn.cli.testing import Watch, check_json, give_json, keep, run_paths
+from cairn.cli.testing import Watch, check_json, give_json, picture, run_paths
 from cairn.runs.open import Run, open_run
 
 Asked = TypeVar("Asked")
@@ -38,9 +38,10 @@ def look(
     with watch:
         report = measure(run, asked, watch)
     draw = import_module(f"cairn.show.{command}_sheet").draw  # Matplotlib, after the work
-    picture = keep(report, run.directory.path / f"{command}.json", draw)
+    run.directory.keep(command, report)
+    drawn = picture(report, run.directory, command, draw)
     give_json(asked.json, report)
     if str(asked.json) != "-":
         show(report, Console(file=sys.stdout))
-        print(picture, flush=True)
+        print(drawn, flush=True)
     return 0

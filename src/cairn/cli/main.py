@@ -25,6 +25,7 @@ COMMANDS = {
     "show": "Draw what a run learned: paths, levels, their ancestry, learning curves.",
     "audit": "How good a run's scores were: rank correlations with the truth, over time.",
     "regret": "How much a run's student could still learn on its levels: a lower bound.",
+    "behaviour": "How a run's language model answers: passes, variety, drift from its start.",
     "collect": "Write episodes of a run's policy as a dataset to learn from.",
     "redteam": "Find the prompts that break a language model: a map, a report, a mending set.",
     "lm": "Language models of one's own: train one on texts, serve it, hand it on.",

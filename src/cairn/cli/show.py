@@ -29,6 +29,7 @@ designed.png  levels that its teacher designs now, where one learns to
 hero.png      the best of all in one picture
 audit.png     how well scores order its levels, if cairn audit has looked
 regret.png    a lower bound of its regret, if cairn regret has looked
+behaviour.png how its language model answers, where its answers are verified
 map.png       the map of elites, where the method keeps one
 levels.txt    instead of pictures of levels, where the environment has no `picture` method
 """

@@ -11,6 +11,7 @@ from cairn.cli.flags import HELP
 from cairn.core import files
 from cairn.core.console import PatientProgress, count
 from cairn.core.errors import ConfigError
+from cairn.core.rundir import RunDir
 from cairn.core.units import duration
 from cairn.runs.open import Run
 
@@ -71,18 +72,14 @@ def give_json(path: Path | None, report: dict) -> None:
         path.write_text(text)
 
 
-def keep(report: dict[str, Any], path: Path, draw: Callable[[dict[str, Any], Path], Path]) -> Path:
-    """The report into the run, for those who show it, and its picture, which is returned.
-
-    Where the run lay is left out: it may be moved, or shown to others.
-    """
-    kept = {name: value for name, value in report.items() if name != "run"}
-    with files.replacing(path, private=False) as part:
-        part.write_text(files.to_json(kept, indent=1) + "\n", encoding="utf-8")
-    pictures = path.parent / "pictures"
+def picture(
+    report: dict[str, Any], run: RunDir, name: str, draw: Callable[[dict[str, Any], Path], Path]
+) -> Path:
+    """The picture of a report that the run keeps, RUN/pictures/NAME.png."""
+    pictures = run.path / "pictures"
     with files.writing(pictures):
         pictures.mkdir(exist_ok=True)
-        return draw(report, pictures / f"{path.stem}.png")
+        return draw(report, pictures / f"{name}.png")
 
 
 def rate(value: float) -> str:

@@ -5,6 +5,7 @@ import dataclasses
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Literal, get_type_hints
 
@@ -213,8 +214,7 @@ def _train(start: Flags, experiment: Experiment) -> int:
             show=watch,
             say=watch.say,
         )
-    print(summary(outcome))
-    return _status(outcome)
+    return _told(outcome)
 
 
 def _resume(start: ResumeFlags, task: str | None, rest: list[str]) -> int:
@@ -237,7 +237,14 @@ def _resume(start: ResumeFlags, task: str | None, rest: list[str]) -> int:
         raise ConfigError(f"{path} is a run of {experiment.task}, but {task} came. Leave it out.")
     with Watch(experiment) as watch:
         outcome = resume(path, steps=start.steps, log=start.log, show=watch, say=watch.say)
+    return _told(outcome)
+
+
+def _told(outcome: Outcome) -> int:
+    """Say what was reached, and how its language model behaves, if it has one."""
     print(summary(outcome))
+    if outcome.behaviour is not None:
+        import_module("cairn.cli.behaviour").tell(outcome.behaviour, outcome.directory)
     return _status(outcome)
 
 

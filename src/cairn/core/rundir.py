@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ trackers.json    what a tracker calls this run, and how far it was sent (only wi
 audit.json       how well scores ordered its levels, if `cairn audit` has looked
 regret.json      a lower bound of its student's regret, if `cairn regret` has looked
 progress.json    how its students fared on levels of all times, if `cairn progress` has looked
-regret.json      what copies of the student reached beyond it, if `cairn regret` has looked
+behaviour.json   how its language model answers, if it has one: from its end, or `cairn behaviour`
 notes.json       stars, tags and a note that somebody gave it in `cairn view`
 lock             held by the process that is training
 
@@ -99,6 +100,17 @@ class RunDir(RunDirectory):
             elif file.exists():
                 with files.writing(file):
                     file.unlink()
+
+    def keep(self, name: str, report: Mapping[str, Any]) -> Path:
+        """Write the newest result of a look at the run; its file, NAME.json.
+
+        Where the run lay is left out: it may be moved, or shown to others.
+        """
+        path = self.path / f"{name}.json"
+        kept = {key: value for key, value in report.items() if key != "run"}
+        with files.replacing(path, private=False) as part:
+            part.write_text(files.to_json(kept, indent=1) + "\n", encoding="utf-8")
+        return path
 
     def metrics(self) -> list[dict[str, Any]]:
         """All complete lines of metrics.jsonl; half a line left by a kill is no line."""

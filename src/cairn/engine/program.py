@@ -120,6 +120,47 @@ class Valuation:
     """The score that its archive is ordered by."""
 
 
+class Answered(NamedTuple):
+    """n answers of T tokens at most to each of P problems, by the language model of a state."""
+
+    tokens: Int[Array, "P n T"]
+    mask: Float[Array, "P n T"]
+    """1 on what was sampled, the end of an answer included."""
+    correct: Bool[Array, "P n"]
+    quality: Float[Array, "P n"]
+    canonical: UInt32[Array, "P n"]
+    """Equal for answers that say the same."""
+    truncated: Bool[Array, "P n"]
+    logp: Float[Array, "P n T"]
+    """Of the sampled tokens under the model, at temperature 1 and without truncation."""
+    logp_start: Float[Array, "P n T"]
+    """Of the same under the model it began as."""
+    entropy: Float[Array, "P n T"]
+    """Of the choice of each token, in nats."""
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What the language model of a state is asked, for a report of how it behaves."""
+
+    splits: tuple[str, ...]
+    """Problems it cannot have learned from, the usual kind first."""
+    vocabulary: int
+    """Symbols that an answer may have."""
+    draw: Callable[[str, Key[Array, ""], int], PyTree]
+    """(split, key, P) -> P problems: every leaf (P, ...)."""
+    answer: Callable[[Any, PyTree, Key[Array, ""], int], Answered]
+    """(a state of one seed, problems, key, n) -> n answers to each, sampled at temperature 1."""
+    start: Callable[[Any], Any]
+    """A state of one seed -> the same with the model as it began."""
+    problems: int
+    """Of each split in the report at the end of a run."""
+    answers: int
+    """To each of them; 0: no report at the end."""
+    draws: int
+    """Answers to a problem at most, until two were correct."""
+
+
 class Data(NamedTuple):
     """What every step reads besides its state: arrays that never change and are in no checkpoint.
 
@@ -165,3 +206,5 @@ class Program:
     """What `step` reads besides its state, if anything."""
     language: Callable[[Any], Spoken] | None = None
     """A state of one seed -> the language model in it, for `cairn lm serve`. None: it has none."""
+    questions: Questions | None = None
+    """How that model is asked, for a report of its behaviour. None: nobody verifies answers."""

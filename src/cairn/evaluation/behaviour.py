@@ -23,6 +23,8 @@ class Answers(NamedTuple):
     """Of the sampled tokens under the model, at temperature 1 and without truncation."""
     logp_start: Float[np.ndarray, "P n T"] | None = None
     """Of the same under the model it began as."""
+    entropy: Float[np.ndarray, "P n T"] | None = None
+    """Of the choice of each token, in nats."""
 
 
 def powers(number: int) -> tuple[int, ...]:
@@ -35,19 +37,13 @@ def figures(answers: Answers, vocabulary: int) -> dict[str, float | None]:
 
     `pass@k` for powers of two, `majority@k` for the most answers, `quality`, `distinct_valid` (of
     the n answers), `variety_per_input` and `variety_across_input` (expectation-adjusted distinct
-    n-grams over a vocabulary of so many symbols), lengths, and with log-probabilities `kl_to_start`
-    (an answer), `kl_to_start_per_token` and `surprise` (nats a token: the entropy, by the sample).
+    n-grams over a vocabulary of so many symbols), lengths, `entropy` of a choice (nats), and with
+    log-probabilities `kl_to_start` (of an answer), `kl_to_start_per_token` and `surprise` (nats a
+    token: the entropy, by the sample).
     """
-    number = answers.correct.shape[1]
     found: dict[str, float | None] = {
-        f"pass@{k}": float(passing.pass_at(answers.correct, k).mean()) for k in powers(number)
+        name: _number(known_mean(values)) for name, values in by_problem(answers).items()
     }
-    if number > 1:
-        majority = passing.majority_at(answers.correct, answers.canonical, number)
-        found[f"majority@{number}"] = float(majority.mean())
-    found["quality"] = float(answers.quality.mean())
-    valid = variety.distinct_valid(answers.correct, answers.canonical)
-    found["distinct_valid"] = float(valid.mean())
     length = answers.mask.sum(-1).astype(np.int64)
     texts = [
         [row[:end].tolist() for row, end in zip(rows, ends, strict=True)]
@@ -57,19 +53,32 @@ def figures(answers: Answers, vocabulary: int) -> dict[str, float | None]:
     found["variety_per_input"] = _number(variety.per_input(metric, texts))
     found["variety_across_input"] = _number(variety.across_input(metric, texts))
     told = drift.lengths(length, answers.correct, answers.truncated)
-    found |= {
-        "length": told.mean,
-        "length_of_correct": told.correct,
-        "length_of_wrong": told.wrong,
-        "truncated": told.truncated,
-    }
+    found |= {"length_of_correct": told.correct, "length_of_wrong": told.wrong}
+    tokens = answers.mask.sum()
+    if answers.entropy is not None:
+        found["entropy"] = float((answers.entropy * answers.mask).sum() / tokens)
     if answers.logp is not None:
-        tokens = answers.mask.sum()
         found["surprise"] = float(-(answers.logp * answers.mask).sum() / tokens)
         if answers.logp_start is not None:
             kl = drift.divergence(answers.logp, answers.logp_start, answers.mask)
-            found["kl_to_start"] = float(kl.mean())
             found["kl_to_start_per_token"] = float(kl.sum() / tokens)
+    return found
+
+
+def by_problem(answers: Answers) -> dict[str, Float[np.ndarray, " P"]]:
+    """Those figures that are means over problems, problem by problem: so they have intervals."""
+    number = answers.correct.shape[1]
+    found = {f"pass@{k}": passing.pass_at(answers.correct, k) for k in powers(number)}
+    if number > 1:
+        majority = passing.majority_at(answers.correct, answers.canonical, number)
+        found[f"majority@{number}"] = majority
+    found["quality"] = np.array([known_mean(row) for row in answers.quality], np.float64)
+    found["distinct_valid"] = variety.distinct_valid(answers.correct, answers.canonical)
+    found["length"] = answers.mask.sum(-1).mean(1, np.float64)
+    found["truncated"] = answers.truncated.mean(1, np.float64)
+    if answers.logp is not None and answers.logp_start is not None:
+        kl = drift.divergence(answers.logp, answers.logp_start, answers.mask)
+        found["kl_to_start"] = kl.mean(1, np.float64)
     return found
 
 
@@ -82,6 +91,12 @@ def gap(test: dict[str, float | None], shifted: dict[str, float | None]) -> dict
         and value is not None
         and (other := shifted.get(name)) is not None
     }
+
+
+def known_mean(values: Float[np.ndarray, " N"]) -> float:
+    """Of those that are numbers: who could not say counts nowhere. NaN where none is."""
+    known = values[np.isfinite(values)]
+    return float(known.mean(dtype=np.float64)) if len(known) else float("nan")
 
 
 def _number(value: float) -> float | None:

@@ -64,6 +64,13 @@ class Config:
     revisions: int = 16
     """Answers one after another to each, where a task's answers mend an attempt; 0: none."""
 
+    behaviour_problems: int = 64
+    """Problems of each held-out split in the report at the end of a run (cairn behaviour)."""
+    behaviour_answers: int = 16
+    """Answers to each; 0: no report."""
+    behaviour_draws: int = 64
+    """Answers to a problem at most, until two were correct (PassUntil)."""
+
     counts: ClassVar[tuple[str, ...]] = SAMPLES
     budget: ClassVar[tuple[str, ...]] = ("tokens_sampled",)
     conditioned: ClassVar[bool] = False
@@ -74,6 +81,12 @@ class Config:
     def __post_init__(self) -> None:
         checks.at_least(self, 1, "prompts", "group", "epochs", "minibatches", "sft_batch", "tests")
         checks.at_least(self, 0, "problems", "sft_steps", "reward_model_steps", "revisions")
+        checks.at_least(self, 1, "behaviour_problems")
+        if self.behaviour_answers and not 2 <= self.behaviour_answers <= self.behaviour_draws:
+            raise ConfigError(
+                f"behaviour_answers must be 0 or lie in [2, behaviour_draws = "
+                f"{self.behaviour_draws}], got {self.behaviour_answers}."
+            )
         checks.share(self, "sft_hinted")
         checks.positive(self, "temperature", "max_gradient_norm")
         checks.not_negative(

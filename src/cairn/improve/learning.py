@@ -46,7 +46,8 @@ Loss = Callable[[Student, Part], tuple[Float[Array, ""], Metrics]]
 def learn(
     problem: Problem, config: Config, state: State, batch: PyTree, loss: Loss, *, rate: float
 ) -> tuple[Student, PyTree, Metrics]:
-    """Epochs of updates on a batch whose leaves are (P, ...): student, moments, mean metrics.
+    """Epochs of updates on a batch whose leaves are (P, ...): student, moments, mean metrics;
+    `mismatch` is of the first update.
 
     A minibatch is P / minibatches prompts with their whole groups, and the loss's divisors are its.
     """
@@ -64,7 +65,10 @@ def learn(
 
     groups = order.reshape(config.epochs * splits, size)
     (student, moments), metrics = jax.lax.scan(update, (state.student, state.moments), groups)
-    return student, moments, jax.tree.map(jnp.mean, metrics)
+    means = jax.tree.map(jnp.mean, metrics)
+    if "mismatch" in metrics:  # later updates have moved away from who sampled, and should
+        means["mismatch"] = metrics["mismatch"][0]
+    return student, moments, means
 
 
 def descend(

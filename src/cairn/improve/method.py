@@ -16,7 +16,7 @@ from cairn.core.ledger import Ledger
 from cairn.core.vocabulary import SEP
 from cairn.engine.program import Archived, Program, Report, merged
 from cairn.envs.tokens.protocol import TokenTask
-from cairn.improve import cloning, learning, reward_training, testing
+from cairn.improve import answering, cloning, learning, mismatch, reward_training, testing
 from cairn.improve.config import CONDITIONS, GOOD, Config
 from cairn.improve.parts import Problem, State, Student
 from cairn.improve.testing import Figures
@@ -60,11 +60,12 @@ def method(
             step=partial(cycle, problem, chosen, step),
             counts=chosen.counts,
             budget=chosen.budget,
-            doubt=partial(unpaid, chosen),
+            doubt=lambda report: mismatch.doubt(report) or unpaid(chosen, report),
             models=models,
             tested=partial(test, problem, chosen),
             lineage=lineage(problem),
             language=partial(spoken, problem, chosen),
+            questions=answering.questions(problem, chosen),
         )
 
     return Method(

@@ -96,11 +96,13 @@ def _loss(problem: Problem, config: Config) -> learning.Loss[Batch]:
             student.head(found.hidden), batch.value, batch.returns, clip=config.value_clip
         )
         share = weights(mask, "token-mean", problem.task.answer_length)
+        off = jnp.abs(found.log_prob - rollouts.logp_b)
         policy_loss, value_loss = jnp.sum(share * acted.loss), jnp.sum(share * errors)
         return policy_loss + config.value_weight * value_loss, {
             "loss": policy_loss,
             "value_loss": value_loss,
             "entropy": parts.masked_mean(found.entropy, mask),
+            "mismatch": parts.masked_mean(off, mask),
             "clipped": parts.masked_mean(acted.clipped.astype(jnp.float32), mask),
         }
 

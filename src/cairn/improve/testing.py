@@ -47,8 +47,9 @@ def test(problem: Problem, config: Config, state: State) -> tuple[Figures, Int[A
 
 
 def verified(config: Config) -> Config:
-    """The same with rewards by the verifier: a test asks nobody else."""
-    return dataclasses.replace(config, reward="correct")
+    """The same with rewards by the verifier and whole answers: a test asks nobody else, and leaves
+    nothing out."""
+    return dataclasses.replace(config, reward="correct", truncated="zero")
 
 
 def tests(problem: Problem, config: Config, split: str) -> Problems:

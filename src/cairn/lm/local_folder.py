@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from cairn.core.errors import ConfigError
-from cairn.nn.language import tokens, weights
+from cairn.nn.language import hugging, tokens, weights
 from cairn.nn.language.spoken import Spoken
 
 
@@ -21,4 +21,5 @@ def open_folder(folder: Path, dtype: str = "float32") -> Spoken:
     model = weights.load(folder, dtype=dtype)
     tokenizer = tokens.load(folder)
     tokens.check_fit(tokenizer, model.shape.vocabulary)
-    return Spoken(model, tokenizer)
+    closing = hugging.closing(hugging.read(folder), folder / hugging.FILE)
+    return Spoken(model, tokenizer, closing)

@@ -173,9 +173,12 @@ class Experiment:
         return jax.eval_shape(here.compiled().init)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain nested values, for config.json."""
+        """Plain nested values, for config.json; a learner where the method leaves it open."""
+        names = {"task": self.task, "method": self.method}
+        if None in self.how.sections.values():
+            names["learner"] = self.learner
         return {
-            "experiment": {"task": self.task, "method": self.method, "learner": self.learner},
+            "experiment": names,
             **{name: settings.values(part) for name, part in self.everything.items()},
         }
 
@@ -189,7 +192,7 @@ class Experiment:
         try:
             names = config["experiment"]
             how = catalogue.method(names["method"])
-            kinds = section_classes(how, names["learner"])
+            kinds = section_classes(how, names.get("learner", "ppo"))
             parts = {name: kind(**_plain(config[name])) for name, kind in kinds.items()}
             task = catalogue.task(names["task"])(**_plain(config["task"]))
             run = RunConfig(**config["run"])

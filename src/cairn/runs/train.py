@@ -26,7 +26,7 @@ from cairn.envs.tokens import check as tokens
 from cairn.envs.tokens.protocol import TokenTask
 from cairn.evaluation.during import by_itself, during
 from cairn.evaluation.score_during import auditing
-from cairn.runs import handover
+from cairn.runs import behaviour, handover
 from cairn.runs.experiment import Experiment
 
 
@@ -38,6 +38,8 @@ class Outcome(NamedTuple):
     state: Any
     done: bool
     """False after Ctrl-C: `resume` goes on."""
+    behaviour: dict[str, Any] | None = None
+    """How its language model answers (`cairn.runs.behaviour`), where somebody verifies that."""
 
 
 @hosted.told()
@@ -93,7 +95,8 @@ def train(
         if hosts.first():
             # So that a run killed before its first regular checkpoint can be resumed.
             loop.save(run, state, config_hash(config), 0)
-        return _advance(experiment, program, compiled, run, hosts.shared(state), show, say)
+        advanced = _advance(experiment, program, compiled, run, hosts.shared(state), show, say)
+        return _reported(advanced, say)
 
 
 @hosted.told()
@@ -140,8 +143,10 @@ def resume(
         program = experiment.program
         if min(loop.spent_steps(state, program)) >= experiment.run.steps:
             say("It is complete: nothing is left to do. --steps MORE goes on beyond its budget.")
-            return Outcome(run, state, done=True)
-        return _advance(experiment, program, compiled, run, state, show, say)
+            ended = Outcome(run, state, done=True)
+            kept = hosts.first() and (run.path / behaviour.RESULT).exists()
+            return ended if kept else _reported(ended, say)
+        return _reported(_advance(experiment, program, compiled, run, state, show, say), say)
 
 
 def free_directory(experiment: Experiment) -> Path:
@@ -204,6 +209,13 @@ def _advance(
             audit=audit,
         )
     return Outcome(run, state, done)
+
+
+def _reported(outcome: Outcome, say: Callable[[str], None]) -> Outcome:
+    """With the report of a run that is done; Ctrl-C leaves it out, and the run is whole."""
+    if not (outcome.done and hosts.first()):
+        return outcome
+    return outcome._replace(behaviour=behaviour.at_end(outcome.directory, say))
 
 
 def _logged(experiment: Experiment, log: str | None) -> Experiment:

@@ -84,6 +84,11 @@ def searched(sections: frozenset[str]) -> bool:
     return not sections & {"student", "model"}
 
 
+def spoken(sections: frozenset[str]) -> bool:
+    """No student: perhaps a language model."""
+    return "student" not in sections and ("model" in sections or acted(sections))
+
+
 def taught(sections: frozenset[str]) -> bool:
     """Somebody acts besides the student."""
     return bool(sections - NOBODY - {"student"})
@@ -150,6 +155,10 @@ PANELS: tuple[Panel, ...] = (
     Panel(
         "regret.png", at("regret:applies"), at("regret:data"), at("regret_sheet:draw"),
         "A lower bound of its regret", acted, frozenset(("bc", "random")), at("regret:section"),
+    ),
+    Panel(
+        "behaviour.png", at("behaviour:applies"), at("behaviour:data"), at("behaviour_sheet:draw"),
+        "How its model answers", spoken, frozenset(("pretrain",)), at("behaviour:section"),
     ),
     Panel(
         "levels.txt", at("applies:listed"), at("tables:levels"), at("tables:draw"),

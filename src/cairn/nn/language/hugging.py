@@ -9,6 +9,8 @@ from cairn.nn.language.attention import Llama3Scaling
 from cairn.nn.language.block import Shape
 
 FILE = "config.json"
+CLOSING = "closing_token_ids"
+"""Ours: tokens that belong behind every prompt. Other readers pass over it."""
 FAMILIES = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM"}
 
 
@@ -120,6 +122,21 @@ def config(shape: Shape) -> dict[str, Any]:
         },
         "tie_word_embeddings": shape.tied,
     } | ({} if shape.context is None else {"max_position_embeddings": shape.context})
+
+
+def closing(config: dict[str, Any], where: Path | str = FILE) -> tuple[int, ...]:
+    """Tokens behind every prompt; none in a model of others. Raises WeightsError."""
+    told, most = config.get(CLOSING) or [], config.get("vocab_size") or 0
+    fits = isinstance(told, list) and all(
+        isinstance(token, int) and not isinstance(token, bool) and 0 <= token < most
+        for token in told
+    )
+    if not fits:
+        raise WeightsError(
+            f"{where}: {CLOSING} must be a list of tokens in [0, {most}), got "
+            f"{json.dumps(told):.80}."
+        )
+    return tuple(told)
 
 
 def _rope(config: dict[str, Any], where: Path | str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import contextlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import jax
@@ -75,13 +75,15 @@ def save(
     folder: Path,
     *,
     tokenizer: Tokenizer | None = None,
+    closing: Sequence[int] = (),
     like: Path | None = None,
     shard_bytes: int = 5_000_000_000,
 ) -> None:
     """Write a model's folder, whole or not at all; several files if it takes more than one.
 
     With `like`, the folder of a model of the same shape, its config and tokeniser are taken over;
-    else the config is written from the shape, and `tokenizer` beside it.
+    else the config is written from the shape, and `tokenizer` beside it. `closing` are tokens that
+    belong behind every prompt, as `Spoken` has them; they lie in the config.
 
     Raises WeightsError if `folder` is there already or `like` is of another shape, TokenError if
     the tokeniser does not fit, RunError if the disk refuses.
@@ -96,6 +98,8 @@ def save(
         check_fit(tokenizer, model.shape.vocabulary)
         ends = {"bos": tokenizer.bos, "eos": tokenizer.eos, "pad": tokenizer.pad}
         config |= {f"{name}_token_id": at for name, at in ends.items()}
+    if closing:
+        config |= {hugging.CLOSING: [int(token) for token in closing]}
     # Named anew in version 5 of transformers, which reads the old name too.
     config |= {"dtype" if "dtype" in config else "torch_dtype": str(model.embed.dtype)}
     with building(folder) as new:
