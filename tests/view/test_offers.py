@@ -23,8 +23,8 @@ ACTED = ["mazes", "attempt", "archive", "shelf", "ancestry"]
         ("accel", "maze", [*ACTED, "progress", "audit", "regret", "levels"]),
         ("paired", "maze", ["mazes", "attempt", "designed", "audit", "regret", "levels"]),
         ("map-elites", "sphere", ["map"]),
-        ("exit", "repair", ["shelf"]),
-        ("grpo", "addition", []),
+        ("exit", "repair", ["shelf", "behaviour"]),
+        ("grpo", "addition", ["behaviour"]),
     ],
 )
 def test_a_config_says_what_is_worth_asking_for(method, task, expected):
