@@ -1,41 +1,29 @@
 """Does every method that learns from its own answers get above its start, and above chance?
 
-    uv run python benchmarks/verify/improve_gates.py [--tiny] [--tasks a,b] [--arms a,b]
-                                                     [--seeds 5] [--results DIR]
+    uv run python benchmarks/verify/improve_gates.py [--tiny] [--seeds 5] [--results DIR]
 
 For each task one run of `sft` makes a start for each seed, which every arm goes on from with an
 equal budget of sampled tokens, all seeds in one program. One JSON file per task and arm, and those
-that exist are skipped, so it may be stopped and started again; the starts are kept beside them.
-Controls: `random` (GRPO paid by a coin), `more-sft` (demonstrations, as many tokens *learned*) and
-`rft`. The gate of an arm: over the seeds the lower bound of the 95 % interval of (arm - start) and
-of (arm - random) on held-out problems of the same kind is above 0.
+that exist are skipped, so it may be stopped and started again. Controls: `random` (GRPO paid by a
+coin), `more-sft` (demonstrations, as many tokens *learned*) and `rft`. What a method climbs is how
+often an answer that it *samples* is correct; so the gate of an arm is: over the seeds the lower
+bound of the 95 % interval of (arm - start) and of (arm - random), in sampled answers to held-out
+problems of the same kind, is above 0. Likeliest answers, any of 16, and length stand beside it.
 """
 
-import argparse
 import json
-import os
-import platform
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import numpy as np
-from provenance import ROOT, command, keep, source_hash, versions
+from language_studies import Study, figures, gain, last, load, mean, model, problems, said, study
 
-import cairn
-from cairn.core.stats import bootstrap
-
-SOURCES = ("core", "engine", "envs/tokens", "improve", "nn", "runs")
 TASKS: dict[str, dict[str, Any]] = {
     "addition": {"digits": 3},
     "countdown": {},
 }
 """One with a single answer to each problem, one with many."""
-MODEL: dict[str, Any] = {
-    "width": 64, "layers": 2, "heads": 4, "kv_heads": 4, "head_width": 16, "inner": 192,
-}  # fmt: skip
 START: dict[str, Any] = {"steps": 220_000, "sft_learning_rate": 2e-3, "log_every": 50}
 """Tokens of demonstrations: so many that the start answers a part of the problems."""
 COMMON: dict[str, Any] = {
@@ -43,6 +31,7 @@ COMMON: dict[str, Any] = {
     "tests": 512,
 }  # fmt: skip
 ROUNDS: dict[str, Any] = {"fit_steps": 300, "learning_rate": 1e-3}
+WIDTH, PROBLEMS, ANSWERS = 64, 256, 16
 
 
 class Arm(NamedTuple):
@@ -71,113 +60,67 @@ ARMS = {
     "copg": Arm("copg", {"beta": 0.05}),
     "exit": Arm("exit"),
 }
-TINY: dict[str, Any] = {
-    "width": 8, "layers": 1, "heads": 2, "kv_heads": 2, "head_width": 4, "inner": 8,
-    "prompts": 4, "group": 2, "steps": 300, "tests": 4, "log_every": 2, "sft_batch": 8,
-}  # fmt: skip
+TOLD = ("pass@1", "greedy", f"pass@{ANSWERS}", "length")
 
 
-def chosen(task: str, arm: Arm, seeds: int, tiny: bool) -> dict[str, Any]:
-    """The settings of a run."""
-    common = START if arm.method == "sft" else COMMON
-    once = {"seeds": seeds, "evaluate_every": 0, "behaviour_answers": 0}
-    all_ = TASKS[task] | MODEL | common | dict(arm.settings) | once
-    if tiny:
-        rounds = {"rows": 16, "fit_steps": 2, "fit_batch": 4}
-        all_ |= TINY | {name: value for name, value in rounds.items() if name in all_}
-    return all_
+def run(made: Study, task: str, arm: str) -> Path:
+    """What an arm trained from the task's start; "start" is that itself."""
+    method, settings = ("sft", {}) if arm == "start" else ARMS[arm]
+    common = START if method == "sft" else COMMON
+    chosen = TASKS[task] | model(WIDTH) | common | dict(settings)
+    begin = None if arm == "start" else f"gate-{task}-start"
+    return made.train(f"gate-{task}-{arm}", task, method, chosen, begin)
 
 
-def figures(line: dict[str, Any]) -> dict[str, Any]:
-    """By test what is told of it, lists over seeds."""
-    return line["evaluation"]
-
-
-def start(task: str, folder: Path, seeds: int, tiny: bool) -> Path:
-    """The run that all arms of a task begin with, made once."""
-    run = folder / f"{task}-start"
-    made = cairn.experiment(task, method="sft", **chosen(task, Arm("sft"), seeds, tiny))
-    _ = cairn.resume(run) if run.exists() else cairn.train(made, run)
-    return run
-
-
-def measure(task: str, name: str, folder: Path, seeds: int, tiny: bool) -> dict[str, Any]:
-    """What an arm reaches from the task's start."""
-    begun = start(task, folder, seeds, tiny)
-    before = last(begun)
-    arm = ARMS[name]
-    settings = chosen(task, arm, seeds, tiny)
-    made = cairn.experiment(task, method=arm.method, **settings)
-    clock = time.monotonic()
-    run = folder / f"{task}-{name}"
-    # Stopped in the middle, it goes on where it stood.
-    outcome = cairn.resume(run) if run.exists() else cairn.train(made, run, init_from=begun)
-    lines = outcome.directory.metrics()
+def measure(made: Study, task: str, arm: str) -> dict[str, Any]:
+    """What it answers to held-out problems."""
+    begun = load(run(made, task, "start"))
+    path = run(made, task, arm)
+    done = load(path)
+    number, answers = (4, 2) if made.tiny else (PROBLEMS, ANSWERS)
+    found = figures(
+        done.problem, done.config, done.state.student.model, begun.state.student.model,
+        problems(done.problem.task, number), number=answers,
+    )  # fmt: skip
+    lines = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
     return {
         "task": task,
-        "arm": name,
-        "settings": settings,
-        "start": figures(before),
-        "end": figures(lines[-1]),
-        "curve": {
+        "arm": arm,
+        "answers": {name: found[name] for name in TOLD if name in found},
+        "training": {
             what: [line["metrics"].get(what) for line in lines] for what in ("correct", "length")
         },
-        "ledger": lines[-1]["ledger"],
-        "seconds": round(time.monotonic() - clock, 1),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "versions": versions(),
-        "sources": source_hash(Path(__file__), SOURCES),
-        "command": command(),
+        "ledger": last(path)["ledger"],
+        "evaluation": last(path)["evaluation"],
     }
 
 
-def last(run: Path) -> dict[str, Any]:
-    """The last line of a run's metrics."""
-    return json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
-
-
-def gain(arm: list[float], other: list[float]) -> tuple[float, float, float]:
-    """Mean over paired seeds of the difference, and its 95 % interval."""
-    differences = np.asarray(arm) - np.asarray(other)
-    found = bootstrap(differences[:, None], lambda scores: float(scores.mean()))
-    return found.value, found.low, found.high
-
-
 def described(results: dict[str, dict[str, Any]]) -> list[str]:
-    """A line for each arm of a task: held-out and harder problems, and whether the gate holds."""
-    chance = results.get("random")
+    """A line for each arm of a task, and whether its gate holds."""
+    rate = {name: result["answers"]["pass@1"] for name, result in results.items()}
     rows = []
     for name, result in results.items():
-        rates = {test: result["end"][test]["solve_rate"] for test in ("test", "shifted")}
-        over, low, high = gain(rates["test"], result["start"]["test"]["solve_rate"])
-        words = f"{np.mean(rates['test']):.3f} | {np.mean(rates['shifted']):.3f}"
-        words += f" | {over:+.3f} ({low:+.3f} to {high:+.3f})"
-        passed = low > 0
-        if chance is not None and name != "random":
-            passed &= gain(rates["test"], chance["end"]["test"]["solve_rate"])[1] > 0
-        rows.append(f"| {name} | {words} | {'yes' if passed else 'no'} |")
+        told = [f"{mean(values)[0]:.3f}" for values in result["answers"].values()]
+        over = gain(rate[name], rate["start"])
+        if name == "start":
+            words = ["–", "–"]
+        else:
+            passed = over[1] > 0 and gain(rate[name], rate["random"])[1] > 0
+            words = [said(over, "+"), "yes" if passed else "no"]
+        rows.append("| " + " | ".join([name, *told, *words]) + " |")
     return rows
 
 
 def main() -> None:
     """Measure what is missing, then say what was found."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--tiny", action="store_true", help="seconds instead of hours")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--tasks", default=",".join(TASKS))
-    parser.add_argument("--arms", default=",".join(ARMS))
-    parser.add_argument("--results", type=Path, default=ROOT / "benchmarks/results/improve_gates")
-    given = parser.parse_args()
-    given.results.mkdir(parents=True, exist_ok=True)
-    runs = given.results / "runs" if given.tiny else ROOT / "runs" / "improve_gates"
-    for task in given.tasks.split(","):
+    made = study(__doc__, __file__, "improve_gates")
+    for task in TASKS:
         results = {}
-        for name in given.arms.split(","):
-            path = given.results / f"{task}-{name}.json"
-            if not path.exists():
-                keep(path, measure(task, name, runs, given.seeds, given.tiny))
-            results[name] = json.loads(path.read_text())
-        print(f"{task}: | arm | test | shifted | over the start (95 %) | gate |")
+        for arm in ("start", *ARMS):
+            results[arm] = made.result(f"{task}-{arm}", lambda t=task, a=arm: measure(made, t, a))
+        names = list(results["start"]["answers"])
+        print("| " + " | ".join([task, *names, "sampled, over the start (95 %)", "gate"]) + " |")
+        print("|" + "---|" * (len(names) + 3))
         print("\n".join(described(results)))
 
 
