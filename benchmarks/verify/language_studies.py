@@ -63,7 +63,7 @@ class Study(NamedTuple):
     ) -> Path:
         """A run, from another one's models if so told; made once, gone on with if stopped."""
         path, done = self.runs / run, self.runs / f"{run}.done"
-        chosen = settings | {"seeds": self.seeds, "evaluate_every": 0}
+        chosen = settings | {"seeds": self.seeds, "evaluate_every": 0, "behaviour_answers": 0}
         if self.tiny:
             chosen |= TINY | {k: v for k, v in TINY_ROUNDS.items() if k in chosen}
         begun = time.monotonic()
