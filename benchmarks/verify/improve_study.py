@@ -75,7 +75,8 @@ class Study(NamedTuple):
 
 def made(arm: Arm, seeds: int, tiny: bool) -> tuple[Experiment, dict[str, Any]]:
     """The experiment of an arm, and its settings."""
-    chosen = MODEL | {"evaluate_every": 0, "behaviour_answers": 0} | dict(arm.settings) | {"seeds": seeds}
+    once = {"seeds": seeds, "evaluate_every": 0, "behaviour_answers": 0}
+    chosen = MODEL | dict(arm.settings) | once
     if tiny:
         chosen |= TINY | {name: value for name, value in SMALL.items() if name in chosen}
     return cairn.experiment(arm.task, method=arm.method, **chosen), chosen
