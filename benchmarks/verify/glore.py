@@ -33,7 +33,7 @@ from cairn.nn.language.transformer import Transformer
 TASK: dict[str, Any] = {"digits": 2, "operands": 4, "scratch": True}
 SIZE = model(64)
 START = TASK | SIZE | {"steps": 450_000, "sft_learning_rate": 2e-3, "log_every": 50}
-COMMON = TASK | SIZE | {"steps": 240_000, "log_every": 5, "prompts": 32, "group": 8}
+COMMON = TASK | SIZE | {"steps": 150_000, "log_every": 5, "prompts": 32, "group": 8}
 PARTS: dict[str, tuple[str, dict[str, Any]]] = {
     "orm": ("orm", {}),
     "sorm": ("sorm", {"tries": 4}),
@@ -147,10 +147,10 @@ def told(right: Array, score: Array, cost: Array) -> dict[str, Array]:
     }
 
 
-def answers(this: Study, runs: dict[str, Any]) -> dict[str, Any]:
+def answers(this: Study) -> dict[str, Any]:
     """Every way to answer, lists over seeds."""
-    start, number = load(runs["start"]), 4 if this.tiny else EVERY
-    made = {name: load(run).state for name, run in runs.items()}
+    start, number = load(this.runs / "scratch-start"), 4 if this.tiny else EVERY
+    made = {name: load(this.runs / f"glore-{name}").state for name in PARTS}
     models = Models(
         start.state.student.model,
         made["global"].student.model,
@@ -167,21 +167,20 @@ def answers(this: Study, runs: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     """Measure what is missing, then say what was found."""
     this = study(__doc__, __file__, "glore")
-    runs = {"start": this.train("scratch-start", "addition", "sft", START)}
-    parts_of = {}
-    for name, (method, more) in PARTS.items():
-        run = this.train(f"glore-{name}", "addition", method, COMMON | more, start="scratch-start")
-        runs[name] = run
-        parts_of[name] = this.result(
-            name,
-            lambda run=run: {
-                "tests": last(run)["evaluation"],
-                "ledger": last(run)["ledger"],
-                "settings": load(run).experiment.to_dict(),
-            },
-        )
-    found = this.result("answers", lambda: {"found": answers(this, runs)})["found"]
-    print(described(parts_of, found))
+    made = {}
+    for name in PARTS:
+        made[name] = this.result(name, partial(part, this, name))
+    found = this.result("answers", lambda: {"found": answers(this)})
+    this.tell(described(made, found["found"]))
+
+
+def part(this: Study, name: str) -> dict[str, Any]:
+    """A model of rewards, or a refiner."""
+    this.train("scratch-start", "addition", "sft", START)
+    method, more = PARTS[name]
+    run = this.train(f"glore-{name}", "addition", method, COMMON | more, start="scratch-start")
+    tests, ledger = last(run)["evaluation"], last(run)["ledger"]
+    return {"tests": tests, "ledger": ledger, "settings": load(run).experiment.to_dict()}
 
 
 def described(made: dict[str, Any], found: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from provenance import ROOT, command, keep, source_hash, versions
+from provenance import ROOT, command, into_page, keep, source_hash, versions
 
 import cairn
 from cairn.core import checkpoint
@@ -57,6 +57,8 @@ class Study(NamedTuple):
     runs: Path
     seeds: int
     tiny: bool
+    arms: tuple[str, ...] = ()
+    """What to measure of what is missing; of the others what is on file. None named: all."""
 
     def train(
         self, run: str, task: str, method: str, settings: dict[str, Any], start: str | None = None
@@ -76,19 +78,29 @@ class Study(NamedTuple):
             outcome = cairn.train(
                 made, path, init_from=None if start is None else self.runs / start
             )
-        if outcome.done:
-            done.write_text(f"{time.monotonic() - begun:.1f}\n")
+        if not outcome.done:
+            raise SystemExit(f"{path} was stopped. The same command goes on with it.")
+        done.write_text(f"{time.monotonic() - begun:.1f}\n")
         print(f"{run}: {time.monotonic() - begun:.0f} s", flush=True)
         return path
 
     def result(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """What is on file under this name, or else what `make` gives, with where it came from."""
+        """What is on file under this name, or else what `make` gives, with where it came from;
+        nothing if it is not to be measured now."""
         path = self.results / f"{name}.json"
         if not path.exists():
+            if self.arms and name not in self.arms:
+                return {}
             clock = time.monotonic()
             found = make()
             keep(path, found | self.provenance(time.monotonic() - clock))
         return json.loads(path.read_text())
+
+    def tell(self, text: str) -> None:
+        """Say what was found, and put it into the page of studies, between its marks there."""
+        print(text)
+        if not self.tiny:
+            into_page("../self-improvement-studies.md", self.name, text + "\n")
 
     def provenance(self, seconds: float) -> dict[str, Any]:
         """Where a result came from."""
@@ -107,10 +119,12 @@ def study(page: str | None, script: str, name: str) -> Study:
     parser.add_argument("--tiny", action="store_true", help="seconds instead of minutes")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--results", type=Path, default=ROOT / "benchmarks/results" / name)
+    parser.add_argument("--arms", default="", help="of what is missing only these (none: nothing)")
     given = parser.parse_args()
     given.results.mkdir(parents=True, exist_ok=True)
     runs = given.results / "runs" if given.tiny else ROOT / "runs" / "language_studies"
-    return Study(name, Path(script), given.results, runs, given.seeds, given.tiny)
+    arms = tuple(given.arms.split(",")) if given.arms else ()
+    return Study(name, Path(script), given.results, runs, given.seeds, given.tiny, arms)
 
 
 class Loaded(NamedTuple):

@@ -117,21 +117,23 @@ def as_judged(by: Loaded, judge: str) -> Loaded:
 
 def begin(this: Study) -> dict[str, dict[str, Any]]:
     """The start, the judges, and best-of-n of the start by each."""
-    start = this.train("rm-start", "countdown", "sft", START)
     found = {}
     for judge, given in JUDGES.items():
         loss = {"reward_model_loss": given["reward_model_loss"]}
         if this.tiny:  # nothing is ever right there: no pair to compare
             loss = {"reward_model_loss": "outcome"}
-        run = this.train(f"rm-{judge}", "countdown", "orm", JUDGE | loss, start="rm-start")
-        found[judge] = this.result(
-            judge,
-            lambda run=run, judge=judge: {
+
+        def make(judge: str = judge, loss: dict[str, Any] = loss) -> dict[str, Any]:
+            start = this.train("rm-start", "countdown", "sft", START)
+            run = this.train(f"rm-{judge}", "countdown", "orm", JUDGE | loss, start="rm-start")
+            by = as_judged(load(run), judge)
+            return {
                 "judge": last(run)["evaluation"]["test"],
                 "ledger": last(run)["ledger"],
-                "start": asked(load(start), as_judged(load(run), judge), load(start), this.tiny),
-            },
-        )
+                "start": asked(load(start), by, load(start), this.tiny),
+            }
+
+        found[judge] = this.result(judge, make)
     return found
 
 
@@ -160,7 +162,7 @@ def main() -> None:
             return along(this, run, "comparisons")
 
         told[name] = this.result(f"control-{method}", control)
-    print(described(starts, ends, told))
+    this.tell(described(starts, ends, told))
 
 
 def described(starts: Any, ends: Any, controls: Any) -> str:
@@ -177,8 +179,10 @@ def described(starts: Any, ends: Any, controls: Any) -> str:
         lines.append(row(f"best of {k} by {judge}", found["start"], base, f"rerank@{k}", k))
     for judge, learners in ends.items():
         lines += [row(f"{learner} by {judge}", found["way"][-1], base, "pass@1", k)
-                  for learner, found in learners.items()]  # fmt: skip
-    lines += [row(name, found["way"][-1], base, "pass@1", k) for name, found in controls.items()]
+                  for learner, found in learners.items() if found]  # fmt: skip
+    lines += [
+        row(name, found["way"][-1], base, "pass@1", k) for name, found in controls.items() if found
+    ]
     lines += ["", "| | KL | proxy | right |", "|---|---|---|---|"]
     for judge, found in starts.items():
         told = found["start"]["test"]
@@ -188,7 +192,7 @@ def described(starts: Any, ends: Any, controls: Any) -> str:
                 f"{np.mean(told[f'proxy@{n}']):.2f} | {np.mean(told[f'rerank@{n}']):.3f} |"
             )
         for learner, end in ends[judge].items():
-            for step in end["way"]:
+            for step in end.get("way", ()):
                 told = step["test"]
                 lines.append(
                     f"| {learner} by {judge}, chunk {step['chunk']} | "

@@ -34,11 +34,11 @@ SIZES = {64: "scratch-start", 32: "scratch-start-32"}
 STARTS = {"many": 450_000, "few": 225_000}
 """Tokens of demonstrations."""
 SFT = {"sft_learning_rate": 2e-3, "log_every": 50}
-COMMON: dict[str, Any] = {"steps": 100_000, "log_every": 10, "prompts": 32, "group": 8}
-JUDGE = COMMON | {"steps": 240_000, "log_every": 5, "tries": 4}
+COMMON: dict[str, Any] = {"steps": 75_000, "log_every": 10, "prompts": 32, "group": 8}
+JUDGE = COMMON | {"steps": 150_000, "log_every": 5, "tries": 4}
 METHODS: dict[str, dict[str, Any]] = {
     "expert-iteration": {
-        "round_cycles": 13, "fit_steps": 80, "fit_batch": 64, "learning_rate": 1e-3,
+        "round_cycles": 10, "fit_steps": 80, "fit_batch": 64, "learning_rate": 1e-3,
     },
     "ppo": {"learning_rate": 5e-4},
     "conditioned": {"learning_rate": 5e-4},
@@ -96,6 +96,8 @@ def main() -> None:
     for width in SIZES:
         for few in STARTS:
             first = this.result(f"{width}-{few}-start", lambda w=width, f=few: begun(this, w, f))
+            if not first:
+                continue
             lines.append(row(width, few, "start", first["end"], None))
             for method in METHODS:
                 for reward in REWARDS:
@@ -103,9 +105,10 @@ def main() -> None:
                         f"{width}-{few}-{method}-{reward}",
                         lambda w=width, f=few, m=method, r=reward: part(this, w, f, m, r),
                     )
-                    name = f"{method}, {reward}"
-                    lines.append(row(width, few, name, found["end"], first["end"]))
-    print("\n".join(lines))
+                    if found:
+                        name = f"{method}, {reward}"
+                        lines.append(row(width, few, name, found["end"], first["end"]))
+    this.tell("\n".join(lines))
 
 
 def row(width: int, few: str, name: str, found: dict[str, Any], base: Any) -> str:
