@@ -18,10 +18,12 @@ from improve_study import SETTLED, Arm, Figures, Study, gain, main, words
 
 ADDITION: dict[str, Any] = {"digits": 3}
 START: dict[str, Any] = {"steps": 220_000, "sft_learning_rate": 2e-3, "log_every": 50}
-STEPS = 120_000
+STEPS = 60_000
 """Tokens sampled: about a hundred cycles."""
-COMMON = ADDITION | dict(SETTLED) | {"steps": STEPS, "log_every": 20, "tests": 512}
-LEARNED: dict[str, Any] = {"reward": "model", "reward_model_steps": 60, "steps": STEPS + 70_000}
+COMMON = ADDITION | dict(SETTLED) | {
+    "prompts": 16, "steps": STEPS, "log_every": 20, "tests": 512,
+}  # fmt: skip
+LEARNED: dict[str, Any] = {"reward": "model", "reward_model_steps": 60, "steps": STEPS + 35_000}
 """The tokens that the model of rewards was trained on are sampled too."""
 RECORDED: dict[str, Any] = {"behaviour": "start", "recorded": 20}
 CLASSES: dict[str, Any] = {
@@ -35,6 +37,15 @@ STARTS = {"addition": Arm("addition", "sft", ADDITION | START)}
 def arms() -> dict[str, Arm]:
     """All of them."""
     made: dict[str, Arm] = {}
+    classes = {
+        "class-and-weight": {},
+        "class": {"bad_weight": 1.0},
+        "weight": {"classes": False},
+        "neither": {"classes": False, "bad_weight": 1.0},
+        "clean-alone": {"classes": False, "bad_weight": 0.0},
+    }
+    for name, settings in classes.items():
+        made[f"crlft-{name}"] = Arm("addition", "crlft", CLASSES | settings)
     for method in ("dpo", "ipo", "orpo"):
         for where, behaviour in (("online", "current"), ("offline", "start")):
             settings = COMMON | {"behaviour": behaviour}
@@ -47,15 +58,6 @@ def arms() -> dict[str, Arm]:
     }
     for name, (method, settings) in learned.items():
         made[f"learned-{name}"] = Arm("addition", method, COMMON | LEARNED | settings, "addition")
-    classes = {
-        "class-and-weight": {},
-        "class": {"bad_weight": 1.0},
-        "weight": {"classes": False},
-        "neither": {"classes": False, "bad_weight": 1.0},
-        "clean-alone": {"classes": False, "bad_weight": 0.0},
-    }
-    for name, settings in classes.items():
-        made[f"crlft-{name}"] = Arm("addition", "crlft", CLASSES | settings)
     more = {"steps": STEPS, "sft_learning_rate": 2e-3, "log_every": 50, "tests": 512}
     made["more-sft"] = Arm("addition", "sft", ADDITION | more, "addition")
     return made

@@ -3,7 +3,7 @@
     uv run python benchmarks/verify/zero_variance.py [--tiny] [--arms a,b] [--seeds 5]
                                                      [--results DIR]
 
-Addition over 512 problems, from one start. `grpo` poses them all alike; `refill` throws groups
+Addition over 256 problems, from one start. `grpo` poses them all alike; `refill` throws groups
 without variance away after they were sampled and samples others (DAPO's dynamic sampling, nothing
 else of DAPO); `skip` foresees them by what each problem's answers were before, and samples nothing
 of them; `prioritised` draws half of its problems by learnability besides. Refills are batches of
@@ -21,23 +21,23 @@ from improve_study import SETTLED, Arm, Figures, Study, gain, main, sampled, wor
 
 from cairn.evaluation.passing import pass_at
 
-ADDITION: dict[str, Any] = {"digits": 3, "problems": 512}
+ADDITION: dict[str, Any] = {"digits": 3, "problems": 256}
 SHOWN: dict[str, Any] = {"sft_learning_rate": 2e-3, "log_every": 50}
-STEPS = 150_000
-COMMON = dict(SETTLED) | {"steps": STEPS, "log_every": 16, "tests": 512}
+STEPS = 80_000
+COMMON = dict(SETTLED) | {"prompts": 16, "steps": STEPS, "log_every": 16, "tests": 512}
 POSED = COMMON | ADDITION | {"evaluate_every": 1}
-FREE: dict[str, Any] = {"digits": 2, "operands": 3, "scratch": True, "room": 8}
-"""The longest answer has eight tokens more than the longest demonstration."""
+FREE: dict[str, Any] = {"digits": 1, "operands": 3, "scratch": True, "room": 6}
+"""The longest answer has six tokens more than the longest demonstration."""
 ROUNDS: dict[str, Any] = {
-    "round_cycles": 40, "fit_steps": 120, "learning_rate": 1e-3, "rows": 16384, "most": 0,
+    "round_cycles": 40, "fit_steps": 80, "learning_rate": 1e-3, "rows": 8192, "most": 0,
 }  # fmt: skip
 REACHED = 0.5
 """Share of what the start leaves unsolved: how many tokens that took."""
 
 STARTS = {
     "addition": Arm("addition", "sft", {"digits": 3, "steps": 220_000, **SHOWN}),
-    "countdown": Arm("countdown", "sft", {"steps": 250_000, **SHOWN}),
-    "free": Arm("addition", "sft", FREE | {"steps": 300_000, **SHOWN}),
+    "countdown": Arm("countdown", "sft", {"steps": 220_000, **SHOWN}),
+    "free": Arm("addition", "sft", FREE | {"steps": 70_000, "sft_batch": 64, **SHOWN}),
 }
 
 
@@ -75,7 +75,7 @@ def arms() -> dict[str, Arm]:
             "countdown", "expert-iteration", settings, "countdown", answered
         )
     for method in ("grpo", "dr-grpo"):
-        settings = COMMON | FREE | {"steps": 2 * STEPS}
+        settings = COMMON | FREE
         made[f"free-{method}"] = Arm("addition", method, settings, "free")
     return made
 
