@@ -21,7 +21,7 @@ START: dict[str, Any] = {"steps": 220_000, "sft_learning_rate": 2e-3, "log_every
 STEPS = 60_000
 """Tokens sampled: about a hundred cycles."""
 COMMON = ADDITION | dict(SETTLED) | {
-    "prompts": 16, "steps": STEPS, "log_every": 20, "tests": 512,
+    "prompts": 16, "steps": STEPS, "log_every": 20,
 }  # fmt: skip
 LEARNED: dict[str, Any] = {"reward": "model", "reward_model_steps": 60, "steps": STEPS + 35_000}
 """The tokens that the model of rewards was trained on are sampled too."""
@@ -58,7 +58,7 @@ def arms() -> dict[str, Arm]:
     }
     for name, (method, settings) in learned.items():
         made[f"learned-{name}"] = Arm("addition", method, COMMON | LEARNED | settings, "addition")
-    more = {"steps": STEPS, "sft_learning_rate": 2e-3, "log_every": 50, "tests": 512}
+    more = {"steps": STEPS, "sft_learning_rate": 2e-3, "log_every": 50}
     made["more-sft"] = Arm("addition", "sft", ADDITION | more, "addition")
     return made
 

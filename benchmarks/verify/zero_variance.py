@@ -24,7 +24,7 @@ from cairn.evaluation.passing import pass_at
 ADDITION: dict[str, Any] = {"digits": 3, "problems": 256}
 SHOWN: dict[str, Any] = {"sft_learning_rate": 2e-3, "log_every": 50}
 STEPS = 80_000
-COMMON = dict(SETTLED) | {"prompts": 16, "steps": STEPS, "log_every": 16, "tests": 512}
+COMMON = dict(SETTLED) | {"prompts": 16, "steps": STEPS, "log_every": 16}
 POSED = COMMON | ADDITION | {"evaluate_every": 1}
 FREE: dict[str, Any] = {"digits": 1, "operands": 3, "scratch": True, "room": 6}
 """The longest answer has six tokens more than the longest demonstration."""
