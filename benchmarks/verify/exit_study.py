@@ -14,7 +14,8 @@ fine-tuning.
 from typing import Any
 
 import numpy as np
-from improve_study import SETTLED, Arm, Figures, Study, gain, main, words
+from improve_study import SETTLED, Arm, Figures, Study, main
+from language_studies import gain, said
 
 GRAPHS: dict[str, Any] = {"nodes": 4, "edges": 5, "edits": 1}
 STEPS = 60_000
@@ -68,9 +69,9 @@ def _there(settings: Any) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if value is not None}
 
 
-def figure(result: Figures, name: str) -> np.ndarray:
+def figure(result: Figures, name: str) -> list[float]:
     """One of the revised test, by seed."""
-    return np.asarray(result["end"]["revised"][name], np.float64)
+    return result["end"]["revised"][name]
 
 
 def row(name: str, told: Figures) -> str:
@@ -88,9 +89,9 @@ def compared(results: dict[str, Figures]) -> list[str]:
         others = [other for other in results if other.startswith(kind) and other != name]
         others += ["more-sft"] if "more-sft" in results and kind.startswith("graded") else []
         for other in others:
-            one, two = results[name], results[other]
-            found = [gain(figure(one, which), figure(two, which)) for which in ENDS]
-            told.append(f"| {name} over {other} | {' | '.join(map(words, found))} |")
+            pair = results[name], results[other]
+            found = [gain(*(figure(result, which) for result in pair)) for which in ENDS]
+            told.append(f"| {name} over {other} | {' | '.join(said(one, '+') for one in found)} |")
     return told
 
 

@@ -15,25 +15,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import jax
-import numpy as np
+from language_studies import TINY, figures, load, model, problems
 from provenance import ROOT, command, keep, source_hash, versions
 
 import cairn
-from cairn.core.stats import bootstrap
-from cairn.improve import parts, testing
-from cairn.improve.method import bind
 from cairn.runs.experiment import Experiment
-from cairn.runs.open import open_run
 
 SOURCES = ("archive", "core", "engine", "envs/tokens", "improve", "nn", "runs")
-MODEL: dict[str, Any] = {
-    "width": 64, "layers": 2, "heads": 4, "kv_heads": 4, "head_width": 16, "inner": 192,
-}  # fmt: skip
-TINY: dict[str, Any] = {
-    "width": 8, "layers": 1, "heads": 2, "kv_heads": 2, "head_width": 4, "inner": 8,
-    "prompts": 4, "group": 2, "steps": 100, "tests": 4, "log_every": 2, "sft_batch": 8,
-}  # fmt: skip
+MODEL = model(64)
 SMALL: dict[str, Any] = {
     "rows": 16, "fit_steps": 2, "fit_batch": 4, "capacity": 16, "reward_model_steps": 2,
     "revisions": 2, "room": 2, "nodes": 4, "edges": 4, "digits": 1,
@@ -75,10 +64,12 @@ class Study(NamedTuple):
 
 def made(arm: Arm, seeds: int, tiny: bool) -> tuple[Experiment, dict[str, Any]]:
     """The experiment of an arm, and its settings."""
-    once = {"seeds": seeds, "evaluate_every": 0, "behaviour_answers": 0}
-    chosen = MODEL | dict(arm.settings) | once
+    usual = MODEL | {"seeds": seeds, "evaluate_every": 0, "behaviour_answers": 0}
+    chosen = usual | dict(arm.settings)
     if tiny:
-        chosen |= TINY | {name: value for name, value in SMALL.items() if name in chosen}
+        chosen |= (
+            TINY | {"steps": 100} | {name: value for name, value in SMALL.items() if name in chosen}
+        )
     return cairn.experiment(arm.task, method=arm.method, **chosen), chosen
 
 
@@ -145,44 +136,16 @@ def measure(study: Study, name: str, folder: Path, seeds: int, tiny: bool) -> Fi
     }
 
 
-class Sampled(NamedTuple):
-    """Answers to held-out problems: by seed, problem, answer."""
-
-    correct: np.ndarray
-    canonical: np.ndarray
-    length: np.ndarray
-
-
-def sampled(path: Path, *, problems: int = 128, answers: int = 16) -> Sampled:
-    """What the model of a finished run answers at temperature 1 to problems of the test split."""
-    opened = open_run(path)
-    problem, config = bind(opened.experiment.setup(None))
-    config = testing.verified(config)
-
-    def one(state: Any) -> Sampled:
-        keys = jax.random.split(jax.random.key(1), problems)
-        asked = jax.vmap(lambda key: problem.task.problem(key, "test"))(keys)
-        prompt = parts.shown(problem, config, asked)
-        played = parts.answer(
-            problem, config, state.student.model, asked, prompt, jax.random.key(2),
-            group=answers, temperature=1.0,
-        )  # fmt: skip
-        return Sampled(played.correct, played.canonical, played.rollouts.length)
-
-    return jax.device_get(jax.jit(lambda states: jax.lax.map(one, states))(opened.state))
-
-
-def gain(arm: Any, other: Any) -> tuple[float, float, float]:
-    """Mean over paired seeds of the difference, and its 95 % interval."""
-    differences = np.asarray(arm, np.float64) - np.asarray(other, np.float64)
-    found = bootstrap(differences[:, None], lambda scores: float(scores.mean()))
-    return found.value, found.low, found.high
-
-
-def words(found: tuple[float, float, float], form: str = "+.3f") -> str:
-    """A difference with its interval."""
-    value, low, high = found
-    return f"{value:{form}} ({low:{form}} to {high:{form}})"
+def answers(path: Path, *, number: int = 16) -> Figures:
+    """What the model of a finished run answers to held-out problems, `number` times to each."""
+    found = load(path)
+    asked = problems(found.problem.task, 128)
+    state = found.state
+    return {
+        "answers": figures(
+            found.problem, found.config, state.student.model, state.start, asked, number=number
+        )
+    }
 
 
 def main(study: Study, about: str) -> None:

@@ -14,7 +14,8 @@ of the clean part alone. Its gate: told that an answer is bad, it errs as often 
 from typing import Any
 
 import numpy as np
-from improve_study import SETTLED, Arm, Figures, Study, gain, main, words
+from improve_study import SETTLED, Arm, Figures, Study, main
+from language_studies import gain, said
 
 ADDITION: dict[str, Any] = {"digits": 3}
 START: dict[str, Any] = {"steps": 220_000, "sft_learning_rate": 2e-3, "log_every": 50}
@@ -63,9 +64,9 @@ def arms() -> dict[str, Arm]:
     return made
 
 
-def solved(result: Figures, test: str = "test") -> np.ndarray:
+def solved(result: Figures, test: str = "test") -> list[float]:
     """Share of the problems of a test that were answered correctly, by seed."""
-    return np.asarray(result["end"][test]["solve_rate"], np.float64)
+    return result["end"][test]["solve_rate"]
 
 
 def errs(result: Figures) -> tuple[tuple[float, float, float], float, float]:
@@ -73,7 +74,7 @@ def errs(result: Figures) -> tuple[tuple[float, float, float], float, float]:
     rows = [row for row in result["curve"]["bad_correct"] if row[0] is not None]
     data = np.mean(np.asarray(rows, np.float64), axis=0)
     told = solved(result, "told-bad")
-    return gain(told, data), float(told.mean()), float(data.mean())
+    return gain(told, data.tolist()), float(np.mean(told)), float(data.mean())
 
 
 def described(results: dict[str, Figures]) -> list[str]:
@@ -81,9 +82,9 @@ def described(results: dict[str, Figures]) -> list[str]:
     table = ["| arm | test | shifted | over the start |", "|---|---|---|---|"]
     for name, result in results.items():
         start = result["start"].get("test")
-        over = words(gain(solved(result), start["solve_rate"])) if start else ""
-        shifted = solved(result, "shifted").mean()
-        table.append(f"| {name} | {solved(result).mean():.3f} | {shifted:.3f} | {over} |")
+        over = said(gain(solved(result), start["solve_rate"]), "+") if start else ""
+        rates = [f"{np.mean(solved(result, test)):.3f}" for test in ("test", "shifted")]
+        table.append(f"| {name} | {' | '.join(rates)} | {over} |")
     pairs = [(f"{method}-online", f"{method}-offline") for method in ("dpo", "ipo", "orpo")]
     pairs += [("learned-copg", f"learned-{rival}") for rival in ("rloo", "ipo", "rloo-own")]
     both = "crlft-class-and-weight"
@@ -92,13 +93,13 @@ def described(results: dict[str, Figures]) -> list[str]:
     for one, other in pairs:
         if one in results and other in results:
             found = gain(solved(results[one]), solved(results[other]))
-            lines.append(f"| {one} over {other} | {words(found)} |")
+            lines.append(f"| {one} over {other} | {said(found, '+')} |")
     for name in (both, "crlft-class"):
         if name in results:
             found, told, data = errs(results[name])
             lines.append(
                 f"| {name}, told of a bad answer: correct {told:.3f}, bad data {data:.3f} | "
-                f"{words(found)} |"
+                f"{said(found, '+')} |"
             )
     return [*table, *lines]
 

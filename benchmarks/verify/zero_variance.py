@@ -13,13 +13,11 @@ found. `grpo` and `dr-grpo` on sums whose answers may have any lines before the 
 answers become longer that gain nothing by it.
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from improve_study import SETTLED, Arm, Figures, Study, gain, main, sampled, words
-
-from cairn.evaluation.passing import pass_at
+from improve_study import SETTLED, Arm, Figures, Study, answers, main
+from language_studies import gain, mean, said
 
 ADDITION: dict[str, Any] = {"digits": 3, "problems": 256}
 SHOWN: dict[str, Any] = {"sft_learning_rate": 2e-3, "log_every": 50}
@@ -41,21 +39,6 @@ STARTS = {
 }
 
 
-def answered(path: Path) -> Figures:
-    """Passes and different solutions of a finished run's model, by seed."""
-    found = sampled(path)
-    number = found.correct.shape[2]
-    passes = {
-        f"pass_{k}": [float(pass_at(one, k).mean()) for one in found.correct]
-        for k in (1, 4, number) if k <= number
-    }  # fmt: skip
-    known = [
-        np.mean([len(set(row[good].tolist())) for row, good in zip(rows, goods, strict=True)])
-        for rows, goods in zip(found.canonical, found.correct, strict=True)
-    ]
-    return passes | {"distinct_solutions": [float(value) for value in known]}
-
-
 def arms() -> dict[str, Arm]:
     """All of them."""
     posed: dict[str, tuple[str, dict[str, Any]]] = {
@@ -72,7 +55,7 @@ def arms() -> dict[str, Arm]:
     for name, distinct in (("distinct", True), ("repeated", False)):
         settings = COMMON | ROUNDS | {"distinct": distinct}
         made[f"expert-{name}"] = Arm(
-            "countdown", "expert-iteration", settings, "countdown", answered
+            "countdown", "expert-iteration", settings, "countdown", answers
         )
     for method in ("grpo", "dr-grpo"):
         settings = COMMON | FREE
@@ -80,9 +63,9 @@ def arms() -> dict[str, Arm]:
     return made
 
 
-def solved(result: Figures) -> np.ndarray:
+def solved(result: Figures) -> list[float]:
     """Share of the held-out problems solved, by seed."""
-    return np.asarray(result["end"]["test"]["solve_rate"], np.float64)
+    return result["end"]["test"]["solve_rate"]
 
 
 def reached(result: Figures, share: float = REACHED) -> np.ndarray:
@@ -130,18 +113,18 @@ def posing(results: dict[str, Figures]) -> list[str]:
         some = f"{np.nanmean(half):,.0f} ({np.isfinite(half).sum()} of {len(half)})" if (
             np.isfinite(half).any()
         ) else "never"  # fmt: skip
-        means = [line_mean(result, what) for what in ("idle_groups", "batches", "skipped")]
-        told = " | ".join("" if mean is None else f"{mean.mean():.2f}" for mean in means)
+        found = [line_mean(result, what) for what in ("idle_groups", "batches", "skipped")]
+        told = " | ".join("" if one is None else f"{one.mean():.2f}" for one in found)
         table.append(
-            f"| {name} | {solved(result).mean():.3f} | {words(over)} | "
+            f"| {name} | {np.mean(solved(result)):.3f} | {said(over, '+')} | "
             f"{tokens / max(100 * over[0], 1e-9):,.0f} | {some} | {told} | "
             f"{np.mean(result['ledger']['updates']):.0f} |"
         )
     for one, other in (("skip", "grpo"), ("refill", "no-refill"), ("skip", "refill"),
                        ("prioritised", "skip")):  # fmt: skip
         if one in results and other in results:
-            found = gain(solved(results[one]), solved(results[other]))
-            table.append(f"{one} over {other}: {words(found)}")
+            difference = gain(solved(results[one]), solved(results[other]))
+            table.append(f"\n{one} over {other}: {said(difference, '+')}")
     return table
 
 
@@ -151,10 +134,10 @@ def doubles(results: dict[str, Figures]) -> list[str]:
     if one is None or other is None:
         return []
     told = ["", "| expert iteration | distinct | repeated | difference |", "|---|---|---|---|"]
-    for name in ("pass_1", "pass_4", "pass_16", "distinct_solutions"):
-        if name in one:
-            means = f"{np.mean(one[name]):.3f} | {np.mean(other[name]):.3f}"
-            told.append(f"| {name} | {means} | {words(gain(one[name], other[name]))} |")
+    for name in ("greedy", "pass@1", "pass@4", "pass@16", "distinct_valid"):
+        two = one["answers"][name], other["answers"][name]
+        means = " | ".join(f"{np.mean(values):.3f}" for values in two)
+        told.append(f"| {name} | {means} | {said(gain(*two), '+')} |")
     return told
 
 
@@ -168,13 +151,12 @@ def lengths(results: dict[str, Figures]) -> list[str]:
     for name in ("free-grpo", "free-dr-grpo"):
         if name in results:
             result = results[name]
-            none = np.zeros(len(solved(result)))
-            grows = [words(gain(grown(result, what), none), "+.2f")
-                     for what in ("length", "length_wrong")]  # fmt: skip
+            longer = [
+                said(mean(grown(result, what).tolist()), "+") for what in ("length", "length_wrong")
+            ]
             start = np.mean(result["curve"]["length"][0])
-            told.append(
-                f"| {name} | {solved(result).mean():.3f} | {' | '.join(grows)} | {start:.2f} |"
-            )
+            rate = np.mean(solved(result))
+            told.append(f"| {name} | {rate:.3f} | {' | '.join(longer)} | {start:.2f} |")
     return told if len(told) > 3 else []
 
 
