@@ -25,7 +25,13 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     played = pairs.play(problem, config, state)
     given = credit.advantages(played.rollouts.reward, "leave-one-out")
     loss = policy.plain(problem, config, "seq-mean-token-sum")
-    return policy.improve(problem, config, state, played, given, loss)
+    state, report = policy.improve(problem, config, state, played, given, loss)
+    if config.behaviour == "current":
+        return state, report
+    # Answers are another's on purpose: what would be a mistake online is told by another name.
+    metrics = {"off_policy" if name == "mismatch" else name: value
+               for name, value in report.metrics.items()}  # fmt: skip
+    return state, report._replace(metrics=metrics)
 
 
 METHOD = method(__doc__, Config, step)
