@@ -153,14 +153,17 @@ def test_the_reference_moves_when_it_is_time_and_only_then():
         Config(refresh=3)
 
 
-def test_recorded_answers_come_again_in_turn():
-    chosen = house.settings("copg", "addition") | {"behaviour": "start", "recorded": 3}
-    made = experiment("addition", method="copg", **chosen | {"sft_steps": 2})
+@pytest.mark.slow
+def test_recorded_answers_come_again_in_turn_and_how_far_they_are_off_is_no_mistake():
+    chosen = house.settings("rloo", "addition") | {"behaviour": "start", "recorded": 3}
+    made = experiment("addition", method="rloo", **chosen | {"sft_steps": 2})
     _, config = bind(made.setup(None))
     state = jax.eval_shape(made.program.init, jax.random.key(0))
     states = [eqx.tree_at(lambda s: s.cycle, state, jnp.int32(cycle)) for cycle in range(2, 9)]
     cycles = [int(pairs.recording(config, state).cycle) for state in states]
     assert cycles == [2, 3, 4, 2, 3, 4, 2]
+    _, report = jax.eval_shape(made.program.step, state)
+    assert "off_policy" in report.metrics and "mismatch" not in report.metrics
     with pytest.raises(ConfigError, match="recorded must be 0 with behaviour = current, got 3"):
         experiment("addition", method="rloo", recorded=3)
 
