@@ -52,7 +52,7 @@ ARMS = {
     "grpo": Arm("grpo"),
     "dr-grpo": Arm("dr-grpo"),
     "dapo": Arm("dapo"),
-    "ppo": Arm("ppo"),
+    "ppo": Arm("ppo", {"learning_rate": 2e-4}),
     "conditioned": Arm("conditioned"),
     "dpo": Arm("dpo"),
     "ipo": Arm("ipo"),

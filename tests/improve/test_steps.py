@@ -8,9 +8,11 @@ import pytest
 
 import house
 from cairn.core.errors import ConfigError
+from cairn.core.vocabulary import SEP
 from cairn.engine.program import Report
-from cairn.improve import parts, reward_model, rounds, select, steps
-from cairn.improve.method import unpaid
+from cairn.improve import cloning, conditioned, parts, reward_model, rounds, select, steps
+from cairn.improve.config import GOOD
+from cairn.improve.method import bind, unpaid
 from cairn.improve.parts import Played
 from cairn.runs.presets import experiment
 
@@ -114,3 +116,34 @@ def _problem(made):
     from cairn.improve.method import bind
 
     return bind(made.setup(None))[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("cycle", "told"), [(0, False), (40, True)])
+def test_a_model_is_asked_for_good_answers_once_it_can_know_what_that_means(
+    monkeypatch, cycle, told
+):
+    made = experiment("addition", method="conditioned", **house.settings("conditioned", "addition"))
+    problem, config = bind(made.setup(None))
+    state = made.program.init(jax.random.key(0))
+    state = eqx.tree_at(lambda s: s.cycle, state, jnp.int32(cycle))
+    student = jax.tree.map(lambda leaf: leaf + 1, state.student.model)
+    state = eqx.tree_at(lambda s: s.student.model, state, student)
+    asked = []
+
+    def answer(problem, config, model, problems, prompt, key):
+        asked.append((model, prompt))
+        shape = (config.prompts, config.group, problem.task.answer_length)
+        rollouts = cloning.written(prompt.ids, prompt.length, jnp.zeros(shape, jnp.int32))
+        nothing = jnp.zeros(shape[:2], bool)
+        names = nothing.astype(jnp.uint32)
+        return Played(rollouts, problems, nothing, names, jnp.zeros(shape, bool), jnp.int32(0))
+
+    monkeypatch.setattr(parts, "answer", answer)
+    played = conditioned.introduce(problem, config, state)
+    (model, prompt), good = asked[0], len(problem.task.symbols) + GOOD
+    assert (np.asarray(prompt.ids[:, -1]) == (good if told else SEP)).all()
+    assert (np.asarray(played.rollouts.prompt[:, -1]) == good).all()
+    assert (np.asarray(played.rollouts.prompt_len - prompt.length) == (0 if told else 1)).all()
+    who = student if told else state.start
+    assert (np.asarray(model.embed) == np.asarray(who.embed)).all()
