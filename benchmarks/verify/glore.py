@@ -2,7 +2,7 @@
 
     uv run python benchmarks/verify/glore.py [--tiny] [--seeds 5] [--results DIR]
 
-Sums of four numbers with every sum on the way: a step is a line, and the first wrong one is known.
+Sums of four digits with every sum on the way: a step is a line, and the first wrong one is known.
 From one start: an outcome model (ORM), a stepwise one (SORM), a global and a local refiner, each
 from equal sampled tokens. Then a likeliest draft is kept where the ORM believes in it; else a
 global refinement and a local one, from before the step that the SORM doubts, stand beside it, and
@@ -30,10 +30,10 @@ from cairn.improve.parts import Problem
 from cairn.improve.reward_model import Reader
 from cairn.nn.language.transformer import Transformer
 
-TASK: dict[str, Any] = {"digits": 2, "operands": 4, "scratch": True}
+TASK: dict[str, Any] = {"digits": 1, "operands": 4, "scratch": True}
 SIZE = model(64)
-START = TASK | SIZE | {"steps": 450_000, "sft_learning_rate": 2e-3, "log_every": 50}
-COMMON = TASK | SIZE | {"steps": 150_000, "log_every": 5, "prompts": 32, "group": 8}
+START = TASK | SIZE | {"steps": 190_000, "sft_learning_rate": 2e-3, "log_every": 20}
+COMMON = TASK | SIZE | {"steps": 100_000, "log_every": 5, "prompts": 32, "group": 8}
 PARTS: dict[str, tuple[str, dict[str, Any]]] = {
     "orm": ("orm", {}),
     "sorm": ("sorm", {"tries": 4}),

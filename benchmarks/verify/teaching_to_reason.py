@@ -2,7 +2,7 @@
 
     uv run python benchmarks/verify/teaching_to_reason.py [--tiny] [--seeds 5] [--results DIR]
 
-Sums of four numbers with every sum on the way. {expert iteration, PPO, return-conditioned} x
+Sums of four digits with every sum on the way. {expert iteration, PPO, return-conditioned} x
 {sparse: is the last line right; dense: what a stepwise model of rewards, trained on the start's own
 answers, says of every line} x {few demonstrations before, many} x two sizes, after Havrilla et al.
 2024, arXiv:2403.04642. Few: the model knows how answers look and gets some right. Equal sampled
@@ -28,14 +28,14 @@ from language_studies import (
 
 from cairn.envs.tokens.addition import Addition
 
-TASK: dict[str, Any] = {"digits": 2, "operands": 4, "scratch": True}
+TASK: dict[str, Any] = {"digits": 1, "operands": 4, "scratch": True}
 SIZES = {64: "scratch-start", 32: "scratch-start-32"}
 """Width, and the run that has learned from many demonstrations."""
-STARTS = {"many": 450_000, "few": 225_000}
+STARTS = {"many": 190_000, "few": 95_000}
 """Tokens of demonstrations."""
-SFT = {"sft_learning_rate": 2e-3, "log_every": 50}
-COMMON: dict[str, Any] = {"steps": 75_000, "log_every": 10, "prompts": 32, "group": 8}
-JUDGE = COMMON | {"steps": 150_000, "log_every": 5, "tries": 4}
+SFT = {"sft_learning_rate": 2e-3, "log_every": 20}
+COMMON: dict[str, Any] = {"steps": 60_000, "log_every": 10, "prompts": 32, "group": 8}
+JUDGE = COMMON | {"steps": 100_000, "log_every": 5, "tries": 4}
 METHODS: dict[str, dict[str, Any]] = {
     "expert-iteration": {
         "round_cycles": 10, "fit_steps": 80, "fit_batch": 64, "learning_rate": 1e-3,
