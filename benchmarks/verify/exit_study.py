@@ -7,8 +7,8 @@ corrections less spoilings by revision, up to 16 of them, on held-out graphs, of
 lie at most 4 answers deep. Base instances are 1, 8 or without end; tasks graded or binary. Rivals
 go on from the same start with as many sampled tokens: GRPO that always begins at the problem
 (`from-problem`) and GRPO with attempts drawn all alike (`uniform`, which is also the ablation of
-selection). `no-diverge` and `bonus` ablate the others. Controls: more demonstrations, and rejection
-fine-tuning.
+selection). `no-diverge` and `bonus` ablate the others; `long` is four times the budget. Controls:
+more demonstrations, and rejection fine-tuning.
 """
 
 from typing import Any
@@ -59,6 +59,9 @@ def arms() -> dict[str, Arm]:
         made[f"graded-many-{name}"] = Arm("repair", "exit", GRADED | settings, "repair")
     fit = {"rows": 16384, "fit_steps": 100, "fit_batch": 64, "learning_rate": 1e-3}
     made["graded-many-rft"] = Arm("repair", "rft", GRADED | fit | {"capacity": None}, "repair")
+    for rival in ("exit", "from-problem", "uniform"):  # four times as long, should the rest tie
+        settings = GRADED | RIVALS[rival] | {"steps": 4 * STEPS}
+        made[f"long-many-{rival}"] = Arm("repair", "exit", settings, "repair")
     more = {"steps": STEPS, "sft_batch": 64, "sft_learning_rate": 2e-3, "log_every": 50}
     made["more-sft"] = Arm("repair", "sft", GRAPHS | more, "repair")
     return {name: arm._replace(settings=_there(arm.settings)) for name, arm in made.items()}
