@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from language_studies import TINY, figures, load, model, problems
-from provenance import ROOT, command, keep, source_hash, versions
+from provenance import ROOT, command, into_page, keep, source_hash, versions
 
 import cairn
 from cairn.runs.experiment import Experiment
@@ -152,20 +152,25 @@ def main(study: Study, about: str) -> None:
     """Measure what is missing, then say what was found."""
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--tiny", action="store_true", help="seconds instead of minutes")
+    parser.add_argument(
+        "--page", action="store_true", help="only put what is on file into the page"
+    )
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--arms", default=",".join(study.arms))
     parser.add_argument("--results", type=Path, default=ROOT / "benchmarks/results" / study.name)
     given = parser.parse_args()
     given.results.mkdir(parents=True, exist_ok=True)
     runs = given.results / "runs" if given.tiny else ROOT / "runs" / study.name
-    results = {}
-    for name in given.arms.split(","):
-        path = given.results / f"{name}.json"
-        if not path.exists():
-            keep(path, measure(study, name, runs, given.seeds, given.tiny))
-        results[name] = json.loads(path.read_text())
-        print(f"{name}: {results[name]['processor_seconds']} s", flush=True)
-    print("\n".join(study.described(results)))
+    files = {name: given.results / f"{name}.json" for name in study.arms}
+    for name in [] if given.page else given.arms.split(","):
+        if not files[name].exists():
+            keep(files[name], measure(study, name, runs, given.seeds, given.tiny))
+        print(f"{name}: {json.loads(files[name].read_text())['processor_seconds']} s", flush=True)
+    told = {name: json.loads(path.read_text()) for name, path in files.items() if path.exists()}
+    text = "\n".join(study.described(told)).strip() + "\n"
+    print(text)
+    if given.page:
+        into_page("../self-improvement-studies.md", study.name, text)
 
 
 SETTLED: Mapping[str, Any] = MappingProxyType({"prompts": 32, "group": 8, "learning_rate": 5e-4})
