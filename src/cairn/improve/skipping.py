@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Key
 
 from cairn.archive import replay
 from cairn.archive.replay import Replay
@@ -36,6 +36,11 @@ class Skip(histories.Curriculum):
         checks.share(self, "skip", "again")
         checks.at_least(self, 1, "candidates")
 
+    @property
+    def drawn(self) -> int:
+        """Problems drawn for the places of one cycle."""
+        return self.prompts * (self.candidates if self.skip < 1 else 1)
+
 
 def idle(belief: Belief, group: int) -> Float[Array, "*n"]:
     """E p^G + E (1 - p)^G under Beta(a, b): that all answers of a group are right, or all wrong.
@@ -54,15 +59,22 @@ def pose(
 ) -> tuple[Problems, Int[Array, " P"]]:
     """P problems, each the first of its candidates that promises variance, or the last of them;
     also how many were passed over for each."""
-    P, most = config.prompts, config.candidates if config.skip < 1 else 1
-    drawn = parts.draw(problem, config, state, P * most, "problems")
+    drawn = parts.draw(problem, config, state, config.drawn, "problems")
+    return promising(config, archive, drawn, parts.key_for(state, "second looks"))
+
+
+def promising(
+    config: Skip, archive: Replay, drawn: Problems, key: Key[Array, ""]
+) -> tuple[Problems, Int[Array, " P"]]:
+    """The same of `config.drawn` problems, P first candidates, then P second ones …"""
+    P, most = config.prompts, config.drawn // config.prompts
     if config.skip >= 1:
         return drawn, jnp.zeros(P, jnp.int32)
     K = archive.scores.shape[0]
     slots = replay.find(archive, Node(drawn, jnp.zeros(P * most, jnp.int32)))
     belief = trees.take(archive.memory, jnp.minimum(slots, K - 1))
     hopeless = (slots < K) & (idle(belief, config.group) >= config.skip)
-    coin = jax.random.uniform(parts.key_for(state, "second looks"), (P * most,))
+    coin = jax.random.uniform(key, (P * most,))
     passed = (hopeless & (coin >= config.again)).reshape(most, P)
     tries = jnp.arange(most, dtype=jnp.int32)[:, None]
     first = jnp.min(jnp.where(passed, most - 1, tries), axis=0)

@@ -9,7 +9,7 @@ from cairn.core.keys import stream
 from cairn.core.rollouts import Rollouts
 from cairn.core.vocabulary import EOS
 from cairn.envs.tokens.protocol import Prompt, Revising
-from cairn.improve import exploratory, histories
+from cairn.improve import exploratory, histories, skipping
 from cairn.improve.exploratory import Config
 from cairn.improve.histories import Belief, Starts
 from cairn.improve.parts import Played, Problem, Problems
@@ -19,14 +19,14 @@ def ask(
     problem: Problem, config: Config, seed: int, archive: Replay, cycle: Int[Array, ""]
 ) -> tuple[Replay, Starts, Problems, Prompt]:
     """Starts of one batch, what is asked from each, and how that reads."""
-    root, P = jax.random.key(seed), config.prompts
-    task = problem.task
-    keys = jax.random.split(stream(root, "problems", cycle), P)
+    root, task = jax.random.key(seed), problem.task
+    keys = jax.random.split(stream(root, "problems", cycle), config.drawn)
     if config.problems:
         which = jax.vmap(lambda key: jax.random.randint(key, (), 0, config.problems))(keys)
         there = stream(root, "problems there are")
         keys = jax.vmap(lambda number: jax.random.fold_in(there, number))(which)
-    fresh = jax.vmap(lambda key: task.problem(key, "train"))(keys)
+    drawn = jax.vmap(lambda key: task.problem(key, "train"))(keys)
+    fresh, _ = skipping.promising(config, archive, drawn, stream(root, "second looks", cycle))
     archive, starts = histories.choose(archive, config, fresh, stream(root, "starts", cycle))
     problems = starts.nodes.problem
     if isinstance(task, Revising):

@@ -224,7 +224,8 @@ class Prompts:
 
 _ABOUT = (
     "curriculum", "replays", "capacity", "minimum_fill", "prioritisation", "replay_temperature",
-    "staleness", "remembered", "deepest", "diverge", "inherited", "problems", "reward",
+    "staleness", "remembered", "deepest", "diverge", "inherited", "problems", "reward", "skip",
+    "candidates", "again",
 )  # fmt: skip
 """Settings of `exit` that choose prompts; the others are about learning, the trainer's matter."""
 
