@@ -95,33 +95,36 @@ def measure(made: Study, task: str, arm: str) -> dict[str, Any]:
     }
 
 
-def described(results: dict[str, dict[str, Any]]) -> list[str]:
-    """A line for each arm of a task, and whether its gate holds."""
+def described(task: str, results: dict[str, dict[str, Any]]) -> str:
+    """A table: a line for each arm of a task, and whether its gate holds."""
     rate = {name: result["answers"]["pass@1"] for name, result in results.items()}
-    rows = []
+    names = ["sampled" if name == "pass@1" else name for name in results["start"]["answers"]]
+    head = [task, *names, "sampled, over the start", "gate"]
+    rows = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for name, result in results.items():
         told = [f"{mean(values)[0]:.3f}" for values in result["answers"].values()]
-        over = gain(rate[name], rate["start"])
-        if name == "start":
-            words = ["–", "–"]
-        else:
+        words = ["–", "–"]
+        if name != "start":
+            over = gain(rate[name], rate["start"])
             passed = over[1] > 0 and gain(rate[name], rate["random"])[1] > 0
             words = [said(over, "+"), "yes" if passed else "no"]
         rows.append("| " + " | ".join([name, *told, *words]) + " |")
-    return rows
+    return "\n".join(rows)
 
 
 def main() -> None:
     """Measure what is missing, then say what was found."""
     made = study(__doc__, __file__, "improve_gates")
+    tables = []
     for task in TASKS:
         results = {}
         for arm in ("start", *ARMS):
-            results[arm] = made.result(f"{task}-{arm}", lambda t=task, a=arm: measure(made, t, a))
-        names = list(results["start"]["answers"])
-        print("| " + " | ".join([task, *names, "sampled, over the start (95 %)", "gate"]) + " |")
-        print("|" + "---|" * (len(names) + 3))
-        print("\n".join(described(results)))
+            found = made.result(f"{task}-{arm}", lambda t=task, a=arm: measure(made, t, a))
+            if found:
+                results[arm] = found
+        if {"start", "random"} <= set(results):
+            tables.append(described(task, results))
+    made.tell("\n\n".join(tables))
 
 
 if __name__ == "__main__":

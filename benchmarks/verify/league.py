@@ -18,11 +18,12 @@ and network. Fill docs/league.md by benchmarks/league_page.py.
 import argparse
 import dataclasses
 import json
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -195,10 +196,45 @@ def cost_part(
         began = time.monotonic()
         state, _ = jax.block_until_ready(compiled.advance(state))
         taken.append((time.monotonic() - began) / size.chunk)
-    late = np.array(taken[len(taken) // 2 :])
-    cost = float(late.mean()) * seeds / alone
-    return {"method": method, "seconds_per_cycle": cost, "chunks": taken,
+    whole = seeds / alone
+    cost = float(np.mean(taken[len(taken) // 2 :])) * whole
+    told = {"method": method, "seconds_per_cycle": cost, "chunks": taken,
             "compile_s": compile_s, "machine": machine(), "versions": versions()}  # fmt: skip
+    # ReMiDi's second adversary begins after so many cycles, and compares levels with all before.
+    begins, done = later_from(chosen), (1 + len(taken)) * size.chunk
+    if begins is None:
+        return told
+    dear = []
+    while len(dear) < 3:
+        began = time.monotonic()
+        state, _ = jax.block_until_ready(compiled.advance(state))
+        if done >= begins:
+            dear.append((time.monotonic() - began) / size.chunk)
+        done += size.chunk
+    return told | {
+        "later": {"from": begins, "seconds_per_cycle": float(np.mean(dear)) * whole},
+        "later_chunks": dear,
+    }
+
+
+def later_from(chosen: Experiment) -> int | None:
+    """The cycle from which one costs otherwise, of methods with several adversaries in turn."""
+    algorithm = chosen.to_dict()["algorithm"]
+    return algorithm["cycles"] if "adversaries" in algorithm else None
+
+
+class Cost(NamedTuple):
+    """Seconds a cycle of all seeds."""
+
+    each: float
+    later: float
+    begins: float
+    """From which cycle on one costs `later`."""
+
+    def seconds(self, cycles: int) -> float:
+        """Of so many cycles from the beginning."""
+        early = min(cycles, self.begins)
+        return early * self.each + (cycles - early) * self.later
 
 
 def ready(chosen: Experiment) -> tuple[Any, float]:
@@ -216,7 +252,7 @@ def play_part(
     seeds: int,
     first: int,
     tuned: Mapping[str, Any],
-    costs: Callable[[str], float],
+    costs: Callable[[str], Cost],
 ) -> dict[str, Any]:
     """Train all seeds in one program until both budgets are spent; test at each of them."""
     chosen = experiment(method, size, tuned, steps=size.steps, seeds=seeds, seed=first)
@@ -226,16 +262,16 @@ def play_part(
     state = compiled.init()
     test = Test(suites_of(chosen.env, size), chosen, size.attempts)
     found: dict[str, Any] = {}
-    cycles, until = 0, allowed(size, costs("dr"), costs(method))
+    cycles, cost, until = 0, costs(method), allowed(size, costs("dr"))
     while len(found) < 2:
         state, report = jax.block_until_ready(compiled.advance(state))
         cycles += size.chunk
         now = {
             "steps": min(spent_steps(state, program)) >= size.steps,
-            "clock": cycles >= until,
+            "clock": cost.seconds(cycles + size.chunk // 2) >= until,  # the nearest chunk
         }
         if due := [budget for budget, spent in now.items() if spent and budget not in found]:
-            found |= dict.fromkeys(due, reading(test, state, cycles * costs(method), cycles))
+            found |= dict.fromkeys(due, reading(test, state, cost.seconds(cycles), cycles))
     finite = all(bool(np.isfinite(np.asarray(v)).all() or not np.asarray(report.weights[n]).any())
                  for n, v in report.metrics.items())  # fmt: skip
     return {
@@ -244,7 +280,7 @@ def play_part(
         "settings": chosen.to_dict(),
         "tuned": dict(tuned),
         "compile_s": compile_s,
-        "seconds_per_cycle": costs(method),
+        "seconds_per_cycle": cost.each,
         "finite": finite,
         "readings": found,
         "machine": machine(),
@@ -254,10 +290,10 @@ def play_part(
     }
 
 
-def allowed(size: Size, dr: float, own: float) -> int:
-    """Cycles in the seconds that domain randomisation takes for its steps."""
+def allowed(size: Size, dr: Cost) -> float:
+    """The seconds that domain randomisation takes for its steps."""
     chosen = experiment("dr", size, {}, steps=size.steps, seeds=1)
-    return int(size.steps / chosen.how.least(chosen.setup(None)) * dr / own)
+    return size.steps / chosen.how.least(chosen.setup(None)) * dr.each
 
 
 def reading(test: Test, state: Any, seconds: float, cycles: int) -> dict[str, Any]:
@@ -321,10 +357,13 @@ def main() -> None:
         best = json.loads(file.read_text())["incumbents"] if file.exists() else []
         return best[0]["values"] if best else {}
 
-    def cost(method: str) -> float:
+    def cost(method: str) -> Cost:
         file = folder / "costs" / f"{method}-{group}.json"
         make = lambda: cost_part(method, size, given.seeds, given.first_seed, tuned(method))  # noqa: E731
-        return once(file, make)["seconds_per_cycle"]
+        told = once(file, make)
+        each = told["seconds_per_cycle"]
+        later = told.get("later", {"from": math.inf, "seconds_per_cycle": each})
+        return Cost(each, later["seconds_per_cycle"], later["from"])
 
     for method in (names if given.all else given.costs) or ():
         cost(method)

@@ -1,6 +1,7 @@
 """The long verification scripts run at a tiny size, and go on where they stopped."""
 
 import json
+import math
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -211,7 +212,9 @@ def test_the_league_is_made_part_by_part_and_read_at_two_budgets(tmp_path, monke
     assert steps["ledger"]["training"] == [128, 128] and steps["cycles"] == 4
     assert clock["seconds"] == steps["seconds"] == 4 * 0.5
     size = script.SIZES["tiny"]
-    assert script.allowed(size, 0.5, 0.25) == 8 and script.allowed(size, 0.5, 1.1) == 1
+    assert script.allowed(size, script.Cost(0.5, 0.5, math.inf)) == 2.0
+    dear = script.Cost(0.5, 4.0, 6)  # a second adversary from the sixth cycle on
+    assert dear.seconds(6) == 3.0 and dear.seconds(8) == 3.0 + 2 * 4.0
     levels = np.array(steps["scores"]["fresh"]["levels"])
     assert levels.shape == (2, 8) and ((levels >= 0) & (levels <= 1)).all()
     told = json.loads((folder / "taking_part.json").read_text())
