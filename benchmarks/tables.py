@@ -25,6 +25,7 @@ COMMANDS = {
     "compile": "cairn bench compile",
     "goal": "cairn bench goal --peers jaxued=PYTHON@CHECKOUT",
     "parts": "cairn bench parts",
+    "lm": "cairn bench lm --peers trl=PYTHON",
     "ued-gpu": "cairn bench ued --envs 32 256 4096 --seeds 8 --size 8192",
     "env-gpu": "cairn bench env --envs 32 256 4096 16384 65536",
 }
@@ -270,6 +271,28 @@ def parts(record):
     return head, rows
 
 
+def lm(record):
+    """A language model."""
+    rows = []
+    for row in record["rows"]:
+        for name, side in row["sides"].items():
+            ratio = row["ratios"].get(name)
+            rows.append(
+                [
+                    f"{WORKS[row['work']]}, {row['size']}",
+                    name,
+                    between(side["per_second"], rate),
+                    between(ratio, times) if ratio else "",
+                    between(side["share_of_peak"], share),
+                    f"{side['peak_rss_mb']:.0f} MB",
+                ]
+            )
+    return ["work, parameters", "side", "a second", "cairn is × faster", "of peak", "memory"], rows
+
+
+WORKS = {"sample": "tokens sampled", "grpo": "answers in GRPO steps"}
+
+
 def speeds(row):
     """How near a part comes to each bound, and which of them it would meet first."""
     seconds = row["seconds"]["median"]
@@ -299,6 +322,7 @@ TABLES = {
     "compile": compile_,
     "goal": goal,
     "parts": parts,
+    "lm": lm,
 }
 
 if __name__ == "__main__":

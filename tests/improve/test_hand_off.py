@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cairn.cli import main
-from cairn.core.errors import ConfigError, MissingExtraError
+from cairn.core.errors import ConfigError, MissingExtraError, RunError
 from cairn.core.vocabulary import BOS, EOS, PAD, SEP
 from cairn.envs.tokens.addition import Addition
 from cairn.envs.tokens.repair import Repair
@@ -161,6 +161,22 @@ def test_places_are_told_once_and_mistakes_count_for_nothing(source):
     assert (source.archive.scores == before.scores).all()
     source.tell([one, *rest], [["", "", ""]] * 4)
     assert source.open == []
+
+
+@pytest.mark.slow
+def test_a_saved_source_asks_next_what_it_would_have_asked(source, tmp_path):
+    open_ids = [row.id for row in source.ask()]
+    source.save(tmp_path / "prompts.cairn")
+    again = Prompts.load(tmp_path / "prompts.cairn")
+    assert again.open == open_ids and repr(again) == repr(source)
+    nothing = np.full((4, 3), 0.5)
+    for each in (source, again):
+        each.tell_rewards(open_ids, nothing)
+    mine, theirs = source.ask(), again.ask()
+    assert mine == theirs
+    source.tell_rewards([row.id for row in mine], nothing)
+    with pytest.raises(RunError, match=r"expected a file that Prompts.save wrote"):
+        Prompts.load(tmp_path / "other.cairn")
 
 
 class Trained:

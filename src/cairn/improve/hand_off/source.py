@@ -21,9 +21,11 @@ from cairn.core.errors import ConfigError
 from cairn.envs.tokens.protocol import TokenTask
 from cairn.improve import histories
 from cairn.improve.exploratory import Config
-from cairn.improve.hand_off import record
+from cairn.improve.hand_off import record, saved
 from cairn.improve.hand_off.problems import Named, rows, stacked
 from cairn.improve.hand_off.run import opened
+from cairn.improve.hand_off.saved import Known
+from cairn.improve.hand_off.settings import ABOUT, config_of
 from cairn.improve.hand_off.wording import Message, Wording, Words
 from cairn.improve.histories import Starts
 from cairn.improve.parts import Problem, Problems
@@ -72,7 +74,7 @@ class Prompts:
     ) -> None:
         made = Named(task, {}).made() if isinstance(task, str) else task
         self.wording = Wording(made, words, instruction, chat)
-        self.config = _config(batch, settings)
+        self.config = config_of(batch, settings)
         self.task, self.seed = made, seed
         self._problem = Problem(made, Shape(len(made.symbols)), 0)
         self._archive: Replay = histories.empty(self._problem, self.config)
@@ -91,7 +93,7 @@ class Prompts:
         found = opened(Path(path), run_seed)
         archive = found.state.extra
         kept = isinstance(archive, Replay) and isinstance(found.config, Config)
-        own = {name: getattr(found.config, name) for name in _ABOUT} if kept else {}
+        own = {name: getattr(found.config, name) for name in ABOUT} if kept else {}
         if kept and found.config.reward != "quality":
             own["reward"] = "correct"  # a source asks the verifier, whoever gave rewards there
         source = cls(found.named.made(), **{**own, **more})
@@ -185,6 +187,39 @@ class Prompts:
         nothing = np.zeros((*found.shape, self.task.answer_length), np.int32)
         self._told(list(ids), entries, nothing, np.zeros(found.shape, np.int32), found)
 
+    def save(self, path: Path | str) -> None:
+        """Write all there is to one file, complete or not at all; it replaces an older one."""
+        kind = type(self.task)
+        settings = {name: getattr(self.config, name) for name in ABOUT}
+        about = {
+            "task": Named.of(f"{kind.__module__}:{kind.__qualname__}", self.task),
+            "how": {
+                "batch": self.config.prompts,
+                "seed": self.seed,
+                **self.wording.how,
+                **settings,
+            },
+        }
+        known = Known(self._archive, list(self._open.values()), self.open, self._cycle, self._next)
+        saved.write(Path(path), known, about)
+
+    @classmethod
+    def load(cls, path: Path | str, task: TokenTask | None = None) -> "Prompts":
+        """What was saved: it asks next what it would have asked.
+
+        `task` is needed where its class cannot be imported. Raises RunError if there is no such
+        file or none of a source, CheckpointError if it is damaged.
+        """
+        path = Path(path)
+        told = saved.about(path)
+        source = cls(saved.task_of(path, told, task), **told["how"])
+        start, problem = jax.eval_shape(source._ask, source._archive, np.int32(0))[1:3]
+        row = jax.tree.map(lambda leaf: np.zeros(leaf.shape[1:], leaf.dtype), _Open(start, problem))
+        known = saved.read(path, source._archive, row, told)
+        source._archive, source._cycle, source._next = known.archive, known.cycle, known.next
+        source._open = dict(zip(known.ids, known.open, strict=True))
+        return source
+
     def _told(
         self,
         ids: list[int],
@@ -220,26 +255,6 @@ class Prompts:
             why = "was told already" if 0 <= number < self._next else "was never asked for"
             raise ConfigError(f"id {number} {why}: tell what ask gave, once. Nothing was counted.")
         return self._open[number]
-
-
-_ABOUT = (
-    "curriculum", "replays", "capacity", "minimum_fill", "prioritisation", "replay_temperature",
-    "staleness", "remembered", "deepest", "diverge", "inherited", "problems", "reward", "skip",
-    "candidates", "again",
-)  # fmt: skip
-"""Settings of `exit` that choose prompts; the others are about learning, the trainer's matter."""
-
-
-def _config(batch: int, settings: dict[str, Any]) -> Config:
-    if strange := sorted(set(settings) - set(_ABOUT)):
-        raise ConfigError(
-            f"Unknown setting {strange[0]!r} of a source of prompts. Expected one of "
-            f"{', '.join(_ABOUT)}; how to sample and to learn is the trainer's matter."
-        )
-    config = Config(prompts=batch, **settings)
-    if config.reward not in ("correct", "quality"):
-        raise ConfigError(f"reward must be correct or quality, got {config.reward!r}.")
-    return config
 
 
 def _wider(leaf: Any, size: int) -> np.ndarray:

@@ -7,6 +7,7 @@ Held against trl 1.16.0, transformers 5.24.0, torch 2.13.0 (`benchmarks/peers/tr
 
 import functools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -21,6 +22,10 @@ from cairn.improve.hand_off.source import Asked, Prompts
 
 if TYPE_CHECKING:
     import datasets  # pyright: ignore[reportMissingImports]
+
+
+SAVED = "prompts.cairn"
+"""What a source is called in a trainer's checkpoint."""
 
 
 class Chosen:
@@ -157,8 +162,9 @@ def grpo_trainer(
     """TRL's GRPOTrainer with prompts of `source` and its verifier's reward; `train()` it.
 
     `length` prompts are an epoch. `reward_funcs` and `others` (`processing_class`, `peft_config`,
-    `callbacks` ...) are the trainer's own. Raises MissingExtraError without TRL, ConfigError for
-    settings under which the source would not hear of its prompts.
+    `callbacks` ...) are the trainer's own. Its checkpoints hold the source too (`prompts.cairn`):
+    go on with `Prompts.load` of that and `ignore_data_skip=True`. Raises MissingExtraError without
+    TRL, ConfigError for settings under which the source would not hear of its prompts.
     """
     library = _library("trl")
     _check(args)
@@ -171,10 +177,25 @@ def grpo_trainer(
         train_dataset=dataset(source, length, reads),
         **others,
     )
+    trainer.add_callback(_saving(source))
     known = [trainer.model.generation_config.eos_token_id, trainer.processing_class.eos_token_id]
     ends = [each for one in known for each in (one if isinstance(one, list) else [one])]
     told.ends = tuple({each for each in ends if each is not None})
     return trainer
+
+
+def _saving(source: Prompts) -> Any:
+    """Puts the source into every checkpoint of a trainer's."""
+    base: Any = _library("transformers").TrainerCallback
+
+    class Saving(base):
+        """After the trainer's own files."""
+
+        def on_save(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+            """Beside them."""
+            source.save(Path(args.output_dir) / f"checkpoint-{state.global_step}" / SAVED)
+
+    return Saving()
 
 
 def _check(args: Any) -> None:

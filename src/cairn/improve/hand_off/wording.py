@@ -31,6 +31,11 @@ class Wording:
     chat: bool = False
     """Whether a prompt is a conversation: `instruction` by the system, the problem by the user."""
 
+    @property
+    def how(self) -> dict[str, Any]:
+        """Everything but the task, as arguments."""
+        return {"words": self.words, "instruction": self.instruction, "chat": self.chat}
+
     @cached_property
     def symbols(self) -> Symbols:
         """The task's table."""

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Int, PyTree
 
-from cairn.core import checkpoint
+from cairn.core import checkpoint, onefile
 from cairn.core.errors import ConfigError, RunError
 from cairn.envs.protocol import Level, Space
 from cairn.sampler.segments import SOURCES
@@ -166,7 +166,7 @@ class Teacher:
             "entered": len(self.lineage.score),
             "counts": self._counts._asdict(),
         }
-        file.write(Path(path), self._everything(), meta)
+        onefile.write(Path(path), file.KIND, self._everything(), meta)
 
     @classmethod
     def load(cls, path: Path | str, space: Space | None = None) -> "Teacher":
@@ -176,7 +176,7 @@ class Teacher:
         RunError if there is no such file, or none of a teacher, or one that is damaged.
         """
         path = Path(path)
-        meta = file.meta(path)
+        meta = onefile.meta(path, file.KIND, file.WRITER)
         try:
             space = file.space_of(path, meta["space"], space)
             teacher = cls(space, meta["method"], seed=meta["seed"], **meta["settings"])

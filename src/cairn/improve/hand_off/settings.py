@@ -1,0 +1,26 @@
+"""Which settings of `exit` are a source of prompts' own."""
+
+from typing import Any
+
+from cairn.core.errors import ConfigError
+from cairn.improve.exploratory import Config
+
+ABOUT = (
+    "curriculum", "replays", "capacity", "minimum_fill", "prioritisation", "replay_temperature",
+    "staleness", "remembered", "deepest", "diverge", "inherited", "problems", "reward", "skip",
+    "candidates", "again",
+)  # fmt: skip
+"""Settings of `exit` that choose prompts; the others are about learning, the trainer's matter."""
+
+
+def config_of(batch: int, settings: dict[str, Any]) -> Config:
+    """The settings of a source. Raises ConfigError for what is not its matter."""
+    if strange := sorted(set(settings) - set(ABOUT)):
+        raise ConfigError(
+            f"Unknown setting {strange[0]!r} of a source of prompts. Expected one of "
+            f"{', '.join(ABOUT)}; how to sample and to learn is the trainer's matter."
+        )
+    config = Config(prompts=batch, **settings)
+    if config.reward not in ("correct", "quality"):
+        raise ConfigError(f"reward must be correct or quality, got {config.reward!r}.")
+    return config
