@@ -1,9 +1,9 @@
 """TRL's own trainers on what cairn hands on: a curriculum of prompts, weights, data sets.
 
-    PYTHONPATH=src python benchmarks/peers/trl_curriculum.py [--steps 40] [--tiny] [--results FILE]
+    python benchmarks/peers/trl_curriculum.py [--steps 40] [--tiny] [--results FILE]
 
 Runs in an environment of its own that has both: `pip install torch==2.13.0 transformers==5.24.0
-trl==1.16.0` (of torch the build for the CPU) and cairn's dependencies. Nothing is fetched.
+trl==1.16.0 -e .` (of torch the build for the CPU). Nothing is fetched.
 
 For each task: cairn trains a small model on demonstrations and exports it; `transformers` must read
 prompts as the same tokens and compute the same logits; TRL's GRPOTrainer then trains it with

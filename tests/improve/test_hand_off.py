@@ -1,6 +1,6 @@
 """Problems, answers and the curriculum as other people's trainers take them; none of them is here.
 
-That the real ones take it shows `benchmarks/peers/trl_curriculum.py`.
+The real ones are run on it by `benchmarks/peers/trl_curriculum.py`.
 """
 
 import json

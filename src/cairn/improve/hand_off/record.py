@@ -1,7 +1,10 @@
 """The two compiled steps of a source of prompts: choose a batch, record what became of it."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from cairn.archive.replay import Replay
@@ -109,3 +112,9 @@ def _played(
     )
     spent = jnp.sum(length)
     return Played(rollouts, problems, verdict.correct, verdict.canonical, verdict.right, spent)
+
+
+def wider(leaf: Any, size: int) -> np.ndarray:
+    """With copies of the first row behind, which are not entered."""
+    leaf = np.asarray(leaf)
+    return np.concatenate([leaf, np.repeat(leaf[:1], size - len(leaf), axis=0)])

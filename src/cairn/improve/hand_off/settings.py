@@ -1,9 +1,23 @@
-"""Which settings of `exit` are a source of prompts' own."""
+"""What a source of prompts gives, and which settings of `exit` are its own."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from cairn.core.errors import ConfigError
 from cairn.improve.exploratory import Config
+from cairn.improve.hand_off.wording import Message
+
+
+class Asked(NamedTuple):
+    """One prompt that was asked for."""
+
+    id: int
+    """Its own, for `tell`."""
+    prompt: str | list[Message]
+    depth: int
+    """How many answers lie before it: 0 for a problem itself."""
+    solved: float
+    """The chance of success that is expected there; 1/2 where nobody has been."""
+
 
 ABOUT = (
     "curriculum", "replays", "capacity", "minimum_fill", "prioritisation", "replay_temperature",

@@ -25,23 +25,11 @@ from cairn.improve.hand_off import record, saved
 from cairn.improve.hand_off.problems import Named, rows, stacked
 from cairn.improve.hand_off.run import opened
 from cairn.improve.hand_off.saved import Known
-from cairn.improve.hand_off.settings import ABOUT, config_of
-from cairn.improve.hand_off.wording import Message, Wording, Words
+from cairn.improve.hand_off.settings import ABOUT, Asked, config_of
+from cairn.improve.hand_off.wording import Wording, Words
 from cairn.improve.histories import Starts
 from cairn.improve.parts import Problem, Problems
 from cairn.nn.language.block import Shape
-
-
-class Asked(NamedTuple):
-    """One prompt that was asked for."""
-
-    id: int
-    """Its own, for `tell`."""
-    prompt: str | list[Message]
-    depth: int
-    """How many answers lie before it: 0 for a problem itself."""
-    solved: float
-    """The chance of success that is expected there; 1/2 where nobody has been."""
 
 
 class _Open(NamedTuple):
@@ -232,7 +220,7 @@ class Prompts:
         for first in range(0, len(ids), P):
             part = slice(first, first + P)
             n = len(ids[part])
-            wide = partial(_wider, size=P)
+            wide = partial(record.wider, size=P)
             starts = stacked([entry.start for entry in entries[part]])
             problems = stacked([entry.problem for entry in entries[part]])
             args = jax.tree.map(wide, (starts, problems, tokens[part], length[part]))
@@ -255,9 +243,3 @@ class Prompts:
             why = "was told already" if 0 <= number < self._next else "was never asked for"
             raise ConfigError(f"id {number} {why}: tell what ask gave, once. Nothing was counted.")
         return self._open[number]
-
-
-def _wider(leaf: Any, size: int) -> np.ndarray:
-    """With copies of the first row behind, which are not entered."""
-    leaf = np.asarray(leaf)
-    return np.concatenate([leaf, np.repeat(leaf[:1], size - len(leaf), axis=0)])

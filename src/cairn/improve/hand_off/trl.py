@@ -2,7 +2,7 @@
 
 The only file that imports TRL and `datasets`. A dataset whose rows are chosen when they are read
 gives the prompts, and a reward function tells what became of them; the trainer is TRL's, unchanged.
-Held against trl 1.16.0, transformers 5.24.0, torch 2.13.0 (`benchmarks/peers/trl_curriculum.py`).
+Written for trl 1.16.0, whose trainers `benchmarks/peers/trl_curriculum.py` runs on it.
 """
 
 import functools
@@ -18,7 +18,8 @@ from cairn.core.keys import stream
 from cairn.envs.tokens.protocol import SPLITS
 from cairn.improve.hand_off import problems
 from cairn.improve.hand_off.rows import score
-from cairn.improve.hand_off.source import Asked, Prompts
+from cairn.improve.hand_off.settings import Asked
+from cairn.improve.hand_off.source import Prompts
 
 if TYPE_CHECKING:
     import datasets  # pyright: ignore[reportMissingImports]
