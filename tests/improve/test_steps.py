@@ -119,14 +119,14 @@ def _problem(made):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("cycle", "told"), [(0, False), (40, True)])
-def test_a_model_is_asked_for_good_answers_once_it_can_know_what_that_means(
-    monkeypatch, cycle, told
+@pytest.mark.parametrize(("demonstrations", "told"), [(0, False), (1, True)])
+def test_a_start_is_asked_for_good_answers_if_it_can_know_what_that_means(
+    monkeypatch, demonstrations, told
 ):
-    made = experiment("addition", method="conditioned", **house.settings("conditioned", "addition"))
+    chosen = house.settings("conditioned", "addition") | {"sft_steps": demonstrations}
+    made = experiment("addition", method="conditioned", **chosen)
     problem, config = bind(made.setup(None))
     state = made.program.init(jax.random.key(0))
-    state = eqx.tree_at(lambda s: s.cycle, state, jnp.int32(cycle))
     student = jax.tree.map(lambda leaf: leaf + 1, state.student.model)
     state = eqx.tree_at(lambda s: s.student.model, state, student)
     asked = []
@@ -140,10 +140,9 @@ def test_a_model_is_asked_for_good_answers_once_it_can_know_what_that_means(
         return Played(rollouts, problems, nothing, names, jnp.zeros(shape, bool), jnp.int32(0))
 
     monkeypatch.setattr(parts, "answer", answer)
-    played = conditioned.introduce(problem, config, state)
+    played = conditioned.play(problem, config, state)
     (model, prompt), good = asked[0], len(problem.task.symbols) + GOOD
     assert (np.asarray(prompt.ids[:, -1]) == (good if told else SEP)).all()
     assert (np.asarray(played.rollouts.prompt[:, -1]) == good).all()
     assert (np.asarray(played.rollouts.prompt_len - prompt.length) == (0 if told else 1)).all()
-    who = student if told else state.start
-    assert (np.asarray(model.embed) == np.asarray(who.embed)).all()
+    assert (np.asarray(model.embed) == np.asarray(state.start.embed)).all()

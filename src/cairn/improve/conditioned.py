@@ -2,21 +2,19 @@
 
 Havrilla et al. 2024, arXiv:2403.04642; Schmidhuber 2019, arXiv:1912.02875. The prompt ends with a
 symbol, good or bad, that the answer earned afterwards; whoever wants good ones asks for them. The
-symbol itself is not learned. A model that has never seen it would answer nothing sensible behind
-it, and learn from that: so at first the start answers, asked as it was taught.
+symbol itself is not learned. Answers are of the start, asked as it was taught: a model that is
+asked for good ones before it knows the sign gives bad ones, and learns from these.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
-from cairn.core import checks, trees
 from cairn.core.rollouts import Rollouts
 from cairn.engine.program import Report
-from cairn.envs.tokens.protocol import Prompt
 from cairn.improve import cloning, learning, parts
 from cairn.improve.config import BAD, GOOD
 from cairn.improve.config import Config as Shared
@@ -28,21 +26,16 @@ from cairn.improve.parts import Played, Problem, State
 class Config(Shared):
     """Return-conditioned learning."""
 
-    introduced: int = 40
-    """Cycles in which the start answers without being told anything, while the model learns what it
-    is to be told; none after demonstrations of this very run, which have told it."""
+    behaviour: Literal["current", "start"] = "start"
+    """Whose answers are learned from: those of the model it started from, or of the model as it is,
+    asked for good ones (for a start that knows the sign: it may lose its way otherwise)."""
 
     conditioned: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        Shared.__post_init__(self)
-        checks.at_least(self, 0, "introduced")
 
 
 def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]:
     """Ask for good answers; tell each what it was; -log π of all of them."""
-    known = config.sft_steps or not config.introduced
-    played = parts.play(problem, config, state) if known else introduce(problem, config, state)
+    played = play(problem, config, state)
     reward = played.rollouts.reward
     good = reward > (0.5 if config.reward != "model" else jnp.nanmedian(reward))
     labelled = relabelled(problem, config, played.rollouts, good)
@@ -51,18 +44,18 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     return learning.improve(problem, config, state, played, batch, cloning.cross_entropy)
 
 
-def introduce(problem: Problem, config: Config, state: State) -> Played:
-    """Answers of the start to prompts that tell nothing, in the first cycles; later as usual.
+def play(problem: Problem, config: Config, state: State) -> Played:
+    """Answers to be told what they are. In the record every prompt asks for a good one.
 
-    In the record every prompt asks for a good answer, as if it always had.
+    A start is only asked for good ones after demonstrations of this very run, which told it that.
     """
-    early = state.cycle < config.before + config.introduced
+    if config.behaviour == "current":
+        return parts.play(problem, config, state)
     problems = parts.draw(problem, config, state, config.prompts, "problems")
-    told, plain = parts.shown(problem, config, problems), jax.vmap(problem.task.prompt)(problems)
-    ids = jnp.where(early, jnp.pad(plain.ids, ((0, 0), (1, 0))), told.ids)
-    asked = Prompt(ids, jnp.where(early, plain.length, told.length))
-    who = trees.where(early, state.start, state.student.model)
-    played = parts.answer(problem, config, who, problems, asked, parts.key_for(state, "answers"))
+    told = parts.shown(problem, config, problems)
+    asked = told if config.sft_steps else jax.vmap(problem.task.prompt)(problems)
+    key = parts.key_for(state, "answers")
+    played = parts.answer(problem, config, state.start, problems, asked, key)
     rollouts = played.rollouts._replace(prompt=told.ids, prompt_len=told.length)
     return parts.judged(config, state, played._replace(rollouts=rollouts))
 
