@@ -7,11 +7,15 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+import house
 from cairn.cli import behaviour as command
+from cairn.core.errors import ConfigError, RunError
 from cairn.core.rundir import RunDir
 from cairn.engine.program import Answered
 from cairn.evaluation.behaviour_report import summary
-from cairn.runs.behaviour import RESULT, WHO, look
+from cairn.runs.behaviour import RESULT, WHO, behaviour, look
+from cairn.runs.open import Run
+from cairn.runs.presets import experiment
 from cairn.show import behaviour as panel
 from cairn.show import behaviour_sheet
 from cairn.show.subject import Subject
@@ -129,9 +133,23 @@ def test_a_report_is_kept_shown_and_drawn(report, tmp_path):
     assert drawn.stat().st_size > 10_000
 
 
-def test_a_broken_report_says_how_it_is_made_anew(tmp_path):
-    from cairn.core.errors import RunError
+def test_who_cannot_be_asked_and_what_cannot_be_asked_is_refused_before_anybody_is(tmp_path):
+    def run_of(task, method):
+        made = experiment(task, method=method, **house.settings(method, task))
+        return Run(RunDir(tmp_path / "mine"), made, None)
 
+    with pytest.raises(ConfigError, match="mine has no language model whose answers are verified"):
+        behaviour(run_of("maze", "dr"))
+    for numbers, words in (
+        ({"answers": 1}, "answers must be at least 2, got 1"),
+        ({"problems": 0}, "problems must be at least 1, got 0"),
+        ({"draws": 8}, r"draws must be at least answers \(16\), got 8"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            behaviour(run_of("addition", "grpo"), **numbers)
+
+
+def test_a_broken_report_says_how_it_is_made_anew(tmp_path):
     (tmp_path / RESULT).write_text('{"model": {}}')
     with pytest.raises(RunError, match=r"no report of behaviour that can be read.*cairn behaviour"):
         panel.data(subject_of(tmp_path))

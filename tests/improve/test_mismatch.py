@@ -119,8 +119,9 @@ SOUND = Sampling(pad=0, ends=(EOS,), updates=4, pieces=8)
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"top_p": 0.95}, "top_p = 0.95 and top_k = 0 sample from a part of the vocabulary"),
-        ({"top_k": 50}, "top_p = 1 and top_k = 50 sample"),
+        ({"top_p": 0.95}, "top_p = 0.95, top_k = 0 and min_p = 0 sample from a part of the voc"),
+        ({"top_k": 50}, "top_p = 1, top_k = 50 and min_p = 0 sample"),
+        ({"min_p": 0.05}, "top_p = 1, top_k = 0 and min_p = 0.05 sample"),
         ({"learning_temperature": 0.7}, "sampled at temperature 1 and learned from at 0.7"),
         ({"pad": EOS}, "Token 2 is padding and ends answers"),
         ({"ratio": False}, "updates must be 1 for a loss without a ratio, got 4"),
@@ -132,6 +133,24 @@ def test_settings_that_learn_from_something_else_are_refused(change, words):
     mismatch.check(SOUND)
     with pytest.raises(ConfigError, match=words):
         mismatch.check(replace(SOUND, **change))
+
+
+def test_settings_of_trl_are_read_as_its_trainer_takes_them():
+    usual = {
+        "temperature": 0.8, "top_p": 1.0, "top_k": 0, "min_p": None, "num_iterations": 2,
+        "gradient_accumulation_steps": 4, "steps_per_generation": 8, "loss_type": "dapo",
+        "mask_truncated_completions": False,
+    }  # fmt: skip
+    read = mismatch.of_trl(usual, pad=EOS, ends=(EOS,))
+    assert (read.updates, read.pieces, read.temperature) == (4, 4, 0.8)
+    mismatch.check(read)  # it masks by length: padding may be an end
+    for change, words in (
+        ({"top_k": 50}, "top_k = 50"),
+        ({"loss_type": "bnpo"}, "An update of 4 pieces"),
+        ({"mask_truncated_completions": True}, "left out of the loss and yet scored"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            mismatch.check(mismatch.of_trl(usual | change, pad=0, ends=(EOS,)))
 
 
 def test_settings_that_only_look_so_are_not_refused():

@@ -7,8 +7,9 @@ own (`check_weights`), the settings that a run is handed on with (`check`). Publ
 each of these mistakes; all of them raise ConfigError with one line.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Array, Float
@@ -37,6 +38,8 @@ class Sampling:
     """Share of probability that tokens were sampled from; 1: all."""
     top_k: int = 0
     """How many of the likeliest they were sampled from; 0: all."""
+    min_p: float = 0.0
+    """The share of the likeliest's probability below which none was taken; 0: all were."""
     same_support: bool = False
     """Whether the loss leaves out the same tokens: its probabilities are shares of those kept."""
     pad: int | None = None
@@ -62,11 +65,12 @@ class Sampling:
 
 def check(how: Sampling) -> None:
     """Raise ConfigError if these settings learn from something else than was sampled."""
-    cut = how.top_p < 1 or how.top_k > 0
+    cut = how.top_p < 1 or how.top_k > 0 or how.min_p > 0
     if cut and not how.same_support:
         raise ConfigError(
-            f"top_p = {how.top_p:g} and top_k = {how.top_k} sample from a part of the vocabulary, "
-            f"and the loss is over all of it: set 1 and 0, or leave the same tokens out of both."
+            f"top_p = {how.top_p:g}, top_k = {how.top_k} and min_p = {how.min_p:g} sample from a "
+            f"part of the vocabulary, and the loss is over all of it: set 1, 0 and 0, or leave the "
+            f"same tokens out of both."
         )
     learning = how.temperature if how.learning_temperature is None else how.learning_temperature
     if how.temperature != learning:
@@ -94,6 +98,29 @@ def check(how: Sampling) -> None:
             f"An update of {how.pieces} pieces divides each by its own tokens: short pieces weigh "
             f"too much. Add sums up, and divide once by the whole update's."
         )
+
+
+def of_trl(settings: Mapping[str, Any], *, pad: int | None, ends: tuple[int, ...]) -> Sampling:
+    """What TRL's trainer does with the fields of a `GRPOConfig`, `vars(config)`: for `check`.
+
+    Read in trl 1.16.0: one temperature for both sides; masks by length; ratios to who sampled;
+    rewards of masked answers stay in their group's mean; `bnpo` divides every piece by its own.
+    """
+    pieces = settings.get("gradient_accumulation_steps") or 1
+    each = settings.get("steps_per_generation") or pieces
+    return Sampling(
+        temperature=settings.get("temperature", 1.0),
+        top_p=settings.get("top_p", 1.0),
+        top_k=settings.get("top_k") or 0,
+        min_p=settings.get("min_p") or 0.0,
+        pad=pad,
+        ends=ends,
+        masked_by_pad=False,
+        updates=settings.get("num_iterations", 1) * max(each // pieces, 1),
+        truncated_masked=settings.get("mask_truncated_completions", False),
+        pieces=pieces,
+        divisor="piece" if settings.get("loss_type") == "bnpo" else "update",
+    )
 
 
 def check_rollouts(
