@@ -12,6 +12,8 @@ from cairn.cli import main
 from cairn.core.errors import ConfigError
 from cairn.core.vocabulary import SEP
 from cairn.evaluation.during import by_itself
+from cairn.improve import answering, parts
+from cairn.improve.method import bind
 from cairn.lm.local_folder import open_folder
 from cairn.lm.local_prompt import prompt_tokens
 from cairn.runs import behaviour
@@ -93,6 +95,26 @@ def test_a_run_that_ends_reports_how_its_model_answers_beside_its_start(grpo):
         assert min(model["kl_to_start"]["by_seed"]) > 1e-6
         assert start["entropy"]["value"] != model["entropy"]["value"] < np.log(30)
     assert set(report["model"]["gap"]) == {"pass@1", "pass@2", "quality"}
+
+
+@pytest.mark.slow
+def test_a_start_is_shown_no_condition_that_it_never_learned():
+    shown = {}
+    for steps in (0, 2):
+        chosen = house.settings("conditioned", "addition") | {"sft_steps": steps}
+        made = experiment("addition", method="conditioned", **chosen)
+        problem, config = bind(made.setup(None))
+
+        @jax.jit
+        def prompts(key, problem=problem, config=config):
+            some = answering.draw(problem, "test", key, 3)
+            return answering.taught(problem, config, some), parts.shown(problem, config, some)
+
+        shown[steps] = jax.device_get(prompts(jax.random.key(0)))
+    plain, told = shown[0]
+    assert plain.ids.shape == told.ids.shape and (plain.ids[:, 1:] == told.ids[:, :-1]).all()
+    assert (plain.ids[:, -1] == SEP).all() and (plain.length == told.length - 1).all()
+    assert (shown[2][0].ids == told.ids).all(), "demonstrations of this run have told it"
 
 
 @pytest.mark.slow

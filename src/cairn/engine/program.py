@@ -149,10 +149,9 @@ class Questions:
     """Symbols that an answer may have."""
     draw: Callable[[str, Key[Array, ""], int], PyTree]
     """(split, key, P) -> P problems: every leaf (P, ...)."""
-    answer: Callable[[Any, PyTree, Key[Array, ""], int], Answered]
-    """(a state of one seed, problems, key, n) -> n answers to each, sampled at temperature 1."""
-    start: Callable[[Any], Any]
-    """A state of one seed -> the same with the model as it began."""
+    answer: Callable[[Any, Bool[Array, ""], PyTree, Key[Array, ""], int], Answered]
+    """(a state of one seed, whether its model answers as it began, problems, key, n) -> n answers
+    to each, sampled at temperature 1."""
     problems: int
     """Of each split in the report at the end of a run."""
     answers: int

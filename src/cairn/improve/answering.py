@@ -2,11 +2,13 @@
 
 from functools import partial
 
-import equinox as eqx
 import jax
-from jaxtyping import Array, Key
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Key
 
+from cairn.core import trees
 from cairn.engine.program import Answered, Questions
+from cairn.envs.tokens.protocol import Prompt
 from cairn.improve import learning, parts, testing
 from cairn.improve.config import Config
 from cairn.improve.parts import Problem, Problems, State
@@ -21,7 +23,6 @@ def questions(problem: Problem, config: Config) -> Questions:
         vocabulary=problem.shape.vocabulary,
         draw=partial(draw, problem),
         answer=partial(answer, problem, config),
-        start=start,
         problems=config.behaviour_problems,
         answers=config.behaviour_answers,
         draws=config.behaviour_draws,
@@ -35,15 +36,25 @@ def draw(problem: Problem, split: str, key: Key[Array, ""], number: int) -> Prob
 
 
 def answer(
-    problem: Problem, config: Config, state: State, problems: Problems, key: Key[Array, ""], n: int
+    problem: Problem,
+    config: Config,
+    state: State,
+    begun: Bool[Array, ""],
+    problems: Problems,
+    key: Key[Array, ""],
+    n: int,
 ) -> Answered:
-    """n answers to each problem, whole ones: what a method leaves out is looked at too."""
-    prompt, model = parts.shown(problem, config, problems), state.student.model
+    """n answers to each problem, of the model or of the start, and whole ones: what a method leaves
+    out is looked at too. The start is asked as it was taught: see `taught`."""
+    prompt, plain = parts.shown(problem, config, problems), taught(problem, config, problems)
+    asked = trees.where(begun, plain, prompt)
+    model = trees.where(begun, state.start, state.student.model)
     played = parts.answer(
-        problem, testing.verified(config), model, problems, prompt, key, group=n, temperature=1.0
+        problem, testing.verified(config), model, problems, asked, key, group=n, temperature=1.0
     )
     said = played.rollouts
-    own, begun = learning.scores(model, said), learning.scores(state.start, said)
+    own = learning.scores(model, said)
+    start = said._replace(prompt=plain.ids, prompt_len=plain.length)
     return Answered(
         tokens=said.tok,
         mask=said.mask,
@@ -52,11 +63,18 @@ def answer(
         canonical=played.canonical,
         truncated=said.truncated,
         logp=own.log_prob,
-        logp_start=begun.log_prob,
+        logp_start=learning.scores(state.start, start).log_prob,
         entropy=own.entropy,
     )
 
 
-def start(state: State) -> State:
-    """The same with the model as it was when the method began."""
-    return eqx.tree_at(lambda s: s.student.model, state, state.start)
+def taught(problem: Problem, config: Config, problems: Problems) -> Prompt:
+    """What the start is shown: no condition, unless this very run's demonstrations had one.
+
+    A sign that a model has never seen would make it answer nothing sensible, and look far away.
+    """
+    told = parts.shown(problem, config, problems)
+    if not config.conditioned or config.sft_steps:
+        return told
+    plain = jax.vmap(problem.task.prompt)(problems)
+    return Prompt(jnp.pad(plain.ids, ((0, 0), (1, 0))), plain.length)

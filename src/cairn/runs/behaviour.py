@@ -30,8 +30,8 @@ WHO = ("model", "start")
 
 Advance = Callable[[str, int, int], None]
 """(who is asked what, how many such are behind, how many in all)."""
-Ask = Callable[[Any, Any, Any], Answered]
-"""(a seed's state, P problems, key) -> n answers to each."""
+Ask = Callable[[Any, Any, Any, Any], Answered]
+"""(a seed's state, whether as it began, P problems, key) -> n answers to each."""
 
 
 @hosted.told()
@@ -63,17 +63,20 @@ def behaviour(
         raise ConfigError(f"draws must be at least answers ({answers}), got {draws}.")
     root = stream(jax.random.key(seed), "behaviour")
     sets = {split: _problems(asked, split, stream(root, split), problems) for split in asked.splits}
-    ask: Ask = jax.jit(lambda state, some, key: asked.answer(state, some, key, answers))
+    ask: Ask = jax.jit(
+        lambda state, begun, some, key: asked.answer(state, begun, some, key, answers)
+    )
     spent = [0 for _ in run.seeds]
     seen: dict[str, dict[str, list[Seen]]] = {who: {s: [] for s in sets} for who in WHO}
     total, behind = len(run.seeds) * len(WHO) * len(sets), 0
     for place, trained in enumerate(run.seeds):
         state = one_seed(run.state, place)
-        for who, own in zip(WHO, (state, asked.start(state)), strict=True):
+        for who in WHO:
             for split, some in sets.items():
                 advance(f"{who} on {split}", behind, total)
                 key = jax.random.fold_in(stream(root, f"answers to {split}"), jnp.uint32(trained))
-                found, tokens = look(partial(ask, own), some, key, draws)
+                own = partial(ask, state, jnp.bool_(who == "start"))
+                found, tokens = look(own, some, key, draws)
                 seen[who][split].append(found)
                 spent[place] += tokens
                 behind += 1
