@@ -60,8 +60,9 @@ class Curriculum(policy.Clip):
     """Share of them to be filled before any comes back."""
     prioritisation: Literal["rank", "proportional"] = "rank"
     """Whether places are drawn by the rank of their learnability, or in proportion to it."""
-    replay_temperature: float = 0.3
-    """Its power is 1 over this: smaller is greedier."""
+    replay_temperature: float = 1.0
+    """Its power is 1 over this: smaller is greedier. At 0.3, as curricula of levels have it, one
+    place would have 61 % of a batch's replays."""
     staleness: float = 0.1
     """Share of draws by how long ago a place was seen."""
     remembered: float = 0.7
