@@ -6,9 +6,10 @@
 Addition of three digits, all arms from one start with as many answers learned from. DPO, IPO and
 ORPO compare answers of the model as it is (`online`) or of the start (`offline`), by the verifier.
 With a learned reward, trained on the start's answers: CoPG, IPO and RLOO on the same recorded
-batches of the start's answers over and over, and RLOO on its own samples. C-RLFT learns two digits
-from nothing, of data one fifth of which is clean: with class and weight, one of them, neither, and
-of the clean part alone. Its gate: told that an answer is bad, it errs as often as the bad data do.
+batches of the start's answers over and over, and RLOO on its own samples. C-RLFT learns sums of two
+digits from the same start, of data one fifth of which is clean: with class and weight, one of them,
+neither, and of the clean part alone. Its gate: told that an answer is bad, it errs as often as the
+bad data do. (From nothing, a model that cannot add yet errs more often, whatever it is told.)
 """
 
 from typing import Any
@@ -28,7 +29,7 @@ LEARNED: dict[str, Any] = {"reward": "model", "reward_model_steps": 60, "steps":
 """The tokens that the model of rewards was trained on are sampled too."""
 RECORDED: dict[str, Any] = {"behaviour": "start", "recorded": 20}
 CLASSES: dict[str, Any] = {
-    "digits": 2, "errors": 0.3, "clean": 0.2, "steps": 120_000, "sft_learning_rate": 2e-3,
+    "digits": 2, "errors": 0.3, "clean": 0.2, "steps": 120_000, "sft_learning_rate": 1e-3,
     "log_every": 50, "tests": 512,
 }  # fmt: skip
 
@@ -46,7 +47,7 @@ def arms() -> dict[str, Arm]:
         "clean-alone": {"classes": False, "bad_weight": 0.0},
     }
     for name, settings in classes.items():
-        made[f"crlft-{name}"] = Arm("addition", "crlft", CLASSES | settings)
+        made[f"crlft-{name}"] = Arm("addition", "crlft", CLASSES | settings, "addition")
     for method in ("dpo", "ipo", "orpo"):
         for where, behaviour in (("online", "current"), ("offline", "start")):
             settings = COMMON | {"behaviour": behaviour}
@@ -81,7 +82,8 @@ def described(results: dict[str, Figures]) -> list[str]:
     """Tables for the page."""
     table = ["| arm | test | shifted | over the start |", "|---|---|---|---|"]
     for name, result in results.items():
-        start = result["start"].get("test")
+        # The start was tested on three digits.
+        start = None if name.startswith("crlft") else result["start"].get("test")
         over = said(gain(solved(result), start["solve_rate"]), "+") if start else ""
         rates = [f"{np.mean(solved(result, test)):.3f}" for test in ("test", "shifted")]
         table.append(f"| {name} | {' | '.join(rates)} | {over} |")
