@@ -29,8 +29,8 @@ LEARNED: dict[str, Any] = {"reward": "model", "reward_model_steps": 60, "steps":
 """The tokens that the model of rewards was trained on are sampled too."""
 RECORDED: dict[str, Any] = {"behaviour": "start", "recorded": 20}
 CLASSES: dict[str, Any] = {
-    "digits": 2, "errors": 0.3, "clean": 0.2, "steps": 360_000, "sft_learning_rate": 1e-3, "decay": "linear",
-    "log_every": 50, "tests": 512,
+    "digits": 2, "errors": 0.3, "clean": 0.2, "steps": 360_000, "sft_learning_rate": 1e-3,
+    "decay": "linear", "log_every": 50, "tests": 512,
 }  # fmt: skip
 
 STARTS = {"addition": Arm("addition", "sft", ADDITION | START)}
