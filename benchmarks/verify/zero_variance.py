@@ -125,7 +125,7 @@ def posing(results: dict[str, Figures]) -> list[str]:
         if one in results and other in results:
             difference = gain(solved(results[one]), solved(results[other]))
             table.append(f"\n{one} over {other}: {said(difference, '+')}")
-    return table
+    return table if len(table) > 2 else []
 
 
 def doubles(results: dict[str, Figures]) -> list[str]:
