@@ -117,7 +117,7 @@ def posing(results: dict[str, Figures]) -> list[str]:
         told = " | ".join("" if one is None else f"{one.mean():.2f}" for one in found)
         table.append(
             f"| {name} | {np.mean(solved(result)):.3f} | {said(over, '+')} | "
-            f"{tokens / max(100 * over[0], 1e-9):,.0f} | {some} | {told} | "
+            f"{f'{tokens / (100 * over[0]):,.0f}' if over[0] > 0 else 'none'} | {some} | {told} | "
             f"{np.mean(result['ledger']['updates']):.0f} |"
         )
     for one, other in (("skip", "grpo"), ("refill", "no-refill"), ("skip", "refill"),
