@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -94,7 +95,9 @@ def show(report: dict[str, Any], console: Console) -> None:
         soft_wrap=True,
     )
     splits = list(report["model"]["splits"])
-    table = Table(title="How its model answers", title_justify="left")
+    # Narrow enough for a terminal of 80 columns.
+    table = Table(title="How its model answers", title_justify="left", box=SIMPLE_HEAD)
+    table.pad_edge, table.padding = False, (0, 1, 0, 0)
     first = report["model"]["splits"][splits[0]]
     over = next(iter(first.values()))["interval_over"]
     table.caption, table.caption_justify = f"95 % intervals over {over}", "left"

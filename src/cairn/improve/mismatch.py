@@ -21,7 +21,8 @@ from cairn.improve.aggregate import Aggregation, weights
 
 ROUNDING = 1e-3
 """Nats a token, in the mean, by which two programs of float32 may differ on one model's answers.
-Measured here: 1e-7 to 1e-5; where products are rounded to fewer bits it is more."""
+In the runs of `benchmarks/verify/improve_gates.py` at most 3e-7; more where products are rounded to
+fewer bits."""
 LARGEST = 1e-2
 """The same at which a run of our own is stopped, whatever machine it runs on."""
 
