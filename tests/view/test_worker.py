@@ -36,8 +36,9 @@ def answer(job, opened):
         case "die":
             os.write(2, b"\\n\\x1b[31mred\\n")
             os._exit(3)
-        case "slow":
-            time.sleep(1.0)
+        case "held":
+            while not os.path.exists(job.arguments["until"]):
+                time.sleep(0.01)
         case "large":
             return Answer("made", Made("large", {}, {}, ""), 1 << 40)
         case "refused" | "failed":
@@ -159,28 +160,36 @@ def test_a_process_that_has_grown_large_makes_room(hands):
     assert ask(hands, "a").html.startswith("1 jobs")
 
 
-def test_what_nobody_waits_for_any_more_is_not_made(hands):
+def test_what_nobody_waits_for_any_more_is_not_made(hands, tmp_path):
+    done = tmp_path / "done"
+
     async def leave():
-        slow = asyncio.ensure_future(hands.make(RUN, "slow", {}, "run"))
+        held = asyncio.ensure_future(hands.make(RUN, "held", {"until": str(done)}, "run"))
         left = asyncio.ensure_future(hands.make(RUN, "left", {}, "run"))
         shared = [asyncio.ensure_future(hands.make(RUN, "shared", {}, "run")) for _ in range(2)]
         await asyncio.sleep(0.1)
         left.cancel()
         shared[0].cancel()
-        await slow
+        await asyncio.sleep(0.05)
+        done.touch()
+        await held
         return await shared[1]
 
     assert asyncio.run(leave()).html.startswith("2 jobs")
 
 
-def test_what_a_person_asks_for_is_made_before_what_waits(hands):
+def test_what_a_person_asks_for_is_made_before_what_waits(hands, tmp_path):
+    done = tmp_path / "done"
+
     async def every():
-        slow = asyncio.ensure_future(hands.make(RUN, "slow", {}, "run"))
+        held = asyncio.ensure_future(hands.make(RUN, "held", {"until": str(done)}, "run"))
         await asyncio.sleep(0.05)
         waits = asyncio.ensure_future(hands.make(RUN, "waits", {}, "run"))
         await asyncio.sleep(0.05)
-        asked = await hands.make(RUN, "asked", {}, "run", first=True)
-        return (await slow).html, asked.html, (await waits).html
+        asked = asyncio.ensure_future(hands.make(RUN, "asked", {}, "run", first=True))
+        await asyncio.sleep(0.05)
+        done.touch()
+        return (await held).html, (await asked).html, (await waits).html
 
     assert [html[0] for html in asyncio.run(every())] == ["1", "2", "3"]
 
