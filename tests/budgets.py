@@ -42,6 +42,7 @@ WINGS = {
     "offline": "offline",
     "qd": "qd",
     "redteam": "redteam",
+    "refine": "refine",
     "report": "evaluation, learners",
     "resume": "runs",
     "runs": "runs",

@@ -1,0 +1,1 @@
+"""What a rewrite must pass before it is accepted: short functions that compose."""

@@ -1,0 +1,1 @@
+"""Finders of private content, without a model: patterns, checksums and context words."""

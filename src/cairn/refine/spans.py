@@ -1,0 +1,47 @@
+"""Stretches of a text that somebody found, and how overlapping ones are settled."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Span(NamedTuple):
+    """Characters `text[start:end]` and what they are."""
+
+    start: int
+    """First character."""
+    end: int
+    """Behind the last character."""
+    kind: str
+    """PERSON, EMAIL_ADDRESS …: the names of Presidio where it has one."""
+    score: float = 1.0
+    """How sure the finder is, in (0, 1]."""
+    by: str = ""
+    """Who found it."""
+
+
+def settled(spans: Iterable[Span]) -> list[Span]:
+    """The spans without overlaps, in the order of the text.
+
+    Of spans that overlap the surest stays, then the longest, then the first. A longer span that
+    holds a surer one of the same kind stands in its place, with its score: no part is left over.
+    """
+    chosen: list[Span] = []  # without overlaps and in order
+    for span in sorted(set(spans), key=_worth):
+        if span.start >= span.end:
+            continue
+        first = bisect_right(chosen, span.start, key=lambda other: other.end)
+        last = bisect_left(chosen, span.end, key=lambda other: other.start)
+        clash = chosen[first:last]
+        if not clash:
+            chosen.insert(first, span)
+        elif clash[0].start >= span.start and clash[-1].end <= span.end:
+            best = min(clash, key=_worth)
+            if best.kind == span.kind:
+                chosen[first:last] = [span._replace(score=best.score, by=best.by)]
+    return chosen
+
+
+def _worth(span: Span) -> tuple[float, int, int, str, str]:
+    """Smaller is better."""
+    return (-span.score, span.start - span.end, span.start, span.kind, span.by)
