@@ -224,3 +224,72 @@ def test_a_sink_is_chosen_by_its_ending():
         assert type(sink_at(where)) is kind
     with pytest.raises(ConfigError, match=r"what should a\.xlsx be"):
         sink_at("a.xlsx")
+
+
+BROKEN = [
+    b'{"id": "a", "text": "fine"}',
+    b'{"id": "b", "text": ',
+    b'{"id": "c", "text": "\xff\xfe"}',
+    b'{"id": "d", "text": "a\x00b"}',
+    b'{"text": "no id"}',
+    b'{"id": ["x"]}',
+    b"[" * 20_000,
+    b'{"id": "e", "text": "fine"}',
+]
+
+
+def test_a_lenient_source_gives_a_row_for_each_line_that_cannot_be_read(tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(BROKEN) + b"\n")
+    rows = list(source_at(tmp_path / "a.jsonl", "id", lenient=True).rows())
+    place = f"of {tmp_path / 'a.jsonl'}"
+    assert [row.id for row in rows] == ["a", *(f"line {n} {place}" for n in range(2, 8)), "e"]
+    assert [bool(row.fault) for row in rows] == [False, *[True] * 6, False]
+    assert "line 2" in rows[1].fault and "is not JSON" in rows[1].fault
+    numbered = list(source_at(tmp_path / "a.jsonl", lenient=True).rows())
+    assert [row.id for row in numbered] == [str(n) for n in range(8)]
+    with pytest.raises(RunError, match=r"line 2 of .* is not JSON"):
+        list(source_at(tmp_path / "a.jsonl", "id").rows())
+
+
+def test_a_lenient_source_gives_up_a_line_that_is_too_long_and_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr("cairn.engine.map_sources.LONGEST", 50)
+    monkeypatch.setattr("cairn.engine.map_faults.LONGEST", 50)
+    (tmp_path / "a.jsonl").write_bytes(b'"' + b"x" * 220 + b'"\n"next"\n')
+    first, second = JsonLines(tmp_path / "a.jsonl", lenient=True).rows()
+    assert "is longer than" in first.fault and second == ("1", b'"next"', "")
+
+
+def test_a_lenient_table_names_the_lines_of_its_faults(tmp_path):
+    body = b'id,text\n1,fine\n2,too,many\n3,\xff\xfe\n4,"a"b\n5,"two\nlines"\n6,"open\n7,x\n'
+    (tmp_path / "a.csv").write_bytes(body)
+    rows = list(Csv(tmp_path / "a.csv", "id", lenient=True).rows())
+    assert [row.id for row in rows if not row.fault] == ["1", "5"]
+    assert json.loads(rows[4].raw)["text"] == "two\nlines"
+    told = [row.fault.replace(str(tmp_path / "a.csv"), "F") for row in rows if row.fault]
+    assert told[0] == "line 3 of F has 3 cells, its head has 2."
+    assert told[1] == "line 4 of F: it is not UTF-8 text."
+    assert told[2].startswith("line 5 of F: ")
+    assert told[3].startswith("lines 8 to 9 of F: ") and len(rows) == 6
+
+
+def test_a_lenient_folder_leaves_out_no_file(tmp_path):
+    (tmp_path / "good.py").write_text("x = 1\n")
+    (tmp_path / "bytes.py").write_bytes(b"\xff\xfe")
+    (tmp_path / "gone.py").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "notes.md").write_text("m")
+    (tmp_path / "other.bin").write_bytes(b"\0")
+    rows = list(Folder(tmp_path, ("*.py", "*.md"), lenient=True).rows())
+    found = {row.id: row.fault for row in rows}
+    assert list(found) == ["bytes.py", "gone.py", "good.py", "notes.md"]
+    assert "is not UTF-8" in found["bytes.py"] and "leads nowhere" in found["gone.py"]
+    assert not found["good.py"] and not found["notes.md"]
+
+
+def test_a_fault_is_part_of_what_a_shard_is(tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(b"1\nx\n")
+    (first,) = shards(JsonLines(tmp_path / "a.jsonl", lenient=True), 10)
+    (tmp_path / "a.jsonl").write_bytes(b"1\n!\n\n")
+    (same,) = shards(JsonLines(tmp_path / "a.jsonl", lenient=True), 10)
+    (tmp_path / "a.jsonl").write_bytes(b"1\n[1\n")
+    (other,) = shards(JsonLines(tmp_path / "a.jsonl", lenient=True), 10)
+    assert first.digest == same.digest != other.digest

@@ -493,8 +493,9 @@ def test_of_a_private_map_the_traceback_quotes_no_text(tmp_path):
         except ValueError as error:
             raise KeyError(item.value["text"]) from error
 
-    with pytest.raises(RunError, match=r"at item 'r0' at .*test_mapped\.py, line \d+: KeyError"):
+    with pytest.raises(RunError, match=r"'r0' at .*test_mapped\.py, line \d+: KeyError") as raised:
         start(tmp_path, doing=buggy, workers=1, private=True)
+    assert "text 0" not in str(raised.value)
     told = (tmp_path / "traceback.txt").read_text()
     assert "text 0" not in told
     assert re.search(r"test_mapped\.py, line \d+, in buggy\nValueError\n", told)
@@ -594,3 +595,24 @@ def test_the_live_line_is_quiet_for_what_is_quick_and_shows_what_is_not(tmp_path
     last = shown(0.0).splitlines()[-1]
     assert last.startswith("map finished  items 60/60")
     assert "rejected" in last and "counts done" in last
+
+
+def test_a_record_that_cannot_be_read_is_a_reject_with_its_line(tmp_path):
+    (tmp_path / "broken.jsonl").write_text('{"text": "a"}\n{"text": \n{"text": "b"}\n')
+
+    async def doing(item, clients, key):
+        if item.value["text"] == "b":
+            raise Reject("no b", check="letters", failed=["letters", "letters"])
+        return item.value
+
+    source = JsonLines(tmp_path / "broken.jsonl", lenient=True)
+    result = start(tmp_path, doing=doing, source=source, workers=1)
+    assert (result.done, result.rejected) == (1, 2)
+    listed = (tmp_path / "out.jsonl.rejects.jsonl").read_text().splitlines()
+    first, second = map(json.loads, listed)
+    assert (first["id"], first["error"]) == ("1", "Unreadable")
+    assert "line 2 of" in first["message"] and "is not JSON" in first["message"]
+    assert second == {
+        "id": "2", "kind": "rejected", "error": "Reject", "message": "no b",
+        "check": "letters", "failed": ["letters", "letters"],
+    }  # fmt: skip

@@ -74,10 +74,11 @@ def blamed(
 ) -> PolicyError:
     """The error for `what` ("... failed ..."); writes the traceback down in `folder`.
 
-    `private`: the file says types, files and lines, and none of what the errors say.
+    `private`: file and line say types and places, and none of what the errors say.
     """
     what = f"{what}{_place(error.__traceback__)}"
-    says = redact(" ".join(f"{type(error).__name__}: {error}".split()))
+    said = type(error).__name__ if private else f"{type(error).__name__}: {error}"
+    says = redact(" ".join(said.split()))
     text = _places(error) if private else "".join(traceback.format_exception(error))
     trace = redact(f"{what}\n\n{text}")
     return PolicyError(

@@ -189,6 +189,9 @@ class Hands:
                 shard.finished.set_result(None)
 
     async def _one(self, shard: _Open, row: Row) -> bytes:
+        if row.fault:
+            fault = {"error": "Unreadable", "message": row.fault}
+            return packed(Outcome(row.id, "rejected", fault))
         job, key = self.job, self.job.key(shard.task, row.id)
         clients = shard.clients(shard.task.label(row.id), key)
         try:
@@ -262,8 +265,9 @@ class _TooSlowError(TrialFailedError):
     """An item took longer than it may."""
 
 
-def _reason(error: TrialFailedError) -> dict[str, str]:
-    return {"error": type(error).__name__.lstrip("_"), "message": str(error)}
+def _reason(error: TrialFailedError) -> dict[str, Any]:
+    facts = error.facts if isinstance(error, Reject) else {}
+    return {"error": type(error).__name__.lstrip("_"), "message": str(error), **facts}
 
 
 def write_part(folder: Path, name: str, body: bytes) -> Part:

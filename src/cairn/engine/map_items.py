@@ -38,6 +38,8 @@ class Row(NamedTuple):
     id: str
     raw: bytes
     """The value as JSON text on one line."""
+    fault: str = ""
+    """Why the record cannot be read, where a lenient source found one: it is rejected for that."""
 
 
 class Outcome(NamedTuple):
@@ -50,7 +52,14 @@ class Outcome(NamedTuple):
 
 
 class Reject(TrialFailedError):  # noqa: N818 (a verdict on an item, not an error of the program)
-    """Raised by the work: this item has no outcome, for a reason that is part of the results."""
+    """Raised by the work: this item has no outcome, for a reason that is part of the results.
+
+    `facts` are JSON values that stand beside the reason in the file of rejects.
+    """
+
+    def __init__(self, reason: str = "", **facts: Any):
+        super().__init__(reason)
+        self.facts = facts
 
 
 class DuplicateIdError(CairnError):

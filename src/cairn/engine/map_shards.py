@@ -66,6 +66,8 @@ def _digest(rows: list[Row]) -> str:
         seen.update(b"%d:%d:" % (len(row.id), len(row.raw)))
         seen.update(row.id.encode("utf-8", "surrogatepass"))
         seen.update(row.raw)
+        if row.fault:
+            seen.update(b"!" + row.fault.encode("utf-8", "surrogatepass"))
     return seen.hexdigest()
 
 

@@ -2,20 +2,24 @@
 
 A source is read from its beginning every time, a record at a time, and yields rows: an id and the
 value as JSON. The id is a field of the record, or else its number, from 0.
+
+A record that cannot be read ends the reading with one line that says where it is. A lenient source
+yields a row with the fault instead, by the name of its place, so that the record is rejected and
+the others are worked on.
 """
 
 import csv
 import io
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NoReturn, Protocol, runtime_checkable
 
 from cairn.core.errors import ConfigError, MissingExtraError, RunError, suggest
-from cairn.engine.map_files import LONGEST, File, Where, filesystem, is_url, named, reading
+from cairn.engine.map_faults import faulty, long_lines, plain_table
+from cairn.engine.map_files import LONGEST, File, Where, is_url, named, reading
+from cairn.engine.map_folder import Folder
 from cairn.engine.map_items import Row
 
 
@@ -82,6 +86,8 @@ class JsonLines:
     where: Where
     id: str | None = None
     """The field that holds an item's id; None: the record's number."""
+    lenient: bool = False
+    """A line that cannot be read becomes a row with its fault."""
 
     @property
     def name(self) -> str:
@@ -93,18 +99,30 @@ class JsonLines:
         number = 0
         for where in named(self.where):
             with reading(where) as file:
-                for at, line in enumerate(_lines(file, where), 1):
+                lines = long_lines(file) if self.lenient else _lines(file, where)
+                for at, line in enumerate(lines, 1):
+                    place = f"line {at} of {where}"
                     text = line.removeprefix(b"\xef\xbb\xbf" if at == 1 else b"").strip()
                     if not text:
                         continue
                     try:
-                        record = _DECODER.decode(text.decode())
-                    except ValueError as error:
-                        raise RunError(f"line {at} of {where} is not JSON: {error}.") from error
-                    except RecursionError:
-                        raise RunError(f"line {at} of {where} is nested too deeply.") from None
-                    yield Row(as_id(record, self.id, number, f"line {at} of {where}"), text)
+                        yield self._row(text, number, place)
+                    except RunError as error:
+                        if not self.lenient:
+                            raise
+                        yield faulty(self.id, number, place, str(error))
                     number += 1
+
+    def _row(self, text: bytes, number: int, place: str) -> Row:
+        if len(text) >= LONGEST:
+            raise RunError(f"{place} is longer than {LONGEST // 2**20} MiB.")
+        try:
+            record = _DECODER.decode(text.decode())
+        except ValueError as error:
+            raise RunError(f"{place} is not JSON: {error}.") from error
+        except RecursionError:
+            raise RunError(f"{place} is nested too deeply.") from None
+        return Row(as_id(record, self.id, number, place), text)
 
 
 @dataclass(frozen=True)
@@ -115,6 +133,8 @@ class Csv:
     id: str | None = None
     """The column that holds an item's id; None: the record's number."""
     delimiter: str = ","
+    lenient: bool = False
+    """A record that cannot be read becomes a row with its fault."""
 
     @property
     def name(self) -> str:
@@ -123,8 +143,25 @@ class Csv:
 
     def rows(self) -> Iterator[Row]:
         """A row for every line of the table, as an object by column."""
-        number = 0
         csv.field_size_limit(LONGEST)
+        yield from self._leniently() if self.lenient else self._strictly()
+
+    def _leniently(self) -> Iterator[Row]:
+        number = 0
+        for where in named(self.where):
+            with reading(where) as file:
+                for place, record, fault in plain_table(file, where, self.delimiter):
+                    try:
+                        if fault:
+                            raise RunError(fault)
+                        row_id = as_id(record, self.id, number, place)
+                        yield Row(row_id, _ENCODER.encode(record).encode())
+                    except RunError as error:
+                        yield faulty(self.id, number, place, str(error))
+                    number += 1
+
+    def _strictly(self) -> Iterator[Row]:
+        number = 0
         for where in named(self.where):
             with reading(where) as file:
                 text = io.TextIOWrapper(file, "utf-8-sig", newline="")
@@ -157,6 +194,8 @@ class Parquet:
     where: Where
     id: str | None = None
     """The column that holds an item's id; None: the record's number."""
+    lenient: bool = False
+    """A row with values that JSON cannot hold becomes a row with its fault."""
 
     @property
     def name(self) -> str:
@@ -173,8 +212,13 @@ class Parquet:
                     for batch in pyarrow.parquet.ParquetFile(file).iter_batches(batch_size=512):
                         for record in batch.to_pylist():
                             place = f"row {number} of {where}"
-                            row_id = as_id(record, self.id, number, place)
-                            yield Row(row_id, self._encode(record, place))
+                            try:
+                                row_id = as_id(record, self.id, number, place)
+                                yield Row(row_id, self._encode(record, place))
+                            except RunError as error:
+                                if not self.lenient:
+                                    raise
+                                yield faulty(self.id, number, place, str(error))
                             number += 1
                 except pyarrow.ArrowInvalid as error:
                     raise RunError(f"{where} is not a Parquet file: {error}.") from error
@@ -186,63 +230,6 @@ class Parquet:
             raise RunError(
                 f"{place} holds what JSON cannot: {error}. Cast the column to text or numbers."
             ) from error
-
-
-@dataclass(frozen=True)
-class Folder:
-    """A folder of UTF-8 text files: a file is an item `{"text": ...}`, its path in it the id."""
-
-    where: Where
-    pattern: str = "*.txt"
-    """Which files, by name, in this folder and those inside it."""
-
-    @property
-    def name(self) -> str:
-        """The path."""
-        return str(self.where)
-
-    def rows(self) -> Iterator[Row]:
-        """A row for every file, by path. Raises RunError if there is none."""
-        name = None
-        for name, where in self._files():
-            with reading(where) as file:
-                body = file.read(LONGEST + 1)
-            if len(body) > LONGEST:
-                raise RunError(f"{where} is longer than {LONGEST // 2**20} MiB.")
-            try:
-                yield Row(name, _ENCODER.encode({"text": body.decode()}).encode())
-            except UnicodeDecodeError as error:
-                raise RunError(f"{where} is not UTF-8 text: {error}.") from error
-        if name is None:
-            raise RunError(
-                f"the folder {self.where} holds no file called {self.pattern}, nor does a folder "
-                f"inside it. Name others by Folder({str(self.where)!r}, pattern=...)."
-            )
-
-    def _files(self) -> Iterator[tuple[str, Where]]:
-        if is_url(self.where):
-            system, root = filesystem(self.where)
-            for path in sorted(system.find(root)):
-                if fnmatchcase(path.rpartition("/")[2], self.pattern):
-                    yield path[len(root) :].lstrip("/"), system.unstrip_protocol(path)
-            return
-        root = Path(self.where)
-        if not root.is_dir():
-            raise RunError(f"the source {root} is no folder.")
-        yield from self._within(root, "")
-
-    def _within(self, folder: Path, prefix: str) -> Iterator[tuple[str, Where]]:
-        """By path, with no more than one folder's names in memory at each depth."""
-        with os.scandir(folder) as entries:
-            # A slash at its end puts a folder where its files' paths stand among their neighbours.
-            found = sorted(
-                f"{e.name}/" if e.is_dir(follow_symlinks=False) else e.name for e in entries
-            )
-        for name in found:
-            if name.endswith("/"):
-                yield from self._within(folder / name, prefix + name)
-            elif fnmatchcase(name, self.pattern) and (folder / name).is_file():
-                yield prefix + name, folder / name
 
 
 class Items:
@@ -277,7 +264,9 @@ class Items:
             yield Row(as_id(value, self.id, number, place), raw)
 
 
-def source_at(where: "Where | Source | Iterable[Any]", id: str | None = None) -> Source:
+def source_at(
+    where: "Where | Source | Iterable[Any]", id: str | None = None, *, lenient: bool = False
+) -> Source:
     """The source that a path's ending, or a value's kind, stands for.
 
     Raises ConfigError for an ending that is none of .jsonl, .ndjson, .csv, .tsv and .parquet.
@@ -288,13 +277,13 @@ def source_at(where: "Where | Source | Iterable[Any]", id: str | None = None) ->
         return Items(where, id)
     name = str(where).removesuffix(".gz")
     if name.endswith((".jsonl", ".ndjson")):
-        return JsonLines(where, id)
+        return JsonLines(where, id, lenient)
     if name.endswith((".csv", ".tsv")):
-        return Csv(where, id, "\t" if name.endswith(".tsv") else ",")
+        return Csv(where, id, "\t" if name.endswith(".tsv") else ",", lenient)
     if name.endswith(".parquet"):
-        return Parquet(where, id)
+        return Parquet(where, id, lenient)
     if not is_url(where) and Path(where).is_dir():
-        return Folder(where)
+        return Folder(where, lenient=lenient)
     raise ConfigError(
         f"what is {where}? Expected .jsonl, .ndjson, .csv, .tsv (also with .gz), .parquet or a "
         f"folder; name it by its class, for example JsonLines({name!r})."
