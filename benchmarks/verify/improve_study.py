@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from language_studies import TINY, figures, load, model, problems
-from provenance import ROOT, command, into_page, keep, source_hash, versions
+from provenance import ROOT, alike, command, into_page, keep, source_hash, versions
 
 import cairn
 from cairn.runs.experiment import Experiment
@@ -80,14 +80,21 @@ def run(study: Study, arm: Arm, name: str, folder: Path, seeds: int, tiny: bool)
         begun = run(study, study.starts[arm.start], f"start-{arm.start}", folder, seeds, tiny)
     path = folder / name
     if path not in _FINISHED:
+        experiment = made(arm, seeds, tiny)[0]
         if path.exists():
+            alike(path, experiment.to_dict())
             outcome = cairn.resume(path)
         else:
-            outcome = cairn.train(made(arm, seeds, tiny)[0], path, init_from=begun)
+            outcome = cairn.train(experiment, path, init_from=begun)
         if not outcome.done:
             raise SystemExit(f"{path} was stopped: the same command goes on with it.")
         _FINISHED.add(path)
     return path
+
+
+def script(study: Study) -> Path:
+    """The script that has this study."""
+    return Path(__file__).with_name(f"{study.name}.py")
 
 
 def lines(path: Path) -> list[Figures]:
@@ -131,7 +138,7 @@ def measure(study: Study, name: str, folder: Path, seeds: int, tiny: bool) -> Fi
         "processor_seconds": round(spent, 1),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "versions": versions(),
-        "sources": source_hash(Path(__file__), SOURCES),
+        "sources": source_hash(script(study), SOURCES, Path(__file__)),
         "command": command(),
     }
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from provenance import ROOT, command, into_page, keep, source_hash, versions
+from provenance import ROOT, alike, command, into_page, keep, source_hash, versions
 
 import cairn
 from cairn.core import checkpoint
@@ -26,7 +26,7 @@ from cairn.core.stats import bootstrap
 from cairn.engine import loop
 from cairn.engine.compiled import over_seeds
 from cairn.envs.tokens.protocol import TokenTask
-from cairn.improve import answered, conditioned
+from cairn.improve import conditioned, reranking
 from cairn.improve.config import Config
 from cairn.improve.method import bind
 from cairn.improve.parts import Problem
@@ -69,12 +69,14 @@ class Study(NamedTuple):
         if self.tiny:
             chosen |= TINY | {k: v for k, v in TINY_ROUNDS.items() if k in chosen}
         begun = time.monotonic()
+        made = cairn.experiment(task, method=method, **chosen)
+        if path.exists():
+            alike(path, made.to_dict())
         if done.exists():
             return path
         if path.exists():
             outcome = cairn.resume(path)
         else:
-            made = cairn.experiment(task, method=method, **chosen)
             outcome = cairn.train(
                 made, path, init_from=None if start is None else self.runs / start
             )
@@ -108,7 +110,7 @@ class Study(NamedTuple):
             "seconds": round(seconds, 1),
             "machine": f"{platform.machine()}, {os.cpu_count()} cores",
             "versions": versions(),
-            "sources": source_hash(self.script, SOURCES),
+            "sources": source_hash(self.script, SOURCES, Path(__file__)),
             "command": command(),
         }
 
@@ -178,10 +180,10 @@ def problems(task: TokenTask, number: int, split: str = "test") -> Any:
 
 @functools.cache
 def _asking(problem: Problem, config: Config, number: int, judged: bool) -> Callable[..., Any]:
-    def one(arrays: Any, asked: Any) -> answered.Answered:
+    def one(arrays: Any, asked: Any) -> reranking.Candidates:
         model, start, judge = arrays
         key = jax.random.key(7)
-        return answered.answer(
+        return reranking.answer(
             problem, config, model, start, asked, key, number, judge if judged else None
         )
 
@@ -205,7 +207,7 @@ def figures(
     plain = kind(reward=config.reward, reward_model_loss=config.reward_model_loss)
     ask = _asking(problem._replace(steps=0), plain, number, judge is not None)
     told = ask((models, starts, judge), asked)
-    rows = [answered.described(each, problem.shape.vocabulary) for each in answered.by_seed(told)]
+    rows = [reranking.described(each, problem.shape.vocabulary) for each in reranking.by_seed(told)]
     return {name: [row[name] for row in rows] for name in rows[0]}
 
 

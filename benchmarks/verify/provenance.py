@@ -6,7 +6,7 @@ import platform
 import re
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,27 @@ def versions(**more: str) -> dict[str, str]:
     return {"python": platform.python_version(), **more, **packages}
 
 
-def source_hash(script: Path, parts: Iterable[str]) -> str:
-    """One hash over the files a result depends on: the script's and those parts of the package."""
-    files = [script]
+def alike(run: Path, made: Mapping[str, Any]) -> None:
+    """Stop if the run on disk was made with other settings than those that are wanted now.
+
+    On how many devices it ran is no matter.
+    """
+    there = json.loads((run / "config.json").read_text())
+    other = [
+        f"{part}.{name}"
+        for part, fields in json.loads(json.dumps(made)).items()
+        for name, value in fields.items()
+        if (part, name) != ("run", "devices") and there.get(part, {}).get(name, value) != value
+    ]
+    if other:
+        raise SystemExit(
+            f"{run} was made with other settings ({', '.join(other)}): delete it, or go back."
+        )
+
+
+def source_hash(script: Path, parts: Iterable[str], *more: Path) -> str:
+    """One hash over the files a result depends on: the scripts' and those parts of the package."""
+    files = [script, *more]
     for part in parts:
         files += sorted((ROOT / "src" / "cairn" / part).rglob("*.py"))
     total = hashlib.sha256()

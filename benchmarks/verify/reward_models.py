@@ -31,7 +31,7 @@ from language_studies import (
 )
 
 from cairn.envs.tokens.countdown import Countdown, Numbers
-from cairn.improve.answered import best_of_n_divergence
+from cairn.improve.reranking import best_of_n_divergence
 
 TASK: dict[str, Any] = {"highest": 49}
 SIZE = model(64)

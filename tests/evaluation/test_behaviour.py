@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cairn.core.errors import ConfigError
-from cairn.evaluation import drift, passing, variety
+from cairn.evaluation import diversity, drift, passing
 from cairn.evaluation.behaviour import Answers, figures, gap, powers
 
 RNG = np.random.default_rng(0)
@@ -77,38 +77,38 @@ def test_a_law_foretells_what_follows_it():
 
 
 def test_expected_distinct_is_adjusted_for_length_and_counts_ngrams_within_texts():
-    assert variety.expected_distinct([[1, 2, 1]], 1, 10) == pytest.approx(0.73801, abs=1e-5)
-    assert variety.distinct([[1, 2], [1, 2, 3]], 2) == pytest.approx(2 / 3)  # (1, 2) twice, (2, 3)
-    assert variety.expected_distinct([[1, 2], [1, 2]], 2, 1000) == pytest.approx(0.5, rel=1e-5)
-    assert variety.expected_distinct([[1]], 2, 10) is None is variety.distinct([[1]], 2)
+    assert diversity.expected_distinct([[1, 2, 1]], 1, 10) == pytest.approx(0.73801, abs=1e-5)
+    assert diversity.distinct([[1, 2], [1, 2, 3]], 2) == pytest.approx(2 / 3)  # (1, 2) twice
+    assert diversity.expected_distinct([[1, 2], [1, 2]], 2, 1000) == pytest.approx(0.5, rel=1e-5)
+    assert diversity.expected_distinct([[1]], 2, 10) is None is diversity.distinct([[1]], 2)
     # Random texts of any length have all the variety there is; plain distinct falls.
     long, short = RNG.integers(0, 10, (1, 400)).tolist(), RNG.integers(0, 10, (1, 20)).tolist()
-    assert variety.expected_distinct(long, 1, 10) == pytest.approx(1, abs=1e-6)
-    assert variety.distinct(long, 1) < 0.1 < variety.distinct(short, 1)
+    assert diversity.expected_distinct(long, 1, 10) == pytest.approx(1, abs=1e-6)
+    assert diversity.distinct(long, 1) < 0.1 < diversity.distinct(short, 1)
     with pytest.raises(ConfigError, match="vocabulary must be at least 2, got 1"):
-        variety.expected_distinct([[1]], 1, 1)
+        diversity.expected_distinct([[1]], 1, 1)
 
 
-def test_variety_is_within_prompts_or_from_prompt_to_prompt():
+def test_diversity_is_within_prompts_or_from_prompt_to_prompt():
     collapsed = [[[1, 2], [1, 2]], [[3, 4], [3, 4]]]
-    metric = lambda texts: variety.distinct(texts, 1)  # noqa: E731
-    assert variety.per_input(metric, collapsed) == 0.5
-    assert variety.across_input(metric, collapsed) == 1
+    metric = lambda texts: diversity.distinct(texts, 1)  # noqa: E731
+    assert diversity.per_input(metric, collapsed) == 0.5
+    assert diversity.across_input(metric, collapsed) == 1
     canonical = np.array([[1, 1, 2, 3], [7, 8, 9, 9]], np.uint32)
     correct = np.array([[1, 1, 1, 0], [0, 0, 0, 0]], bool)
-    assert variety.distinct_valid(correct, canonical).tolist() == [2, 0]
+    assert diversity.distinct_valid(correct, canonical).tolist() == [2, 0]
 
 
-def test_variety_of_embeddings_is_of_pairs_and_agreement_counts_against_it():
+def test_diversity_of_embeddings_is_of_pairs_and_agreement_counts_against_it():
     rows = RNG.normal(size=(5, 3))
     unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     pairs = [unit[a] @ unit[b] for a, b in itertools.combinations(range(5), 2)]
-    assert variety.embedding_variety(rows) == pytest.approx(1 - np.mean(pairs))
-    assert variety.embedding_variety(np.tile(rows[:1], (4, 1))) == pytest.approx(0)
-    assert variety.embedding_variety(rows[:1]) is None
+    assert diversity.embedding_diversity(rows) == pytest.approx(1 - np.mean(pairs))
+    assert diversity.embedding_diversity(np.tile(rows[:1], (4, 1))) == pytest.approx(0)
+    assert diversity.embedding_diversity(rows[:1]) is None
     sure, never = np.ones(2), np.zeros(2)
-    assert variety.contradiction_variety(sure, never) == 1
-    assert variety.contradiction_variety(never, sure) == -1
+    assert diversity.contradiction_diversity(sure, never) == 1
+    assert diversity.contradiction_diversity(never, sure) == -1
 
 
 def test_divergence_is_estimated_on_sampled_tokens_alone():
@@ -157,10 +157,10 @@ def test_figures_of_a_split_fit_json_and_name_what_does_not_exist():
     assert found["distinct_valid"] == 1 and found["truncated"] == 0.125
     assert found["length"] == pytest.approx(23 / 8)
     assert found["length_of_correct"] == pytest.approx(8 / 3)
-    assert found["length_of_wrong"] == 3 and found["surprise"] == 0.5
+    assert found["length_of_wrong"] == 3 and found["negative_log_likelihood"] == 0.5
     assert found["kl_to_start_per_token"] == pytest.approx(math.exp(-0.1) - 0.9)
     worse = figures(made(np.zeros((2, 4), bool))._replace(logp=None), vocabulary=8)
-    assert worse["length_of_correct"] is None and "surprise" not in worse
+    assert worse["length_of_correct"] is None and "negative_log_likelihood" not in worse
     assert gap(found, worse) == {
         "pass@1": 0.375, "pass@2": found["pass@2"], "pass@4": 0.5, "quality": 0.375,
     }  # fmt: skip

@@ -128,7 +128,7 @@ def test_a_report_is_kept_shown_and_drawn(report, tmp_path):
     assert len({len(row) for row in [table.head, *table.rows]}) == 1
     shown = io.StringIO()
     command.show(made, Console(file=shown, width=200))
-    assert "pass@2" in shown.getvalue() and "variety per input" in shown.getvalue()
+    assert "pass@2" in shown.getvalue() and "diversity per input" in shown.getvalue()
     drawn = behaviour_sheet.draw(made, tmp_path / "behaviour.png")
     assert drawn.stat().st_size > 10_000
 

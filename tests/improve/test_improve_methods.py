@@ -12,7 +12,7 @@ from cairn.cli import main
 from cairn.core.errors import ConfigError
 from cairn.core.vocabulary import SEP
 from cairn.evaluation.during import by_itself
-from cairn.improve import answering, parts
+from cairn.improve import parts, questions
 from cairn.improve.method import bind
 from cairn.lm.local_folder import open_folder
 from cairn.lm.local_prompt import prompt_tokens
@@ -107,13 +107,13 @@ def test_a_start_is_shown_no_condition_that_it_never_learned():
 
         @jax.jit
         def prompts(key, problem=problem, config=config):
-            some = answering.draw(problem, "test", key, 3)
-            return answering.taught(problem, config, some), parts.shown(problem, config, some)
+            some = questions.draw(problem, "test", key, 3)
+            return parts.taught(problem, config, some), parts.shown(problem, config, some)
 
         shown[steps] = jax.device_get(prompts(jax.random.key(0)))
     plain, told = shown[0]
-    assert plain.ids.shape == told.ids.shape and (plain.ids[:, 1:] == told.ids[:, :-1]).all()
-    assert (plain.ids[:, -1] == SEP).all() and (plain.length == told.length - 1).all()
+    assert (plain.ids[:, :-1] == told.ids[:, :-1]).all() and (plain.length == told.length).all()
+    assert (plain.ids[:, -1] == SEP).all() and (told.ids[:, -1] > SEP).all()
     assert (shown[2][0].ids == told.ids).all(), "demonstrations of this run have told it"
 
 

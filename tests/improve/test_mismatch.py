@@ -173,3 +173,15 @@ def test_a_run_whose_learner_scores_otherwise_than_it_samples_is_doubted():
     seldom = np.array([[1.0, 0.0], [1.0, 1.0]])  # demonstrations: nothing was sampled
     assert mismatch.doubt(Report({"mismatch": values}, (), {"mismatch": seldom})) is None
     assert mismatch.doubt(Report({"loss": values})) is None
+
+
+def test_a_masked_answer_may_have_nan_for_every_token_and_no_number_for_any():
+    rollouts, logp = sampled()
+    cut = np.asarray(rollouts.truncated)
+    mask = np.where(cut[..., None], 0.0, rollouts.mask)
+    paid = np.where(mask > 0, 0.0, np.nan)
+    masked = rollouts._replace(mask=mask, reward=paid)
+    assert mismatch.check_rollouts(masked, logp, ends=(EOS,)) < 1e-12
+    paid[cut, -1] = 0.0
+    with pytest.raises(ConfigError, match="masked and have a reward"):
+        mismatch.check_rollouts(masked._replace(reward=paid), logp, ends=(EOS,))

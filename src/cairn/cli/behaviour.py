@@ -38,8 +38,8 @@ does not count it. It is kept in RUN/behaviour.json and drawn in RUN/pictures/be
 cairn view; nothing else of the run changes.
 """
 SHOWN = (
-    "pass@", "majority@", "pass_until", "quality", "distinct_valid", "variety_per_input",
-    "variety_across_input", "length", "truncated", "entropy", "kl_to_start",
+    "pass@", "majority@", "pass_until", "quality", "distinct_valid", "diversity_per_input",
+    "diversity_across_input", "length", "truncated", "entropy", "kl_to_start",
 )  # fmt: skip
 """How the names of figures in the table begin; all are in the JSON."""
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt32
 
-from cairn.evaluation import drift, passing, variety
+from cairn.evaluation import diversity, drift, passing
 
 
 class Answers(NamedTuple):
@@ -36,10 +36,10 @@ def figures(answers: Answers, vocabulary: int) -> dict[str, float | None]:
     """Everything that is known of one split; None for what does not exist there.
 
     `pass@k` for powers of two, `majority@k` for the most answers, `quality`, `distinct_valid` (of
-    the n answers), `variety_per_input` and `variety_across_input` (expectation-adjusted distinct
-    n-grams over a vocabulary of so many symbols), lengths, `entropy` of a choice (nats), and with
-    log-probabilities `kl_to_start` (of an answer), `kl_to_start_per_token` and `surprise` (nats a
-    token: the entropy, by the sample).
+    the n answers), `diversity_per_input` and `diversity_across_input` (expectation-adjusted
+    distinct n-grams over a vocabulary of so many symbols), lengths, `entropy` of a choice (nats),
+    and with log-probabilities `kl_to_start` (of an answer), `kl_to_start_per_token` and
+    `negative_log_likelihood` (nats a token: the entropy, by the sample).
     """
     found: dict[str, float | None] = {
         name: _number(known_mean(values)) for name, values in by_problem(answers).items()
@@ -49,16 +49,16 @@ def figures(answers: Answers, vocabulary: int) -> dict[str, float | None]:
         [row[:end].tolist() for row, end in zip(rows, ends, strict=True)]
         for rows, ends in zip(answers.tokens, length, strict=True)
     ]
-    metric = lambda some: variety.mean_expected_distinct(some, vocabulary)  # noqa: E731
-    found["variety_per_input"] = _number(variety.per_input(metric, texts))
-    found["variety_across_input"] = _number(variety.across_input(metric, texts))
+    metric = lambda some: diversity.mean_expected_distinct(some, vocabulary)  # noqa: E731
+    found["diversity_per_input"] = _number(diversity.per_input(metric, texts))
+    found["diversity_across_input"] = _number(diversity.across_input(metric, texts))
     told = drift.lengths(length, answers.correct, answers.truncated)
     found |= {"length_of_correct": told.correct, "length_of_wrong": told.wrong}
     tokens = answers.mask.sum()
     if answers.entropy is not None:
         found["entropy"] = float((answers.entropy * answers.mask).sum() / tokens)
     if answers.logp is not None:
-        found["surprise"] = float(-(answers.logp * answers.mask).sum() / tokens)
+        found["negative_log_likelihood"] = float(-(answers.logp * answers.mask).sum() / tokens)
         if answers.logp_start is not None:
             kl = drift.divergence(answers.logp, answers.logp_start, answers.mask)
             found["kl_to_start_per_token"] = float(kl.sum() / tokens)
@@ -73,7 +73,7 @@ def by_problem(answers: Answers) -> dict[str, Float[np.ndarray, " P"]]:
         majority = passing.majority_at(answers.correct, answers.canonical, number)
         found[f"majority@{number}"] = majority
     found["quality"] = np.array([known_mean(row) for row in answers.quality], np.float64)
-    found["distinct_valid"] = variety.distinct_valid(answers.correct, answers.canonical)
+    found["distinct_valid"] = diversity.distinct_valid(answers.correct, answers.canonical)
     found["length"] = answers.mask.sum(-1).mean(1, np.float64)
     found["truncated"] = answers.truncated.mean(1, np.float64)
     if answers.logp is not None and answers.logp_start is not None:

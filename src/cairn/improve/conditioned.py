@@ -1,15 +1,15 @@
 """Return-conditioned learning: every answer is imitated, told beforehand how good it is.
 
-Havrilla et al. 2024, arXiv:2403.04642; Schmidhuber 2019, arXiv:1912.02875. The prompt ends with a
-symbol, good or bad, that the answer earned afterwards; whoever wants good ones asks for them. The
-symbol itself is not learned. Answers are of the start, asked as it was taught: a model that is
-asked for good ones before it knows the sign gives bad ones, and learns from these.
+Havrilla et al. 2024, arXiv:2403.04642; Schmidhuber 2019, arXiv:1912.02875. Instead of SEP the
+prompt ends with a symbol, good or bad, that the answer earned afterwards; whoever wants good ones
+asks for them. The symbol itself is not learned. Answers are of the start, asked as it was taught.
+To a start that has never seen the symbols both mean at first what SEP means to it, so that it
+answers behind them as well as it did; what they were before would unlearn the task.
 """
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
@@ -32,46 +32,43 @@ class Config(Shared):
 
     conditioned: ClassVar[bool] = True
 
+    @property
+    def unknown(self) -> bool:
+        """Of a start that is asked for good answers it is taken that it knows what that is."""
+        return super().unknown and self.behaviour == "start"
+
 
 def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]:
     """Ask for good answers; tell each what it was; -log π of all of them."""
     played = play(problem, config, state)
     reward = played.rollouts.reward
     good = reward > (0.5 if config.reward != "model" else jnp.nanmedian(reward))
-    labelled = relabelled(problem, config, played.rollouts, good)
+    labelled = relabelled(problem, played.rollouts, good)
     weight = (~jnp.isnan(reward)).astype(jnp.float32)
     batch = labelled, weight
     return learning.improve(problem, config, state, played, batch, cloning.cross_entropy)
 
 
 def play(problem: Problem, config: Config, state: State) -> Played:
-    """Answers to be told what they are. In the record every prompt asks for a good one.
-
-    A start is only asked for good ones after demonstrations of this very run, which told it that.
-    """
+    """Answers to be told what they are."""
     if config.behaviour == "current":
         return parts.play(problem, config, state)
-    problems = parts.draw(problem, config, state, config.prompts, "problems")
-    told = parts.shown(problem, config, problems)
-    asked = told if config.sft_steps else jax.vmap(problem.task.prompt)(problems)
-    key = parts.key_for(state, "answers")
-    played = parts.answer(problem, config, state.start, problems, asked, key)
-    rollouts = played.rollouts._replace(prompt=told.ids, prompt_len=told.length)
-    return parts.judged(config, state, played._replace(rollouts=rollouts))
+    return parts.judged(config, state, parts.play_start(problem, config, state, state.start))
 
 
-def relabelled(
-    problem: Problem, config: Shared, rollouts: Rollouts, good: Bool[Array, "P G"]
-) -> Rollouts:
+def relabelled(problem: Problem, rollouts: Rollouts, good: Bool[Array, "P G"]) -> Rollouts:
     """Answers whose prompts end with what each of them is, in the place of what was asked for.
 
     The symbol becomes the first of the answer's own tokens, one that nobody sampled, so that a
     group still shares its prompt.
     """
+    shorter = jnp.pad(rollouts.prompt[:, :-1], ((0, 0), (1, 0)))  # a prompt stands at the right
     first = len(problem.task.symbols) + jnp.where(good, GOOD, BAD).astype(jnp.int32)
     ahead = lambda row, value: jnp.concatenate([value[:, :, None], row], axis=2)  # noqa: E731
     none = jnp.zeros(good.shape, jnp.float32)
-    return parts.untold(config, rollouts)._replace(
+    return rollouts._replace(
+        prompt=shorter,
+        prompt_len=rollouts.prompt_len - 1,
         tok=ahead(rollouts.tok, first),
         mask=ahead(rollouts.mask, none),
         logp_b=ahead(rollouts.logp_b, none),

@@ -59,6 +59,8 @@ class Config:
     whether it is right."""
     reward_model_learning_rate: float = 1e-3
     """Adam's step size there."""
+    reward_model_epochs: int = 1
+    """Updates on each cycle's answers there, each on all of them."""
     tests: int = 256
     """Problems of each test while training."""
     revisions: int = 16
@@ -74,14 +76,14 @@ class Config:
     counts: ClassVar[tuple[str, ...]] = SAMPLES
     budget: ClassVar[tuple[str, ...]] = ("tokens_sampled",)
     conditioned: ClassVar[bool] = False
-    """Whether a prompt ends with a condition: how good the answer is going to be."""
+    """Whether a prompt ends with a condition, how good the answer is going to be, and not SEP."""
     judges: ClassVar[bool] = False
     """Whether what it trains is a model of rewards."""
 
     def __post_init__(self) -> None:
         checks.at_least(self, 1, "prompts", "group", "epochs", "minibatches", "sft_batch", "tests")
         checks.at_least(self, 0, "problems", "sft_steps", "reward_model_steps", "revisions")
-        checks.at_least(self, 1, "behaviour_problems")
+        checks.at_least(self, 1, "behaviour_problems", "reward_model_epochs")
         if self.behaviour_answers and not 2 <= self.behaviour_answers <= self.behaviour_draws:
             raise ConfigError(
                 f"behaviour_answers must be 0 or lie in [2, behaviour_draws = "
@@ -93,11 +95,21 @@ class Config:
             self, "learning_rate", "sft_learning_rate", "reward_model_learning_rate"
         )
         checks.divides(self, "minibatches", "prompts")
+        if self.modelled and "tokens_sampled" not in self.counts:
+            raise ConfigError(
+                f"reward = {self.reward} pays sampled answers, and this method learns from data: "
+                f"expected reward correct."
+            )
         if self.reward == "steps" and self.reward_model_loss == "bradley-terry":
             raise ConfigError(
                 "reward = steps asks how likely each step is right, and bradley-terry compares "
                 "whole answers: expected reward_model_loss outcome or segments."
             )
+
+    @property
+    def unknown(self) -> bool:
+        """Whether the start has never seen the conditions: no demonstrations of this very run."""
+        return self.conditioned and not self.sft_steps
 
     @property
     def modelled(self) -> bool:

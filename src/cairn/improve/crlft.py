@@ -60,7 +60,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     length = jnp.sum(rollouts.mask[:, 0], axis=-1).astype(jnp.int32)
     correct = jax.vmap(problem.task.verify)(problems, tokens, length).correct
     told = good if config.classes else jnp.ones_like(good)
-    labelled = conditioned.relabelled(problem, config, rollouts, told[:, None])
+    labelled = conditioned.relabelled(problem, rollouts, told[:, None])
     weight = jnp.where(good, 1.0, config.bad_weight)[:, None]
     student, moments, metrics = learning.learn(
         problem, config, state, (labelled, weight), cloning.cross_entropy,

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from cairn.core.ledger import Ledger
 from cairn.core.rollouts import Rollouts
@@ -104,19 +104,36 @@ def improve(
     played: Played,
     batch: PyTree,
     loss: Loss,
+    *,
+    tokens: Int[Array, ""] | None = None,
     **changes: Any,
 ) -> tuple[State, Report]:
-    """Learn from a batch by a loss, enter what it took, and tell how good the answers were."""
+    """Learn from a batch by a loss, enter what it took, and tell how good the answers were.
+
+    `tokens` is how many a pass learns from; all that were sampled, unless told otherwise.
+    """
     student, moments, metrics = learn(
         problem, config, state, batch, loss, rate=config.learning_rate
     )
     steps = config.epochs * config.minibatches
-    ledger = spend(state.ledger, played, learned=config.epochs, updates=steps)
+    ledger = spend(state.ledger, played, learned=config.epochs, updates=steps, tokens=tokens)
     state = parts.after(state, student=student, moments=moments, ledger=ledger, **changes)
     return state, merged(Report(metrics | parts.told(played)), parts.told_of_wrong(played))
 
 
-def spend(ledger: Ledger, played: Played, *, learned: int, updates: int) -> Ledger:
-    """Enter what was sampled, and so many passes of learning from it."""
-    tokens = jnp.sum(played.mask.astype(jnp.int32))
+def spend(
+    ledger: Ledger,
+    played: Played,
+    *,
+    learned: int,
+    updates: int,
+    tokens: Int[Array, ""] | None = None,
+) -> Ledger:
+    """Enter what was sampled, and so many passes of learning from it, or from `tokens` of it."""
+    tokens = count(played.mask) if tokens is None else tokens
     return ledger.add(tokens_sampled=played.spent, tokens_learned=tokens * learned, updates=updates)
+
+
+def count(there: Bool[Array, "*b"]) -> Int[Array, ""]:
+    """How many."""
+    return jnp.sum(there.astype(jnp.int32))

@@ -16,7 +16,7 @@ from cairn.core.ledger import Ledger
 from cairn.core.vocabulary import SEP
 from cairn.engine.program import Archived, Program, Report, merged
 from cairn.envs.tokens.protocol import TokenTask
-from cairn.improve import answering, cloning, learning, mismatch, reward_training, testing
+from cairn.improve import cloning, learning, mismatch, questions, reward_training, testing
 from cairn.improve.config import CONDITIONS, GOOD, Config
 from cairn.improve.parts import Problem, State, Student
 from cairn.improve.testing import Figures
@@ -65,7 +65,7 @@ def method(
             tested=partial(test, problem, chosen),
             lineage=lineage(problem),
             language=partial(spoken, problem, chosen),
-            questions=answering.questions(problem, chosen),
+            questions=questions.questions(problem, chosen),
         )
 
     return Method(
@@ -139,15 +139,15 @@ def unpaid(config: Config, report: Report) -> str | None:
 def spoken(problem: Problem, config: Config, state: State) -> Spoken:
     """The model with its symbols, for one who talks to it: a prompt is closed as the task's are."""
     symbols = problem.task.symbols
-    told = (len(symbols) + GOOD,) if config.conditioned else ()
-    return Spoken(state.student.model, Symbols((*symbols, *CONDITIONS)), (SEP, *told))
+    closing = len(symbols) + GOOD if config.conditioned else SEP
+    return Spoken(state.student.model, Symbols((*symbols, *CONDITIONS)), (closing,))
 
 
 def cycle(problem: Problem, config: Config, step: Step, state: State) -> tuple[State, Report]:
     """A cycle of the phase that the run is in: demonstrations, a model of rewards, the method."""
 
     def own(state: State) -> tuple[State, Report]:
-        return step(problem, config, begun(config, state))
+        return step(problem, config, begun(problem, config, state))
 
     def later(state: State) -> tuple[State, Report]:
         if not config.reward_model_steps:
@@ -161,13 +161,21 @@ def cycle(problem: Problem, config: Config, step: Step, state: State) -> tuple[S
     return in_turn(state.cycle < config.sft_steps, warm, later, state)
 
 
-def begun(config: Config, state: State) -> State:
-    """In the method's first cycle the model as it is becomes the start, and moments are new."""
+def begun(problem: Problem, config: Config, state: State) -> State:
+    """In the method's first cycle the model as it is becomes the start, and moments are new.
+
+    To a model that has never seen the conditions they mean what SEP does, whose place they take.
+    """
     first = state.cycle == config.before
     start = trees.where(first, state.student.model, state.start)
     fresh = jax.tree.map(jnp.zeros_like, state.moments)
     moments = trees.where(first, fresh, state.moments)
-    return eqx.tree_at(lambda s: (s.start, s.moments), state, (start, moments))
+    state = eqx.tree_at(lambda s: (s.start, s.moments), state, (start, moments))
+    if not config.unknown:
+        return state
+    embed, signs = state.student.model.embed, len(problem.task.symbols)
+    told = jnp.where(first, embed.at[signs:].set(embed[SEP]), embed)
+    return eqx.tree_at(lambda s: s.student.model.embed, state, told)
 
 
 def in_turn(first: Array, do: Callable, then: Callable, state: State) -> tuple[State, Report]:

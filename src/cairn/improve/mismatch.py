@@ -141,7 +141,7 @@ def check_rollouts(
     mask, tok = np.asarray(rollouts.mask) > 0, np.asarray(rollouts.tok)
     truncated, reward = np.asarray(rollouts.truncated), np.asarray(rollouts.reward)
     known = ~np.isnan(reward)
-    scored = known if known.ndim == 2 else (known | ~mask).all(-1)
+    scored = known if known.ndim == 2 else known.any(-1)
     if np.shape(logp) != mask.shape:
         raise ConfigError(f"logp must be {mask.shape} as the answers are, got {np.shape(logp)}.")
     last = mask.shape[-1] - 1 - mask[..., ::-1].argmax(-1)

@@ -35,7 +35,8 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     judge = begun(config, state)
     played = parts.play(problem, config, state)
     judge, metrics = reward_training.update(config, judge, played)
-    ledger = learning.spend(state.ledger, played, learned=1, updates=1)
+    epochs = config.reward_model_epochs
+    ledger = learning.spend(state.ledger, played, learned=epochs, updates=epochs)
     told = Report(metrics | parts.told(played))
     return parts.after(state, ledger=ledger, judge=judge), told
 

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree, UInt32
 from cairn.core.keys import stream
 from cairn.core.ledger import Ledger
 from cairn.core.rollouts import Rollouts
-from cairn.core.vocabulary import EOS, PAD
+from cairn.core.vocabulary import EOS, PAD, SEP
 from cairn.engine.program import Report, counted
 from cairn.envs.tokens.protocol import Prompt, TokenTask
 from cairn.improve import reward_model, steps
@@ -167,6 +167,14 @@ def play(
     return judged(config, state, played)
 
 
+def play_start(problem: Problem, config: Config, state: State, start: Transformer) -> Played:
+    """Answers of the model that the method begins with, asked as it was taught; by the verifier,
+    or by a coin."""
+    problems = draw(problem, config, state, config.prompts, "problems")
+    prompt = taught(problem, config, problems)
+    return answer(problem, config, start, problems, prompt, key_for(state, "answers"))
+
+
 def judged(config: Config, state: State, played: Played) -> Played:
     """With rewards by the model of rewards, if that is who gives them.
 
@@ -192,21 +200,31 @@ def judged(config: Config, state: State, played: Played) -> Played:
 
 
 def shown(problem: Problem, config: Config, problems: Problems, condition: int = GOOD) -> Prompt:
-    """What the model sees of problems: of some methods with what is to be thought of the answer."""
+    """What the model sees of problems: of some methods with what is to be thought of the answer,
+    in the place of SEP at the prompt's end."""
     prompt = jax.vmap(problem.task.prompt)(problems)
     if not config.conditioned:
         return prompt
-    told = jnp.full_like(prompt.ids[:, :1], len(problem.task.symbols) + condition)
-    return Prompt(jnp.concatenate([prompt.ids, told], axis=1), prompt.length + 1)
+    sign = len(problem.task.symbols) + condition
+    return prompt._replace(ids=prompt.ids.at[:, -1].set(sign))
+
+
+def taught(problem: Problem, config: Config, problems: Problems) -> Prompt:
+    """What the start is shown: no condition, unless it can know one.
+
+    A sign that a model has never seen would make it answer nothing sensible, and look far away.
+    """
+    if config.unknown:
+        return jax.vmap(problem.task.prompt)(problems)
+    return shown(problem, config, problems)
 
 
 def untold(config: Config, rollouts: Rollouts) -> Rollouts:
-    """The same without what the prompt tells of the answer, which stood at its right end: for who
-    was never told. The prompt moves there, and padding comes in."""
+    """The same without what the prompt tells of the answer, in whose place stands SEP again: for
+    who was never told."""
     if not config.conditioned:
         return rollouts
-    shorter = jnp.pad(rollouts.prompt[:, :-1], ((0, 0), (1, 0)))
-    return rollouts._replace(prompt=shorter, prompt_len=rollouts.prompt_len - 1)
+    return rollouts._replace(prompt=rollouts.prompt.at[:, -1].set(SEP))
 
 
 def after(state: State, **changes: Any) -> State:

@@ -26,7 +26,10 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     worth = select.above_least(reward) if config.modelled else reward > 0.0
     chosen = (select.best(reward) & worth).astype(jnp.float32)
     batch = played.rollouts, chosen
-    state, told = learning.improve(problem, config, state, played, batch, cloning.cross_entropy)
+    state, told = learning.improve(
+        problem, config, state, played, batch, cloning.cross_entropy,
+        tokens=learning.count(played.mask & (chosen[..., None] > 0)),
+    )  # fmt: skip
     return state, merged(told, Report({"kept": jnp.mean(jnp.sum(chosen, axis=1))}))
 
 

@@ -67,7 +67,10 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     weight = there.astype(jnp.float32)[:, None]
     played = played._replace(spent=played.spent + spent)
     batch = learned, weight
-    state, told = learning.improve(problem, config, state, played, batch, cloning.cross_entropy)
+    state, told = learning.improve(
+        problem, config, state, played, batch, cloning.cross_entropy,
+        tokens=learning.count((learned.mask > 0) & there[:, None, None]),
+    )  # fmt: skip
     return state, merged(told, Report({"paired": jnp.mean(weight)}))
 
 

@@ -1,6 +1,7 @@
 """The phase that trains a model of rewards before a method learns from it."""
 
 import dataclasses
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -25,16 +26,19 @@ def train(problem: Problem, config: Config, state: State) -> tuple[State, Report
     first = state.cycle == config.sft_steps
     judge = trees.where(first, untrained(state), state.judge)
     verified = dataclasses.replace(config, reward="correct", reward_model_steps=0)
-    played = parts.play(problem, verified, state)
+    played = parts.play_start(problem, verified, state, state.student.model)
+    # Whoever asks it later shows it prompts without a condition.
+    played = played._replace(rollouts=parts.untold(config, played.rollouts))
     judge, metrics = update(config, judge, played)
-    ledger = learning.spend(state.ledger, played, learned=1, updates=1)
+    epochs = config.reward_model_epochs
+    ledger = learning.spend(state.ledger, played, learned=epochs, updates=epochs)
     return parts.after(state, judge=judge, ledger=ledger), Report(metrics)
 
 
 def update(
     config: Config, judge: Judge, played: Played
 ) -> tuple[Judge, dict[str, Float[Array, ""]]]:
-    """One step down the gradient of the loss that the settings name."""
+    """Steps down the gradient of the loss that the settings name, all on the same answers."""
 
     def loss(student: Reader) -> Float[Array, ""]:
         match config.reward_model_loss:
@@ -45,10 +49,23 @@ def update(
             case "bradley-terry":
                 return reward_model.comparison(student, played.rollouts, played.rollouts.quality)
 
-    value, gradient = jax.value_and_grad(loss)(judge.student)
-    rate = jnp.float32(config.reward_model_learning_rate)
-    student, moments, _ = learning.descend(config, judge.student, judge.moments, gradient, rate)
     score = reward_model.reward(judge.student, played.rollouts)
     known = jnp.ones_like(played.correct)
     area = reward_model.ranked(score, played.correct, known)
-    return Judge(student, moments), {"reward_model_loss": value, "judge_auroc": area}
+    judge, value = descended(config, judge, loss)
+    return judge, {"reward_model_loss": value, "reward_model_auroc": area}
+
+
+def descended(
+    config: Config, judge: Judge, loss: Callable[[Reader], Float[Array, ""]]
+) -> tuple[Judge, Float[Array, ""]]:
+    """`reward_model_epochs` steps down a loss, and what it was before the first of them."""
+    rate = jnp.float32(config.reward_model_learning_rate)
+
+    def once(now: Judge, _: None) -> tuple[Judge, Float[Array, ""]]:
+        value, gradient = jax.value_and_grad(loss)(now.student)
+        student, moments, _ = learning.descend(config, now.student, now.moments, gradient, rate)
+        return Judge(student, moments), value
+
+    judge, values = jax.lax.scan(once, judge, length=config.reward_model_epochs)
+    return judge, values[0]

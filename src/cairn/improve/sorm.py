@@ -16,11 +16,11 @@ from jaxtyping import Array, Bool, Float, Int
 from cairn.core import checks
 from cairn.engine.program import Report
 from cairn.envs.tokens.protocol import Prompt
-from cairn.improve import drafts, learning, orm, parts, reward_model, steps
+from cairn.improve import drafts, learning, orm, parts, reward_model, reward_training, steps
 from cairn.improve.config import Config as Shared
 from cairn.improve.method import method
 from cairn.improve.parts import Played, Problem, State
-from cairn.improve.reward_model import Judge, Reader
+from cairn.improve.reward_model import Reader
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,13 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
             reward_model.readings(student, played.rollouts), label, weight
         )
 
-    value, gradient = jax.value_and_grad(loss)(judge.student)
-    rate = jnp.float32(config.reward_model_learning_rate)
-    student, moments, _ = learning.descend(config, judge.student, judge.moments, gradient, rate)
+    judge, value = reward_training.descended(config, judge, loss)
     played = played._replace(spent=played.spent + spent)
-    ledger = learning.spend(state.ledger, played, learned=1, updates=1)
+    epochs = config.reward_model_epochs
+    ledger = learning.spend(state.ledger, played, learned=epochs, updates=epochs)
     share = jnp.mean(good.astype(jnp.float32))
     told = Report(parts.told(played) | {"reward_model_loss": value, "recoverable": share})
-    return parts.after(state, ledger=ledger, judge=Judge(student, moments)), told
+    return parts.after(state, ledger=ledger, judge=judge), told
 
 
 def cuts(played: Played, luck: Float[Array, "P G"]) -> Int[Array, "P G"]:

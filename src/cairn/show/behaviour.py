@@ -14,10 +14,10 @@ EXPLAINED = {
     "pass_until": "the same, asked again until two were correct",
     "pass_until_cut": "share of problems where two never came: the true rate is likely below",
     "distinct_valid": "different correct solutions among the answers to a problem",
-    "variety_per_input": "different n-grams among the answers to a problem, of those expected",
-    "variety_across_input": "the same among first answers to all problems",
+    "diversity_per_input": "different n-grams among the answers to a problem, of those expected",
+    "diversity_across_input": "the same among first answers to all problems",
     "entropy": "of the choice of a token, in nats",
-    "surprise": "the same by the tokens sampled",
+    "negative_log_likelihood": "the same by the tokens sampled",
     "kl_to_start": "divergence of an answer from the start, in nats",
 }
 """Figures that do not explain themselves."""

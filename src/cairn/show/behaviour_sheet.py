@@ -25,7 +25,7 @@ def draw(report: dict[str, Any], path: Path) -> Path:
         1, 3, left=0.05, right=0.985, top=0.72, bottom=0.13, wspace=0.3, width_ratios=(1.2, 1, 1)
     )
     _passes(made.add_subplot(areas[0, 0]), report)
-    _variety(made.add_subplot(areas[0, 1]), report)
+    _diversity(made.add_subplot(areas[0, 1]), report)
     _drift(made.add_subplot(areas[0, 2]), report)
     return style.save(made, path)
 
@@ -51,11 +51,11 @@ def _passes(axes: Axes, report: dict[str, Any]) -> None:
     axes.legend(frameon=False, fontsize=9, labelcolor=style.INK, loc="best")
 
 
-def _variety(axes: Axes, report: dict[str, Any]) -> None:
+def _diversity(axes: Axes, report: dict[str, Any]) -> None:
     style.panel(axes, "How different answers are")
     names = {
-        "variety_per_input": "n-grams,\nto one problem",
-        "variety_across_input": "n-grams,\nacross problems",
+        "diversity_per_input": "n-grams,\nto one problem",
+        "diversity_across_input": "n-grams,\nacross problems",
         "distinct_valid": "correct solutions\nof all answers",
     }
 

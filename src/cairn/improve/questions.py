@@ -3,12 +3,10 @@
 from functools import partial
 
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Bool, Key
 
 from cairn.core import trees
 from cairn.engine.program import Answered, Questions
-from cairn.envs.tokens.protocol import Prompt
 from cairn.improve import learning, parts, testing
 from cairn.improve.config import Config
 from cairn.improve.parts import Problem, Problems, State
@@ -45,8 +43,9 @@ def answer(
     n: int,
 ) -> Answered:
     """n answers to each problem, of the model or of the start, and whole ones: what a method leaves
-    out is looked at too. The start is asked as it was taught: see `taught`."""
-    prompt, plain = parts.shown(problem, config, problems), taught(problem, config, problems)
+    out is looked at too. The start is asked as it was taught."""
+    prompt = parts.shown(problem, config, problems)
+    plain = parts.taught(problem, config, problems)
     asked = trees.where(begun, plain, prompt)
     model = trees.where(begun, state.start, state.student.model)
     played = parts.answer(
@@ -66,15 +65,3 @@ def answer(
         logp_start=learning.scores(state.start, start).log_prob,
         entropy=own.entropy,
     )
-
-
-def taught(problem: Problem, config: Config, problems: Problems) -> Prompt:
-    """What the start is shown: no condition, unless this very run's demonstrations had one.
-
-    A sign that a model has never seen would make it answer nothing sensible, and look far away.
-    """
-    told = parts.shown(problem, config, problems)
-    if not config.conditioned or config.sft_steps:
-        return told
-    plain = jax.vmap(problem.task.prompt)(problems)
-    return Prompt(jnp.pad(plain.ids, ((0, 0), (1, 0))), plain.length)

@@ -78,7 +78,7 @@ def distinct_valid(
     return np.array([len(set(names[right].tolist())) for right, names in rows], np.float64)
 
 
-def embedding_variety(embeddings: Float[np.ndarray, "n width"]) -> float | None:
+def embedding_diversity(embeddings: Float[np.ndarray, "n width"]) -> float | None:
     """1 less the mean cosine of two different texts' embeddings. None for fewer than two texts.
 
     Of unit vectors e the sum over pairs is that of all, |sum e|^2, less the n with themselves.
@@ -91,7 +91,7 @@ def embedding_variety(embeddings: Float[np.ndarray, "n width"]) -> float | None:
     return 1 - (total - number) / (number * (number - 1))
 
 
-def contradiction_variety(
+def contradiction_diversity(
     contradiction: Float[np.ndarray, " pairs"], entailment: Float[np.ndarray, " pairs"]
 ) -> float:
     """Mean of how likely one text contradicts another less how likely it follows from it.

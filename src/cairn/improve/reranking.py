@@ -21,7 +21,7 @@ from cairn.improve.reward_model import Reader
 from cairn.nn.language.transformer import Transformer
 
 
-class Answered(NamedTuple):
+class Candidates(NamedTuple):
     """n sampled answers to each of P problems."""
 
     played: Played
@@ -42,7 +42,7 @@ def answer(
     key: Key[Array, ""],
     number: int,
     judge: Reader | None = None,
-) -> Answered:
+) -> Candidates:
     """`number` answers at temperature 1 to each of P problems, scored by `judge` if there is one.
 
     The score goes by the settings: of `reward = steps` the least of an answer's steps, else what is
@@ -56,7 +56,7 @@ def answer(
     rollouts = played.rollouts
     score = None if judge is None else scored(config, judge, played)
     own = learning.scores(start, parts.untold(config, rollouts)).log_prob
-    return Answered(played, own, score, ask(1, 0.0).correct[:, 0])
+    return Candidates(played, own, score, ask(1, 0.0).correct[:, 0])
 
 
 def scored(config: Config, judge: Reader, played: Played) -> Float[Array, "P n"]:
@@ -69,7 +69,7 @@ def scored(config: Config, judge: Reader, played: Played) -> Float[Array, "P n"]
     return jnp.min(jnp.where(at, logit, jnp.inf), axis=-1)
 
 
-def described(found: Answered, vocabulary: int) -> dict[str, float | None]:
+def described(found: Candidates, vocabulary: int) -> dict[str, float | None]:
     """One seed's answers, on the host, in figures: those of `cairn.evaluation.behaviour`; `greedy`;
     `majority@k`; and with scores `rerank@k` and what the chosen one scores (`proxy@k`)."""
     here = jax.device_get(found)
@@ -89,12 +89,14 @@ def described(found: Answered, vocabulary: int) -> dict[str, float | None]:
         vocabulary,
     )
     told["greedy"] = float(here.greedy.mean())
+    if here.score is not None:  # an answer without an end is chosen by nobody
+        rank = np.where(rollouts.truncated, -np.inf, here.score)
     for k in powers(number)[1:]:
         told[f"majority@{k}"] = float(
             passing.majority_at(played.correct, played.canonical, k).mean()
         )
         if here.score is not None:
-            best = lambda worth: float(passing.best_of(worth, here.score, k).mean())  # noqa: B023, E731
+            best = lambda worth: float(passing.best_of(worth, rank, k).mean())  # noqa: B023, E731
             told[f"rerank@{k}"], told[f"proxy@{k}"] = best(played.correct), best(here.score)
     if here.score is not None:
         told["proxy@1"] = float(here.score.mean())
@@ -110,7 +112,7 @@ def best_of_n_divergence(n: int) -> float:
     return float(np.log(n) - (n - 1) / n)
 
 
-def by_seed(found: Answered) -> list[Answered]:
+def by_seed(found: Candidates) -> list[Candidates]:
     """Answers of several seeds, fetched from the device, one by one."""
     whole = jax.device_get(found._replace(played=found.played._replace(problems=None)))
     leaves, form = jax.tree.flatten(whole)
