@@ -58,12 +58,7 @@ def joined(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
         theirs = other["readings"][budget]
         scores = {}
         for suite, rows in mine["scores"].items():
-            more = theirs["scores"][suite]
-            scores[suite] = {"levels": rows["levels"] + more["levels"]}
-            if "worst" in rows:
-                scores[suite]["worst"] = {
-                    share: values + more["worst"][share] for share, values in rows["worst"].items()
-                }
+            scores[suite] = {"levels": rows["levels"] + theirs["scores"][suite]["levels"]}
         ledger = {name: n + theirs["ledger"][name] for name, n in mine["ledger"].items()}
         readings[budget] = mine | {"scores": scores, "ledger": ledger}
     return one | {"seeds": one["seeds"] + other["seeds"], "readings": readings}
@@ -90,7 +85,7 @@ def table(parts: Parts, budget: str) -> list[str]:
         scores = reading["scores"]
         suites = {name: np.array(scores[name]["levels"]) for name in SUITES if name in scores}
         middles = {name: bootstrap_of_shares(levels) for name, levels in suites.items()}
-        # Not the worst 5 %: with half of four attempts to rank by, far more than 5 % tie.
+        # Not the worst 5 %: of four attempts at a level, far more than 5 % tie.
         never = (np.array(scores["fresh"]["levels"]) == 0).mean(axis=1, keepdims=True)
         never = bootstrap_of_shares(never, mean)
         better = improvement(parts, method, budget)

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from cairn.core.keys import stream
-from cairn.core.stats import conditional_value_at_risk
 from cairn.engine.compiled import over_seeds
 from cairn.envs.maze.solve import solvable
 from cairn.envs.protocol import Environment, Suite, plain_suite
@@ -16,9 +15,6 @@ from cairn.evaluation.attempts import attempt
 from cairn.evaluation.evaluate import draw_variants
 from cairn.runs.experiment import Experiment
 
-WORST = (0.01, 0.05, 0.10)
-RANKED = 10
-"""Attempts at a level from which its rank among the worst says something: with fewer most tie."""
 COLUMNS = 128
 
 
@@ -52,7 +48,7 @@ def fresh(env: Environment, key: Any, number: int, task: dict[str, Any]) -> Suit
 
 
 class Test:
-    """Plays all suites by all seeds: {suite: {level scores, worst}}."""
+    """Plays all suites by all seeds: {suite: {level scores}}."""
 
     def __init__(self, suites: Sequence[Suite], experiment: Experiment, attempts: int):
         program = experiment.program
@@ -82,7 +78,7 @@ class Test:
         self._play = {part.suite.name: compiled(part.suite) for part in self.parts}
 
     def __call__(self, state: Any) -> dict[str, Any]:
-        """Solve rates by seed and level; of fresh levels also of the worst."""
+        """Solve rates by seed and level."""
         numbers = jnp.arange(self.seeds, dtype=jnp.uint32)
         found: dict[str, Any] = {}
         for suite, levels, attempts in self.parts:
@@ -90,21 +86,7 @@ class Test:
             solved = np.asarray(self._play[suite.name](row, self._layout.share(levels)))
             by_level = solved.reshape(self.seeds, len(suite.levels), attempts)
             found[suite.name] = {"levels": by_level[:, suite.headline].mean(axis=2).tolist()}
-            if suite.name == "fresh" and attempts >= RANKED:
-                found[suite.name]["worst"] = worst(by_level)
         return found
-
-
-def worst(solved: np.ndarray) -> dict[str, list[float]]:
-    """By share of the levels and seed: one half of the attempts ranks, the other is reported."""
-    half = solved.shape[2] // 2
-    ranking, reported = solved[:, :, :half].mean(axis=2), solved[:, :, half:].mean(axis=2)
-    return {
-        f"{alpha:.0%}": [
-            conditional_value_at_risk(r, o, alpha) for r, o in zip(ranking, reported, strict=True)
-        ]
-        for alpha in WORST
-    }
 
 
 def _part(suite: Suite, attempts: int) -> Part:

@@ -227,8 +227,7 @@ def test_the_league_is_made_part_by_part_and_read_at_two_budgets(tmp_path, monke
     assert capsys.readouterr().out == ""
 
     other = made | {"method": "other", "seeds": [202], "readings": {
-        name: row | {"scores": {"fresh": {"levels": [[1.0] * 8], "worst": {
-            share: [1.0] for share in row["scores"]["fresh"]["worst"]}}}}
+        name: row | {"scores": {"fresh": {"levels": [[1.0] * 8]}}}
         for name, row in made["readings"].items()
     }}  # fmt: skip
     for seed in (202, 203):
