@@ -62,7 +62,7 @@ def descended(
     """`reward_model_epochs` steps down a loss, and what it was before the first of them."""
     rate = jnp.float32(config.reward_model_learning_rate)
 
-    def once(now: Judge, _: None) -> tuple[Judge, Float[Array, ""]]:
+    def once(now: Judge, nothing: None) -> tuple[Judge, Float[Array, ""]]:
         value, gradient = jax.value_and_grad(loss)(now.student)
         student, moments, _ = learning.descend(config, now.student, now.moments, gradient, rate)
         return Judge(student, moments), value
