@@ -33,7 +33,13 @@ def plain_table(file: File, where: Where, delimiter: str) -> Iterator[tuple[str,
     Raises RunError for a head that names a column twice or cannot be read.
     """
     text = io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
-    table: Any = csv.reader(text, delimiter=delimiter, strict=True)
+    try:
+        yield from _records(csv.reader(text, delimiter=delimiter, strict=True), where)
+    finally:
+        text.detach()  # whoever opened the file closes it
+
+
+def _records(table: Any, where: Where) -> Iterator[tuple[str, dict, str]]:
     try:
         head = next(table, [])
     except csv.Error as error:
@@ -46,7 +52,6 @@ def plain_table(file: File, where: Where, delimiter: str) -> Iterator[tuple[str,
         try:
             cells = next(table)
         except StopIteration:
-            text.detach()
             return
         except csv.Error as error:
             fault = f": {error}."

@@ -234,18 +234,19 @@ class FolderSink:
             name, text = self._file(item), json.loads(body).encode("utf-8", "replace")
             with writing(f"{where}/{name}") as file:
                 file.write(text)
-            total += _digest(name, text)
+            total += digest_of_file_in(name, text)
         return f"{total % 2**128:032x}"
 
     def digest(self, where: Where) -> str:
         """The digest of what lies there, as `write` reports it."""
         total = 0
         for row in Folder(where, "*").rows():
-            total += _digest(row.id, json.loads(row.raw)["text"].encode())
+            total += digest_of_file_in(row.id, json.loads(row.raw)["text"].encode())
         return f"{total % 2**128:032x}"
 
 
-def _digest(name: str, text: bytes) -> int:
+def digest_of_file_in(name: str, text: bytes) -> int:
+    """What a file adds to the digest of its folder."""
     # Summed over the files: whoever looks at a folder does not know the source's order.
     seen = hashlib.blake2b(b"%d:" % len(text) + text + name.encode(), digest_size=16)
     return int.from_bytes(seen.digest(), "big")

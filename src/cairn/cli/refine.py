@@ -1,0 +1,56 @@
+"""`cairn refine`: text and code made fit to train on, record by record, with nothing lost."""
+
+from importlib import import_module
+from pathlib import Path
+
+from cairn.cli.flags import HELP
+from cairn.core.errors import CairnError, suggest
+
+PARTS = {
+    "run": "Rewrite every record of a source: anonymise text or code, detoxify, or your own task.",
+    "report": "What became of the records, what leaked, what it cost: a page and JSON.",
+    "purge": "Remove from a run whatever may hold text of the source.",
+    "export": "Write the output of a run as a dataset that Hugging Face's `datasets` loads.",
+    "bench": "Score detectors and refiners on documents whose private spans are known.",
+    "distill": "Train a small local refiner on what an expensive one did.",
+    "synth": "Make questions with answers out of documents and tables, and curate them.",
+    "verify": "Have a model check its own answers by questions (Chain-of-Verification).",
+}
+USAGE = """\
+Text and code made fit to train on: rewritten record by record by a language model, checked, and
+either accepted or rejected with a reason.
+
+usage: cairn refine PART [...]
+
+{parts}
+
+  cairn refine run raw.jsonl clean.jsonl --task anonymize --base-url http://127.0.0.1:8000/v1 \\
+      --model my-model
+  cairn refine report raw.jsonl.refine       the funnel: accepted, rejected and why, leaks, cost
+
+`cairn refine PART --help` explains each.
+"""
+
+
+def refine_command(arguments: list[str]) -> int:
+    """Hand over to the part."""
+    parts = _parts()
+    name = arguments[0] if arguments else "--help"
+    if name in HELP:
+        width = max(map(len, parts), default=0)
+        lines = [f"  {part:<{width}}  {text}" for part, text in parts.items()]
+        print(USAGE.format(parts="\n".join(lines)), end="")
+        return 0
+    if name not in parts:
+        raise CairnError(
+            f"cairn refine has no {name!r}. Expected one of {', '.join(parts)}."
+            f"{suggest(name, parts)}"
+        )
+    command = import_module(f"cairn.cli.refine_{name}")
+    return getattr(command, f"refine_{name}_command")(arguments[1:])
+
+
+def _parts() -> dict[str, str]:
+    """The parts whose file is there."""
+    here = Path(__file__).parent
+    return {name: text for name, text in PARTS.items() if (here / f"refine_{name}.py").exists()}

@@ -1,0 +1,101 @@
+"""Settings of a run of `cairn refine run`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, is_dataclass
+from typing import Any
+
+from cairn.core.errors import ConfigError
+from cairn.core.journal import canonical, digest_of
+from cairn.core.typed import plain
+from cairn.lm.cast import Application, Model, shaping
+from cairn.lm.prices import check_prices
+from cairn.lm.spend import Spend
+from cairn.refine.refining import ROLES, How
+from cairn.refine.tasks.base import Task
+
+MODELS = (*ROLES, "verifier")
+"""Who may play: who rewrites, who does where the first is stopped or used up, who judges."""
+
+
+@dataclass(frozen=True)
+class RefineConfig:
+    """A whole run."""
+
+    source: str
+    """What is refined: a path, a pattern, or a URL."""
+    sink: str
+    """Where it goes."""
+    task: str
+    """A name, or the path of a task's own file."""
+    models: dict[str, Model | Application] = field(default_factory=dict)
+    """By role, see `MODELS`."""
+    how: How = field(default_factory=How)
+    """How a record is refined."""
+    id: str | None = None
+    """The field that holds a record's id; None: its number."""
+    files: tuple[str, ...] = ()
+    """Which files of a folder, by patterns; none: all of them."""
+    tries: int | None = None
+    """Rewrites of a text by each model; None: the task's own."""
+    limits: Spend = field(default_factory=Spend)
+    """What may be spent."""
+    demo: float | None = None
+    """Given: simulated models, with this error."""
+    seed: int = 0
+    """Root of all draws."""
+    workers: int = 64
+    """Records worked on at a time, in each process."""
+    processes: int = 1
+    """More than 1: so many beside the run's own."""
+    ray: int = 0
+    """So many actors of a Ray cluster in place of processes."""
+    shard: int = 1000
+    """Records in a shard."""
+
+    def __post_init__(self):
+        for name in ("chunk", "longest"):
+            if getattr(self.how, name) < 1:
+                raise ConfigError(f"{name} must be at least 1, got {getattr(self.how, name)}.")
+        if not self.how.text:
+            raise ConfigError("text must name at least one field.")
+        if self.how.provenance in self.how.text:
+            raise ConfigError(f"the field {self.how.provenance!r} cannot be text and provenance.")
+        unknown = next((role for role in self.models if role not in MODELS), None)
+        if unknown is not None:
+            raise ConfigError(f"[models.{unknown}] is no role here; roles are {', '.join(MODELS)}.")
+        if self.demo is None and "refiner" not in self.models:
+            raise ConfigError(
+                "nobody rewrites: name a model by --model and --base-url, or take --demo."
+            )
+        prices = {name: model.price for name, model in self.models.items()}
+        check_prices(self.limits.limits(), prices, scope="[limits]")
+
+    def tied(self, task: Task) -> dict[str, Any]:
+        """What must stay as it is while a run goes on."""
+        return {
+            "task": described(task),
+            "how": plain(self.how),
+            "id": self.id,
+            "files": list(self.files),
+            "seed": self.seed,
+            "demo": self.demo,
+            "models": {role: shaping(model) for role, model in self.models.items()},
+        }
+
+
+def described(task: Task) -> dict[str, Any]:
+    """What of a task shapes the results."""
+    return {
+        "name": task.name,
+        "instructions": digest_of(task.instructions).hex()[:16],
+        "checks": _digest(task.checks),
+        "detectors": _digest(task.detectors),
+        "tries": task.tries,
+        "pseudonyms": task.pseudonyms,
+    }
+
+
+def _digest(parts: Sequence[Any]) -> str:
+    # Whatever is no dataclass may show an address, which another process has otherwise.
+    shown = [repr(part) if is_dataclass(part) else part.name for part in parts]
+    return digest_of(canonical(shown)).hex()[:16]

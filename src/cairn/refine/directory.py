@@ -1,0 +1,65 @@
+"""The directory of a run of `cairn refine run`, and what of it may hold text of the source."""
+
+from pathlib import Path
+
+from cairn.core.errors import ConfigError, RunError
+from cairn.core.typed import build
+from cairn.engine.journal_blame import FILE as TRACEBACK
+from cairn.engine.map_files import remove
+from cairn.refine.config import RefineConfig
+from cairn.runs.directory import JOURNAL, LanguageRun
+
+STAGE = "refine"
+SUMMARY = "summary.json"
+REPORT = "report.html"
+FIGURES = "report.json"
+SHOWN = "report-source.html"
+"""The report that shows text of the source."""
+
+
+class RefineRun(LanguageRun):
+    """A refinement on disk."""
+
+    COMMAND = "cairn refine run"
+    RESUME = "the same command again (--run {path})"
+    README = """\
+A refinement by cairn. Readable by its owner alone: while shards are open, answers of the models
+lie in refine.store.sqlite, and an answer may repeat what it was to leave out. None is left once its
+shard is finished; `cairn refine purge DIR` removes them before. No text of the source is in any
+other file, but for report-source.html where that was asked for.
+
+config.json      every setting of the run
+versions.json    format of this directory, when it was begun, and with which versions
+journal.sqlite   events, counts and what was spent: no text
+refine/parts     accepted rows, and ids with reasons, as long as something can be tried again
+summary.json     the counts
+report.html      the report, with report.json
+lock             held by the process that works on it
+"""
+
+
+def open_run(path: Path) -> tuple[RefineRun, RefineConfig]:
+    """A run that exists, and its config."""
+    run = RefineRun.open(path)
+    try:
+        return run, build(RefineConfig, run.config)
+    except ConfigError as error:
+        raise RunError(f"{path / 'config.json'} is not that of a refinement: {error}") from None
+
+
+def purge(path: Path, *, everything: bool = False) -> list[str]:
+    """Remove what may hold text of the source; the names of what is gone.
+
+    Answers of open shards go, so that the run asks for them again when it is gone on with.
+    `everything`: the parts too, accepted rows included. What is then tried again has no place.
+    """
+    run = RefineRun.open(path)
+    with run.lock():
+        places = [*path.glob("*.store.sqlite*"), path / f"{JOURNAL}.shards"]
+        places += [path / TRACEBACK, path / SHOWN]
+        if everything:
+            places.append(path / STAGE)
+        gone = [place for place in places if place.exists()]
+        for place in gone:
+            remove(place)
+    return [str(place.relative_to(path)) for place in gone]

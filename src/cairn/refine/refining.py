@@ -1,0 +1,267 @@
+"""One record: rewrite, check, accept; try again with the failed check named; or reject.
+
+    found = detectors(text)                       nothing found, and clean ones may stay: as it is
+    for each model, for each try:
+        answer = model(task.prompt(chunk, feedback, surrogates))
+        feedback = no answer at all, or the first check that fails; none: accepted
+    otherwise: private spans replaced by tags, if asked for and if detectors find nothing left,
+    or else rejected
+
+Long texts are cut into chunks that share one table of surrogates; the whole is checked once more.
+Generative Data Refinement, arXiv:2509.08653, section 3; the order of checks, the typed answers and
+the fallback are ours.
+
+A reject or a failure carries names of checks and of errors, and never a word of the record.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, NoReturn
+
+from cairn.core.draws import DrawKey
+from cairn.engine.map_items import Item, Reject
+from cairn.lm.client import Client, Clients
+from cairn.lm.errors import (
+    CallFailedError,
+    ModeratedError,
+    RejectedError,
+    TrialFailedError,
+    UnreadableAnswerError,
+)
+from cairn.lm.request import Completion, Message, Request
+from cairn.refine import outcomes
+from cairn.refine.answers import rewrite, unusable
+from cairn.refine.checks.base import Failure, Pair
+from cairn.refine.pieces import split
+from cairn.refine.spans import Span, settled
+from cairn.refine.tasks.base import Task
+
+Fallback = Literal["drop", "mask"]
+ROLES = ("refiner", "second")
+"""Who rewrites: the second where the first was stopped by a filter, or has used up its tries."""
+
+
+@dataclass(frozen=True)
+class How:
+    """How records are refined; all of it shapes the results."""
+
+    text: tuple[str, ...] = ("text",)
+    """The fields that are refined; all others stay as they are."""
+    fallback: Fallback = "drop"
+    """What becomes of a text that no try brought through: rejected, or masked."""
+    skip_clean: bool = False
+    """Keep a text as it is in which the detectors find nothing."""
+    chunk: int = 6000
+    """Characters of the longest piece that is rewritten in one answer."""
+    longest: int = 2_000_000
+    """Characters of the longest text; a longer one is rejected."""
+    provenance: str = outcomes.PROVENANCE
+    """The field of an output row that says where it comes from."""
+
+
+class Refined(NamedTuple):
+    """An accepted text."""
+
+    text: str
+    outcome: str
+    tries: int = 0
+    """Of the chunk that took the most."""
+    failed: tuple[str, ...] = ()
+    """The check that turned down each failed try."""
+    models: tuple[str, ...] = ()
+    """Roles that wrote it."""
+    found: int = 0
+    """Private spans in the original."""
+
+
+@dataclass(frozen=True)
+class Refining:
+    """The work on one record, for `cairn.map`. Importable, so that processes can have it."""
+
+    task: Task
+    models: Mapping[str, str]
+    """What rows call the model of each role of `ROLES` that plays."""
+    how: How = field(default_factory=How)
+
+    async def __call__(self, item: Item, clients: Clients, key: DrawKey) -> dict[str, Any]:
+        """The row of output. Raises `Reject`, and TrialFailedError for a model that was silent."""
+        record = self._record(item)
+        table: dict[str, str] = {}
+        refined = {
+            name: await self._text(record[name], name, table, clients, key)
+            for name in self.how.text
+        }
+        parts = refined.values()
+        row = {**record, **{name: part.text for name, part in refined.items()}}
+        kinds = {part.outcome for part in parts}
+        order = (outcomes.MASKED, outcomes.REFINED, outcomes.CLEAN)
+        models = dict.fromkeys(role for part in parts for role in part.models)
+        written = outcomes.REFINED in kinds
+        row[self.how.provenance] = {
+            "source_id": item.id,
+            "model": " and ".join(self.models[role] for role in models),
+            "task": self.task.name,
+            "checks": [check.name for check in self.task.checks] if written else [],
+            "tries": max(part.tries for part in parts),
+            "outcome": next(kind for kind in order if kind in kinds),
+            "failed": [check for part in parts for check in part.failed],
+            "found": sum(part.found for part in parts),
+        }
+        return row
+
+    def _record(self, item: Item) -> dict[str, Any]:
+        """The record, if it is one that can be refined."""
+        record = {"text": item.value} if isinstance(item.value, str) else item.value
+        if not isinstance(record, dict):
+            _reject("not-an-object")
+        for name in self.how.text:
+            text = record.get(name)
+            if not isinstance(text, str):
+                _reject("no-text")
+            if not text.strip():
+                _reject("empty-text")
+            if "\0" in text:
+                _reject("null-byte")
+            if len(text) > self.how.longest:
+                _reject("too-long")
+            try:
+                text.encode()
+            except UnicodeEncodeError:  # half of a character, which JSON can hold
+                _reject("not-unicode")
+        if self.how.provenance in record:
+            _reject("field-taken")
+        return record
+
+    async def _text(
+        self, text: str, name: str, table: dict[str, str], clients: Clients, key: DrawKey
+    ) -> Refined:
+        found = settled(span for detector in self.task.detectors for span in detector.find(text))
+        if self.how.skip_clean and not found:
+            return Refined(text, outcomes.CLEAN)
+        try:
+            return await self._pieces(text, found, name, table, clients)
+        except _TurnedDownError as error:
+            masked = self._masked(text, found) if self.how.fallback == "mask" else None
+            if masked is None:
+                _reject(error.failed[-1], error.failed)
+            return Refined(masked, outcomes.MASKED, 0, error.failed, (), len(found))
+
+    async def _pieces(
+        self, text: str, found: list[Span], name: str, table: Mapping[str, str], clients: Clients
+    ) -> Refined:
+        """The rewrite of a text, piece by piece. Raises _TurnedDownError."""
+        made: list[Refined] = []
+        failed: tuple[str, ...] = ()
+        start = 0
+        pieces = split(text, self.how.chunk)
+        for number, piece in enumerate(pieces):
+            pair = _pair(piece, start, found, table)
+            start += len(piece)
+            if not piece.strip():
+                made.append(Refined(piece, outcomes.REFINED))
+                continue
+            try:
+                made.append(await self._piece(pair, f"{name}/{number}", clients))
+            except _TurnedDownError as error:
+                raise _TurnedDownError((*failed, *error.failed)) from None
+            failed += made[-1].failed
+        whole = "".join(part.text for part in made)
+        if len(made) > 1:
+            pair = Pair(text, whole, tuple(found), table)
+            failure = await self._failure(pair, clients, whole=True)
+            if failure is not None:
+                raise _TurnedDownError((*failed, failure.check))
+        models = tuple(dict.fromkeys(role for part in made for role in part.models))
+        tries = max(part.tries for part in made)
+        return Refined(whole, outcomes.REFINED, tries, failed, models, len(found))
+
+    async def _piece(self, pair: Pair, purpose: str, clients: Clients) -> Refined:
+        """The first rewrite that passes. Raises _TurnedDownError after the last try."""
+        failed: list[str] = []
+        feedback: Failure | None = None
+        for role in self.models:
+            for attempt in range(self.task.tries):
+                messages = self.task.prompt(pair.original, feedback, pair.surrogates)
+                said = await _answer(clients[role], messages, f"{purpose}/{role}", attempt)
+                feedback = said if isinstance(said, Failure) else unusable(said)
+                if feedback is None:
+                    assert isinstance(said, Completion)
+                    pair = pair._replace(rewrite=rewrite(said.text, pair.original))
+                    feedback = await self._failure(pair, clients)
+                if feedback is None:
+                    tries, names = len(failed) + 1, tuple(failed)
+                    return Refined(pair.rewrite, outcomes.REFINED, tries, names, (role,))
+                failed.append(feedback.check)
+                if feedback.check in outcomes.TERMINAL:
+                    break
+        raise _TurnedDownError(tuple(failed))
+
+    async def _failure(
+        self, pair: Pair, clients: Clients, *, whole: bool = False
+    ) -> Failure | None:
+        """The first check that fails. Of a whole of pieces only those that ask no model: a model
+        has seen each piece."""
+        for check in self.task.checks:
+            if whole and getattr(check, "roles", ()):
+                continue
+            try:
+                failure = await check(pair, clients)
+            except TrialFailedError as error:
+                kind = type(error).__name__
+                raise UnreadableAnswerError(f"no verdict of {check.name} ({kind})") from None
+            if failure is not None:
+                return failure
+        return None
+
+    def _masked(self, text: str, found: list[Span]) -> str | None:
+        """The text with a tag for each span; None where there is nothing to mask, or where the
+        detectors find something in what is left."""
+        masked, end = [], 0
+        for span in found:
+            masked += [text[end : span.start], f"[{span.kind}]"]
+            end = span.end
+        whole = "".join([*masked, text[end:]])
+        left = any(detector.find(whole) for detector in self.task.detectors)
+        return whole if found and not left else None
+
+
+class _TurnedDownError(Exception):
+    """No try brought a text through."""
+
+    def __init__(self, failed: tuple[str, ...]):
+        self.failed = failed
+
+
+def _reject(check: str, failed: tuple[str, ...] = ()) -> NoReturn:
+    raise Reject(check, check=check, failed=list(failed)) from None
+
+
+def _pair(piece: str, start: int, found: list[Span], table: Mapping[str, str]) -> Pair:
+    """A piece with the spans in it, by its own characters, and what of the table it needs."""
+    end = start + len(piece)
+    inside = tuple(
+        span._replace(start=max(span.start, start) - start, end=min(span.end, end) - start)
+        for span in found
+        if span.start < end and span.end > start
+    )
+    known = {value: other for value, other in table.items() if value in piece}
+    return Pair(piece, "", inside, known)
+
+
+async def _answer(
+    client: Client, messages: list[Message], purpose: str, attempt: int
+) -> Completion | Failure:
+    """What a model says, or why it will never say anything."""
+    role = client.desk.roles[client.role]
+    if role.system is not None:
+        messages = [Message("system", role.system), *messages[1:]]
+    request = Request(tuple(messages), role.sampling)
+    try:
+        return await client.complete(request, purpose=purpose, sample_index=attempt)
+    except ModeratedError:
+        return Failure(outcomes.FILTERED, "A filter stopped it.")
+    except RejectedError:
+        return Failure(outcomes.TURNED_AWAY, "The server does not take this request.")
+    except TrialFailedError as error:
+        # Its own words may repeat the record's.
+        raise CallFailedError(f"no answer of the {client.role}: {type(error).__name__}") from None

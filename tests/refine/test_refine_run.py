@@ -1,0 +1,173 @@
+"""A refinement: each record once in the output or in the rejects, whatever its model does."""
+
+import csv
+import json
+from dataclasses import replace
+
+import pytest
+from refine_job import TASK, config, read, rows, script, write_rows, writer
+
+from cairn.core.errors import ConfigError, RunError
+from cairn.lm.errors import ModeratedError
+from cairn.lm.scripted import ScriptedModel
+from cairn.refine.run import refine
+
+
+def go(tmp_path, settings, task=TASK, players=None, **options):
+    players = players or {"refiner": writer()}
+    return refine(settings, tmp_path / "run", task, players=players, show=False, **options)
+
+
+@pytest.fixture
+def given(tmp_path):
+    return write_rows(tmp_path / "in.jsonl", rows())
+
+
+def test_each_record_is_accepted_or_rejected_and_says_how(given, tmp_path):
+    counted = go(tmp_path, config(given, tmp_path / "out.jsonl"))
+    out, rejects = read(tmp_path / "out.jsonl"), read(counted.rejects)
+    assert sorted([r["id"] for r in out] + [r["id"] for r in rejects]) == sorted(
+        row["id"] for row in rows()
+    )
+    assert out[0] == {
+        "id": "d0", "text": "plain text of someone@example.com, no 0", "n": 0,
+        "refined": {
+            "source_id": "d0", "model": "scripted:writer:0", "task": "emails",
+            "checks": ["length", "leak"], "tries": 1, "outcome": "refined", "failed": [],
+            "found": 1,
+        },
+    }  # fmt: skip
+    assert {row["refined"]["tries"] for row in out if "once" in row["text"]} == {2}
+    assert rejects[0] == {
+        "id": "d3", "kind": "rejected", "error": "Reject", "message": "leak", "check": "leak",
+        "failed": ["leak"] * 3,
+    }  # fmt: skip
+    assert counted.funnel == {
+        "accepted": 12, "accepted at try 1": 8, "accepted at try 2": 4, "private values": 12,
+        "rejected: leak": 4, "rejected: empty": 4, "turned down: leak": 16,
+        "turned down: empty": 12,
+    }  # fmt: skip
+    assert counted.spent.calls == 8 + 2 * 4 + 3 * 8
+    again = go(tmp_path, config(given, tmp_path / "out.jsonl"))
+    assert again.spent.calls == counted.spent.calls
+
+
+def test_a_retry_tries_what_was_rejected_and_nothing_else(given, tmp_path):
+    first = go(tmp_path, config(given, tmp_path / "out.jsonl"))
+    again = go(tmp_path, config(given, tmp_path / "out.jsonl"), retry_rejected=True)
+    assert again.spent.calls == first.spent.calls + 3 * 8
+    assert again.funnel == first.funnel
+
+
+def test_what_is_clean_may_stay_as_it_is(tmp_path):
+    given = write_rows(tmp_path / "in.jsonl", [{"id": "a", "text": "  nothing here\n"}])
+    counted = go(tmp_path, config(given, tmp_path / "out.jsonl", skip_clean=True))
+    (row,) = read(tmp_path / "out.jsonl")
+    assert row["text"] == "  nothing here\n" and row["refined"]["outcome"] == "clean"
+    assert counted.spent.calls == 0 and row["refined"]["model"] == ""
+
+
+def test_a_text_that_no_try_brings_through_can_be_masked(given, tmp_path):
+    counted = go(tmp_path, config(given, tmp_path / "out.jsonl", fallback="mask"))
+    masked = [r for r in read(tmp_path / "out.jsonl") if r["refined"]["outcome"] == "masked"]
+    assert len(masked) == counted.funnel["masked"] == 8 and counted.rejected == 0
+    assert masked[0]["text"] == "stubborn text of [EMAIL_ADDRESS], no 3"
+    assert masked[0]["refined"]["failed"] == ["leak"] * 3
+
+
+def answering(answer):
+    return {"refiner": ScriptedModel(lambda request, key: answer(request, key), name="other")}
+
+
+def moderated(request, key):
+    raise ModeratedError(f"refused: {request.messages[-1].content}")
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "check", "calls"),
+    [
+        ("filtered a@mail.test", script, "filtered", 1),
+        ("cut a@mail.test and more", script, "truncated", 3),
+        ("silent a@mail.test", script, "empty", 3),
+        ("moderated a@mail.test", moderated, "filtered", 1),
+    ],
+)
+def test_an_answer_that_is_none_is_named(tmp_path, text, answer, check, calls):
+    given = write_rows(tmp_path / "in.jsonl", [{"id": "a", "text": text}])
+    counted = go(tmp_path, config(given, tmp_path / "out.jsonl"), players=answering(answer))
+    (reject,) = read(counted.rejects)
+    assert reject["check"] == check and counted.spent.calls == calls
+    assert "mail.test" not in json.dumps(reject)
+
+
+def test_where_a_filter_stops_the_first_model_the_second_is_asked(tmp_path):
+    given = write_rows(tmp_path / "in.jsonl", [{"id": "a", "text": "of a@mail.test"}])
+    players = answering(moderated) | {"second": writer("second")}
+    go(tmp_path, config(given, tmp_path / "out.jsonl"), players=players)
+    (row,) = read(tmp_path / "out.jsonl")
+    assert row["refined"]["model"] == "scripted:second:0" and row["refined"]["tries"] == 2
+
+
+def test_a_long_text_is_rewritten_in_pieces_and_joined(tmp_path):
+    lines = [f"Line {i} of p{i}@mail.test says {'words ' * 5}\n" for i in range(40)]
+    text = "\n" + "".join(lines) + "  end\n\n"
+    given = write_rows(tmp_path / "in.jsonl", [{"id": "a", "text": text}])
+    counted = go(tmp_path, config(given, tmp_path / "out.jsonl", chunk=300))
+    (row,) = read(tmp_path / "out.jsonl")
+    expected = text
+    for i in range(40):
+        expected = expected.replace(f"p{i}@mail.test", "someone@example.com")
+    assert row["text"] == expected and counted.spent.calls > 5
+    assert row["refined"]["found"] == 40
+
+
+def test_other_settings_on_a_run_are_refused_in_one_line(given, tmp_path):
+    settings = config(given, tmp_path / "out.jsonl")
+    go(tmp_path, settings)
+    with pytest.raises(RunError, match=r"how\.skip_clean was false, now true"):
+        go(tmp_path, config(given, tmp_path / "out.jsonl", skip_clean=True))
+    with pytest.raises(RunError, match=r"task\.tries was 3, now 2"):
+        go(tmp_path, settings, task=replace(TASK, tries=2))
+    with pytest.raises(RunError, match=r"is a run whose output is .*out\.jsonl, not"):
+        go(tmp_path, config(given, tmp_path / "other.jsonl"))
+
+
+def test_an_output_that_is_there_is_not_touched(given, tmp_path):
+    (tmp_path / "out.jsonl").write_text("mine")
+    with pytest.raises(RunError, match="exists already"):
+        go(tmp_path, config(given, tmp_path / "out.jsonl"))
+    assert (tmp_path / "out.jsonl").read_text() == "mine" and not (tmp_path / "run").exists()
+    with pytest.raises(ConfigError, match="is, or lies in, the input"):
+        go(tmp_path, config(given, given))
+
+
+def test_tables_come_out_as_tables(tmp_path):
+    with (tmp_path / "in.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["id", "text"], *((f"d{i}", f"p{i}@mail.test") for i in "ab")])
+    go(tmp_path, config(tmp_path / "in.csv", tmp_path / "out.parquet"))
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table = parquet.read_table(tmp_path / "out.parquet").to_pylist()
+    assert [row["text"] for row in table] == ["someone@example.com"] * 2
+    assert table[0]["refined"]["checks"] == ["length", "leak"]
+    refine(
+        config(tmp_path / "out.parquet", tmp_path / "back.csv", provenance="again"),
+        tmp_path / "other", TASK, players={"refiner": writer()}, show=False,
+    )  # fmt: skip
+    with (tmp_path / "back.csv").open(newline="") as file:
+        back = list(csv.DictReader(file))
+    assert json.loads(back[1]["again"])["source_id"] == "db"
+
+
+def test_a_folder_comes_out_as_a_folder_with_a_list(tmp_path):
+    (tmp_path / "src" / "deep").mkdir(parents=True)
+    (tmp_path / "src" / "a.py").write_text("x = 'p@mail.test'\n")
+    (tmp_path / "src" / "deep" / "b.md").write_text("q@mail.test")
+    (tmp_path / "src" / "c.bin").write_bytes(b"\xff\0")
+    settings = config(tmp_path / "src", tmp_path / "out", id=None)
+    counted = go(tmp_path, settings)
+    assert (tmp_path / "out" / "a.py").read_text() == "x = 'someone@example.com'\n"
+    assert (tmp_path / "out" / "deep" / "b.md").read_text() == "someone@example.com"
+    listed = read(tmp_path / "out" / "_refined.jsonl")
+    assert [row["id"] for row in listed] == ["a.py", "deep/b.md"]
+    assert read(counted.rejects)[0]["id"] == "c.bin"
+    assert go(tmp_path, settings).notes == (), "the folder is what the run wrote"
