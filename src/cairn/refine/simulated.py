@@ -1,0 +1,172 @@
+"""A refiner and a verifier with known errors, that work from labels: no language model.
+
+What measures a refiner must find these errors again. Whatever is written, drawn or reported of
+them is to be labelled LABEL.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+
+from cairn.core.draws import DrawKey
+from cairn.core.errors import ConfigError
+from cairn.lm.errors import RejectedError
+from cairn.lm.request import Completion, Request
+from cairn.lm.scripted import ScriptedModel
+from cairn.lm.simulated import REFUSAL, Classifier
+from cairn.refine.aligned import tokens
+from cairn.refine.checks.base import Failure, Pair
+from cairn.refine.labels import Record
+from cairn.refine.presence import Haystack
+from cairn.refine.rewriting_score import leaks
+from cairn.refine.spans import Span
+from cairn.refine.stand_ins import stand_in
+
+LABEL = "simulated"
+INVENTED = (
+    "It should be added that the committee, which had met in the old granary beyond the western "
+    "harbour, later praised everyone involved for their remarkable patience."
+)
+"""What it adds where it invents."""
+_TEXT = re.compile(r"<text-([0-9a-f]{8})>\n(.*)\n</text-\1>", re.S)
+_TABLE = re.compile(r"<replacements-([0-9a-f]{8})>(.*)</replacements-\1>", re.S)
+
+
+@dataclass(frozen=True)
+class Errors:
+    """How a simulated refiner errs; every rate is a chance in [0, 1]."""
+
+    leak: float = 0.0
+    """That a private value stays. Values of which one holds the other stay together."""
+    over: float = 0.0
+    """That a token outside private spans is left out."""
+    refuse: float = 0.0
+    """That a text is refused."""
+    invent: float = 0.0
+    """That a sentence is added at the end."""
+    cut: float = 0.0
+    """That the answer ends too early, as at a limit of tokens."""
+    heed: float = 0.0
+    """By which part all errors shrink once a failed check is named: 0 is deaf."""
+
+    def __post_init__(self):
+        for at in fields(self):
+            value = getattr(self, at.name)
+            if not 0 <= value <= 1:
+                raise ConfigError(f"Errors.{at.name} must lie in [0, 1], got {value}.")
+
+
+@dataclass(frozen=True)
+class SimulatedRefiner:
+    """Rewrites the texts that it has labels of."""
+
+    records: Iterable[Record]
+    errors: Errors = Errors()
+    _by_text: dict[str, Record] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self):
+        self._by_text.update((record.text.strip(), record) for record in self.records)
+
+    def model(self, seed: int = 0) -> ScriptedModel:
+        """It as a model that plays a role. Another seed errs elsewhere."""
+        settings = "-".join(f"{value:g}" for value in vars(self.errors).values())
+        return ScriptedModel(self.answer, f"{LABEL}-refiner-{settings}", seed)
+
+    def answer(self, request: Request, key: DrawKey) -> str | Completion:
+        """The rewrite of the text in a request of `Task.prompt`.
+
+        Raises RejectedError for a text without labels.
+        """
+        prompt = request.messages[-1].content
+        match = _TEXT.search(prompt)
+        record = self._by_text.get(match[2].strip()) if match else None
+        if match is None or record is None:
+            raise RejectedError("the simulated refiner has no labels of this text")
+        heeding = "was turned down by the check" in prompt[: match.start()]
+        scale = 1 - self.errors.heed if heeding else 1.0
+        draw = key.child("whether").random()
+        if draw.random() < scale * self.errors.refuse:
+            return REFUSAL
+        ends_early = draw.random() < scale * self.errors.cut
+        text = self._rewritten(record, _table(prompt[: match.start()]), scale, key)
+        if draw.random() < scale * self.errors.invent:
+            text = f"{text}\n{INVENTED}"
+        if ends_early:
+            return Completion(text[: len(text) // 2], "length")
+        return text
+
+    def _rewritten(self, record: Record, table: dict[str, str], scale: float, key: DrawKey) -> str:
+        staying = _staying(record, scale * self.errors.leak, key.child("leaks"))
+        others = key.child("stand-ins").random()
+        table = dict(table)
+        parts, at = [], 0
+        draw = key.child("over").random()
+        for span in (*record.spans, Span(len(record.text), len(record.text), "")):
+            between = record.text[at : span.start]
+            parts.append(_thinned(between, scale * self.errors.over, draw))
+            value = record.value(span)
+            if value and value not in staying and value not in table:
+                table[value] = stand_in(span.kind, others)
+            parts.append(value if value in staying else table.get(value, ""))
+            at = span.end
+        return "".join(parts)
+
+
+def _table(prompt: str) -> dict[str, str]:
+    """The replacements that a prompt asks for."""
+    match = _TABLE.search(prompt)
+    lines = match[2].strip().split("\n") if match else []
+    return dict(line.split(" => ", 1) for line in lines if " => " in line)
+
+
+def _staying(record: Record, chance: float, key: DrawKey) -> set[str]:
+    """The values that are left where they are: one draw for all that hold each other."""
+    values = list(dict.fromkeys(record.value(span) for span in record.spans))
+    hay = {value: Haystack(value) for value in values}
+    group = {value: value for value in values}
+    for value in values:
+        for other in values:
+            if value != other and hay[other].count(value):
+                old, new = group[value], group[other]
+                group = {name: new if its == old else its for name, its in group.items()}
+    draws = {name: key.child(name).random().random() for name in set(group.values())}
+    return {value for value in values if draws[group[value]] < chance}
+
+
+def _thinned(text: str, chance: float, draw) -> str:
+    """A text without some of its tokens; what stood apart is not joined."""
+    if chance == 0:
+        return text
+    parts, at = [], 0
+    for token in tokens(text):
+        parts.append(text[at : token.start])
+        parts.append(" " if draw.random() < chance else token.text)
+        at = token.end
+    return "".join((*parts, text[at:]))
+
+
+@dataclass(frozen=True)
+class SimulatedVerifier:
+    """A check that knows the labels, misses some leaks and raises some false alarms."""
+
+    records: Iterable[Record]
+    miss: float = 0.0
+    """Chance that a rewrite that leaks passes."""
+    alarm: float = 0.0
+    """Chance that one that does not is turned down."""
+    seed: int = 0
+    name: str = f"{LABEL}-verifier"
+    _by_text: dict[str, Record] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self):
+        Classifier(self.miss, self.alarm)  # both in [0, 1], or a ConfigError
+        self._by_text.update((record.text, record) for record in self.records)
+
+    async def __call__(self, pair: Pair, clients: object) -> Failure | None:
+        """A verdict on one rewrite; the same rewrite gets the same verdict."""
+        record = self._by_text[pair.original]
+        key = DrawKey.root(self.seed).child(pair.original, pair.rewrite)
+        judge = Classifier(self.miss, self.alarm)
+        if judge.answer(bool(leaks(record, pair.rewrite)), key.random()):
+            return Failure(self.name, "Something private is still in it.")
+        return None
