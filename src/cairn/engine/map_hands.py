@@ -30,11 +30,12 @@ from cairn.engine.map_items import (
     packed,
     unpacked,
 )
+from cairn.engine.map_quotes import unquoted
 from cairn.engine.map_shards import Shard
 from cairn.engine.map_sinks import Sink
 from cairn.engine.map_state import Done, Fold
 from cairn.lm.client import Clients
-from cairn.lm.errors import TrialFailedError
+from cairn.lm.errors import LMError, TrialFailedError
 
 Work = Callable[[Item, Clients, DrawKey], Awaitable[Any]]
 
@@ -175,6 +176,9 @@ class Hands:
             except BaseException as error:
                 if self._cancelled():
                     raise
+                if self.job.private and isinstance(error, LMError):
+                    rows = [row for each in self._open for row in each.task.shard.rows]
+                    error = unquoted(error, [*shard.task.shard.rows, *rows])
                 shard.left.clear()
                 if not shard.finished.done():
                     shard.finished.set_exception(error)

@@ -64,7 +64,8 @@ def as_id(record: Any, field: str | None, number: int, place: str) -> str:
         return found
     if isinstance(found, int) and not isinstance(found, bool):
         return str(found)
-    raise RunError(f"{place}: an id must be a string or an integer, got {found!r} in {field!r}.")
+    kind = type(found).__name__
+    raise RunError(f"{place}: an id must be a string or an integer, got {kind} in {field!r}.")
 
 
 def _lines(file: File, where: Where) -> Iterator[bytes]:
