@@ -12,8 +12,9 @@ is said to be one. Other dates and places are not private by themselves."""
 IDENTITIES = (
     "US_SSN", "US_ITIN", "CA_SIN", "BR_CPF", "UK_NHS", "UK_NINO", "DE_TAX_ID", "FR_NIR", "NL_BSN",
     "ES_NIF", "ES_NIE", "IT_FISCAL_CODE", "PT_NIF", "PL_PESEL", "SE_PERSONNUMMER",
-    "FI_PERSONAL_IDENTITY_CODE", "CH_AHV", "TR_NATIONAL_ID", "IN_AADHAAR", "IN_PAN", "CN_RESIDENT_ID",
-    "KR_RRN", "SG_NRIC_FIN", "AU_TFN", "AU_MEDICARE", "ZA_ID_NUMBER", "ID_NUMBER",
+    "FI_PERSONAL_IDENTITY_CODE", "CH_AHV", "TR_NATIONAL_ID", "IN_AADHAAR", "IN_PAN",
+    "CN_RESIDENT_ID", "KR_RRN", "SG_NRIC_FIN", "AU_TFN", "AU_MEDICARE", "ZA_ID_NUMBER",
+    "ID_NUMBER",
 )  # fmt: skip
 """Numbers that a state gives a person. ID_NUMBER (ours): any number that a label calls a passport,
 account, member, patient, customer or licence number."""

@@ -1,0 +1,102 @@
+"""Several detectors as one, which also reads a text's other forms."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from cairn.refine.detectors import forms
+from cairn.refine.detectors.base import Detector
+from cairn.refine.detectors.views import Edit, View, windows
+from cairn.refine.spans import Span, settled
+
+THRESHOLD = 0.4
+"""Least score of what is reported: weaker signs need a context word, which lifts them to it."""
+_FORMS: tuple[Callable[[str], Iterator[Edit]], ...] = (
+    forms.spelt,
+    forms.spaced,
+    forms.mailed,
+    forms.unescaped,
+    forms.concatenated,
+    forms.grouped,
+)
+_SURE_ENOUGH = 0.5
+
+
+@dataclass(frozen=True)
+class Combined:
+    """Runs detectors on a text and on its other forms; overlaps settled."""
+
+    name: str
+    detectors: tuple[Detector, ...]
+    threshold: float = THRESHOLD
+    other_forms: bool = True
+    """Whether spelt-out, spaced, escaped and encoded values are looked for too."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Those of all."""
+        return tuple(dict.fromkeys(k for detector in self.detectors for k in detector.kinds))
+
+    def find(self, text: str) -> list[Span]:
+        """Everything at or above the threshold, in characters of `text`."""
+        return settled(self._found(text, depth=2 if self.other_forms else 0))
+
+    def _found(self, text: str, depth: int) -> list[Span]:
+        found = self._plainly(text)
+        if depth == 0:
+            return found
+        folds = list(forms.folded(text))
+        whole = View(text, folds) if folds else None
+        if folds:
+            for view in windows(text, folds):
+                found += self._through(view, self._plainly(view.text))
+        flat = whole.text if whole else text
+        for form in _FORMS:
+            for view in windows(flat, form(flat)):
+                spans = self._through(view, self._plainly(view.text))
+                if form is forms.spelt:
+                    spans += self._spelt(flat, view, spans)
+                found += [_back(whole, span) for span in spans]
+        for edit in forms.encoded(flat):
+            inside = settled(self._found(edit.new, depth - 1))
+            if inside:
+                best = max(inside, key=lambda span: span.score)
+                start, end = whole.back(edit.start, edit.end) if whole else (edit.start, edit.end)
+                found.append(best._replace(start=start, end=end, by=f"{best.by} in an encoding"))
+        return found
+
+    def _plainly(self, text: str) -> list[Span]:
+        return [
+            span
+            for detector in self.detectors
+            for span in detector.find(text)
+            if span.score >= self.threshold
+        ]
+
+    def _through(self, view: View, spans: list[Span]) -> list[Span]:
+        """Those that only the view shows, at their place in the text."""
+        shown = []
+        for span in spans:
+            if view.touched(span.start, span.end):
+                start, end = view.back(span.start, span.end)
+                shown.append(span._replace(start=start, end=end))
+        return shown
+
+    def _spelt(self, text: str, view: View, known: list[Span]) -> list[Span]:
+        """A long number in words that no detector knows: few write a count so, many a phone."""
+        if "PHONE_NUMBER" not in self.kinds:
+            return []
+        more = []
+        for edit in forms.spelt(text):
+            digits = sum(c.isdigit() for c in edit.new)
+            if 7 <= digits <= 15 and not any(
+                s.start < edit.end and edit.start < s.end for s in known
+            ):
+                more.append(Span(edit.start, edit.end, "PHONE_NUMBER", _SURE_ENOUGH, self.name))
+        return more
+
+
+def _back(whole: View | None, span: Span) -> Span:
+    if whole is None:
+        return span
+    start, end = whole.back(span.start, span.end)
+    return span._replace(start=start, end=end)
