@@ -74,7 +74,8 @@ class Names:
                 start = max(0, match.start() - 80)
                 before = _FULL_END.search(text[start : match.start()])
                 if before:
-                    yield from self._trimmed(text, *(start + p for p in before.span("value")), 0.85)
+                    first, last = before.span("value")
+                    yield from self._trimmed(text, start + first, start + last, 0.85)
         if not text.isascii():
             for match in signs.ELSEWHERE.finditer(text):
                 group = match.lastgroup or "value"
