@@ -39,7 +39,7 @@ class RefineConfig:
     """Rewrites of a text by each model; None: the task's own."""
     limits: Spend = field(default_factory=Spend)
     """What may be spent."""
-    demo: float | None = None
+    simulation: float | None = None
     """Given: simulated models, with this error."""
     seed: int = 0
     """Root of all draws."""
@@ -63,7 +63,7 @@ class RefineConfig:
         unknown = next((role for role in self.models if role not in MODELS), None)
         if unknown is not None:
             raise ConfigError(f"[models.{unknown}] is no role here; roles are {', '.join(MODELS)}.")
-        if self.demo is None and "refiner" not in self.models:
+        if self.simulation is None and "refiner" not in self.models:
             raise ConfigError(
                 "nobody rewrites: name a model by --model and --base-url, or take --demo."
             )
@@ -78,7 +78,7 @@ class RefineConfig:
             "id": self.id,
             "files": list(self.files),
             "seed": self.seed,
-            "demo": self.demo,
+            "simulation": self.simulation,
             "models": {role: shaping(model) for role, model in self.models.items()},
         }
 
