@@ -28,15 +28,15 @@ def refine_report_command(argv: list[str]) -> int:
 
 def _report(arguments: argparse.Namespace) -> int:
     from cairn.cli.testing import give_json
+    from cairn.refine.casting import task_of
     from cairn.refine.directory import FIGURES, REPORT, SHOWN, RefineRun, open_run
     from cairn.refine.figures import as_json, measure
     from cairn.refine.page import page
-    from cairn.refine.tasks.named import task
     from cairn.report.render import document
 
     path: Path = arguments.run
     run, config = open_run(path)
-    found = measure(path, _asked(arguments), task(config.task).detectors)
+    found = measure(path, _asked(arguments), task_of(config).detectors)
     versions = RefineRun.open(run.path).versions
     name = SHOWN if arguments.show_source else REPORT
     target = arguments.out or path / name

@@ -86,21 +86,21 @@ def _go(arguments: argparse.Namespace, changes: Mapping[str, str]) -> int:
     from cairn.cli import refine_output as output
     from cairn.cli.testing import give_json
     from cairn.refine import records
+    from cairn.refine.casting import task_of
     from cairn.refine.run import refine
 
-    task, playing = _task(arguments), _playing(arguments, changes)
-    config = _config(arguments, playing)
+    config = _config(arguments, _playing(arguments, changes))
+    task = task_of(config)
     if arguments.print_config:
         print(tomli_w.dumps(plain(config)), end="")
         return 0
     path = arguments.run or records.default_run(config.source, config.sink)
-    players = _players(arguments, config, task)
-    if players is None:
+    if config.simulation is None:
         cast(config.models)  # a key that is missing is named before anything is made
     output.begin(config, task, path)
     try:
         counted = refine(
-            config, path, task, players=players, retry_rejected=arguments.retry_rejected,
+            config, path, task, retry_rejected=arguments.retry_rejected,
             retry_failed=arguments.retry_failed,
         )  # fmt: skip
     except KeyboardInterrupt:
@@ -113,12 +113,6 @@ def _go(arguments: argparse.Namespace, changes: Mapping[str, str]) -> int:
         return 0
     print(f"stopped: {counted.stopped} Raise it, and give the same command.", file=sys.stderr)
     return 1
-
-
-def _task(arguments: argparse.Namespace) -> Any:
-    from cairn.refine.tasks.named import task
-
-    return task(arguments.task, verifier=_verifies(arguments))
 
 
 def _playing(arguments: argparse.Namespace, changes: Mapping[str, str]) -> Playing:

@@ -21,6 +21,7 @@ from cairn.engine.mapped import map_stage
 from cairn.lm.cast import Application, Model, Player, company
 from cairn.lm.client import Role
 from cairn.refine import records
+from cairn.refine.casting import players_of
 from cairn.refine.config import RefineConfig
 from cairn.refine.directory import STAGE, SUMMARY, RefineRun
 from cairn.refine.outcomes import funnel
@@ -79,7 +80,7 @@ def refine(
     a server that cannot be used; KeyboardInterrupt after Ctrl-C.
     """
     began = time.monotonic()
-    players = players or config.models
+    players = players or players_of(config, task)
     if config.tries is not None:
         task = replace(task, tries=config.tries)
     found = _checked(config, path)

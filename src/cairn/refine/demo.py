@@ -1,0 +1,62 @@
+"""A simulated refiner for any text: it removes what the task's own detectors find, with errors.
+
+No language model, and it is said wherever it plays: it shows how a run goes, and nothing about what
+a model would make of the texts.
+"""
+
+import re
+from dataclasses import dataclass
+
+from cairn.core.draws import DrawKey
+from cairn.core.errors import ConfigError
+from cairn.lm.request import Completion, Request
+from cairn.lm.scripted import ScriptedModel
+from cairn.lm.simulated import REFUSAL
+from cairn.refine.spans import settled
+from cairn.refine.stand_ins import stand_in
+from cairn.refine.tasks.base import Task
+
+_TEXT = re.compile(r"<text-([0-9a-f]{8})>\n(.*)\n</text-\1>", re.S)
+_TABLE = re.compile(r"<replacements-([0-9a-f]{8})>(.*)</replacements-\1>", re.S)
+
+
+@dataclass(frozen=True)
+class DemoRefiner:
+    """Importable, so that other processes can have it."""
+
+    task: Task
+    error: float = 0.1
+    """Chance that a private value stays; a tenth of it that a text is refused."""
+
+    def __post_init__(self):
+        if not 0 <= self.error <= 1:
+            raise ConfigError(f"--demo: the error must lie in [0, 1], got {self.error}.")
+
+    def model(self, seed: int = 0) -> ScriptedModel:
+        """It as a model that plays the refiner."""
+        return ScriptedModel(self.answer, f"simulated-refiner-{self.error:g}", seed)
+
+    def answer(self, request: Request, key: DrawKey) -> str | Completion:
+        """The text of a request of `Task.prompt` with what detectors find replaced."""
+        prompt = request.messages[-1].content
+        found = _TEXT.search(prompt)
+        if found is None:
+            return REFUSAL
+        draw = key.random()
+        if draw.random() < self.error / 10:
+            return REFUSAL
+        text, table = found[2], _table(prompt[: found.start()])
+        parts, end = [], 0
+        for span in settled(s for detector in self.task.detectors for s in detector.find(text)):
+            value = text[span.start : span.end]
+            other = table.setdefault(value, stand_in(span.kind, draw))
+            parts += [text[end : span.start], value if draw.random() < self.error else other]
+            end = span.end
+        return "".join([*parts, text[end:]])
+
+
+def _table(prompt: str) -> dict[str, str]:
+    """The replacements that a prompt asks for."""
+    found = _TABLE.search(prompt)
+    lines = found[2].strip().split("\n") if found else []
+    return dict(line.split(" => ", 1) for line in lines if " => " in line)
