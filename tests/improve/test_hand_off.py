@@ -14,7 +14,7 @@ from cairn.core.errors import ConfigError, MissingExtraError, RunError
 from cairn.core.vocabulary import BOS, EOS, PAD, SEP
 from cairn.envs.tokens.addition import Addition
 from cairn.envs.tokens.repair import Repair
-from cairn.improve.hand_off import problems, rows, trl
+from cairn.improve.hand_off import problems, rows, telling, trl
 from cairn.improve.hand_off.problems import Named
 from cairn.improve.hand_off.rows import Answers, Asked
 from cairn.improve.hand_off.source import Prompts
@@ -56,9 +56,40 @@ def test_a_completion_is_read_as_tokens_with_the_end_that_it_had():
     assert wording.read("11<eos>1")[0].tolist() == tokens.tolist()
     assert wording.read([{"role": "assistant", "content": "11"}])[1] == 3
     assert wording.read("eleven")[1] == 0, "no answer at all"
+    assert wording.read([{"role": "assistant", "content": None}])[1] == 1, "an end and nothing else"
+    with pytest.raises(ConfigError, match=r"must be a text or a conversation.* got 11"):
+        wording.read(11)
     tokens, length = wording.read("1" * 20)
     assert length == TASK.answer_length and EOS not in tokens, "too long, so without an end"
     assert wording.answer(np.array([ONE, EOS, ONE])) == "1"
+    assert wording.answer(np.array([ONE, ONE, PAD, PAD])) == "11", "cut, with padding behind"
+
+
+@pytest.mark.parametrize("strange", [PAD, BOS, SEP, len(TASK.symbols)])
+def test_symbols_that_are_part_of_no_answer_are_not_read_out_of_one(strange):
+    """The last is a condition, which models have and tasks do not."""
+    wording = Wording(TASK, "symbols")
+    said = np.array([ONE, strange, ONE, EOS])
+    tokens, length = wording.read(wording.answer(said))
+    plain, _ = wording.read("11")
+    assert tokens.tolist() != plain.tolist(), "1 and 1 with something between is not 11"
+    assert length == 0 or tokens[:4].tolist() == said.tolist()
+
+
+class Tagged(Addition):
+    """A sum whose question can hold the name of a symbol, as questions in texts can."""
+
+    @property
+    def own_symbols(self):
+        return (*Addition(self.digits).own_symbols, *"<pad>")
+
+
+def test_a_prompt_that_would_be_read_as_other_symbols_is_refused():
+    task = Tagged(digits=1)
+    ids = np.array([BOS, *(task.code(one) for one in "<pad>"), SEP])
+    assert Wording(task).prompt(ids) == "<pad>"
+    with pytest.raises(ConfigError, match="holds the name of one"):
+        Wording(task, "symbols").prompt(ids)
 
 
 def test_a_problem_comes_back_from_its_text_and_is_verified_anew(asked):
@@ -100,8 +131,9 @@ def test_rows_of_each_form_hold_what_trl_and_verl_ask_for_and_can_be_verified(as
     told = (one["data_source"], truth, truth, one["extra_info"])
     assert compute_score(*told) == 1 and compute_score(told[0], "+", *told[2:]) == 0
     unpaired = rows.rows("unpaired-preference", named, wording, asked, answers)
-    assert [row["label"] for row in unpaired] == [True, False, True]
-    json.dumps([made, unpaired])
+    assert [row["label"] for row in unpaired] == [True, False, True, None, None, None]
+    assert [row["reward"] for row in unpaired] == [1, 0, 1, None, None, None]
+    json.dumps([made, unpaired], allow_nan=False)
     with pytest.raises(ConfigError, match="name a run"):
         rows.rows("preference", named, wording, asked, None)
 
@@ -147,28 +179,63 @@ def test_what_was_told_decides_what_is_asked_next(source):
 def test_places_are_told_once_and_mistakes_count_for_nothing(source):
     before = jax.device_get(source.archive)
     one, *rest = [row.id for row in source.ask()]
+    tell, reward = source.tell, source.tell_rewards
     wrong = [
-        (lambda: source.tell([0], [["a"]]), "id 0 was told already"),
-        (lambda: source.tell([999], [["a"]]), "id 999 was never asked for"),
-        (lambda: source.tell([one, one], [["a"], ["a"]]), "each prompt once"),
-        (lambda: source.tell([one, *rest], [["a"]] * 3 + [["a", "b"]]), "as many completions"),
-        (lambda: source.tell_rewards([one], [[2.0]]), "must lie in"),
+        (lambda: tell([0], [["a"]]), "id 0 was told already"),
+        (lambda: tell([999], [["a"]]), "id 999 was never asked for"),
+        (lambda: tell([-1], [["a"]]), "id -1 was never asked for"),
+        (lambda: tell([], []), "at least one prompt, got none"),
+        (lambda: tell([one, one], [["a"], ["a"]]), f"each prompt once, and id {one} is there 2 ti"),
+        (lambda: tell([one, *rest], [["a"]] * 3 + [["a", "b"]]), "as many completions"),
+        (
+            lambda: tell([one], [["a"], ["a"]]),
+            r"as many completions of each of 1 prompts.*\[1, 1\]",
+        ),
+        (lambda: tell([one], [[]]), "at least one"),
+        (lambda: tell([one], ["12"]), "a list of completions for each of 1 prompts"),
+        (lambda: tell([one], [[12]]), "must be a text or a conversation.* got 12"),
+        (
+            lambda: tell([one], [["a"]], ended=[True]),
+            r"ended must be of shape \(1, 1\), got \(1,\)",
+        ),
+        (lambda: tell([one], [["a"]], ended=[[True], []]), "ended must be numbers, as many"),
+        (lambda: reward([one], [[2.0]]), "must lie in"),
+        (lambda: reward([one], [0.5]), r"must be of shape \(1, G\), got \(1,\)"),
+        (lambda: reward([one, rest[0]], [[0.5]]), r"must be of shape \(2, G\), got \(1, 1\)"),
+        (lambda: reward([one], [["good"]]), "rewards must be numbers"),
     ]
     for call, match in wrong:
-        with pytest.raises(ConfigError, match=match):
+        with pytest.raises(ConfigError, match=match) as caught:
             call()
+        assert "\n" not in str(caught.value)
     assert source.open == [one, *rest]
     assert (source.archive.scores == before.scores).all()
     source.tell([one, *rest], [["", "", ""]] * 4)
     assert source.open == []
 
 
+@pytest.mark.parametrize("ids", ["a", ["a"], 3, None, [1.5]])
+def test_ids_that_are_no_numbers_are_named(ids):
+    with pytest.raises(ConfigError, match="ids must be a list of whole numbers, those that ask"):
+        telling.numbers(ids)
+    assert telling.numbers(np.array([3, 1])) == [3, 1]
+
+
 @pytest.mark.slow
 def test_a_saved_source_asks_next_what_it_would_have_asked(source, tmp_path):
-    open_ids = [row.id for row in source.ask()]
+    under_way = [*source.ask(), *source.ask()]
+    open_ids = [row.id for row in under_way]
+    source.tell_rewards(open_ids[:1], [[0.5]])
     source.save(tmp_path / "prompts.cairn")
     again = Prompts.load(tmp_path / "prompts.cairn")
-    assert again.open == open_ids and repr(again) == repr(source)
+    assert again.open == open_ids[1:] and repr(again) == repr(source)
+    assert again.pending() == under_way[1:] == source.pending(), "as they were asked, id and all"
+    chosen = trl.Chosen(again, reads=1)({"place": list(range(7))})
+    assert chosen["id"] == open_ids[1:] and again.open == open_ids[1:], "before any new ones"
+    assert chosen["prompt"] == [row.prompt for row in under_way[1:]]
+    source.tell_rewards(open_ids[1:4], np.full((3, 3), 0.5))
+    again.tell_rewards(open_ids[1:4], np.full((3, 3), 0.5))
+    open_ids = open_ids[4:]
     nothing = np.full((4, 3), 0.5)
     for each in (source, again):
         each.tell_rewards(open_ids, nothing)
@@ -221,16 +288,6 @@ def test_under_trl_a_place_keeps_its_prompt_until_it_was_read_and_rewards_are_to
 def test_without_trl_the_line_that_installs_it_is_said():
     with pytest.raises(MissingExtraError, match="pip install trl"):
         trl._library("trl")
-
-
-def test_settings_that_part_prompts_from_rewards_are_refused():
-    class Arguments:
-        dataloader_num_workers, world_size, remove_unused_columns = 0, 1, False
-
-    trl._check(Arguments())
-    Arguments.dataloader_num_workers = 2
-    with pytest.raises(ConfigError, match="dataloader_num_workers must be 0"):
-        trl._check(Arguments())
 
 
 @pytest.mark.parametrize(

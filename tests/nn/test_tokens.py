@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cairn.core.errors import MissingExtraError, TokenError
 from cairn.core.vocabulary import BOS, EOS, PAD, RESERVED, SEP
-from cairn.nn.language import bpe, tokens
+from cairn.nn.language import bpe, hugging_table, tokens
 from cairn.nn.language.tokens import Characters, Symbols
 
 DIGITS = Symbols((*RESERVED, "0", "1", "+"))
@@ -68,6 +68,8 @@ def test_a_space_can_be_a_symbol_and_a_told_condition_moves_nothing_apart():
         (WORDS, "<bos> node 10 ->1 <sep>"),
         (SPACED, "<bos>a b\n<good><sep>"),
         (Characters.of("ab .\n"), "a b.\nba"),
+        (Characters.of("<pad> <bos> <eos> <sep>"), "a <eos><pad> <sep>b<bos>"),
+        (Characters.of("<eos>"), "<eos>se"),
     ],
 )
 def test_a_saved_table_reads_a_text_in_other_libraries_as_here(table, text, tmp_path):
@@ -79,7 +81,27 @@ def test_a_saved_table_reads_a_text_in_other_libraries_as_here(table, text, tmp_
     with pytest.raises(Exception, match="UNK"):
         other.encode("☃")
     config = json.loads((tmp_path / "tokenizer_config.json").read_text())
-    assert (config["pad_token"], config["eos_token"]) == ("<pad>", "<eos>")
+    named = {config[f"{name}_token"]: at for name, at in (("pad", PAD), ("bos", BOS), ("eos", EOS))}
+    assert {other.token_to_id(name): name for name in named} == {at: n for n, at in named.items()}
+    assert not any(name in text for name in (config["pad_token"], config["eos_token"]))
+
+
+@given(st.text(), st.sampled_from(RESERVED), st.text())
+def test_no_text_of_characters_holds_a_special_token_to_other_libraries(before, name, after):
+    text = before + name + after
+    table = Characters.of(text)
+    names = hugging_table.of_characters(table.alphabet)
+    other = tokenizers.Tokenizer.from_str(json.dumps(hugging_table.table(names, "", False)))
+    assert other.encode(text, add_special_tokens=False).ids == table.encode(text)
+
+
+def test_a_space_that_is_no_character_of_an_alphabet_is_an_error_elsewhere_too(tmp_path):
+    table = Characters.of("ab")
+    table.save(tmp_path)
+    other = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    for encode, error in ((table.encode, TokenError), (other.encode, Exception)):
+        with pytest.raises(error):
+            encode("a b")
 
 
 @given(st.text(min_size=1))

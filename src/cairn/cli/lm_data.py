@@ -2,10 +2,15 @@
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, get_type_hints
 
+import numpy as np
+
 from cairn.cli import flags
+from cairn.cli.testing import Watch, check_json, give_json
+from cairn.core.console import plural
 from cairn.core.errors import ConfigError
 from cairn.core.files import replacing
 from cairn.improve.hand_off import collect
@@ -24,9 +29,12 @@ usage: cairn lm data RUN|TASK FILE [flags]
   cairn lm data runs/addition-grpo-1 pairs.jsonl --form preference     a better and a worse answer
   cairn lm data runs/addition-grpo-1 sft.jsonl --form prompt-completion --group 4
   cairn lm data addition train.parquet --form verl --count 1000        a task alone, no run
+  cairn lm data addition test.jsonl --split test                       problems to test on
+  cairn lm data addition more.jsonl --json -                           one JSON object says what
 
-FILE ends in .jsonl or .parquet. Every row says which problem it is of, so that an answer can be
-verified anew: docs/hand-off.md.
+FILE ends in .jsonl or .parquet; one that is there is never written over. Every row says which
+problem it is of, so that an answer can be verified anew: docs/hand-off.md. An answer that the
+verifier could not judge has null for label and reward.
 """
 
 
@@ -45,7 +53,7 @@ class Flags:
     problems: Literal["archive", "new"] | None = None
     """Where problems are from. Default: the run's archive, if it has one that is not empty."""
     split: Literal["train", "test", "shifted"] = "train"
-    """Of new problems."""
+    """Of new problems; an archive holds those of train alone."""
     words: Words = "plain"
     """Prompts as what is asked alone, or with all symbols, as a model trained here reads them."""
     instruction: str = ""
@@ -56,6 +64,9 @@ class Flags:
     """Which of the run's seeds. Default: its first."""
     seed: int = 0
     """Of new problems and of sampling."""
+    json: Path | None = None
+    """Write what was written as JSON to this file; - for standard output, and nothing else there.
+    """
 
 
 def lm_data_command(arguments: list[str]) -> int:
@@ -72,6 +83,9 @@ def lm_data_command(arguments: list[str]) -> int:
         )
     asked = flags.parse(Flags, arguments[2:], kinds, default=Flags(), prog="cairn lm data")
     path = _writable(Path(named[1]))
+    check_json(asked.json, [])
+    if asked.json is not None and asked.json.absolute() == path.absolute():
+        raise ConfigError(f"--json says what was written, so it must be another file than {path}.")
     for name in ("count", "group"):
         if getattr(asked, name) < 1:
             raise ConfigError(f"--{name} must be at least 1, got {getattr(asked, name)}.")
@@ -85,21 +99,42 @@ def lm_data_command(arguments: list[str]) -> int:
     if asked.answers == "model" and run is None:
         raise ConfigError(f"--answers model needs a run, and {named[0]} is a task.")
     if run is not None and asked.answers != "demonstrations" and asked.form in _ANSWERED:
-        sampled = collect.answered(run, posed, asked.group, asked.seed)
+        with Watch("answering", "problems") as watch:
+            advance = partial(watch, named[0])
+            advance(0, len(posed.prompts))
+            sampled = collect.answered(run, posed, asked.group, asked.seed, advance)
+    unjudged = 0 if sampled is None else int(np.isnan(sampled.reward).sum())
     found = rows(asked.form, task, wording, posed, sampled)
     if not found:
         raise ConfigError(
             f"There is no row: of {len(posed.prompts)} problems with {asked.group} answers none "
-            f"gives {asked.form}. Ask more (--count, --group), or let the task answer "
-            f"(--answers demonstrations)."
+            f"gives {asked.form}{_doubt(unjudged)}. Ask more (--count, --group), or let the task "
+            f"answer (--answers demonstrations)."
         )
     if path.suffix == ".parquet":
         write_parquet(path, found)
     else:
         with replacing(path, private=False) as part:
             part.write_text(to_lines(found), encoding="utf-8")
-    print(f"{path}: {len(found)} rows of {len(posed.prompts)} problems, {asked.form}")
+    report = {
+        "file": str(path),
+        "form": asked.form,
+        "rows": len(found),
+        "problems": len(posed.prompts),
+        "answers": 0 if sampled is None else sampled.reward.size,
+        "unjudged": unjudged,
+        "task": task.name,
+        "settings": dict(task.settings),
+    }
+    give_json(asked.json, report)
+    if str(asked.json) != "-":
+        rows_of = f"{plural(len(found), 'row')} of {plural(len(posed.prompts), 'problem')}"
+        print(f"{path}: {rows_of}, {asked.form}{_doubt(unjudged)}")
     return 0
+
+
+def _doubt(unjudged: int) -> str:
+    return f"; {plural(unjudged, 'answer')} could not be judged" if unjudged else ""
 
 
 _ANSWERED = ("prompt-completion", "preference", "unpaired-preference", "messages")

@@ -41,6 +41,8 @@ class Sampling:
     """How many of the likeliest they were sampled from; 0: all."""
     min_p: float = 0.0
     """The share of the likeliest's probability below which none was taken; 0: all were."""
+    repetition_penalty: float = 1.0
+    """What logits of tokens that were there before are divided by when sampling; 1: nothing."""
     same_support: bool = False
     """Whether the loss leaves out the same tokens: its probabilities are shares of those kept."""
     pad: int | None = None
@@ -79,6 +81,11 @@ def check(how: Sampling) -> None:
             f"Answers are sampled at temperature {how.temperature:g} and learned from at "
             f"{learning:g}: give both sides the same."
         )
+    if how.repetition_penalty != 1:
+        raise ConfigError(
+            f"repetition_penalty = {how.repetition_penalty:g} changes what is sampled, and the "
+            f"loss knows nothing of it: set 1."
+        )
     if how.masked_by_pad and how.pad is not None and how.pad in how.ends:
         raise ConfigError(
             f"Token {how.pad} is padding and ends answers: the loss passes over it, so the model "
@@ -104,16 +111,20 @@ def check(how: Sampling) -> None:
 def of_trl(settings: Mapping[str, Any], *, pad: int | None, ends: tuple[int, ...]) -> Sampling:
     """What TRL's trainer does with the fields of a `GRPOConfig`, `vars(config)`: for `check`.
 
-    Read in trl 1.16.0: one temperature for both sides; masks by length; ratios to who sampled;
-    rewards of masked answers stay in their group's mean; `bnpo` divides every piece by its own.
+    Read in trl 1.16.0: one temperature for both sides, unless `generation_kwargs` has another for
+    sampling; masks up to the first end, whatever padding is; ratios to who sampled; rewards of
+    masked answers stay in their group's mean; `bnpo` divides every piece by its own.
     """
+    sampled = {**settings, **(settings.get("generation_kwargs") or {})}
     pieces = settings.get("gradient_accumulation_steps") or 1
     each = settings.get("steps_per_generation") or pieces
     return Sampling(
-        temperature=settings.get("temperature", 1.0),
-        top_p=settings.get("top_p", 1.0),
-        top_k=settings.get("top_k") or 0,
-        min_p=settings.get("min_p") or 0.0,
+        temperature=sampled.get("temperature", 1.0),
+        learning_temperature=settings.get("temperature", 1.0),
+        top_p=sampled.get("top_p", 1.0),
+        top_k=sampled.get("top_k") or 0,
+        min_p=sampled.get("min_p") or 0.0,
+        repetition_penalty=sampled.get("repetition_penalty", 1.0),
         pad=pad,
         ends=ends,
         masked_by_pad=False,

@@ -1,6 +1,7 @@
 """What is handed on of a run or a task: problems, new or of the archive, and sampled answers."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, Literal
 
 import jax
@@ -24,11 +25,25 @@ AT_ONCE = 256
 
 
 def new(task: TokenTask, split: str, count: int, seed: int) -> Asked:
-    """New problems of a split, the same for the same seed."""
+    """New problems of a split, by the task's own rule, the same for the same seed.
+
+    Raises ConfigError if the split has none: what drawing ends with is of another split then.
+    """
     keys = jax.random.split(stream(jax.random.key(seed), f"data of {split}"), count)
-    draw = jax.jit(lambda keys: jax.vmap(lambda key: task.problem(key, split))(keys))
+
+    @jax.jit
+    def draw(keys: Any) -> Any:
+        made = jax.vmap(lambda key: task.problem(key, split))(keys)
+        return made, jax.vmap(lambda one: task.fits(one, split))(made)
+
     with hosted.told():
-        made = jax.block_until_ready(draw(keys))
+        made, fits = jax.block_until_ready(draw(keys))
+    if not (there := np.asarray(fits)).all():
+        raise ConfigError(
+            f"{type(task).__name__}: the split {split} has no problem that could be found: of "
+            f"{count} wanted there are {there.sum()}. Make the task larger, so that some of its "
+            f"problems can be held out."
+        )
     return shown(task, made, [{"split": split, "depth": 0} for _ in range(count)])
 
 
@@ -70,13 +85,21 @@ def kept(run: Opened, count: int) -> Asked:
 def problems_of(
     run: Opened | None, task: TokenTask, where: Literal["archive", "new"] | None, **what: Any
 ) -> Asked:
-    """`kept` or `new`; by default what there is. `what`: split, count, seed."""
+    """`kept` or `new`; by default what there is. `what`: split, count, seed.
+
+    Raises ConfigError for an archive where there is none, and for another split of one than train.
+    """
     archive = None if run is None else run.state.extra
     if where is None:
         holds = isinstance(archive, Replay) and int(archive.count) and what["split"] == "train"
         where = "archive" if holds else "new"
     if where == "new":
         return new(task, **what)
+    if what["split"] != "train":
+        raise ConfigError(
+            f"An archive holds training prompts alone, so there are none of the split "
+            f"{what['split']} in it. Take new problems of it, or the split train."
+        )
     if run is None:
         raise ConfigError("A task has no archive: name a run of exit, or take new problems.")
     return kept(run, what["count"])
@@ -96,8 +119,17 @@ def shown(task: TokenTask, problems: Problems, about: list[Row]) -> Asked:
     return Asked(problems, prompts, demonstrations, about)
 
 
-def answered(run: Opened, asked: Asked, group: int, seed: int) -> Answers:
-    """The run's own answers, `group` to each problem, sampled and rewarded as it does."""
+def answered(
+    run: Opened,
+    asked: Asked,
+    group: int,
+    seed: int,
+    advance: Callable[[int, int], None] = lambda behind, total: None,
+) -> Answers:
+    """The run's own answers, `group` to each problem, sampled and rewarded as it does.
+
+    `advance` is told how many problems of all have been answered.
+    """
     config, root = run.config, jax.random.key(seed)
 
     @jax.jit
@@ -109,13 +141,14 @@ def answered(run: Opened, asked: Asked, group: int, seed: int) -> Answers:
         )
         return played.rollouts.tok, played.rollouts.reward, played.correct
 
-    # By the verifier, whoever gave the rewards while it trained.
+    # By the verifier, whoever gave the rewards while it trained, and all that could be judged.
     by = config.reward if config.reward == "quality" else "correct"
-    verified = dataclasses.replace(config, reward=by)
+    verified = dataclasses.replace(config, reward=by, truncated="zero")
     count = len(asked.prompts)
     found = []
     for number, first in enumerate(range(0, count, AT_ONCE)):
         part = jax.tree.map(lambda leaf, at=first: leaf[at : at + AT_ONCE], asked.problems)
         with hosted.told():
             found.append(jax.device_get(some(part, np.int32(number))))
+        advance(min(first + AT_ONCE, count), count)
     return Answers(*(np.concatenate(leaves) for leaves in zip(*found, strict=True)))

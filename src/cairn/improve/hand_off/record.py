@@ -1,11 +1,11 @@
 """The two compiled steps of a source of prompts: choose a batch, record what became of it."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from cairn.archive.replay import Replay
 from cairn.core.keys import stream
@@ -17,18 +17,36 @@ from cairn.improve.exploratory import Config
 from cairn.improve.histories import Belief, Starts
 from cairn.improve.parts import Played, Problem, Problems
 
+THERE = "problems there are"
+"""The stream of a finite set of problems, as `parts.given` has it."""
+
+
+class Keys(NamedTuple):
+    """Where a source's chance comes from."""
+
+    draws: Key[Array, ""]
+    """Of problems, starts and instructions."""
+    there: Key[Array, ""]
+    """Of the problems that there are, where these are so many and no more: a run's own, if the
+    source goes on with a run."""
+
+
+def keys_of(seed: int) -> Keys:
+    """A source's own."""
+    root = jax.random.key(seed)
+    return Keys(root, stream(root, THERE))
+
 
 def ask(
-    problem: Problem, config: Config, seed: int, archive: Replay, cycle: Int[Array, ""]
+    problem: Problem, config: Config, archive: Replay, keys: Keys, cycle: Int[Array, ""]
 ) -> tuple[Replay, Starts, Problems, Prompt]:
     """Starts of one batch, what is asked from each, and how that reads."""
-    root, task = jax.random.key(seed), problem.task
-    keys = jax.random.split(stream(root, "problems", cycle), config.drawn)
+    (root, there), task = keys, problem.task
+    each = jax.random.split(stream(root, "problems", cycle), config.drawn)
     if config.problems:
-        which = jax.vmap(lambda key: jax.random.randint(key, (), 0, config.problems))(keys)
-        there = stream(root, "problems there are")
-        keys = jax.vmap(lambda number: jax.random.fold_in(there, number))(which)
-    drawn = jax.vmap(lambda key: task.problem(key, "train"))(keys)
+        which = jax.vmap(lambda key: jax.random.randint(key, (), 0, config.problems))(each)
+        each = jax.vmap(lambda number: jax.random.fold_in(there, number))(which)
+    drawn = jax.vmap(lambda key: task.problem(key, "train"))(each)
     fresh, _ = skipping.promising(config, archive, drawn, stream(root, "second looks", cycle))
     archive, starts = histories.choose(archive, config, fresh, stream(root, "starts", cycle))
     problems = starts.nodes.problem

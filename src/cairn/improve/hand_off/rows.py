@@ -53,8 +53,8 @@ def rows(
     """The rows of a form. Without `answers` completions are the task's demonstrations.
 
     `prompt-completion` and `messages` hold correct answers alone, each once; `preference` the best
-    and the worst of a group, where they differ; `unpaired-preference` all with their reward.
-    Raises ConfigError for a form that needs answers.
+    and the worst of a group, where they differ; `unpaired-preference` all with their reward, None
+    for reward and label where nobody could say. Raises ConfigError for a form that needs answers.
     """
     if form not in get_args(Form):
         raise ConfigError(f"form must be one of {', '.join(get_args(Form))}, got {form!r}.")
@@ -82,8 +82,9 @@ def rows(
     return found
 
 
-def score(row: Mapping[str, Any], completion: Any) -> float:
-    """Quality of an answer in [0, 1] to the problem of a row, by the task's own verifier.
+def score(row: Mapping[str, Any], completion: Any) -> float | None:
+    """Quality of an answer in [0, 1] to the problem of a row, by the task's own verifier; None
+    where it cannot say.
 
     Of the row `task`, `settings` and `problem` are read. Raises ConfigError if they fit no task.
     """
@@ -91,7 +92,12 @@ def score(row: Mapping[str, Any], completion: Any) -> float:
     tokens, length = Wording(task).read(completion)
     batch = problems.stacked([problems.read(task, row["problem"])])
     found = problems.verified(task, batch, tokens[None], np.array([length], np.int32))
-    return float(found.quality[0])
+    return told(found.quality[0])
+
+
+def told(value: float | np.floating) -> float | None:
+    """A figure as others take it: NaN, which would spread through their sums, is None."""
+    return None if np.isnan(value) else float(value)
 
 
 @functools.lru_cache(64)
@@ -109,19 +115,19 @@ def _completions(
     again: Row,
 ) -> list[Row]:
     if answers is None:
-        told = [(asked.demonstrations[at], 1.0, True)]
+        said = [(asked.demonstrations[at], 1.0, True)]
     else:
-        told = list(zip(answers.tokens[at], answers.reward[at], answers.correct[at], strict=True))
+        said = list(zip(answers.tokens[at], answers.reward[at], answers.correct[at], strict=True))
     found = []
     if form == "unpaired-preference":
-        for tokens, reward, correct in told:
-            if not np.isnan(reward):
-                label = {"label": bool(correct), "reward": float(reward)}
-                found.append(
-                    {"prompt": prompt, "completion": wording.completion(tokens), **label, **again}
-                )
+        for tokens, reward, correct in said:
+            known = told(reward)
+            label = {"label": None if known is None else bool(correct), "reward": known}
+            found.append(
+                {"prompt": prompt, "completion": wording.completion(tokens), **label, **again}
+            )
         return found
-    right = {wording.answer(tokens): tokens for tokens, _, correct in told if correct}
+    right = {wording.answer(tokens): tokens for tokens, _, correct in said if correct}
     for text, tokens in right.items():
         if form == "messages":
             asks = prompt if wording.chat else [{"role": "user", "content": prompt}]

@@ -22,9 +22,10 @@ class Asked(NamedTuple):
 ABOUT = (
     "curriculum", "replays", "capacity", "minimum_fill", "prioritisation", "replay_temperature",
     "staleness", "remembered", "deepest", "diverge", "inherited", "problems", "reward", "skip",
-    "candidates", "again",
+    "candidates", "again", "group",
 )  # fmt: skip
-"""Settings of `exit` that choose prompts; the others are about learning, the trainer's matter."""
+"""Settings of `exit` that choose prompts; the others are about learning, the trainer's matter.
+`group`, the answers to each prompt, says with `skip` which groups will have no variance."""
 
 
 def config_of(batch: int, settings: dict[str, Any]) -> Config:

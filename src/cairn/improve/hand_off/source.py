@@ -18,10 +18,11 @@ from jaxtyping import Float, Int
 from cairn.archive.replay import Replay
 from cairn.core import hosted
 from cairn.core.errors import ConfigError
+from cairn.core.keys import stream
 from cairn.envs.tokens.protocol import TokenTask
 from cairn.improve import histories
 from cairn.improve.exploratory import Config
-from cairn.improve.hand_off import record, saved
+from cairn.improve.hand_off import record, saved, telling
 from cairn.improve.hand_off.problems import Named, rows, stacked
 from cairn.improve.hand_off.run import opened
 from cairn.improve.hand_off.saved import Known
@@ -68,21 +69,24 @@ class Prompts:
         self._archive: Replay = histories.empty(self._problem, self.config)
         self._cycle, self._next = 0, 0
         self._open: dict[int, _Open] = {}
-        self._ask = jax.jit(partial(record.ask, self._problem, self.config, seed))
+        self._keys = record.keys_of(seed)
+        self._ask = jax.jit(partial(record.ask, self._problem, self.config))
         self._tell = jax.jit(partial(record.tell, self._problem, self.config))
+        self._prompt = jax.jit(jax.vmap(made.prompt))
 
     @classmethod
     def of_run(cls, path: Path | str, *, run_seed: int | None = None, **more: Any) -> "Prompts":
-        """With a run's task, and of a run of `exit` with its archive and settings too.
+        """With a run's task and settings, and of a run of `exit` with its archive too.
 
+        Where that run learned from a finite set of problems (`problems`), they are the same ones.
         Raises RunError, CheckpointError or ConfigError if the run cannot be read or is no run on a
         task of symbols.
         """
         found = opened(Path(path), run_seed)
         archive = found.state.extra
         kept = isinstance(archive, Replay) and isinstance(found.config, Config)
-        own = {name: getattr(found.config, name) for name in ABOUT} if kept else {}
-        if kept and found.config.reward != "quality":
+        own = {name: getattr(found.config, name) for name in ABOUT if hasattr(found.config, name)}
+        if found.config.reward != "quality":
             own["reward"] = "correct"  # a source asks the verifier, whoever gave rewards there
         source = cls(found.named.made(), **{**own, **more})
         if kept:
@@ -92,6 +96,8 @@ class Prompts:
                     f"taken over, got {source.config.capacity}. Leave it out."
                 )
             source._archive = jax.tree.map(jnp.asarray, archive)
+        there = stream(found.state.key, record.THERE)
+        source._keys = source._keys._replace(there=there)
         return source
 
     def __repr__(self) -> str:
@@ -113,17 +119,33 @@ class Prompts:
     def ask(self) -> list[Asked]:
         """`batch` prompts. Several asks may be open at once."""
         with hosted.told():
-            archive, starts, problems, prompt = self._ask(self._archive, np.int32(self._cycle))
+            cycle = np.int32(self._cycle)
+            archive, starts, problems, prompt = self._ask(self._archive, self._keys, cycle)
             starts, problems, ids = jax.device_get((starts, problems, prompt.ids))
         self._archive, self._cycle = archive, self._cycle + 1
         told = []
         for start, problem, row in zip(rows(starts), rows(problems), ids, strict=True):
-            good, bad = float(start.belief.successes), float(start.belief.failures)
             self._open[self._next] = _Open(start, problem)
-            depth, chance = int(start.nodes.depth), (1 + good) / (2 + good + bad)
-            told.append(Asked(self._next, self.wording.prompt(row), depth, chance))
+            told.append(self._asked(self._next, start, row))
             self._next += 1
         return told
+
+    def pending(self) -> list[Asked]:
+        """What is open, as `ask` gave it: after `load`, prompts whose answers were lost."""
+        if not self._open:
+            return []
+        P, found = self.config.prompts, []
+        entries = list(self._open.items())
+        for first in range(0, len(entries), P):
+            part = entries[first : first + P]
+            problems = stacked([entry.problem for _, entry in part])
+            problems = jax.tree.map(partial(record.wider, size=P), problems)
+            ids = np.asarray(self._prompt(problems).ids)
+            found += [
+                self._asked(number, entry.start, row)
+                for (number, entry), row in zip(part, ids, strict=False)
+            ]
+        return found
 
     def problem(self, number: int) -> Problems:
         """The problem of an open id, with what its verifier must know."""
@@ -139,47 +161,28 @@ class Prompts:
         a correct answer, or its quality with `reward="quality"`; 0 without an end). Raises
         ConfigError for ids that are not open or told twice, and then nothing counts.
         """
-        entries = self._entries(ids)
-        groups = {len(each) for each in completions}
-        if len(groups) != 1 or len(completions) != len(ids) or 0 in groups:
-            raise ConfigError(
-                f"tell needs as many completions of each of {len(ids)} prompts, at least one; got "
-                f"{[len(each) for each in completions]}."
-            )
-        G = groups.pop()
-        over = np.ones((len(ids), G), bool) if ended is None else np.asarray(ended, bool)
-        if over.shape != (len(ids), G):
-            raise ConfigError(f"ended must be of shape {(len(ids), G)}, got {over.shape}.")
-        said = [
-            [self.wording.read(one, bool(end)) for one, end in zip(each, ends, strict=True)]
-            for each, ends in zip(completions, over, strict=True)
-        ]
-        tokens = np.array([[one[0] for one in each] for each in said], np.int32)
-        length = np.array([[one[1] for one in each] for each in said], np.int32)
-        return self._told(list(ids), entries, tokens, length, None)
+        known = telling.numbers(ids)
+        entries = [self._opened(number) for number in known]
+        said = telling.answers(self.wording, len(known), completions, ended)
+        return self._told(known, entries, *said, None)
 
     def tell_rewards(self, ids: Sequence[int], rewards: Any) -> None:
         """The same by rewards of one's own, (n, G) in [0, 1]: 0.3 is three tenths of a success.
 
         NaN says nothing. No attempt becomes a place to start from: the answers are not known.
         """
-        entries = self._entries(ids)
-        found = np.asarray(rewards, np.float32)
-        if found.ndim != 2 or len(found) != len(ids) or not found.size:
-            raise ConfigError(f"rewards must be of shape ({len(ids)}, G), got {found.shape}.")
-        if ((found < 0) | (found > 1)).any():
-            raise ConfigError(
-                f"A reward must lie in [0, 1] to be a chance of success, got {np.nanmin(found)} to "
-                f"{np.nanmax(found)}. Scale them."
-            )
+        known = telling.numbers(ids)
+        entries = [self._opened(number) for number in known]
+        found = telling.rewards(len(known), rewards)
         nothing = np.zeros((*found.shape, self.task.answer_length), np.int32)
-        self._told(list(ids), entries, nothing, np.zeros(found.shape, np.int32), found)
+        self._told(known, entries, nothing, np.zeros(found.shape, np.int32), found)
 
     def save(self, path: Path | str) -> None:
         """Write all there is to one file, complete or not at all; it replaces an older one."""
         kind = type(self.task)
         settings = {name: getattr(self.config, name) for name in ABOUT}
         about = {
+            "there": jax.random.key_data(self._keys.there).tolist(),
             "task": Named.of(f"{kind.__module__}:{kind.__qualname__}", self.task),
             "how": {
                 "batch": self.config.prompts,
@@ -201,12 +204,20 @@ class Prompts:
         path = Path(path)
         told = saved.about(path)
         source = cls(saved.task_of(path, told, task), **told["how"])
-        start, problem = jax.eval_shape(source._ask, source._archive, np.int32(0))[1:3]
+        there = jax.random.wrap_key_data(jnp.array(told["there"], jnp.uint32))
+        source._keys = source._keys._replace(there=there)
+        args = source._archive, source._keys, np.int32(0)
+        start, problem = jax.eval_shape(source._ask, *args)[1:3]
         row = jax.tree.map(lambda leaf: np.zeros(leaf.shape[1:], leaf.dtype), _Open(start, problem))
         known = saved.read(path, source._archive, row, told)
         source._archive, source._cycle, source._next = known.archive, known.cycle, known.next
         source._open = dict(zip(known.ids, known.open, strict=True))
         return source
+
+    def _asked(self, number: int, start: Starts, row: Int[np.ndarray, " Tp"]) -> Asked:
+        good, bad = float(start.belief.successes), float(start.belief.failures)
+        depth, chance = int(start.nodes.depth), (1 + good) / (2 + good + bad)
+        return Asked(number, self.wording.prompt(row), depth, chance)
 
     def _told(
         self,
@@ -232,11 +243,6 @@ class Prompts:
         for number in ids:
             del self._open[number]
         return np.concatenate(found)
-
-    def _entries(self, ids: Sequence[int]) -> list[_Open]:
-        if len(set(ids)) != len(ids) or not len(ids):
-            raise ConfigError(f"tell needs each prompt once, and at least one; got {list(ids)}.")
-        return [self._opened(int(number)) for number in ids]
 
     def _opened(self, number: int) -> _Open:
         if number not in self._open:

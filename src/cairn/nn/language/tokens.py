@@ -161,7 +161,7 @@ class Characters(_Reserved):
     def save(self, folder: Path) -> None:
         """Write the alphabet, and what `transformers` reads in its place."""
         _save(folder, "characters", self.alphabet)
-        hugging_table.write(folder, (*RESERVED, *self.alphabet), "")
+        hugging_table.write(folder, hugging_table.of_characters(self.alphabet), "", blanks=False)
 
 
 def load(folder: Path) -> Tokenizer:
