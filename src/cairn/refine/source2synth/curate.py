@@ -43,7 +43,7 @@ class Curate:
             raise Reject(f"{UNANSWERED}: {counted}")
         known = None
         if config.withheld:
-            blind = clients["blind" if "blind" in clients else "solver"]
+            blind = clients["blind" if "blind" in clients.desk.roles else "solver"]
             known = await _right_of(blind, _blind(made), made["answer"], "blind", config.tries)
             if known >= config.leaked_at:
                 raise Reject(f"{LEAKED}: {counted}, without the source {known} of {config.tries}")

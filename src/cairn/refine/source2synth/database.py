@@ -167,6 +167,11 @@ def _files(source: Path) -> list[Path]:
         return found
     if not source.exists():
         raise RunError(f"{source} does not exist; expected tables in {', '.join(SQLITE + CSV)}.")
+    if source.suffix not in SQLITE + CSV:
+        raise RunError(
+            f"{source} cannot be read as tables: expected a file in {', '.join(SQLITE + CSV)}, or "
+            f"a folder of CSV files."
+        )
     return [source]
 
 

@@ -164,6 +164,9 @@ class _Job:
         if first.stopped != "finished":
             return self._said(first, 0, None, spent, first.stopped)
         learned, curated = self._halves()
+        unique = sum(1 for _ in self._written())
+        counts = {**(first.counts or {}), "duplicates": first.done - unique}
+        first = first._replace(counts=counts)
         half = training.write_half(self.path, learned(), self.config.curate)
         count = sum(1 for _ in learned())
         solver = self._solver(half, train, count)
@@ -230,8 +233,15 @@ class _Job:
         )
 
     def _written(self) -> Iterator[dict[str, Any]]:
+        """What was written, each question once: one that stands in both halves would be curated by
+        who has learned it."""
+        seen = set()
         for row in JsonLines(self.path / WRITTEN, "id").rows():
-            yield json.loads(row.raw)
+            made = json.loads(row.raw)
+            told = digest_of(made["question"], made["context"])
+            if told not in seen:
+                seen.add(told)
+                yield made
 
     def _solver(self, half: str, train: training.Train | None, count: int) -> Player | None:
         """Who curates: what `train` gives, or the config's solver after its trainer, or what the
