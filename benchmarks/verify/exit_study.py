@@ -111,4 +111,4 @@ def described(results: dict[str, Figures]) -> list[str]:
 
 
 if __name__ == "__main__":
-    main(Study("exit_study", STARTS, arms(), described), (__doc__ or "").splitlines()[0])
+    main(Study("exit_study", STARTS, arms(), described), __doc__, __file__)

@@ -35,8 +35,8 @@ SIZE = model(64)
 START = TASK | SIZE | {"steps": 190_000, "sft_learning_rate": 2e-3, "log_every": 20}
 COMMON = TASK | SIZE | {"steps": 100_000, "log_every": 5, "prompts": 32, "group": 8}
 PARTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "orm": ("orm", {}),
-    "sorm": ("sorm", {"tries": 4}),
+    "orm": ("orm", {"reward_model_epochs": 8}),
+    "sorm": ("sorm", {"tries": 4, "reward_model_epochs": 8}),
     "global": ("refine", {"where": "global", "learning_rate": 1e-3}),
     "local": ("refine", {"where": "local", "tries": 4, "learning_rate": 1e-3}),
 }
@@ -171,7 +171,8 @@ def main() -> None:
     for name in PARTS:
         made[name] = this.result(name, partial(part, this, name))
     found = this.result("answers", lambda: {"found": answers(this)})
-    this.tell(described(made, found["found"]))
+    if found and all(made.values()):
+        this.tell(described(made, found["found"]))
 
 
 def part(this: Study, name: str) -> dict[str, Any]:

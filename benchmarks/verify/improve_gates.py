@@ -78,15 +78,18 @@ def measure(made: Study, task: str, arm: str) -> dict[str, Any]:
     path = run(made, task, arm)
     done = load(path)
     number, answers = (4, 2) if made.tiny else (PROBLEMS, ANSWERS)
-    found = figures(
-        done.problem, done.config, done.state.student.model, begun.state.student.model,
-        problems(done.problem.task, number), number=answers,
-    )  # fmt: skip
+    first = begun.state.student.model
+    asked = problems(done.problem.task, number)
+    model = done.state.student.model
+    found = figures(done.problem, done.config, model, first, asked, number=answers)
+    plain = figures(done.problem, begun.config, first, first, asked, number=answers)
     lines = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
     return {
         "task": task,
         "arm": arm,
         "answers": {name: found[name] for name in TOLD if name in found},
+        # An arm that was measured later, on another machine, has had a start of its own.
+        "start": {name: plain[name] for name in TOLD if name in plain},
         "training": {
             what: [line["metrics"].get(what) for line in lines] for what in ("correct", "length")
         },
@@ -105,7 +108,8 @@ def described(task: str, results: dict[str, dict[str, Any]]) -> str:
         told = [f"{mean(values)[0]:.3f}" for values in result["answers"].values()]
         words = ["–", "–"]
         if name != "start":
-            over = gain(rate[name], rate["start"])
+            own = result.get("start", results["start"]["answers"])
+            over = gain(rate[name], own["pass@1"])
             passed = over[1] > 0 and gain(rate[name], rate["random"])[1] > 0
             words = [said(over, "+"), "yes" if passed else "no"]
         rows.append("| " + " | ".join([name, *told, *words]) + " |")

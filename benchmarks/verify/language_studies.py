@@ -35,9 +35,14 @@ from cairn.runs.experiment import Experiment
 SOURCES = ("core", "engine", "envs/tokens", "evaluation", "improve", "nn", "runs")
 TINY: dict[str, Any] = {
     "width": 8, "layers": 1, "heads": 2, "kv_heads": 2, "head_width": 4, "inner": 8,
-    "prompts": 4, "group": 2, "steps": 300, "tests": 4, "log_every": 2, "sft_batch": 8,
+    "prompts": 4, "group": 2, "steps": 200, "tests": 4, "log_every": 2, "sft_batch": 8,
 }  # fmt: skip
-TINY_ROUNDS: dict[str, Any] = {"rows": 16, "fit_steps": 2, "fit_batch": 4, "tries": 2}
+TINY_WHERE_SET: dict[str, Any] = {
+    "rows": 16, "fit_steps": 2, "fit_batch": 4, "tries": 2, "capacity": 16, "revisions": 2,
+    "reward_model_steps": 2, "reward_model_epochs": 2, "room": 2, "nodes": 4, "edges": 4,
+    "digits": 1,
+}  # fmt: skip
+"""Of a tiny study, where an arm has such a setting."""
 
 
 def model(width: int) -> dict[str, Any]:
@@ -65,9 +70,9 @@ class Study(NamedTuple):
     ) -> Path:
         """A run, from another one's models if so told; made once, gone on with if stopped."""
         path, done = self.runs / run, self.runs / f"{run}.done"
-        chosen = settings | {"seeds": self.seeds, "evaluate_every": 0, "behaviour_answers": 0}
+        chosen = {"evaluate_every": 0, "behaviour_answers": 0} | settings | {"seeds": self.seeds}
         if self.tiny:
-            chosen |= TINY | {k: v for k, v in TINY_ROUNDS.items() if k in chosen}
+            chosen |= TINY | {k: v for k, v in TINY_WHERE_SET.items() if k in chosen}
         begun = time.monotonic()
         made = cairn.experiment(task, method=method, **chosen)
         if path.exists():

@@ -25,7 +25,9 @@ STEPS = 60_000
 COMMON = ADDITION | dict(SETTLED) | {
     "prompts": 16, "steps": STEPS, "log_every": 20,
 }  # fmt: skip
-LEARNED: dict[str, Any] = {"reward": "model", "reward_model_steps": 60, "steps": STEPS + 35_000}
+LEARNED: dict[str, Any] = {
+    "reward": "model", "reward_model_steps": 60, "reward_model_epochs": 8, "steps": STEPS + 35_000,
+}  # fmt: skip
 """The tokens that the model of rewards was trained on are sampled too."""
 RECORDED: dict[str, Any] = {"behaviour": "start", "recorded": 20}
 CLASSES: dict[str, Any] = {
@@ -107,4 +109,4 @@ def described(results: dict[str, Figures]) -> list[str]:
 
 
 if __name__ == "__main__":
-    main(Study("preferences_study", STARTS, arms(), described), (__doc__ or "").splitlines()[0])
+    main(Study("preferences_study", STARTS, arms(), described), __doc__, __file__)

@@ -3,7 +3,7 @@
     uv run python benchmarks/verify/zero_variance.py [--tiny] [--arms a,b] [--seeds 5]
                                                      [--results DIR]
 
-Addition over 256 problems, from one start. `grpo` poses them all alike; `refill` throws groups
+Addition over 1,024 problems, from one start. `grpo` poses them all alike; `refill` throws groups
 without variance away after they were sampled and samples others (DAPO's dynamic sampling, nothing
 else of DAPO); `skip` foresees them by what each problem's answers were before, and samples nothing
 of them; `prioritised` draws half of its problems by learnability besides. Refills are batches of
@@ -19,11 +19,12 @@ import numpy as np
 from improve_study import SETTLED, Arm, Figures, Study, answers, main
 from language_studies import gain, mean, said
 
-ADDITION: dict[str, Any] = {"digits": 3, "problems": 256}
+ADDITION: dict[str, Any] = {"digits": 3, "problems": 1024}
+"""Few enough to come back some five times in all, many enough that others profit."""
 SHOWN: dict[str, Any] = {"sft_learning_rate": 2e-3, "log_every": 50}
 STEPS = 80_000
 COMMON = dict(SETTLED) | {"prompts": 16, "steps": STEPS, "log_every": 16}
-POSED = COMMON | ADDITION | {"evaluate_every": 1}
+POSED = COMMON | ADDITION | {"evaluate_every": 1, "prompts": 32, "steps": 2 * STEPS}
 FREE: dict[str, Any] = {"digits": 1, "operands": 3, "scratch": True, "room": 6}
 """The longest answer has six tokens more than the longest demonstration."""
 ROUNDS: dict[str, Any] = {
@@ -49,7 +50,7 @@ def arms() -> dict[str, Arm]:
         "prioritised": ("exit", {"replays": 0.5, "skip": 0.5}),
     }
     made = {
-        name: Arm("addition", method, POSED | settings, "addition")
+        name: Arm("addition", method, POSED | settings, "addition", answers)
         for name, (method, settings) in posed.items()
     }
     for name, distinct in (("distinct", True), ("repeated", False)):
@@ -66,6 +67,11 @@ def arms() -> dict[str, Arm]:
 def solved(result: Figures) -> list[float]:
     """Share of the held-out problems solved, by seed."""
     return result["end"]["test"]["solve_rate"]
+
+
+def sampled(result: Figures) -> list[float]:
+    """Share of sampled answers to held-out problems that are correct, by seed."""
+    return result["answers"]["pass@1"]
 
 
 def reached(result: Figures, share: float = REACHED) -> np.ndarray:
@@ -99,9 +105,9 @@ def grown(result: Figures, name: str) -> np.ndarray:
 def posing(results: dict[str, Figures]) -> list[str]:
     """Gain, tokens and waste of each way to pose problems."""
     table = [
-        "| arm | test | gain over the start | tokens a point | tokens to half | idle groups | "
-        "batches a cycle | skipped a cycle | updates |",
-        "|---" * 9 + "|",
+        "| arm | sampled | likeliest | over the start | tokens a point | tokens to half | "
+        "idle groups | batches a cycle | skipped a cycle | updates |",
+        "|---" * 10 + "|",
     ]
     for name in ("grpo", "no-refill", "refill", "skip", "prioritised"):
         if name not in results:
@@ -116,15 +122,19 @@ def posing(results: dict[str, Figures]) -> list[str]:
         found = [line_mean(result, what) for what in ("idle_groups", "batches", "skipped")]
         told = " | ".join("" if one is None else f"{one.mean():.2f}" for one in found)
         table.append(
-            f"| {name} | {np.mean(solved(result)):.3f} | {said(over, '+')} | "
+            f"| {name} | {np.mean(sampled(result)):.3f} | {np.mean(solved(result)):.3f} | "
+            f"{said(over, '+')} | "
             f"{f'{tokens / (100 * over[0]):,.0f}' if over[0] > 0 else 'none'} | {some} | {told} | "
             f"{np.mean(result['ledger']['updates']):.0f} |"
         )
     for one, other in (("skip", "grpo"), ("refill", "no-refill"), ("skip", "refill"),
                        ("prioritised", "skip")):  # fmt: skip
         if one in results and other in results:
-            difference = gain(solved(results[one]), solved(results[other]))
-            table.append(f"\n{one} over {other}: {said(difference, '+')}")
+            told = [
+                f"{said(gain(of(results[one]), of(results[other])), '+')} of {kind} answers"
+                for kind, of in (("sampled", sampled), ("likeliest", solved))
+            ]
+            table.append(f"\n{one} over {other}: {', '.join(told)}")
     return table if len(table) > 2 else []
 
 
@@ -166,4 +176,4 @@ def described(results: dict[str, Figures]) -> list[str]:
 
 
 if __name__ == "__main__":
-    main(Study("zero_variance", STARTS, arms(), described), (__doc__ or "").splitlines()[0])
+    main(Study("zero_variance", STARTS, arms(), described), __doc__, __file__)

@@ -23,19 +23,28 @@ from cairn.improve.parts import Played, Problem, State
 
 
 @dataclass(frozen=True)
-class Config(Shared):
-    """Return-conditioned learning."""
+class Told(Shared):
+    """What every method needs to know whose prompts tell how good an answer is going to be."""
 
-    behaviour: Literal["current", "start"] = "start"
-    """Whose answers are learned from: those of the model it started from, or of the model as it is,
-    asked for good ones (for a start that knows the sign: it may lose its way otherwise)."""
+    signs: Literal["new", "known"] = "new"
+    """Whether the start has never seen these symbols, or is of such a method itself.
+    Demonstrations of this very run (sft_steps) make them known too."""
 
     conditioned: ClassVar[bool] = True
 
     @property
     def unknown(self) -> bool:
-        """Of a start that is asked for good answers it is taken that it knows what that is."""
-        return super().unknown and self.behaviour == "start"
+        """Whether the start has never seen the conditions that prompts end with."""
+        return self.signs == "new" and not self.sft_steps
+
+
+@dataclass(frozen=True)
+class Config(Told):
+    """Return-conditioned learning."""
+
+    behaviour: Literal["current", "start"] = "start"
+    """Whose answers are learned from: those of the model it started from, or of the model as it is,
+    asked for good ones."""
 
 
 def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]:

@@ -108,8 +108,8 @@ class Config:
 
     @property
     def unknown(self) -> bool:
-        """Whether the start has never seen the conditions: no demonstrations of this very run."""
-        return self.conditioned and not self.sft_steps
+        """Whether the start has never seen the conditions that prompts end with."""
+        return False
 
     @property
     def modelled(self) -> bool:

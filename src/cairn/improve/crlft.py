@@ -17,13 +17,12 @@ from cairn.core.vocabulary import EOS, PAD, RESERVED
 from cairn.engine.program import Report
 from cairn.envs.tokens.protocol import TokenTask
 from cairn.improve import cloning, conditioned, learning, parts
-from cairn.improve.config import Config as Shared
 from cairn.improve.method import method
 from cairn.improve.parts import Problem, State
 
 
 @dataclass(frozen=True)
-class Config(Shared):
+class Config(conditioned.Told):
     """C-RLFT. Data are `sft_batch` answers a cycle."""
 
     clean: float = 0.2
@@ -35,12 +34,11 @@ class Config(Shared):
     bad_weight: float = 0.1
     """What a bad answer weighs, where a good one weighs 1."""
 
-    conditioned: ClassVar[bool] = True
     counts: ClassVar[tuple[str, ...]] = ("updates", "tokens_learned", "tokens_tested")
     budget: ClassVar[tuple[str, ...]] = ("tokens_learned",)
 
     def __post_init__(self) -> None:
-        Shared.__post_init__(self)
+        conditioned.Told.__post_init__(self)
         checks.share(self, "clean", "errors")
         checks.not_negative(self, "bad_weight")
 
