@@ -36,11 +36,15 @@ _CALL = words(
 _DATE = re.compile(
     r"(?:\d{4}[-/. ]\d{1,2}[-/. ]\d{1,2}|\d{1,2}[-/. ]\d{1,2}[-/. ](?:19|20)\d\d)(?!\d)"
 )
+_GROUPS = re.compile(r"(?<![^\W_])(?=[A-Z]*\d)[A-Z0-9]{4} \Z")
+"""A group of four before it, as in account numbers: then it is no number by itself."""
 _SEPARATOR = r"[ \xa0.\u2010-\u2013/-]"
 
 
 def _phone_end(text: str, start: int, end: int) -> int | None:
     """Its end, if it has as many digits as phone numbers have and is neither date nor fiction."""
+    if _GROUPS.search(text, max(0, start - 10), start):
+        return None
     digits = re.sub(r"\D", "", text[start:end])
     if not 7 <= len(digits) <= 15 or len(set(digits)) < 3 or _DATE.match(text, start):
         return None

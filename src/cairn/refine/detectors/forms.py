@@ -208,7 +208,7 @@ def concatenated(text: str) -> Iterator[Edit]:
             yield Edit(match.start(), match.end(), "")
 
 
-_GROUPED = re.compile(r"(?<![\w.,])\d(?:[ \xa0.\-_/\n]{0,3}\d){6,18}(?![\w]|[.,]\d)")
+_GROUPED = re.compile(r"(?<![\w.,+])\d(?:[ \xa0.\-_/\n]{0,3}\d){6,18}(?![\w]|[.,]\d)")
 _USUAL = re.compile(
     r"\d{4}(?P<s>[ \xa0-])\d{4}(?P=s)\d{4}(?P=s)\d{4}|3\d{3}[ -]\d{6}[ -]\d{4,5}|"
     r"(?=(?:\D?\d){1,12}\Z)\d{2,}(?:[ -]\d{2,})*"

@@ -10,8 +10,8 @@ PARTICLE = (
     r"(?:van|von|de|der|den|zu|zum|del|della|di|da|do|dos|das|du|la|le|el|al|bin|ibn|ben|ter|ten|"
     r"af|av|y|e|und|St\.)"
 )
-_FIRST = rf"(?:{PART}|(?:[{CAPITAL}]\. ?){{1,3}}{PART})"
-_NEXT = rf"(?:[ \xa0](?:{PARTICLE} ){{0,2}}(?:{PART}|[{CAPITAL}]\.))"
+_FIRST = rf"(?:{PART}|(?:[{CAPITAL}]\. ?){{1,3}}{PART})(?!\w)"
+_NEXT = rf"(?:[ \xa0](?:{PARTICLE} ){{0,2}}(?:{PART}(?!\w)|[{CAPITAL}]\.))"
 NAME = rf"(?P<value>{_FIRST}{_NEXT}{{0,3}})"
 """One to four parts, initials and particles among them."""
 FULL = rf"(?P<value>{_FIRST}{_NEXT}{{1,3}})"

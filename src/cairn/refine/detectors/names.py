@@ -146,7 +146,7 @@ class Names:
         known -= signs.NO_NAME | given_names()[1]
         for token in tokens if known else ():
             word = _bare(token[0])
-            if word in known:
+            if word in known or (word.isupper() and word.title() in known):
                 yield Span(token.start(), token.start() + len(word), "PERSON", 0.5, self.name)
 
 

@@ -81,8 +81,12 @@ _NOBODY = words(
 )
 
 
+NUMBERED = re.compile(r"(?i)(?:test_?)?user[_-]?\d{1,8}")
+"""A user without a name: what surrogates are made of."""
+
+
 def somebody(text: str, start: int, end: int) -> int | None:
     """Its end, unless the user's name is one that machines and manuals have."""
     value = text[start:end]
     common = value.lower() in _NOBODY or value.split(".")[0] in ("self", "request", "config", "os")
-    return None if common or placeholder(value) else end
+    return None if common or NUMBERED.fullmatch(value) or placeholder(value) else end
