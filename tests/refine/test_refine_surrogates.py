@@ -6,8 +6,8 @@ from cairn.core.errors import ConfigError
 from cairn.refine import sealing
 from cairn.refine.detectors.catalogue import detectors
 from cairn.refine.kinds import KINDS
+from cairn.refine.replacements import MAKERS, marked
 from cairn.refine.spans import Span
-from cairn.refine.stand_ins import MAKERS, marked
 from cairn.refine.surrogates import Pseudonyms, normal, replaced
 
 KEY = bytes(range(32))

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from cairn.refine.detectors.name_signs import PARTICLE
 from cairn.refine.detectors.names import given_names
 from cairn.refine.detectors.patterns import words
+from cairn.refine.replacement_words import syllables
+from cairn.refine.replacements import MAKERS, marked, number
 from cairn.refine.sealing import derived
 from cairn.refine.spans import Span, settled
-from cairn.refine.stand_in_words import syllables
-from cairn.refine.stand_ins import MAKERS, marked, number
 
 _UNISEX = sorted(
     words(
@@ -151,25 +151,24 @@ class _Making:
         core = piece.strip("'’.")
         low = core.casefold()
         if low not in self.parts:
-            given = low not in self.last and core.title().split("-")[0] in given_names()[0]
-            for attempt in range(_TRIES):
-                draw = self._draw("PERSON", low, attempt)
-                near = [n for n in _UNISEX if abs(len(n) - len(core)) <= 2] or _UNISEX
-                plain = given and attempt < _TRIES // 2
-                fresh = (
-                    draw.choice(near)
-                    if plain
-                    else syllables(draw, min(max(len(core) + draw.randint(-1, 1), 3), 14))
-                )
-                other = fresh.casefold()
-                if other not in self.words and other not in self.taken:
-                    break
-            self.taken.add(fresh.casefold())
-            if re.search(r"[А-я]", core):
-                fresh = fresh.translate(_CYRILLIC)
-            self.parts[low] = fresh
+            self.parts[low] = self._fresh(core, low)
         fresh = self.parts[low]
         return fresh.upper() if core.isupper() and len(core) > 1 else fresh
+
+    def _fresh(self, core: str, low: str) -> str:
+        given = low not in self.last and core.title().split("-")[0] in given_names()[0]
+        near = [name for name in _UNISEX if abs(len(name) - len(core)) <= 2] or _UNISEX
+        fresh = ""
+        for attempt in range(_TRIES):
+            draw = self._draw("PERSON", low, attempt)
+            if given and attempt < _TRIES // 2:
+                fresh = draw.choice(near)
+            else:
+                fresh = syllables(draw, min(max(len(core) + draw.randint(-1, 1), 3), 14))
+            if fresh.casefold() not in self.words and fresh.casefold() not in self.taken:
+                break
+        self.taken.add(fresh.casefold())
+        return fresh.translate(_CYRILLIC) if re.search(r"[А-я]", core) else fresh
 
     def _initial(self, piece: str) -> str:
         draw = self._draw("PERSON", piece.casefold(), 0)
@@ -177,10 +176,11 @@ class _Making:
 
     def _elsewhere(self, value: str) -> str:
         """A name in a script without capitals: a common surname and other signs behind it."""
+        fresh = ""
         for attempt in range(_TRIES):
             draw = self._draw("PERSON", value, attempt)
             fresh = draw.choice(_CHINESE[0])
-            fresh += "".join(draw.choice(_CHINESE[1]) for _ in range(max(1, len(value) - 1)))
+            fresh += "".join(draw.choices(_CHINESE[1], k=max(1, len(value) - 1)))
             if fresh not in self.taken and fresh not in self.text:
                 break
         self.taken.add(fresh)
