@@ -21,7 +21,6 @@ from cairn.core.errors import ConfigError
 from cairn.lm.local_text import Token
 from cairn.nn.language import slots as room
 from cairn.nn.language.spoken import Spoken
-from cairn.nn.language.transformer import Suffix
 
 log = logging.getLogger(__name__)
 SMALLEST = 32
@@ -181,7 +180,7 @@ class Engine:
             padded[bucket - length :] = order.prompt
             known = self._read(self._model, jnp.asarray(padded), jnp.int32(length))
             self._known = order.prompt, known
-        self._make_room(max(len(self._known[1].keys[0]), length + 1))
+        self._make_room(max(self._known[1].keys[0].shape[1], length + 1))
         wanted = room.Wanted(
             jnp.asarray(order.key),
             jnp.int32(order.most),
@@ -202,9 +201,8 @@ class Engine:
             size *= 2
         size = min(size, self.settings.context)
         if size > self._size:
-            more = [(0, 0), (0, 0), (0, size - self._size), (0, 0), (0, 0)]
-            longer = jax.tree.map(lambda part: jnp.pad(part, more), self._slots.suffix)
-            self._slots = self._slots._replace(suffix=Suffix(*longer))
+            longer = self._model.longer(self._slots.suffix, size - self._size)
+            self._slots = self._slots._replace(suffix=longer)
             self._size = size
 
     def _round(self) -> None:

@@ -41,6 +41,13 @@ class Places(NamedTuple):
     allowed: Bool[Array, "*B T T"]
 
 
+class Turn(NamedTuple):
+    """By what angle each token's pairs are turned."""
+
+    cos: Float[Array, "*B half"]
+    sin: Float[Array, "*B half"]
+
+
 def causal(total: int) -> Places:
     """Tokens 0 to T - 1, each of which sees itself and those before it."""
     at = jnp.arange(total, dtype=jnp.int32)
@@ -81,11 +88,9 @@ def frequencies(width: int, theta: float, scaling: Llama3Scaling | None) -> np.n
     return ((1 - smooth) * plain / scaling.factor + smooth * plain).astype(np.float32)
 
 
-def turn(
-    heads: Float[Array, "*B T K R d"], angle: Float[Array, "*B T half"]
-) -> Float[Array, "*B T K R d"]:
+def turn(heads: Float[Array, "*B K R d"], by: Turn) -> Float[Array, "*B K R d"]:
     """Rotate each pair (i, i + d/2) by its angle."""
-    cos, sin = (f(angle)[..., None, None, :].astype(heads.dtype) for f in (jnp.cos, jnp.sin))
+    cos, sin = (part[..., None, None, :].astype(heads.dtype) for part in by)
     one, two = jnp.split(heads, 2, axis=-1)
     return jnp.concatenate([one * cos - two * sin, two * cos + one * sin], axis=-1)
 
@@ -127,29 +132,35 @@ def attend_both(
 
 def attend_next(
     queries: Float[Array, "P G K R d"],
-    prefix: tuple[Float[Array, "P Tp K d"], Float[Array, "P Tp K d"]],
+    prefix: tuple[Float[Array, "P K d Tp"], Float[Array, "P K Tp d"]],
     seen: Bool[Array, "P Tp"],
-    own: tuple[Float[Array, "P G S K d"], Float[Array, "P G S K d"]],
+    own: tuple[Float[Array, "P G K S d"], Float[Array, "P G K S d"]],
     allowed: Bool[Array, "#P S"],
 ) -> Float[Array, "P G K R d"]:
-    """As `attend_both`, for one query a text.
+    """As `attend_both`, for one query a text, with keys and values as they are remembered.
 
-    With one row each, products with a text's own keys and values are sums: as matrix products XLA
-    would turn the whole cache round at every step, to multiply it by vectors.
+    Every product is of matrices as they lie in memory, so that nothing remembered is turned round:
+    the prefix is multiplied by all queries of a group, a text's own by its own.
     """
-    queries, keys, values = (part.astype(jnp.float32) for part in (queries, *own))
-    shared = _scores("pgkrd,pskd->pkgrs", queries.astype(prefix[0].dtype), prefix[0])
+    P, G, K, R, d = queries.shape
+    group = jnp.swapaxes(queries, 1, 2).reshape(P, K, G * R, d)
+    shared = _product(group.astype(prefix[0].dtype), prefix[0])
+    shared = jnp.swapaxes(shared.reshape(P, K, G, R, -1), 1, 2)
     shared = jnp.where(seen[:, None, None, None, :], shared, NEVER)
-    alone = jnp.sum(queries[:, :, None] * keys[:, :, :, :, None], axis=-1)
-    alone = jnp.where(allowed[:, None, :, None, None], alone, NEVER)
-    alone = jnp.transpose(alone, (0, 3, 1, 4, 2))
+    alone = _product(queries.astype(own[0].dtype), jnp.swapaxes(own[0], -1, -2))
+    alone = jnp.where(allowed[:, None, None, None, :], alone, NEVER)
     top = jnp.maximum(jnp.max(shared, -1, initial=NEVER), jnp.max(alone, -1))[..., None]
     shared, alone = jnp.exp(shared - top), jnp.exp(alone - top)
-    total = jnp.transpose(jnp.sum(shared, -1) + jnp.sum(alone, -1), (0, 2, 1, 3))
-    asked = _scores("pkgrs,pskd->pkgrd", shared.astype(prefix[1].dtype), prefix[1])
-    weights = jnp.transpose(alone, (0, 2, 4, 1, 3))[..., None]
-    mixed = jnp.transpose(asked, (0, 2, 1, 3, 4)) + jnp.sum(weights * values[:, :, :, :, None], 2)
+    total = jnp.sum(shared, -1) + jnp.sum(alone, -1)
+    weights = jnp.swapaxes(shared, 1, 2).reshape(P, K, G * R, -1)
+    asked = _product(weights.astype(prefix[1].dtype), prefix[1])
+    mixed = jnp.swapaxes(asked.reshape(P, K, G, R, d), 1, 2)
+    mixed = mixed + _product(alone.astype(own[1].dtype), own[1])
     return (mixed / total[..., None]).astype(own[1].dtype)
+
+
+def _product(left: Float[Array, "*B m n"], right: Float[Array, "*B n o"]) -> Array:
+    return jnp.matmul(left, right, preferred_element_type=jnp.float32)
 
 
 def _scores(rule: str, queries: Array, keys: Array) -> Array:

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from cairn.core.errors import ConfigError
-from cairn.nn.language.attention import Llama3Scaling, frequencies, turn
+from cairn.nn.language.attention import Llama3Scaling, Turn, frequencies, turn
 
 Kept = TypeVar("Kept")
 
@@ -94,7 +94,7 @@ def layer(
     block: Block,
     shape: Shape,
     x: Float[Array, "*B D"],
-    angle: Float[Array, "*B half"],
+    by: Turn,
     attention: Callable[[Array, Array, Array], tuple[Array, Kept]],
 ) -> tuple[Float[Array, "*B D"], Kept]:
     """`x + attention(norm(x))`, then `x + mlp(norm(x))`; and what `attention` kept.
@@ -105,17 +105,20 @@ def layer(
     z = product(rms_norm(x, block.attention_norm, shape.norm_epsilon), block.qkv, 1)
     if block.qkv_bias is not None:
         z = z + over(block.qkv_bias, z.ndim)
-    queries_keys, values = z[..., :-1, :], z[..., -1, :]
+    # Split and not sliced: the gradient is then one array, and not a sum of padded ones.
+    queries_keys, values = jnp.split(z, [shape.queries + 1], axis=-2)
     if block.qk_norm is not None:
         of_query = jnp.broadcast_to(block.qk_norm[:1], (shape.queries, shape.head_width))
         scale = jnp.concatenate([of_query, block.qk_norm[1:]])
         queries_keys = rms_norm(queries_keys, scale, shape.norm_epsilon)
-    queries_keys = turn(queries_keys, angle)
-    queries = queries_keys[..., :-1, :] * shape.head_width**-0.5
-    mixed, kept = attention(queries, queries_keys[..., -1, :], values)
+    queries_keys = turn(queries_keys, by)
+    queries, keys = jnp.split(queries_keys, [shape.queries], axis=-2)
+    queries = queries * shape.head_width**-0.5
+    mixed, kept = attention(queries, keys[..., 0, :], values[..., 0, :])
     x = x + product(mixed, block.out, 3)
     z = product(rms_norm(x, block.mlp_norm, shape.norm_epsilon), block.gate_up, 1)
-    return x + product(jax.nn.silu(z[..., 0, :]) * z[..., 1, :], block.down, 1), kept
+    gate, up = (part[..., 0, :] for part in jnp.split(z, 2, axis=-2))
+    return x + product(jax.nn.silu(gate) * up, block.down, 1), kept
 
 
 def product(x: Float[Array, "..."], weight: Array | Adapted, axes: int) -> Float[Array, "..."]:
@@ -126,10 +129,11 @@ def product(x: Float[Array, "..."], weight: Array | Adapted, axes: int) -> Float
     return jnp.tensordot(x, weight.weight, axes) + jnp.tensordot(low, weight.b.astype(x.dtype), 1)
 
 
-def angles(shape: Shape, positions: Int[Array, "*B"]) -> Float[Array, "*B half"]:
-    """By how much the pairs of a head are turned at these positions, in radians."""
+def turns(shape: Shape, positions: Int[Array, "*B"]) -> Turn:
+    """How the pairs of a head are turned at these positions."""
     rate = jnp.asarray(frequencies(shape.head_width, shape.rope_theta, shape.rope_scaling))
-    return positions[..., None].astype(jnp.float32) * over(rate, positions.ndim + 1)
+    angle = positions[..., None].astype(jnp.float32) * over(rate, positions.ndim + 1)
+    return Turn(jnp.cos(angle), jnp.sin(angle))
 
 
 def rms_norm(

@@ -25,8 +25,8 @@ TOP = 20
 class Read(NamedTuple):
     """A prompt's keys and values, layer by layer: its first token at place 0."""
 
-    keys: tuple[Float[Array, "B K d"], ...]
-    values: tuple[Float[Array, "B K d"], ...]
+    keys: tuple[Float[Array, "K B d"], ...]
+    values: tuple[Float[Array, "K B d"], ...]
     last: Int[Array, ""]
     """The last token of the prompt."""
     length: Int[Array, ""]
@@ -52,7 +52,7 @@ class Slots(NamedTuple):
     """All answers under way."""
 
     suffix: Suffix
-    """Keys and values of prompt and answer, (S, 1, C, K, d) a layer."""
+    """Keys and values of prompt and answer, (S, 1, K, C, d) a layer."""
     token: Int[Array, " S"]
     """Not read yet: the last of the prompt, then the last that was said."""
     place: Int[Array, " S"]
@@ -95,10 +95,8 @@ def read(model: Transformer, prompt: Int[Array, " B"], length: Int[Array, ""]) -
     """A prompt of `length` tokens at the right end of `prompt`, which is as long as a bucket."""
     prefix, _ = model.prefill(prompt[None], length[None])
     # What stood at the right end goes to the left; what padding left behind is never seen.
-    keys, values = (
-        tuple(jnp.roll(part[0], length, axis=0) for part in parts)
-        for parts in (prefix.keys, prefix.values)
-    )
+    keys = tuple(jnp.roll(jnp.swapaxes(part[0], 1, 2), length, axis=1) for part in prefix.keys)
+    values = tuple(jnp.roll(part[0], length, axis=1) for part in prefix.values)
     return Read(keys, values, prompt[-1], length)
 
 
@@ -116,6 +114,7 @@ def enter(slots: Slots, place: Int[Array, ""], prompt: Read, wanted: Wanted) -> 
         Suffix(
             tuple(map(put, slots.suffix.keys, prompt.keys)),
             tuple(map(put, slots.suffix.values, prompt.values)),
+            slots.suffix.turns,
         ),
         among(slots.token, prompt.last),
         # The last token is read again, as the first of the loop: so nothing is sampled here.
@@ -167,9 +166,10 @@ def answer_key(key: Key[Array, ""], answer: int) -> UInt32[Array, "2"]:
 def _nothing(model: Transformer, slots: int) -> Prefix:
     """A prefix without tokens: prompts lie in the slots, since none is shared for long."""
     shape = model.shape
-    bare = jnp.zeros((slots, 0, shape.kv_heads, shape.head_width), model.embed.dtype)
-    every = (bare,) * shape.layers
-    return Prefix(every, every, jnp.zeros((slots, 0), bool), jnp.zeros(slots, jnp.int32))
+    values = jnp.zeros((slots, shape.kv_heads, 0, shape.head_width), model.embed.dtype)
+    keys, each = jnp.swapaxes(values, 2, 3), shape.layers
+    none = jnp.zeros((slots, 0), bool)
+    return Prefix((keys,) * each, (values,) * each, none, jnp.zeros(slots, jnp.int32))
 
 
 def _uniform(data: Array, made: Array) -> Float[Array, " S"]:

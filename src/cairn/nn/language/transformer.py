@@ -17,8 +17,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from cairn.core.keys import stream
-from cairn.nn.language.attention import attend, attend_both, attend_next, causal, left_padded
-from cairn.nn.language.block import Block, Shape, angles, layer, rms_norm
+from cairn.nn.language.attention import Turn, attend, attend_both, attend_next, causal, left_padded
+from cairn.nn.language.block import Block, Shape, layer, rms_norm, turns
 
 EMBEDDED = 0.02
 """Std of a fresh embedding, and so of what a fresh block adds to it."""
@@ -27,10 +27,14 @@ Kept = TypeVar("Kept")
 
 
 class Prefix(NamedTuple):
-    """Prompts as attention reads them: one array of keys and one of values a layer."""
+    """Prompts as `step` reads them: one array of keys and one of values a layer.
 
-    keys: tuple[Float[Array, "P Tp K d"], ...]
-    values: tuple[Float[Array, "P Tp K d"], ...]
+    A head's are one matrix in memory, here and in `Suffix`, keys the way the queries of a whole
+    group are multiplied by them: else all of them would be turned round at every step.
+    """
+
+    keys: tuple[Float[Array, "P K d Tp"], ...]
+    values: tuple[Float[Array, "P K Tp d"], ...]
     seen: Bool[Array, "P Tp"]
     """Not padding."""
     lengths: Int[Array, " P"]
@@ -39,8 +43,11 @@ class Prefix(NamedTuple):
 class Suffix(NamedTuple):
     """What was said after the prompts, as far as it goes."""
 
-    keys: tuple[Float[Array, "P G T K d"], ...]
-    values: tuple[Float[Array, "P G T K d"], ...]
+    keys: tuple[Float[Array, "P G K T d"], ...]
+    values: tuple[Float[Array, "P G K T d"], ...]
+    turns: Turn
+    """Of all places from 0 on. Carried, or a loop of steps would compute each cosine anew for every
+    text, head and layer, which took a CPU longer than a layer's queries, keys and values."""
 
 
 class Transformer(eqx.Module):
@@ -123,17 +130,27 @@ class Transformer(eqx.Module):
             return attend(q, k, v, allowed), (k, v)
 
         hidden, kept = self._through(tokens, positions, attention)
-        keys, values = tuple(k for k, _ in kept), tuple(v for _, v in kept)
+        keys = tuple(jnp.transpose(k, (0, 2, 3, 1)) for k, _ in kept)
+        values = tuple(jnp.swapaxes(v, 1, 2) for _, v in kept)
         return Prefix(keys, values, allowed[:, -1], lengths), hidden[:, -1]
 
     def begin(self, prefix: Prefix, *, group: int, limit: int) -> Suffix:
         """Room for `group` texts of `limit` tokens after each prompt."""
 
         def room(like: Array) -> Array:
-            prompts, _, heads, width = like.shape
-            return jnp.zeros((prompts, group, limit, heads, width), like.dtype)
+            prompts, heads, _, width = like.shape
+            return jnp.zeros((prompts, group, heads, limit, width), like.dtype)
 
-        return Suffix(tuple(map(room, prefix.keys)), tuple(map(room, prefix.values)))
+        places = jnp.arange(prefix.seen.shape[1] + limit, dtype=jnp.int32)
+        keys, values = (tuple(map(room, prefix.values)) for _ in ("keys", "values"))
+        return Suffix(keys, values, turns(self.shape, places))
+
+    def longer(self, suffix: Suffix, by: int) -> Suffix:
+        """With room for so many more tokens."""
+        more = [(0, 0)] * 3 + [(0, by), (0, 0)]
+        keys, values = jax.tree.map(lambda part: jnp.pad(part, more), suffix[:2])
+        places = jnp.arange(suffix.turns.cos.shape[0] + by, dtype=jnp.int32)
+        return Suffix(keys, values, turns(self.shape, places))
 
     def step(
         self,
@@ -147,9 +164,9 @@ class Transformer(eqx.Module):
         `t` counts from 0 after the prompt: one for all, or one for each prompt's group. What lies
         in the suffix beyond `t` is not seen. In a loop, let the model be `unstacked`.
         """
-        limit = suffix.keys[0].shape[2]
+        limit = suffix.keys[0].shape[-2]
         each = jnp.broadcast_to(t, prefix.lengths.shape)
-        angle = angles(self.shape, jnp.broadcast_to((prefix.lengths + each)[:, None], tokens.shape))
+        by = Turn(*(part[prefix.lengths + each][:, None] for part in suffix.turns))
         allowed = jnp.arange(limit, dtype=jnp.int32)[None] <= each[:, None]
 
         def attention(at: int, q: Array, k: Array, v: Array) -> tuple[Array, tuple[Array, Array]]:
@@ -159,10 +176,10 @@ class Transformer(eqx.Module):
 
         x, kept = self.embed[tokens], []
         for at, block in enumerate(self.layers()):
-            x, own = layer(block, self.shape, x, angle, partial(attention, at))
+            x, own = layer(block, self.shape, x, by, partial(attention, at))
             kept.append(own)
         keys, values = tuple(k for k, _ in kept), tuple(v for _, v in kept)
-        return Suffix(keys, values), self._normed(x)
+        return Suffix(keys, values, suffix.turns), self._normed(x)
 
     def grouped(
         self,
@@ -206,10 +223,10 @@ class Transformer(eqx.Module):
         remat: bool = False,
     ) -> tuple[Array, tuple[Kept, ...]]:
         """Through all layers alike, by a scan if they are stacked; and what each one kept."""
-        angle = angles(self.shape, positions)
+        by = turns(self.shape, positions)
 
         def one(x: Array, block: Block) -> tuple[Array, Kept]:
-            return layer(block, self.shape, x, angle, attention)
+            return layer(block, self.shape, x, by, attention)
 
         one = jax.checkpoint(one) if remat else one
         x, kept = self.embed[tokens], []
@@ -232,7 +249,7 @@ def _layer(stacked: Kept, at: int) -> Kept:
 
 def _write(old: Array, new: Array, t: Array) -> Array:
     """`new` (P, G, K, d) at place t of `old`; a slice where all write at one place."""
-    new = new[:, :, None].astype(old.dtype)
+    new = new[:, :, :, None].astype(old.dtype)
     if not t.ndim:
-        return jax.lax.dynamic_update_slice_in_dim(old, new, t, axis=2)
-    return jax.vmap(partial(jax.lax.dynamic_update_slice_in_dim, axis=1))(old, new, t)
+        return jax.lax.dynamic_update_slice_in_dim(old, new, t, axis=3)
+    return jax.vmap(partial(jax.lax.dynamic_update_slice_in_dim, axis=2))(old, new, t)
