@@ -96,6 +96,7 @@ def test_documents_become_questions_of_two_hops_with_spans(documents, tmp_path):
         assert entity not in row["question"] and row["answer"] not in row["question"]
 
 
+@pytest.mark.slow
 def test_what_is_dropped_has_a_reason_and_the_funnel_adds_up(table, tmp_path):
     writer = Writer(error=0.5, broken=0.3)
     found, output = made(table, tmp_path, writer, Solver(accuracy=0.5), items=200)
@@ -111,6 +112,7 @@ def test_what_is_dropped_has_a_reason_and_the_funnel_adds_up(table, tmp_path):
     assert "Person" not in json.dumps(reasons)
 
 
+@pytest.mark.slow
 def test_what_is_known_without_the_source_is_dropped(table, tmp_path):
     shown = 'table "people" ("name" TEXT, "age" INTEGER), 40 rows; rows 0 to 1:\n'
     known = Solver(memory=shown + "Person 00 | 120\nPerson 01 | 127")
@@ -146,6 +148,7 @@ def test_a_part_is_imputed_and_passes_the_same_checks(documents, tmp_path):
     assert imputed and not any(row["imputed"] for row in lines(plain))
 
 
+@pytest.mark.slow
 def test_again_makes_no_call_and_other_settings_curate_anew(table, tmp_path):
     found, output = made(table, tmp_path, Writer(), Solver())
     body = output.read_bytes()
@@ -157,6 +160,7 @@ def test_again_makes_no_call_and_other_settings_curate_anew(table, tmp_path):
     assert lines(output)[0]["checks"]["tries"] == 1
 
 
+@pytest.mark.slow
 def test_a_run_that_a_limit_stopped_twice_ends_with_the_same_bytes(table, tmp_path):
     more = {"items": 60, "workers": 4}
     _, output = made(table, tmp_path, Writer(error=0.3), Solver(accuracy=0.6), **more)
@@ -171,6 +175,7 @@ def test_a_run_that_a_limit_stopped_twice_ends_with_the_same_bytes(table, tmp_pa
     assert again.stopped == "finished" and part.read_bytes() == output.read_bytes()
 
 
+@pytest.mark.slow
 def test_no_question_is_in_both_halves(table, tmp_path):
     found, output = made(table, tmp_path, Writer(), Solver(), items=100)
     told = [row["messages"][0]["content"] for row in lines(found.path / "learn.jsonl")]
