@@ -4,6 +4,7 @@ What measures a refiner must find these errors again. Whatever is written, drawn
 them is to be labelled LABEL.
 """
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
@@ -29,6 +30,7 @@ INVENTED = (
 )
 """What it adds where it invents."""
 _TEXT = re.compile(r"<text-([0-9a-f]{8})>\n(.*)\n</text-\1>", re.S)
+_FENCED = re.compile(r"<text-([0-9a-f]{8})>(.*)</text-\1>", re.S)
 _TABLE = re.compile(r"<replacements-([0-9a-f]{8})>(.*)</replacements-\1>", re.S)
 
 
@@ -121,6 +123,18 @@ def _table(prompt: str) -> dict[str, str]:
 
 def _staying(record: Record, chance: float, key: DrawKey) -> set[str]:
     """The values that are left where they are: one draw for all that hold each other."""
+    group = _grouped(record)
+    draws = {name: key.child(name).random().random() for name in set(group.values())}
+    return {value for value, its in group.items() if draws[its] < chance}
+
+
+def groups(record: Record) -> int:
+    """How many draws decide what of a record leaks: values of which one holds the other share one,
+    because the longer cannot stay without the shorter."""
+    return len(set(_grouped(record).values()))
+
+
+def _grouped(record: Record) -> dict[str, str]:
     values = list(dict.fromkeys(record.value(span) for span in record.spans))
     hay = {value: Haystack(value) for value in values}
     group = {value: value for value in values}
@@ -129,8 +143,7 @@ def _staying(record: Record, chance: float, key: DrawKey) -> set[str]:
             if value != other and hay[other].count(value):
                 old, new = group[value], group[other]
                 group = {name: new if its == old else its for name, its in group.items()}
-    draws = {name: key.child(name).random().random() for name in set(group.values())}
-    return {value for value in values if draws[group[value]] < chance}
+    return group
 
 
 def _thinned(text: str, chance: float, draw) -> str:
@@ -170,3 +183,35 @@ class SimulatedVerifier:
         if judge.answer(bool(leaks(record, pair.rewrite)), key.random()):
             return Failure(self.name, "Something private is still in it.")
         return None
+
+
+@dataclass(frozen=True)
+class SimulatedFinder:
+    """Plays a detector model: names the labelled values, with errors of both kinds."""
+
+    records: Iterable[Record]
+    miss: float = 0.0
+    """Chance that a value is not named."""
+    alarm: float = 0.0
+    """Chance that a string which must survive is named as a secret."""
+    _by_text: dict[str, Record] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self):
+        Classifier(self.miss, self.alarm)
+        self._by_text.update((record.text, record) for record in self.records)
+
+    def model(self, seed: int = 0) -> ScriptedModel:
+        """It as a model that plays a role."""
+        return ScriptedModel(self.answer, f"{LABEL}-finder-{self.miss:g}-{self.alarm:g}", seed)
+
+    def answer(self, request: Request, key: DrawKey) -> str:
+        """JSON, as `finder` asks for it."""
+        match = _FENCED.search(request.messages[-1].content)
+        record = self._by_text.get(match[2]) if match else None
+        if record is None:
+            raise RejectedError("the simulated finder has no labels of this text")
+        judge, draw = Classifier(self.miss, self.alarm), key.random()
+        values = dict.fromkeys((record.value(span), span.kind) for span in record.spans)
+        named = [{"text": v, "kind": k} for v, k in values if judge.answer(True, draw)]
+        named += [{"text": v, "kind": "SECRET"} for v in record.public if judge.answer(False, draw)]
+        return json.dumps(named, ensure_ascii=False)
