@@ -17,6 +17,7 @@ a verifier that misses a known share of leaks. Three parts, on documents of the 
 import argparse
 import sys
 import time
+from collections import Counter
 from importlib import metadata
 from pathlib import Path
 
@@ -45,17 +46,17 @@ VERIFIED = ((0.05, 0.1), (0.05, 0.5), (0.2, 0.1), (0.2, 0.3), (0.2, 1.0), (0.4, 
 def recovered(records, errors: Errors) -> dict:
     bench = Bench(records)
     players = {"refiner": SimulatedRefiner(records, errors).model()}
-    bench.rewrite("simulated", Task("one-pass", "Rewrite.", tries=1), players)
+    made = bench.rewrite("simulated", Task("one-pass", "Rewrite.", tries=1), players)
     score = bench.rewriters["simulated"]
-    asked = score.outcomes["refused"].of
-    told = round((1 - score.outcomes["refused"].value) * asked)
-    cut = round(score.outcomes["cut"].value * asked)
+    became = Counter(rewrite.outcome for rewrite in made)
     found = {
         "leak": score.leaks["any kind"],
         "over": score.over_edited,
         "refuse": score.outcomes["refused"],
         "invent": score.added,
-        "cut": rate(cut, told),  # of the answers that were no refusals
+        "cut": rate(
+            became["cut"], len(made) - became["refused"]
+        ),  # of the answers that were no refusals
     }
     return {
         name: {
@@ -76,7 +77,7 @@ def residual(records, leak: float, miss: float, heed: float, tries: int) -> dict
     task = Task("verified", "Rewrite.", checks=(check,), tries=tries)
     made = Bench(private).rewrite("verified", task, {"refiner": refiner.model()})
     pairs = [(r, w) for r, w in zip(private, made, strict=True) if w.text is not None]
-    leaked = sum(bool(leaks(record, rewrite.text)) for record, rewrite in pairs)
+    leaked = sum(bool(leaks(record, rewrite.text or "")) for record, rewrite in pairs)
     expected = accepted = attempts = 0.0
     for record in private:
         e = 1 - (1 - leak) ** groups(record)
@@ -109,6 +110,9 @@ def main() -> int:
     none = one_pass[0]
     verified = [residual(records, leak, miss, 0.0, 20) for leak, miss in VERIFIED]
     retries = [residual(records, 0.2, 0.1, heed, 3) for heed in (0.0, 0.5, 0.9)]
+    for row in retries[1:]:  # of retries that heed there is no formula here
+        for name in ("accepted_expected", "formula", "holds", "tries_expected"):
+            del row[name]
     result = {
         "simulated": True,
         "command": command(),

@@ -23,7 +23,7 @@ from cairn.refine.refining import ROLES, How, Refining
 from cairn.refine.rewriting_score import Outcome as Became
 from cairn.refine.rewriting_score import Rewrite, RewriteScore, score_rewrites
 from cairn.refine.scoring import DetectorScore, score_spans
-from cairn.refine.spans import Span, settled
+from cairn.refine.spans import Span
 from cairn.refine.tasks.base import Task
 from cairn.runs.mapping import map as map_items
 
@@ -44,7 +44,7 @@ class Bench:
 
     def detect(self, detector: Detector, removals: Sequence[str] = tuple(REMOVALS)) -> None:
         """Score a detector, and what each way of removal makes of what it finds."""
-        found = [settled(detector.find(record.text)) for record in self.records]
+        found = [detector.find(record.text) for record in self.records]
         self.found(detector.name, found, removals)
 
     def found(self, name: str, found: Sequence[Sequence[Span]], removals: Sequence[str]) -> None:

@@ -9,12 +9,12 @@ disguised value means).
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cairn.core.errors import DatasetError
+from cairn.core.errors import ConfigError, DatasetError
 from cairn.core.files import replacing
 from cairn.refine.spans import Span
 
@@ -117,6 +117,29 @@ def read(path: Path) -> list[Record]:
     if not records:
         raise DatasetError(f"{path}: expected labelled records, one a line, got none.")
     return records
+
+
+def chosen(
+    records: Sequence[Record],
+    *,
+    languages: Sequence[str] = (),
+    formats: Sequence[str] = (),
+    about: Sequence[str] = (),
+) -> list[Record]:
+    """The records of these languages and formats whose form begins so; nothing given: all.
+
+    Raises ConfigError if none is left.
+    """
+    left = [
+        record
+        for record in records
+        if (not languages or record.language in languages)
+        and (not formats or record.format in formats)
+        and (not about or record.form.startswith(tuple(about)))
+    ]
+    if not left:
+        raise ConfigError(f"None of the {len(records)} labelled records is of the kind asked for.")
+    return left
 
 
 def _record(text: str, where: str, id: str) -> Record:
