@@ -35,8 +35,8 @@ SIZE = model(64)
 START = TASK | SIZE | {"steps": 190_000, "sft_learning_rate": 2e-3, "log_every": 20}
 COMMON = TASK | SIZE | {"steps": 100_000, "log_every": 5, "prompts": 32, "group": 8}
 PARTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "orm": ("orm", {"reward_model_epochs": 8}),
-    "sorm": ("sorm", {"tries": 4, "reward_model_epochs": 8}),
+    "orm": ("orm", {"reward_model_epochs": 2}),
+    "sorm": ("sorm", {"tries": 4, "reward_model_epochs": 2}),
     "global": ("refine", {"where": "global", "learning_rate": 1e-3}),
     "local": ("refine", {"where": "local", "tries": 4, "learning_rate": 1e-3}),
 }

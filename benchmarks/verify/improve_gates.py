@@ -53,7 +53,7 @@ ARMS = {
     "dr-grpo": Arm("dr-grpo"),
     "dapo": Arm("dapo"),
     "ppo": Arm("ppo", {"learning_rate": 2e-4}),
-    "conditioned": Arm("conditioned"),
+    "conditioned": Arm("conditioned", {"learning_rate": 1e-3, "epochs": 4, "decay": "linear"}),
     "dpo": Arm("dpo"),
     "ipo": Arm("ipo"),
     "orpo": Arm("orpo"),

@@ -26,12 +26,12 @@ COMMON = ADDITION | dict(SETTLED) | {
     "prompts": 16, "steps": STEPS, "log_every": 20,
 }  # fmt: skip
 LEARNED: dict[str, Any] = {
-    "reward": "model", "reward_model_steps": 60, "reward_model_epochs": 8, "steps": STEPS + 35_000,
+    "reward": "model", "reward_model_steps": 60, "reward_model_epochs": 2, "steps": STEPS + 35_000,
 }  # fmt: skip
 """The tokens that the model of rewards was trained on are sampled too."""
 RECORDED: dict[str, Any] = {"behaviour": "start", "recorded": 20}
 CLASSES: dict[str, Any] = {
-    "digits": 2, "errors": 0.3, "clean": 0.2, "steps": 360_000, "sft_learning_rate": 1e-3,
+    "digits": 2, "errors": 0.3, "clean": 0.2, "steps": 240_000, "sft_learning_rate": 1e-3,
     "decay": "linear", "log_every": 50, "tests": 512,
 }  # fmt: skip
 

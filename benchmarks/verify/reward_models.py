@@ -36,7 +36,7 @@ from cairn.improve.reranking import best_of_n_divergence
 TASK: dict[str, Any] = {"highest": 49}
 SIZE = model(64)
 START = TASK | SIZE | {"steps": 150_000, "sft_learning_rate": 2e-3, "log_every": 50}
-JUDGE = TASK | SIZE | {"steps": 60_000, "log_every": 10}
+JUDGE = TASK | SIZE | {"steps": 60_000, "log_every": 10, "reward_model_epochs": 2}
 LEARNER = TASK | SIZE | {
     "steps": 60_000, "log_every": 10, "learning_rate": 5e-4,
     "checkpoint_every": 1, "keep_checkpoints": "all",

