@@ -20,6 +20,7 @@ def given(tmp_path, monkeypatch):
     return write_rows(tmp_path / "in.jsonl", plain)
 
 
+@pytest.mark.slow
 def test_a_run_a_report_and_a_purge(given, tmp_path, capfd):
     words = ["refine", "run", "in.jsonl", "out.jsonl", *TASK, "--demo", "0.3", "--id", "id"]
     assert cairn(words) == 0

@@ -167,14 +167,22 @@ class ParquetSink:
 
     def write(self, where: Where, results: Results) -> str:
         """Row groups of fixed size, after a pass that finds columns and types."""
-        pa = pyarrow_for(where)
-        schemas = (self._table(pa, rows).schema for rows in grouped(results()))
+        return self.write_part(where, self.schema(results), results)
+
+    def schema(self, results: Results) -> Any:
+        """Columns and types of all results, as pyarrow has them."""
+        pa = pyarrow_for(self.where)
         schema = pa.schema([])
-        for found in schemas:
+        for found in (self._table(pa, rows).schema for rows in grouped(results())):
             try:
                 schema = pa.unify_schemas([schema, found], promote_options="permissive")
             except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
                 raise self._mixed(error) from error
+        return schema
+
+    def write_part(self, where: Where, schema: Any, results: Results) -> str:
+        """Write some results under a schema that others share; one pass, in row groups."""
+        pa = pyarrow_for(where)
         with writing(where) as file:
             out = Digesting(file)
             with pa.parquet.ParquetWriter(out, schema) as writer:

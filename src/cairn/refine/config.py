@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, is_dataclass
+from pathlib import PurePath
 from typing import Any
 
 from cairn.core.errors import ConfigError
@@ -69,6 +70,11 @@ class RefineConfig:
             )
         prices = {name: model.price for name, model in self.models.items()}
         check_prices(self.limits.limits(), prices, scope="[limits]")
+
+    @property
+    def task_name(self) -> str:
+        """The task without the folder that its file lies in."""
+        return PurePath(self.task).name
 
     def tied(self, task: Task) -> dict[str, Any]:
         """What must stay as it is while a run goes on."""
