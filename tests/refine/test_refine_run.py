@@ -11,6 +11,7 @@ from cairn.core.errors import ConfigError, RunError
 from cairn.lm.errors import ModeratedError
 from cairn.lm.scripted import ScriptedModel
 from cairn.refine.run import refine
+from cairn.refine.sealing import opened, read_key
 
 
 def go(tmp_path, settings, task=TASK, players=None, **options):
@@ -171,3 +172,35 @@ def test_a_folder_comes_out_as_a_folder_with_a_list(tmp_path):
     assert [row["id"] for row in listed] == ["a.py", "deep/b.md"]
     assert read(counted.rejects)[0]["id"] == "c.bin"
     assert go(tmp_path, settings).notes == (), "the folder is what the run wrote"
+
+
+def test_pseudonyms_are_one_to_a_value_and_only_the_key_file_opens_their_table(tmp_path):
+    texts = ["a@mail.test and b@mail.test", "again a@mail.test"]
+    given = write_rows(
+        tmp_path / "in.jsonl", [{"id": f"d{i}", "text": t, "too": t} for i, t in enumerate(texts)]
+    )
+
+    def replacing(request, key):
+        said = request.messages[-1].content
+        table = dict(line.split(" => ") for line in said.splitlines() if " => " in line)
+        table = {a.rpartition(">")[2]: b.partition("<")[0] for a, b in table.items()}
+        text = said.rpartition("<text-")[2].partition(">\n")[2].partition("\n</")[0]
+        for value, other in table.items():
+            text = text.replace(value, other)
+        return text
+
+    task = replace(TASK, pseudonyms=True)
+    settings = config(
+        given, tmp_path / "out.jsonl", key=str(tmp_path / "key"), corpus=True, text=("text", "too")
+    )
+    go(tmp_path, settings, task=task, players=answering(replacing))
+    one, two = read(tmp_path / "out.jsonl")
+    assert one["text"] == one["too"] and "mail.test" not in json.dumps([one, two])
+    assert two["text"].removeprefix("again ") == one["text"].split(" and ")[0]
+    key = read_key(tmp_path / "key")
+    table = opened(key, one["refined"]["sealed"], about="d0")
+    assert list(table) == ["a@mail.test", "b@mail.test"]
+    assert one["text"] == f"{table['a@mail.test']} and {table['b@mail.test']}"
+    (tmp_path / "key").unlink()
+    with pytest.raises(RunError, match="was started with another config: key was"):
+        go(tmp_path, settings, task=task, players=answering(replacing))

@@ -147,7 +147,8 @@ def _config(arguments: argparse.Namespace, playing: Playing) -> Any:
     actors = arguments.actors if arguments.engine == "ray" else 0
     return RefineConfig(
         arguments.input, arguments.output, arguments.task, models=playing.models, how=how,
-        id=arguments.id, files=tuple(arguments.files or ()), tries=arguments.tries,
+        id=arguments.id, files=tuple(arguments.files or ()), key=arguments.key,
+        corpus=arguments.corpus, tries=arguments.tries,
         limits=playing.limits, simulation=arguments.demo, seed=arguments.seed,
         workers=arguments.workers, processes=arguments.processes, ray=actors,
     )  # fmt: skip
@@ -175,6 +176,10 @@ def _parser() -> Parser:
     add("--id", help="the field that holds a record's id; default its number")
     add("--text", action="append", metavar="FIELD", help="a field to refine; default text")
     add("--files", action="append", metavar="PATTERN", help="files of a folder; default all")
+    add("--key", metavar="FILE",
+        help="a key file of pseudonyms, made if it is not there: rows carry their table, which "
+        "only the key opens; default a key of the run's own and no table")  # fmt: skip
+    add("--corpus", action="store_true", help="one pseudonym for a value in all records")
     add("--tries", type=_positive, help="rewrites of a text by each model; default the task's")
     add("--fallback", choices=("drop", "mask"), default="drop",
         help="a text that no try brought through is rejected, or masked")  # fmt: skip

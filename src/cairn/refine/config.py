@@ -12,6 +12,7 @@ from cairn.lm.cast import Application, Model, shaping
 from cairn.lm.prices import check_prices
 from cairn.lm.spend import Spend
 from cairn.refine.refining import ROLES, How
+from cairn.refine.sealing import derived
 from cairn.refine.tasks.base import Task
 
 MODELS = (*ROLES, "verifier")
@@ -36,6 +37,10 @@ class RefineConfig:
     """The field that holds a record's id; None: its number."""
     files: tuple[str, ...] = ()
     """Which files of a folder, by patterns; none: all of them."""
+    key: str | None = None
+    """A key file of pseudonyms; None: a key of the run's own."""
+    corpus: bool = False
+    """Whether a value has one pseudonym in all records, not one in each."""
     tries: int | None = None
     """Rewrites of a text by each model; None: the task's own."""
     limits: Spend = field(default_factory=Spend)
@@ -76,9 +81,11 @@ class RefineConfig:
         """The task without the folder that its file lies in."""
         return PurePath(self.task).name
 
-    def tied(self, task: Task) -> dict[str, Any]:
-        """What must stay as it is while a run goes on."""
+    def tied(self, task: Task, key: bytes | None) -> dict[str, Any]:
+        """What must stay as it is while a run goes on. `key`: of pseudonyms, where there is one."""
         return {
+            "key": None if key is None else derived(key, "name of the key").hex()[:16],
+            "corpus": self.corpus,
             "task": described(task),
             "how": plain(self.how),
             "id": self.id,

@@ -10,6 +10,8 @@ from cairn.refine.config import RefineConfig
 from cairn.runs.directory import JOURNAL, LanguageRun
 
 STAGE = "refine"
+KEY = "pseudonyms.key"
+"""Of a run without a key file."""
 SUMMARY = "summary.json"
 REPORT = "report.html"
 FIGURES = "report.json"
@@ -32,6 +34,7 @@ config.json      every setting of the run
 versions.json    format of this directory, when it was begun, and with which versions
 journal.sqlite   events, counts and what was spent: no text
 refine/parts     accepted rows, and ids with reasons, as long as something can be tried again
+pseudonyms.key   with which guesses at a replaced value could be tried; of runs without --key
 summary.json     the counts
 report.html      the report, with report.json
 lock             held by the process that works on it
@@ -51,14 +54,15 @@ def purge(path: Path, *, everything: bool = False) -> list[str]:
     """Remove what may hold text of the source; the names of what is gone.
 
     Answers of open shards go, so that the run asks for them again when it is gone on with.
-    `everything`: the parts too, accepted rows included. What is then tried again has no place.
+    `everything`: also the parts, accepted rows included, and the run's own key of pseudonyms, with
+    which guesses at what stood in a text could be tried. Nothing can be tried once more then.
     """
     run = RefineRun.open(path)
     with run.lock():
         places = [*path.glob("*.store.sqlite*"), path / f"{JOURNAL}.shards"]
         places += [path / TRACEBACK, path / SHOWN]
         if everything:
-            places.append(path / STAGE)
+            places += [path / STAGE, path / KEY]
         gone = [place for place in places if place.exists()]
         for place in gone:
             remove(place)

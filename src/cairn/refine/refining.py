@@ -33,7 +33,9 @@ from cairn.refine import outcomes
 from cairn.refine.answers import rewrite, unusable
 from cairn.refine.checks.base import Failure, Pair
 from cairn.refine.pieces import split
+from cairn.refine.sealing import sealed
 from cairn.refine.spans import Span, settled
+from cairn.refine.surrogates import Pseudonyms
 from cairn.refine.tasks.base import Task
 
 Fallback = Literal["drop", "mask"]
@@ -82,13 +84,18 @@ class Refining:
     models: Mapping[str, str]
     """What rows call the model of each role of `ROLES` that plays."""
     how: How = field(default_factory=How)
+    pseudonyms: Pseudonyms | None = None
+    """Makes the table of each record; None: the model invents replacements."""
+    seal: bool = False
+    """Whether a row carries its table, which only the key file opens."""
 
     async def __call__(self, item: Item, clients: Clients, key: DrawKey) -> dict[str, Any]:
         """The row of output. Raises `Reject`, and TrialFailedError for a model that was silent."""
         record = self._record(item)
-        table: dict[str, str] = {}
+        found = {name: self._found(record[name]) for name in self.how.text}
+        table = self._table(record, found, item.id)
         refined = {
-            name: await self._text(record[name], name, table, clients, key)
+            name: await self._text(record[name], found[name], name, table, clients)
             for name in self.how.text
         }
         parts = refined.values()
@@ -107,6 +114,9 @@ class Refining:
             "failed": [check for part in parts for check in part.failed],
             "found": sum(part.found for part in parts),
         }
+        if self.seal and self.pseudonyms is not None:
+            sealing = sealed(self.pseudonyms.key, table, about=item.id)
+            row[self.how.provenance]["sealed"] = sealing
         return row
 
     def _record(self, item: Item) -> dict[str, Any]:
@@ -132,10 +142,25 @@ class Refining:
             _reject("field-taken")
         return record
 
+    def _found(self, text: str) -> list[Span]:
+        return settled(span for detector in self.task.detectors for span in detector.find(text))
+
+    def _table(
+        self, record: Mapping[str, str], found: Mapping[str, list[Span]], document: str
+    ) -> dict[str, str]:
+        """One table for all texts of a record, as if they were one."""
+        if self.pseudonyms is None or not any(found.values()):
+            return {}
+        whole, spans = "", []
+        for name, each in found.items():
+            at = len(whole)
+            spans += [s._replace(start=s.start + at, end=s.end + at) for s in each]
+            whole += f"{record[name]}\n"
+        return self.pseudonyms.table(whole, spans, document=document)
+
     async def _text(
-        self, text: str, name: str, table: dict[str, str], clients: Clients, key: DrawKey
+        self, text: str, found: list[Span], name: str, table: Mapping[str, str], clients: Clients
     ) -> Refined:
-        found = settled(span for detector in self.task.detectors for span in detector.find(text))
         if self.how.skip_clean and not found:
             return Refined(text, outcomes.CLEAN)
         try:

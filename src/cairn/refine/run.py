@@ -18,14 +18,16 @@ from cairn.engine.map_files import exists
 from cairn.engine.map_progress import MapConsole, Show
 from cairn.engine.map_ray import OnRay
 from cairn.engine.mapped import map_stage
-from cairn.lm.cast import Application, Model, Player, company
+from cairn.lm.cast import Application, Model, Player, company, shaping
 from cairn.lm.client import Role
 from cairn.refine import records
 from cairn.refine.casting import players_of
 from cairn.refine.config import RefineConfig
-from cairn.refine.directory import STAGE, SUMMARY, RefineRun
+from cairn.refine.directory import KEY, STAGE, SUMMARY, RefineRun
 from cairn.refine.outcomes import funnel
 from cairn.refine.refining import ROLES, Refining
+from cairn.refine.sealing import make_key, read_key
+from cairn.refine.surrogates import Pseudonyms
 from cairn.refine.tasks.base import Task
 from cairn.runs.session import conduct, desk_of, ledger
 
@@ -87,10 +89,12 @@ def refine(
     sink = records.sink(config.sink, config.how.provenance)
     names = {role: _called(players[role]) for role in ROLES if role in players}
     settings = plain(config)
-    tied = config.tied(task)
-    tied["models"] = tied["models"] or {role: player.identity for role, player in players.items()}  # type: ignore[union-attr]
+    given = _given_key(config)  # before anything is made
     run = RefineRun.open(path) if path.exists() else RefineRun.create(path, settings)
     _check_same_places(run, config)
+    pseudonyms = _pseudonyms(config, task, given, run)
+    tied = config.tied(task, None if pseudonyms is None else pseudonyms.key)
+    tied["models"] = {role: shaping(player) for role, player in players.items()}
     made = MapConfig(
         seed=config.seed, workers=config.workers, processes=config.processes, shard=config.shard,
         retry_rejected=retry_rejected, retry_failed=retry_failed, private=True,
@@ -105,7 +109,7 @@ def refine(
             run.change_config(settings)
             make = partial(company, players)
             crew = partial(OnRay, company=make, actors=config.ray) if config.ray else None
-            work = Refining(task, names, config.how)
+            work = Refining(task, names, config.how, pseudonyms, seal=config.key is not None)
             result = await map_stage(
                 desk.journal, desk, stage=STAGE, source=found, work=work, sink=sink,
                 fold=Funnel(config.how.provenance), config=made, company=make, crew=crew,
@@ -151,6 +155,25 @@ def _check_same_places(run: RefineRun, config: RefineConfig) -> None:
                 f"{run.path} is a run whose {flag} is {before.get(name)}, not "
                 f"{getattr(config, name)}: name another directory by --run."
             )
+
+
+def _given_key(config: RefineConfig) -> bytes | None:
+    if config.key is None:
+        return None
+    path = Path(config.key)
+    return read_key(path) if path.exists() else make_key(path)
+
+
+def _pseudonyms(
+    config: RefineConfig, task: Task, key: bytes | None, run: RefineRun
+) -> Pseudonyms | None:
+    """Who makes pseudonyms: by the key given, or by one of the run's own, which stays with it."""
+    if not task.pseudonyms:
+        return None
+    if key is None:
+        path = run.path / KEY
+        key = read_key(path) if path.exists() else make_key(path)
+    return Pseudonyms(key, config.corpus)
 
 
 def _called(player: Player) -> str:
