@@ -18,8 +18,9 @@ usage: cairn lm export RUN FOLDER [flags]
   cairn lm export runs/text-pretrain-1 models/mine
   cairn lm serve models/mine
 
-Weights, config and tokeniser. cairn reads a table of characters or symbols from tokens.json, others
-read it from tokenizer.json.
+Weights, config and tokeniser, which are those of the folder that the model came from (--weights),
+if it came from one. cairn reads a table of characters or symbols from tokens.json, others read it
+from tokenizer.json.
 What a task puts behind every prompt (<sep>: now the answer comes) stands in config.json as
 closing_token_ids: cairn lm serve FOLDER heeds it, other tools must be given it.
 """
@@ -52,6 +53,9 @@ def lm_export_command(arguments: list[str]) -> int:
     if os.path.lexists(folder):
         raise ConfigError(f"{folder} already exists, and is not written over. Choose another name.")
     spoken = language(run, asked.run_seed)
-    weights.save(spoken.model, folder, tokenizer=spoken.tokenizer, closing=spoken.closing)
+    tokenizer = spoken.tokenizer if spoken.folder is None else None
+    weights.save(
+        spoken.model, folder, tokenizer=tokenizer, closing=spoken.closing, like=spoken.folder
+    )
     print(folder)
     return 0

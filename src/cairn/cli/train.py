@@ -232,7 +232,8 @@ def _resume(start: ResumeFlags, task: str | None, rest: list[str]) -> int:
         )
     if not hosts.first():
         return _status(resume(path, steps=start.steps, log=start.log))
-    experiment = Experiment.from_dict(RunDir.open(path).config)
+    run = RunDir.open(path)
+    experiment = Experiment.from_dict(run.config, run.kept)
     if task not in (None, experiment.task):
         raise ConfigError(f"{path} is a run of {experiment.task}, but {task} came. Leave it out.")
     with Watch(experiment) as watch:

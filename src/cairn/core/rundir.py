@@ -29,6 +29,7 @@ timing.jsonl     clock times and steps per second, beside the same ledger
 lineage.bin      every level that ever entered the archive: first line JSON that describes the
                  records after it (NumPy dtype), then fixed-size records with id, parent and score
 checkpoints/     the newest states (safetensors, arrays only), verified when they are read
+model/           config and tokeniser of the folder that its model came from (only with --weights)
 trackers.json    what a tracker calls this run, and how far it was sent (only with --log)
 audit.json       how well scores ordered its levels, if `cairn audit` has looked
 regret.json      a lower bound of its student's regret, if `cairn regret` has looked
@@ -56,6 +57,12 @@ class RunDir(RunDirectory):
         super().__init__(path)
         self.checkpoints = path / "checkpoints"
         self.lineage = path / "lineage.bin"
+        self.model = path / "model"
+
+    @property
+    def kept(self) -> Path | None:
+        """What it keeps of the folder that its model came from, if it came from one."""
+        return self.model if self.model.is_dir() else None
 
     @classmethod
     def _versions(cls) -> dict[str, Any]:

@@ -117,8 +117,10 @@ def expectation(kind: Any) -> str:
 
 
 def values(part: Any) -> dict[str, Any]:
-    """The settings of one section as plain values."""
-    return {f.name: getattr(part, f.name) for f in dataclasses.fields(part) if f.init}
+    """The settings of one section as plain values, but for those that it calls `void`: of no
+    meaning beside the others."""
+    fields = [f.name for f in dataclasses.fields(part) if f.init]
+    return {name: getattr(part, name) for name in fields if name not in getattr(part, "void", ())}
 
 
 def _flat(sections: Sections, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -5,6 +5,7 @@ A method owns its state, a module of its own; of it the engine reads `key`, `cyc
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import jax.numpy as jnp
@@ -173,6 +174,17 @@ class Data(NamedTuple):
     """The arrays. Called by who trains, not by who only reads a run."""
 
 
+class Pretrained(NamedTuple):
+    """A model's folder that a run begins with. Its numbers are read once, before the first cycle;
+    of the rest the run keeps a copy."""
+
+    folder: Path
+    load: Callable[[], PyTree]
+    """Its numbers, read anew."""
+    place: Callable[[Any], PyTree]
+    """The same part of a state."""
+
+
 @dataclass(frozen=True)
 class Program:
     """A method bound to its task and settings."""
@@ -192,6 +204,8 @@ class Program:
     """The report of a chunk (seeds, cycles) -> why it cannot be believed, if it cannot."""
     models: Callable[[Any], Mapping[str, PyTree]] = field(default=lambda state: {})
     """By role, parts of the state that another run may start from, where nobody acts."""
+    pretrained: Pretrained | None = None
+    """What a run starts from that does not start from another. None: what `init` makes."""
     measured: Measured | None = None
     """What a test of the state measures. None: nothing, or what `tested` says."""
     tested: Callable[[Any], tuple[Mapping[str, Mapping[str, Array]], Array]] | None = None

@@ -81,7 +81,5 @@ def add(
 def draw(buffer: Buffer, key: Key[Array, ""], n: int) -> Rollouts:
     """`n` rows with replacement; of an empty buffer rows that count for nothing."""
     chosen = jax.random.randint(key, (n,), 0, jnp.maximum(taken(buffer), 1))
-    rows = cloning.written(
-        buffer.prompt[chosen], buffer.prompt_len[chosen], buffer.tok[chosen][:, None]
-    )
-    return rows._replace(mask=buffer.mask[chosen][:, None])
+    tokens, mask = buffer.tok[chosen][:, None], buffer.mask[chosen][:, None]
+    return cloning.written(buffer.prompt[chosen], buffer.prompt_len[chosen], tokens, mask)

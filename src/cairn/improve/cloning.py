@@ -5,12 +5,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from cairn.core.rollouts import Rollouts
-from cairn.core.vocabulary import EOS
 from cairn.engine.program import Report
 from cairn.envs.tokens.protocol import DIVERGE, Prompt, Revising
 from cairn.improve import learning, parts
 from cairn.improve.config import Config
 from cairn.improve.parts import Metrics, Problem, Problems, State, Student
+from cairn.improve.vocabulary import Vocabulary
 
 
 def demonstrations(
@@ -25,8 +25,9 @@ def demonstrations(
     prompt = parts.shown(problem, config, problems)
     if config.sft_hinted:
         prompt = _some_hinted(problem, config, state, problems, prompt)
-    tokens = jax.vmap(problem.task.demonstration)(problems, keys)
-    return written(prompt.ids, prompt.length, tokens[:, None]), problems
+    tokens = problem.vocabulary.write(jax.vmap(problem.task.demonstration)(problems, keys))
+    mask = upto_end(problem.vocabulary, tokens)
+    return written(prompt.ids, prompt.length, tokens[:, None], mask[:, None]), problems
 
 
 def _some_hinted(
@@ -35,7 +36,7 @@ def _some_hinted(
     """Some of the prompts with the answer given away in them."""
     n = prompt.length.shape[0]
     keys = jax.random.split(parts.key_for(state, "demonstrated hints"), n)
-    hinted = jax.vmap(problem.task.hinted)(problems, keys)
+    hinted = problem.vocabulary.prompt(jax.vmap(problem.task.hinted)(problems, keys))
     missing = hinted.ids.shape[1] - prompt.ids.shape[1]
     plain = jnp.pad(prompt.ids, ((0, 0), (missing, 0)))
     with_hint = jax.vmap(lambda key: jax.random.uniform(key) < config.sft_hinted)(keys)
@@ -43,12 +44,19 @@ def _some_hinted(
     return Prompt(ids, jnp.where(with_hint, hinted.length, prompt.length))
 
 
+def upto_end(vocabulary: Vocabulary, tokens: Int[Array, "*b T"]) -> Float[Array, "*b T"]:
+    """1 up to and with the first end of an answer."""
+    ended = vocabulary.ended(tokens).astype(jnp.int32)
+    return (jnp.cumsum(ended, axis=-1) - ended == 0).astype(jnp.float32)
+
+
 def written(
-    prompt: Int[Array, "P Tp"], lengths: Int[Array, " P"], tokens: Int[Array, "P G T"]
+    prompt: Int[Array, "P Tp"],
+    lengths: Int[Array, " P"],
+    tokens: Int[Array, "P G T"],
+    mask: Float[Array, "P G T"],
 ) -> Rollouts:
-    """Answers that nobody sampled, as a record: up to and with their first EOS."""
-    ended = (tokens == EOS).astype(jnp.int32)
-    mask = (jnp.cumsum(ended, axis=-1) - ended == 0).astype(jnp.float32)
+    """Answers as a record, whoever has sampled them or nobody: what `mask` has of them."""
     ones = jnp.ones(tokens.shape[:2], jnp.float32)
     return Rollouts(
         prompt=prompt,

@@ -72,7 +72,8 @@ def relabelled(problem: Problem, rollouts: Rollouts, good: Bool[Array, "P G"]) -
     group still shares its prompt.
     """
     shorter = jnp.pad(rollouts.prompt[:, :-1], ((0, 0), (1, 0)))  # a prompt stands at the right
-    first = len(problem.task.symbols) + jnp.where(good, GOOD, BAD).astype(jnp.int32)
+    told = problem.vocabulary.told
+    first = jnp.where(good, told[GOOD], told[BAD]).astype(jnp.int32)
     ahead = lambda row, value: jnp.concatenate([value[:, :, None], row], axis=2)  # noqa: E731
     none = jnp.zeros(good.shape, jnp.float32)
     return rollouts._replace(

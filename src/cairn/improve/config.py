@@ -112,6 +112,11 @@ class Config:
         return False
 
     @property
+    def signs(self) -> bool:
+        """Whether it uses a condition anywhere."""
+        return self.conditioned
+
+    @property
     def modelled(self) -> bool:
         """Whether rewards are by a model of them."""
         return self.reward in ("model", "steps")

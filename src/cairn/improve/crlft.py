@@ -56,7 +56,8 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     tokens = jnp.where(good[:, None], rollouts.tok[:, 0], spoiled)
     rollouts = rollouts._replace(tok=tokens[:, None])
     length = jnp.sum(rollouts.mask[:, 0], axis=-1).astype(jnp.int32)
-    correct = jax.vmap(problem.task.verify)(problems, tokens, length).correct
+    said = problem.vocabulary.read(tokens)
+    correct = jax.vmap(problem.task.verify)(problems, said, length).correct
     told = good if config.classes else jnp.ones_like(good)
     labelled = conditioned.relabelled(problem, rollouts, told[:, None])
     weight = jnp.where(good, 1.0, config.bad_weight)[:, None]
@@ -78,8 +79,11 @@ def spoil(
     first, last = len(RESERVED), len(problem.task.symbols)
     coin, which = jax.random.split(key)
     hit = jax.random.uniform(coin, tokens.shape) < config.errors
-    other = jax.random.randint(which, tokens.shape, first, last, jnp.int32)
-    return jnp.where(hit & (tokens != EOS) & (tokens != PAD), other, tokens)
+    other = problem.vocabulary.write(
+        jax.random.randint(which, tokens.shape, first, last, jnp.int32)
+    )
+    said = problem.vocabulary.read(tokens)
+    return jnp.where(hit & (said != EOS) & (said != PAD), other, tokens)
 
 
 METHOD = method(__doc__, Config, step)

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from cairn.core.vocabulary import EOS, SEP
+from cairn.core.vocabulary import SEP
 from cairn.envs.tokens import layout
 from cairn.envs.tokens.protocol import Prompt
 from cairn.improve.config import BAD, Config
@@ -59,11 +59,12 @@ def go_on(
     start = extended(prompt, begun, place[None] < cut[:, None])
     said = sample(
         model, start.ids, start.length, jnp.arange(N, dtype=jnp.int32), key,
-        group=tries, limit=T, temperature=config.temperature, stop=(EOS,),
+        group=tries, limit=T, temperature=config.temperature,
+        stop=problem.vocabulary.ends,
     )  # fmt: skip
     tokens, length = whole(begun, cut, said.tok, said.mask)
     judge = jax.vmap(jax.vmap(problem.task.verify, in_axes=(None, 0, 0)))
-    correct = judge(problems, tokens, length).correct
+    correct = judge(problems, problem.vocabulary.read(tokens), length).correct
     own = jnp.sum(said.mask, axis=-1).astype(jnp.int32)
     return said.tok, own, correct, jnp.sum(own)
 
@@ -77,14 +78,14 @@ def shown(
 ) -> Prompt:
     """A prompt with a draft behind it, and SEP; with a sign before the token at `marked`."""
     place = jnp.arange(draft.shape[1], dtype=jnp.int32)[None]
-    inside = (place < length[:, None]) & (draft != EOS)
-    end = jnp.full_like(draft[:, :1], SEP)
+    inside = (place < length[:, None]) & ~problem.vocabulary.ended(draft)
+    end = jnp.full_like(draft[:, :1], problem.vocabulary.token[SEP])
     always = jnp.ones_like(end, bool)
     if marked is None:
         more, kept = [draft, end], [inside, always]
         return extended(prompt, jnp.concatenate(more, axis=1), jnp.concatenate(kept, axis=1))
     good = inside & (place < marked[:, None])
-    sign = jnp.full_like(end, len(problem.task.symbols) + BAD)
+    sign = jnp.full_like(end, problem.vocabulary.told[BAD])
     more, kept = [draft, sign, draft, end], [good, always, inside & ~good, always]
     return extended(prompt, jnp.concatenate(more, axis=1), jnp.concatenate(kept, axis=1))
 

@@ -174,7 +174,8 @@ def reached(
     best = jnp.argmax(quality, axis=1)
     rows = jnp.arange(P, dtype=jnp.int32)
     length = played.rollouts.length.astype(jnp.int32)
-    after = jax.vmap(task.after)(nodes.problem, played.rollouts.tok[rows, best], length[rows, best])
+    said = problem.vocabulary.read(played.rollouts.tok[rows, best])
+    after = jax.vmap(task.after)(nodes.problem, said, length[rows, best])
     usual = lambda problems: jax.vmap(lambda one: task.asked(one, BASE))(problems)  # noqa: E731
     changed = ~trees.equal_rows(usual(after), usual(nodes.problem))
     unsolved = jax.vmap(task.standing)(after) < 1

@@ -11,18 +11,19 @@ import numpy as np
 from jaxtyping import Array, Key, PyTree
 
 from cairn.core import branches, trees
+from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
 from cairn.core.ledger import Ledger
 from cairn.core.vocabulary import SEP
-from cairn.engine.program import Archived, Program, Report, merged
+from cairn.engine.program import Archived, Pretrained, Program, Report, merged
 from cairn.envs.tokens.protocol import TokenTask
 from cairn.improve import cloning, learning, mismatch, questions, reward_training, testing
-from cairn.improve.config import CONDITIONS, GOOD, Config
+from cairn.improve.config import GOOD, Config
+from cairn.improve.model import Model
 from cairn.improve.parts import Problem, State, Student
 from cairn.improve.testing import Figures
-from cairn.nn.language.size import Size
+from cairn.nn.language import weights
 from cairn.nn.language.spoken import Spoken
-from cairn.nn.language.tokens import Symbols
 from cairn.nn.language.transformer import Transformer
 from cairn.runs.method import Method, Preset, Setup
 
@@ -62,6 +63,7 @@ def method(
             budget=chosen.budget,
             doubt=lambda report: mismatch.doubt(report) or unpaid(chosen, report),
             models=models,
+            pretrained=pretrained(problem),
             tested=partial(test, problem, chosen),
             lineage=lineage(problem),
             language=partial(spoken, problem, chosen),
@@ -70,7 +72,7 @@ def method(
 
     return Method(
         about=(page or "").split("\n", 1)[0],
-        sections={"algorithm": config, "model": Size},
+        sections={"algorithm": config, "model": Model},
         program=program,
         takes=takes_tokens,
         check=check,
@@ -88,13 +90,19 @@ def takes_tokens(kind: Any) -> str | None:
 
 def bind(setup: Setup) -> tuple[Problem, Any]:
     """The fixed part of a run, and the method's settings."""
-    shape = setup.sections["model"].shape(len(setup.task.symbols) + len(CONDITIONS))
-    return Problem(setup.task, shape, setup.steps), setup.sections["algorithm"]
+    shape, vocabulary = setup.sections["model"].on(setup.task, setup.kept)
+    return Problem(setup.task, shape, setup.steps, vocabulary), setup.sections["algorithm"]
 
 
 def check(setup: Setup) -> None:
-    """Raise ConfigError for settings that do not fit the task."""
-    setup.sections["algorithm"].check(setup.task)
+    """Raise ConfigError for settings that do not fit the task, or a model that does not."""
+    problem, config = bind(setup)
+    config.check(setup.task)
+    if config.signs and not problem.vocabulary.told:
+        raise ConfigError(
+            "This method tells the model how good an answer is going to be, by tokens that mean "
+            "nothing yet: a model of a folder (weights) has none. Expected a model without."
+        )
 
 
 def begin(
@@ -115,6 +123,15 @@ def begin(
     )
     judge = reward_training.untrained(state) if config.judged else None
     return eqx.tree_at(lambda s: s.judge, state, judge, is_leaf=lambda leaf: leaf is None)
+
+
+def pretrained(problem: Problem) -> Pretrained | None:
+    """What the model begins as, if it comes from a folder."""
+    folder = problem.vocabulary.folder
+    if folder is None:
+        return None
+    load = partial(weights.load, folder, dtype="float32")
+    return Pretrained(folder, load, lambda state: state.student.model)
 
 
 def models(state: State) -> dict[str, PyTree]:
@@ -138,9 +155,9 @@ def unpaid(config: Config, report: Report) -> str | None:
 
 def spoken(problem: Problem, config: Config, state: State) -> Spoken:
     """The model with its symbols, for one who talks to it: a prompt is closed as the task's are."""
-    symbols = problem.task.symbols
-    closing = len(symbols) + GOOD if config.conditioned else SEP
-    return Spoken(state.student.model, Symbols((*symbols, *CONDITIONS)), (closing,))
+    words = problem.vocabulary
+    closing = words.told[GOOD] if config.conditioned else int(words.token[SEP])
+    return Spoken(state.student.model, words.tokenizer, (closing,), words.folder)
 
 
 def cycle(problem: Problem, config: Config, step: Step, state: State) -> tuple[State, Report]:

@@ -11,11 +11,12 @@ from jaxtyping import Array, Bool, Float, Int, Key, PyTree, UInt32
 from cairn.core.keys import stream
 from cairn.core.ledger import Ledger
 from cairn.core.rollouts import Rollouts
-from cairn.core.vocabulary import EOS, PAD, SEP
+from cairn.core.vocabulary import SEP
 from cairn.engine.program import Report, counted
 from cairn.envs.tokens.protocol import Prompt, TokenTask
 from cairn.improve import reward_model, steps
 from cairn.improve.config import GOOD, Config
+from cairn.improve.vocabulary import Vocabulary
 from cairn.nn.language.block import Shape
 from cairn.nn.language.decode import sample
 from cairn.nn.language.transformer import Transformer
@@ -32,6 +33,8 @@ class Problem(NamedTuple):
     shape: Shape
     steps: int
     """The budget, for schedules."""
+    vocabulary: Vocabulary
+    """How the task's symbols are said in the model's tokens."""
 
 
 class Student(NamedTuple):
@@ -123,9 +126,9 @@ def answer(
         group=group or config.group,
         limit=task.answer_length,
         temperature=config.temperature if temperature is None else temperature,
-        stop=(EOS,),
+        stop=problem.vocabulary.ends,
     )
-    own = jnp.where(said.tok < len(task.symbols), said.tok, PAD)  # conditions answer nothing
+    own = problem.vocabulary.read(said.tok)
     length = jnp.sum(said.mask, axis=-1).astype(jnp.int32)
     verdict = jax.vmap(jax.vmap(task.verify, in_axes=(None, 0, 0)))(problems, own, length)
     if config.reward == "random":
@@ -202,10 +205,10 @@ def judged(config: Config, state: State, played: Played) -> Played:
 def shown(problem: Problem, config: Config, problems: Problems, condition: int = GOOD) -> Prompt:
     """What the model sees of problems: of some methods with what is to be thought of the answer,
     in the place of SEP at the prompt's end."""
-    prompt = jax.vmap(problem.task.prompt)(problems)
+    prompt = plain(problem, problems)
     if not config.conditioned:
         return prompt
-    sign = len(problem.task.symbols) + condition
+    sign = problem.vocabulary.told[condition]
     return prompt._replace(ids=prompt.ids.at[:, -1].set(sign))
 
 
@@ -215,8 +218,13 @@ def taught(problem: Problem, config: Config, problems: Problems) -> Prompt:
     A sign that a model has never seen would make it answer nothing sensible, and look far away.
     """
     if config.unknown:
-        return jax.vmap(problem.task.prompt)(problems)
+        return plain(problem, problems)
     return shown(problem, config, problems)
+
+
+def plain(problem: Problem, problems: Problems) -> Prompt:
+    """Their prompts as the task has them, in the model's tokens."""
+    return problem.vocabulary.prompt(jax.vmap(problem.task.prompt)(problems))
 
 
 def untold(config: Config, rollouts: Rollouts) -> Rollouts:

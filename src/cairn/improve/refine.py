@@ -34,6 +34,11 @@ class Config(Shared):
     tries: int = 8
     """Ways to go on from before the error, of which a right one is learned (local)."""
 
+    @property
+    def signs(self) -> bool:
+        """A sign stands before the error."""
+        return self.where == "local"
+
     def __post_init__(self) -> None:
         Shared.__post_init__(self)
         checks.at_least(self, 1, "tries")
@@ -63,7 +68,8 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
         there = jnp.any(correct, axis=1)
         prompt = drafts.shown(problem, asked, draft, length, cut)
     there = there & jnp.any(wrong, axis=1)
-    learned = cloning.written(prompt.ids, prompt.length, target[:, None])
+    mask = cloning.upto_end(problem.vocabulary, target[:, None])
+    learned = cloning.written(prompt.ids, prompt.length, target[:, None], mask)
     weight = there.astype(jnp.float32)[:, None]
     played = played._replace(spent=played.spent + spent)
     batch = learned, weight
@@ -115,7 +121,8 @@ def _ended(
 ) -> Bool[Array, " P"]:
     """Whether the draft's beginning with the refiner's end is right."""
     tokens, length = drafts.whole(draft, cut, again.rollouts.tok, again.rollouts.mask)
-    return jax.vmap(problem.task.verify)(problems, tokens[:, 0], length[:, 0]).correct
+    said = problem.vocabulary.read(tokens[:, 0])
+    return jax.vmap(problem.task.verify)(problems, said, length[:, 0]).correct
 
 
 METHOD = method(__doc__, Config, step, test=test)

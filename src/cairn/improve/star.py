@@ -36,7 +36,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     kept = rounds.keep(problem, config, played)
     held, told = rounds.collect(problem, config, state.extra, played, kept)
     keys = jax.random.split(parts.key_for(state, "hints"), config.prompts)
-    hinted = jax.vmap(problem.task.hinted)(played.problems, keys)
+    hinted = problem.vocabulary.prompt(jax.vmap(problem.task.hinted)(played.problems, keys))
     key = parts.key_for(state, "hinted answers")
     again = parts.answer(problem, config, state.student.model, played.problems, hinted, key)
     failed = ~jnp.any(played.correct, axis=1, keepdims=True)

@@ -76,7 +76,8 @@ def revise(
         key = jax.random.fold_in(root, depth)
         played = parts.answer(problem, verified(config), model, asked, prompt, key, group=1)
         length = played.rollouts.length[:, 0].astype(jnp.int32)
-        after = jax.vmap(task.after)(asked, played.rollouts.tok[:, 0], length)
+        said = problem.vocabulary.read(played.rollouts.tok[:, 0])
+        after = jax.vmap(task.after)(asked, said, length)
         before, now = jax.vmap(task.standing)(asked), jax.vmap(task.standing)(after)
         return after, (now, now - before, played.spent)
 

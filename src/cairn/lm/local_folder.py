@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from cairn.core.errors import ConfigError
-from cairn.nn.language import hugging, tokens, weights
+from cairn.nn.language import weights
+from cairn.nn.language.folder import described
 from cairn.nn.language.spoken import Spoken
 
 
@@ -12,14 +12,5 @@ def open_folder(folder: Path, dtype: str = "float32") -> Spoken:
 
     Raises ConfigError if there is no such folder, WeightsError or TokenError for what is in it.
     """
-    if not folder.is_dir():
-        what = "is a file" if folder.exists() else "does not exist"
-        raise ConfigError(
-            f"{folder} {what}; expected a run, or a model's folder with config.json, weights in "
-            f"safetensors files and a tokeniser."
-        )
-    model = weights.load(folder, dtype=dtype)
-    tokenizer = tokens.load(folder)
-    tokens.check_fit(tokenizer, model.shape.vocabulary)
-    closing = hugging.closing(hugging.read(folder), folder / hugging.FILE)
-    return Spoken(model, tokenizer, closing)
+    told = described(folder)
+    return Spoken(weights.load(folder, dtype=dtype), told.tokenizer, told.closing, folder)

@@ -19,7 +19,7 @@ def digest(directory: Path | str) -> str:
     if path is None:
         raise CheckpointError(f"{run.path} has no checkpoint: there is nothing to take a hash of.")
     config = run.config
-    like = Experiment.from_dict(config).state_shape()
+    like = Experiment.from_dict(config, run.kept).state_shape()
     state, meta = checkpoint.load(path, like, config_hash=config_hash(config))
     grown = [
         _start_of(run.path / name, size)

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 import jax
@@ -77,6 +78,8 @@ class Experiment:
     run: RunConfig
     learner: str = "ppo"
     """Name of who learns, or `package.module:Name`, where the method leaves that open."""
+    kept: Path | None = None
+    """What its run has kept of the folder that its model came from (`RunDir.kept`)."""
 
     def __post_init__(self) -> None:
         for name, setting in settings.settings(self.everything).items():
@@ -135,7 +138,7 @@ class Experiment:
         open_roles = None in self.how.sections.values()
         learner = catalogue.learner(self.learner) if open_roles else None
         mesh = None if layout is None else layout.columns
-        return Setup(self.env, self.sections, self.run.steps, learner, mesh, self.task)
+        return Setup(self.env, self.sections, self.run.steps, learner, mesh, self.task, self.kept)
 
     @property
     def layout(self) -> devices.Layout:
@@ -183,8 +186,8 @@ class Experiment:
         }
 
     @classmethod
-    def from_dict(cls, config: Mapping[str, Any]) -> "Experiment":
-        """Back from `to_dict`.
+    def from_dict(cls, config: Mapping[str, Any], kept: Path | None = None) -> "Experiment":
+        """Back from `to_dict`; of a run with what it has `kept`.
 
         Raises RunError if a field is unknown to this release, ConfigError if the method, task or
         learner cannot be imported any more.
@@ -196,7 +199,7 @@ class Experiment:
             parts = {name: kind(**_plain(config[name])) for name, kind in kinds.items()}
             task = catalogue.task(names["task"])(**_plain(config["task"]))
             run = RunConfig(**config["run"])
-            return cls(run=run, sections={"task": task, **parts}, **names)
+            return cls(run=run, sections={"task": task, **parts}, kept=kept, **names)
         except (KeyError, TypeError, ValueError) as error:
             why = str(error).split("\n", 1)[0]  # a class that checks its types says more
             raise RunError(

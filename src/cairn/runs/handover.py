@@ -1,8 +1,8 @@
-"""What one run has learned as the start of another, role by role."""
+"""What a run starts from: what another one has learned, role by role, or a model's folder."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,9 +10,30 @@ import jax.numpy as jnp
 from cairn.core.errors import ConfigError
 from cairn.core.rundir import RunDir
 from cairn.engine import loop
-from cairn.engine.program import Program
+from cairn.engine.program import Pretrained, Program
+from cairn.nn.language import folder
 from cairn.runs.experiment import Experiment
 from cairn.score import STUDENT
+
+
+class Start(NamedTuple):
+    """Arrays in the place of those that a program would begin with."""
+
+    place: Callable[[Any], Any]
+    """Their place in a state."""
+    given: Any
+    """The arrays, of all seeds."""
+
+
+def pretrained(told: Pretrained, seeds: int) -> Start:
+    """The numbers of a model's folder, the same for every seed. Raises WeightsError."""
+    spread = lambda leaf: jnp.broadcast_to(leaf, (seeds, *leaf.shape))  # noqa: E731
+    return Start(told.place, jax.tree.map(spread, told.load()))
+
+
+def named(told: Pretrained) -> dict[str, str]:
+    """Which folder it is, for the config of a run."""
+    return {"folder": str(told.folder.resolve()), "tokenizer": folder.digest(told.folder)}
 
 
 def states(program: Program, state: Any, roles: Iterable[str]) -> list[Any]:
@@ -33,7 +54,7 @@ def students(path: Path, experiment: Experiment) -> dict[str, Any]:
     A role that the run does not have takes its student's where that fits, and else is left out.
     """
     source = RunDir.open(path)
-    trained = Experiment.from_dict(source.config)
+    trained = Experiment.from_dict(source.config, source.kept)
     have, want = trained.run.seeds, experiment.run.seeds
     if have not in (1, want):
         raise ConfigError(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -42,6 +43,8 @@ class Setup(NamedTuple):
     """Devices that share the columns of each batch, if any do."""
     name: str = ""
     """Of the task."""
+    kept: Path | None = None
+    """What the run has kept of the folder that its model came from: read in its place."""
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ class Run(NamedTuple):
 def open_run(path: Path | str) -> Run:
     """Read the run at `path`. Raises RunError or CheckpointError saying why it cannot be."""
     directory = RunDir.open(path)
-    experiment = Experiment.from_dict(directory.config)
+    experiment = Experiment.from_dict(directory.config, directory.kept)
     return Run(directory, experiment, loop.newest(directory, experiment.state_shape()))
 
 

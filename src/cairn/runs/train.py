@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ from cairn.envs.tokens import check as tokens
 from cairn.envs.tokens.protocol import TokenTask
 from cairn.evaluation.during import by_itself, during
 from cairn.evaluation.score_during import auditing
+from cairn.nn.language import folder
 from cairn.runs import behaviour, handover
 from cairn.runs.experiment import Experiment
 
@@ -71,27 +73,36 @@ def train(
     experiment = _logged(experiment, log)
     experiment = _on_devices(experiment)
     _agree_on(experiment)
-    run, students = RunDir(Path(directory or free_directory(experiment))), None
+    run, start = RunDir(Path(directory or free_directory(experiment))), None
     config, program, compiled = experiment.to_dict(), experiment.program, experiment.compiled()
     if program.data is not None:
         config["dataset"] = {"digest": program.data.digest()}
         compiled.data()  # what is damaged leaves no run behind
     if hosts.first():
+        if program.pretrained is not None:
+            config["weights"] = handover.named(program.pretrained)
         if init_from is not None:
             students = handover.students(Path(init_from), experiment)
-            given = list(students.values())
-            config["init_from"] = {"run": str(init_from), "students": checkpoint.digest(given)}
+            start = handover.Start(
+                partial(handover.states, program, roles=students), list(students.values())
+            )
+            digest = checkpoint.digest(start.given)
+            config["init_from"] = {"run": str(init_from), "students": digest}
             shape = experiment.state_shape()
             fresh = sorted(handover.parts(experiment.program, shape).keys() - students)
             if fresh:
                 say(f"{init_from} has no {' and no '.join(fresh)}: they start anew.")
+        elif program.pretrained is not None:
+            start = handover.pretrained(program.pretrained, experiment.run.seeds)
+            config["weights"]["numbers"] = checkpoint.digest(start.given)
         run = RunDir.create(run.path, config)
+        if program.pretrained is not None:
+            folder.keep(program.pretrained.folder, run.model)
         say(f"Run: {run.path}")
     with _lock(run):
         state = compiled.init()
-        if students is not None:
-            given = list(students.values())
-            state = eqx.tree_at(lambda s: handover.states(program, s, students), state, given)
+        if start is not None:
+            state = eqx.tree_at(start.place, state, start.given)
         if hosts.first():
             # So that a run killed before its first regular checkpoint can be resumed.
             loop.save(run, state, config_hash(config), 0)
@@ -120,7 +131,8 @@ def resume(
     tracker is not installed. On several hosts the first alone reads it.
     """
     run = RunDir.open(directory) if hosts.first() else RunDir(Path(directory))
-    experiment = _on_devices(Experiment.from_dict(hosts.told(lambda: run.config)))
+    experiment = Experiment.from_dict(hosts.told(lambda: run.config), run.kept)
+    experiment = _on_devices(experiment)
     experiment = _logged(experiment, log)
     before = experiment.run.steps
     if steps is not None:

@@ -62,6 +62,8 @@ class TuneConfig:
 def check(config: TuneConfig, experiment: Experiment) -> None:
     """Raise ConfigError for what does not go together."""
     run = experiment.run
+    if experiment.how.program(experiment.setup(None)).pretrained is not None:
+        raise ConfigError("weights must be left out: trials begin with new models.")
     tuning = range(run.seed, run.seed + run.seeds)
     test = range(config.first_test_seed, config.first_test_seed + config.test_seeds)
     if both := set(tuning) & set(test):

@@ -13,6 +13,7 @@ from cairn.archive.replay import Replay
 from cairn.core import hosted
 from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
+from cairn.core.vocabulary import PAD
 from cairn.envs.tokens.protocol import BASE, IMPROVE, Revising, TokenTask
 from cairn.improve import parts
 from cairn.improve.exploratory import Config as Exploratory
@@ -139,7 +140,10 @@ def answered(
         played = parts.answer(
             run.problem, verified, run.state.student.model, problems, prompt, key, group=group
         )
-        return played.rollouts.tok, played.rollouts.reward, played.correct
+        said = run.problem.vocabulary.read(played.rollouts.tok)
+        # What says more than the task's symbols cannot be written down.
+        strange = jnp.any((said == PAD) & (played.rollouts.mask > 0), axis=-1)
+        return said, jnp.where(strange, jnp.nan, played.rollouts.reward), played.correct
 
     # By the verifier, whoever gave the rewards while it trained, and all that could be judged.
     by = config.reward if config.reward == "quality" else "correct"

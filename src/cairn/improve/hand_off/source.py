@@ -20,7 +20,7 @@ from cairn.core import hosted
 from cairn.core.errors import ConfigError
 from cairn.core.keys import stream
 from cairn.envs.tokens.protocol import TokenTask
-from cairn.improve import histories
+from cairn.improve import histories, vocabulary
 from cairn.improve.exploratory import Config
 from cairn.improve.hand_off import record, saved, telling
 from cairn.improve.hand_off.problems import Named, rows, stacked
@@ -65,7 +65,7 @@ class Prompts:
         self.wording = Wording(made, words, instruction, chat)
         self.config = config_of(batch, settings)
         self.task, self.seed = made, seed
-        self._problem = Problem(made, Shape(len(made.symbols)), 0)
+        self._problem = Problem(made, Shape(len(made.symbols)), 0, vocabulary.own(made))
         self._archive: Replay = histories.empty(self._problem, self.config)
         self._cycle, self._next = 0, 0
         self._open: dict[int, _Open] = {}

@@ -1,5 +1,6 @@
 """A language model together with its words: what is needed to speak with it."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 from cairn.nn.language.tokens import Tokenizer
@@ -13,6 +14,8 @@ class Spoken(NamedTuple):
     tokenizer: Tokenizer
     closing: tuple[int, ...] = ()
     """Tokens put behind every prompt: a task's sign that the answer comes now."""
+    folder: Path | None = None
+    """Of Hugging Face's form, with the config and tokeniser that it came with, if it came so."""
 
     @property
     def stops(self) -> tuple[int, ...]:
