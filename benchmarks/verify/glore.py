@@ -24,7 +24,7 @@ from cairn.engine.compiled import over_seeds
 from cairn.envs.tokens.addition import Addition
 from cairn.envs.tokens.protocol import Prompt
 from cairn.improve import drafts, parts, reward_model, steps, testing
-from cairn.improve.cloning import written
+from cairn.improve.cloning import upto_end, written
 from cairn.improve.config import Config
 from cairn.improve.parts import Problem
 from cairn.improve.reward_model import Reader
@@ -91,7 +91,8 @@ def judged(
     problem: Problem, orm: Reader, asked: Any, prompt: Prompt, tokens: Array
 ) -> tuple[Array, Array]:
     """Of answers (P, n, T): whether each is right, and what the outcome model says."""
-    rollouts = written(prompt.ids, prompt.length, tokens)
+    mask = upto_end(problem.vocabulary, tokens)
+    rollouts = written(prompt.ids, prompt.length, tokens, mask)
     length = rollouts.length.astype(jnp.int32)
     verify = jax.vmap(jax.vmap(problem.task.verify, in_axes=(None, 0, 0)))
     ended = jnp.any(tokens == EOS, axis=2)

@@ -21,7 +21,8 @@ def found():
     @jax.jit
     def everything():
         prompt = Prompt(jnp.array([[0, 1, 9, 3]]), jnp.array([3]))
-        rollouts = written(prompt.ids, prompt.length, TOK)._replace(seg=SEG)
+        rollouts = written(prompt.ids, prompt.length, TOK, (TOK > 0).astype(jnp.float32))
+        rollouts = rollouts._replace(seg=SEG)
         correct = jnp.array([[False, True]])
         none = jnp.zeros((1, 2), jnp.uint32)
         played = Played(rollouts, None, correct, none, TOK > 0, jnp.int32(7))

@@ -228,7 +228,8 @@ def test_no_answer_is_kept_twice_whenever_it_is_found():
     )
     token = jnp.arange(4, dtype=jnp.int32).reshape(2, 2, 1) + 4
     tokens = jnp.concatenate([token, jnp.full_like(token, 2), jnp.zeros_like(token)], axis=2)
-    rows = cloning.written(jnp.full((2, 2), 7), jnp.array([1, 2]), tokens)
+    mask = (tokens > 0).astype(jnp.float32)
+    rows = cloning.written(jnp.full((2, 2), 7), jnp.array([1, 2]), tokens, mask)
     kept = jnp.array([[True, False], [True, True]])
 
     @jax.jit

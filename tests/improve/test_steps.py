@@ -147,7 +147,8 @@ def test_a_start_is_asked_for_good_answers_if_it_can_know_what_that_means(
     def answer(problem, config, model, problems, prompt, key):
         asked.append((model, prompt))
         shape = (config.prompts, config.group, problem.task.answer_length)
-        rollouts = cloning.written(prompt.ids, prompt.length, jnp.zeros(shape, jnp.int32))
+        tokens, mask = jnp.zeros(shape, jnp.int32), jnp.ones(shape)
+        rollouts = cloning.written(prompt.ids, prompt.length, tokens, mask)
         nothing = jnp.zeros(shape[:2], bool)
         names = nothing.astype(jnp.uint32)
         return Played(rollouts, problems, nothing, names, jnp.zeros(shape, bool), jnp.int32(0))

@@ -52,7 +52,7 @@ class Vocabulary(NamedTuple):
 
     def prompt(self, prompt: Prompt) -> Prompt:
         """Prompts, (P, Tp) and (P,), as the model sees them."""
-        return Prompt(self.write(prompt.ids), prompt.length - (not self.begins))
+        return Prompt(self.write(prompt.ids), prompt.length - int(not self.begins))
 
     def ended(self, tokens: Int[Array, "*b"]) -> Bool[Array, "*b"]:
         """Where an answer ends."""
