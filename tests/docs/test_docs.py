@@ -58,6 +58,8 @@ def small(arguments):
         chosen = house.settings(method, environment)
         if "--level" in rest:  # the named mazes
             chosen |= {"width": 13, "height": 13}
+        if "--weights" in rest:  # whose size is its own
+            chosen = {name: value for name, value in chosen.items() if name not in house.MODEL}
         if "--learner" in rest:  # whose settings are its own
             chosen = {name: value for name, value in chosen.items() if name not in house.STUDENT}
         return [*arguments, *house.words({"method": method} | chosen)]

@@ -39,6 +39,8 @@ usage: cairn train TASK [flags]
   cairn train --resume runs/maze-dr-1              go on after Ctrl-C or a kill, bit for bit
   cairn train --resume runs/maze-dr-1 --steps 20000000   go on beyond its budget
   cairn train maze --init-from runs/maze-dr-1      start from the student of another run
+  cairn train addition --method grpo --weights models/Qwen2.5-0.5B
+                                                   post-train a pretrained language model
   cairn train maze --print-config > mine.toml      all settings as a file for --config
 
 Which method when:

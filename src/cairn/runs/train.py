@@ -14,7 +14,7 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from cairn.core import checkpoint, files, hosted, trackers
-from cairn.core.errors import ConfigError, DatasetError
+from cairn.core.errors import ConfigError, DatasetError, WeightsError
 from cairn.core.rundir import RunDir, config_hash
 from cairn.core.units import duration
 from cairn.engine import devices, hosts, loop
@@ -262,13 +262,19 @@ def _agree_on(experiment: Experiment) -> None:
 
 
 def _check_data(experiment: Experiment, config: dict[str, Any]) -> None:
-    """Raise DatasetError if what the run reads is not what it began with."""
-    data = experiment.program.data
+    """Raise DatasetError or WeightsError if what the run reads is not what it began with."""
+    program = experiment.program
     began = config.get("dataset", {}).get("digest")
-    if data is not None and data.digest() != began:
+    if program.data is not None and program.data.digest() != began:
         raise DatasetError(
             f"The dataset is not the one this run began with: expected digest {began}, got "
-            f"{data.digest()}. Put the old one back, or start a new run with --init-from."
+            f"{program.data.digest()}. Put the old one back, or start a new run with --init-from."
+        )
+    model, spoke = program.pretrained, config.get("weights", {}).get("tokenizer")
+    if model is not None and folder.digest(model.folder) != spoke:
+        raise WeightsError(
+            f"The config and tokeniser in {model.folder} are not those this run began with: "
+            f"expected digest {spoke}, got {folder.digest(model.folder)}. Put the old ones back."
         )
 
 
