@@ -38,7 +38,7 @@ SMALL = {
 }
 LEARNING = {
     "sft_steps": 6, "sft_batch": 16, "sft_learning_rate": 1e-2, "steps": 100,
-    "keep_checkpoints": "all",
+    "keep_checkpoints": "all", "reward": "random",
 }  # fmt: skip
 
 
