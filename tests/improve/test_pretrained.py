@@ -204,7 +204,7 @@ def test_a_run_goes_on_only_with_the_tokeniser_it_began_with(trained, tmp_path, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["star", "refine", "exit", "sorm", "ppo", "dpo"])
+@pytest.mark.parametrize("method", ["star", "refine", "exit", "sorm", "dapo", "dpo"])
 def test_other_methods_take_it_too(trained, method):
     folder, _ = trained
     chosen = house.settings(method, "addition") | {"weights": str(folder)}

@@ -112,7 +112,7 @@ class Config:
         return False
 
     @property
-    def signs(self) -> bool:
+    def tells(self) -> bool:
         """Whether it uses a condition anywhere."""
         return self.conditioned
 

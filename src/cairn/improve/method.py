@@ -98,7 +98,7 @@ def check(setup: Setup) -> None:
     """Raise ConfigError for settings that do not fit the task, or a model that does not."""
     problem, config = bind(setup)
     config.check(setup.task)
-    if config.signs and not problem.vocabulary.told:
+    if config.tells and not problem.vocabulary.told:
         raise ConfigError(
             "This method tells the model how good an answer is going to be, by tokens that mean "
             "nothing yet: a model of a folder (weights) has none. Expected a model without."

@@ -31,12 +31,12 @@ class Filling(NamedTuple):
 def play(problem: Problem, config: Config, state: State, most: int) -> tuple[Played, Metrics]:
     """Like `parts.play`, from at most so many batches of prompts."""
     P = config.prompts
-    task, model = problem.task, state.student.model
+    model = state.student.model
 
     def sampled(batch: Array) -> Played:
         keys = jax.random.split(jax.random.fold_in(parts.key_for(state, "problems"), batch), P)
         problems = parts.given(problem, config, state, keys)
-        prompt = jax.vmap(task.prompt)(problems)
+        prompt = parts.plain(problem, problems)
         key = jax.random.fold_in(parts.key_for(state, "answers"), batch)
         return parts.judged(
             config, state, parts.answer(problem, config, model, problems, prompt, key)

@@ -35,7 +35,7 @@ class Config(Shared):
     """Ways to go on from before the error, of which a right one is learned (local)."""
 
     @property
-    def signs(self) -> bool:
+    def tells(self) -> bool:
         """A sign stands before the error."""
         return self.where == "local"
 

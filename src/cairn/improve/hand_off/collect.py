@@ -140,9 +140,10 @@ def answered(
         played = parts.answer(
             run.problem, verified, run.state.student.model, problems, prompt, key, group=group
         )
-        said = run.problem.vocabulary.read(played.rollouts.tok)
+        there = played.rollouts.mask > 0
+        said = jnp.where(there, run.problem.vocabulary.read(played.rollouts.tok), PAD)
         # What says more than the task's symbols cannot be written down.
-        strange = jnp.any((said == PAD) & (played.rollouts.mask > 0), axis=-1)
+        strange = jnp.any((said == PAD) & there, axis=-1)
         return said, jnp.where(strange, jnp.nan, played.rollouts.reward), played.correct
 
     # By the verifier, whoever gave the rewards while it trained, and all that could be judged.
