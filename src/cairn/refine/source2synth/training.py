@@ -1,8 +1,10 @@
 """Between the halves: what the solver learns from is written down, and it is trained, once."""
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -58,12 +60,19 @@ def trained(folder: Path, digest: str, trainer: Trainer) -> None:
     try:
         with files.writing(log), log.open("w", encoding="utf-8") as out:
             log.chmod(0o600)
-            status = subprocess.run(words, stdout=out, stderr=out, check=False).returncode
+            ended = subprocess.run(words, stdout=out, stderr=out, check=False, env=_environment())
+            status = ended.returncode
     except (OSError, RunError) as error:
         raise RunError(f"trainer.command cannot be run: {words[0]}: {reason(error)}.") from None
     if status:
         raise RunError(f"trainer.command ended with status {status}; what it said is in {log}.")
     files.write_private(done, told)
+
+
+def _environment() -> dict[str, str]:
+    """This process's, with the programs that lie beside its Python first: cairn among them."""
+    path = os.environ.get("PATH", os.defpath)
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{path}"}
 
 
 def _filled(word: str, place: Mapping[str, Path]) -> str:
