@@ -22,7 +22,7 @@ from pathlib import Path
 from provenance import command, keep, source_hash, versions
 
 from cairn.refine.baselines import REMOVALS
-from cairn.refine.bench import Bench, plain
+from cairn.refine.bench import Benchmark, plain
 from cairn.refine.detectors.catalogue import detectors
 from cairn.refine.labels import write
 from cairn.refine.made.records import make
@@ -62,9 +62,9 @@ def presidio(records, python: str) -> tuple[dict[str, list[list[Span]]], str]:
     return spans, head["presidio_analyzer"]
 
 
-def part(bench: Bench, name: str, found, keep_it) -> dict:
+def part(bench: Benchmark, name: str, found, keep_it) -> dict:
     chosen = [at for at, record in enumerate(bench.records) if keep_it(record)]
-    small = Bench([bench.records[at] for at in chosen])
+    small = Benchmark([bench.records[at] for at in chosen])
     small.found(name, [found[at] for at in chosen], ())
     whole = plain(small)["detectors"][name]
     return {"documents": len(chosen), "any kind": whole["kinds"][0], "whole": whole["whole"]}
@@ -75,7 +75,7 @@ def shared(records, name: str, found) -> dict:
     named = {**{kind: kind for kind in SHARED}, **SAME}
     few = [replace(r, spans=tuple(s for s in r.spans if s.kind in SHARED)) for r in records]
     theirs = [[span for span in spans if named.get(span.kind) in SHARED] for spans in found]
-    return part(Bench(few), name, theirs, lambda record: True)
+    return part(Benchmark(few), name, theirs, lambda record: True)
 
 
 def main() -> int:
@@ -92,7 +92,7 @@ def main() -> int:
     ours_s = time.process_time() - began
     theirs, theirs_version = presidio(records, asked.presidio)
     found |= theirs
-    bench = Bench(records)
+    bench = Benchmark(records)
     for name, spans in found.items():
         bench.found(name, spans, tuple(REMOVALS))
     bench.remove_labelled()

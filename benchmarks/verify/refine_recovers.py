@@ -24,7 +24,7 @@ from pathlib import Path
 from provenance import command, keep, source_hash, versions
 
 from cairn.core.stats import rate, wilson
-from cairn.refine.bench import Bench
+from cairn.refine.bench import Benchmark
 from cairn.refine.made.records import make
 from cairn.refine.rewriting_score import leaks
 from cairn.refine.simulated import Errors, SimulatedRefiner, SimulatedVerifier, groups
@@ -44,7 +44,7 @@ VERIFIED = ((0.05, 0.1), (0.05, 0.5), (0.2, 0.1), (0.2, 0.3), (0.2, 1.0), (0.4, 
 
 
 def recovered(records, errors: Errors) -> dict:
-    bench = Bench(records)
+    bench = Benchmark(records)
     players = {"refiner": SimulatedRefiner(records, errors).model()}
     made = bench.rewrite("simulated", Task("one-pass", "Rewrite.", tries=1), players)
     score = bench.rewriters["simulated"]
@@ -75,7 +75,7 @@ def residual(records, leak: float, miss: float, heed: float, tries: int) -> dict
     refiner = SimulatedRefiner(private, Errors(leak=leak, heed=heed))
     check = SimulatedVerifier(private, miss=miss, seed=1)
     task = Task("verified", "Rewrite.", checks=(check,), tries=tries)
-    made = Bench(private).rewrite("verified", task, {"refiner": refiner.model()})
+    made = Benchmark(private).rewrite("verified", task, {"refiner": refiner.model()})
     pairs = [(r, w) for r, w in zip(private, made, strict=True) if w.text is not None]
     leaked = sum(bool(leaks(record, rewrite.text or "")) for record, rewrite in pairs)
     expected = accepted = attempts = 0.0

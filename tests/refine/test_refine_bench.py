@@ -10,7 +10,7 @@ from cairn.lm.errors import CutAnswerError, UnreadableAnswerError
 from cairn.lm.request import Request
 from cairn.lm.scripted import ScriptedModel
 from cairn.refine.baselines import REMOVALS, removed
-from cairn.refine.bench import Bench, found_by_model, plain, rewritten
+from cairn.refine.bench import Benchmark, found_by_model, plain, rewritten
 from cairn.refine.finder import asked, located
 from cairn.refine.labels import Record, write
 from cairn.refine.made.records import make
@@ -92,7 +92,7 @@ def test_a_text_cannot_close_its_tags_when_a_model_is_asked_for_spans():
 def test_a_finder_that_errs_at_a_known_rate_is_scored_at_it():
     records = list(make(120, seed=9))
     model = SimulatedFinder(records, miss=0.3, alarm=0.2).model()
-    bench = Bench(records)
+    bench = Benchmark(records)
     bench.found("model", found_by_model(records, model), ("delete",))
     score = bench.detectors["model"].kinds[0]
     assert score.recall.low <= 0.7 <= score.recall.high
@@ -129,7 +129,7 @@ def test_what_a_verifier_misses_is_what_leaks():
     leak, miss = 0.2, 0.3
     players = {"refiner": SimulatedRefiner(records, Errors(leak=leak)).model()}
     check = SimulatedVerifier(records, miss=miss, seed=2)
-    bench = Bench(records)
+    bench = Benchmark(records)
     bench.rewrite("verified", Task("t", "Rewrite.", checks=(check,), tries=12), players)
     chances = [1 - (1 - leak) ** groups(record) for record in records]
     formula = sum(e * miss / (1 - e * (1 - miss)) for e in chances) / len(chances)
@@ -139,7 +139,7 @@ def test_what_a_verifier_misses_is_what_leaks():
 
 def test_figures_are_plain_and_complete():
     records = list(make(20, seed=2))
-    bench = Bench(records)
+    bench = Benchmark(records)
     bench.found("x", [[] for _ in records], ("mask",))
     told = json.loads(json.dumps(plain(bench)))
     assert told["documents"] == 20 and told["private_spans"] > 0

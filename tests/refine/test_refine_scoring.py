@@ -173,11 +173,13 @@ def test_a_disguised_value_leaks_as_it_is_shown_and_as_it_is_meant():
 
 def test_edits_of_a_worked_case():
     # Private words: Ana Paz ana paz es Bo; outside: ( ) sold 12 oak ladders to .
-    assert edited(ANA, "Eva Roe (e@x.org) sold 12 oak ladders to Cy.") == Edits(6, 6, 8, 0, 0)
-    assert edited(ANA, "Ana Roe (e@x.org) sold ladders to Cy.") == Edits(6, 5, 8, 2, 0)
-    assert edited(ANA, TEXT) == Edits(6, 0, 8, 0, 0)
+    assert edited(ANA, "Eva Roe (e@x.org) sold 12 oak ladders to Cy.") == Edits(
+        6, 6, 8, 0, 0, 1, 1, 1
+    )
+    assert edited(ANA, "Ana Roe (e@x.org) sold ladders to Cy.") == Edits(6, 5, 8, 2, 0, 1, 1, 1)
+    assert edited(ANA, TEXT) == Edits(6, 0, 8, 0, 0, 1, 0, 0)
     long = "Eva Roe (e@x.org) sold 12 oak ladders, and more, to Cy."
-    assert edited(ANA, long) == Edits(6, 6, 8, 0, 2)
+    assert edited(ANA, long) == Edits(6, 6, 8, 0, 2, 1, 1, 1)
     end = TEXT.replace("Bo.", "Cy. And so it was that everybody went home.")
     assert edited(ANA, end).added == 8  # counted by hand
 
@@ -201,6 +203,15 @@ def test_scores_of_a_worked_case():
     assert score.over_edited.value == 1 / 16
     assert score.public_kept.value == 3 / 8
     assert score.added.value == 0 and score.tries == 1.5
+
+
+def test_lines_are_told_apart():
+    record = labelled("user = 'ana'\nport = 80\nkey = 'otter7'\nok = 1\n",
+                      ("USERNAME", "ana"), ("PASSWORD", "otter7"))  # fmt: skip
+    rewrite = "user = 'x'\nport = 81\nkey = 'otter7'\nok = 1\n"  # one right, one wrong, one missed
+    assert edited(record, rewrite)[-3:] == (2, 2, 1)
+    score = score_rewrites([record], [Rewrite(rewrite)])
+    assert score.line_recall.value == score.line_precision.value == 0.5
 
 
 def test_canaries_are_counted_by_level():

@@ -66,7 +66,7 @@ def _go(arguments: argparse.Namespace, playing: Playing) -> int:
     check_json(arguments.json, [])
     removals = _removals(arguments.baselines)
     found = _detectors(arguments.detectors)
-    bench = benches.Bench(_records(arguments))
+    bench = benches.Benchmark(_records(arguments))
     for detector in found:
         bench.detect(detector, removals)
     bench.remove_labelled(removals)

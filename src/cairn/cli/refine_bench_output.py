@@ -8,17 +8,18 @@ from rich.table import Table
 
 from cairn.cli.testing import between
 from cairn.core.stats import Rate
-from cairn.refine.bench import Bench
+from cairn.refine.bench import Benchmark
+from cairn.refine.made.records import CANARIES
 from cairn.refine.scoring import ANY, IOU
 
 LEGEND = """\
-out: documents that came out. leak: private values that stand in them; docs: documents with one.
-prec.: edited words that were private. edited: words outside that were changed.
-public: strings to keep that were kept, of all documents.
+out: documents that came out. leak: private values that stand in them.
+docs: documents with a leak. prec.: edited words that were private.
+edited: words outside that were changed. public: strings to keep that were kept.
 """
 
 
-def show(bench: Bench) -> None:
+def show(bench: Benchmark) -> None:
     """All tables."""
     console = Console(file=sys.stdout)
     spans = sum(len(record.spans) for record in bench.records)
@@ -30,6 +31,9 @@ def show(bench: Bench) -> None:
         print("What becomes of the documents")
         console.print(_rewriters(bench))
         print(LEGEND)
+    if any(score.canaries for score in bench.rewriters.values()):
+        print("Canaries that did not survive, by level of obfuscation")
+        console.print(_canaries(bench))
     for name, injected in bench.errors.items():
         print(f"{name}: errors that were injected, and found")
         console.print(_injected(bench, name, injected))
@@ -43,7 +47,7 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _detectors(bench: Bench) -> Table:
+def _detectors(bench: Benchmark) -> Table:
     table = _table("spans", "recall", "95%", "precision", "95%", "F2")
     for name, score in bench.detectors.items():
         for row in score.kinds:
@@ -55,7 +59,7 @@ def _detectors(bench: Bench) -> Table:
     return table
 
 
-def _rewriters(bench: Bench) -> Table:
+def _rewriters(bench: Benchmark) -> Table:
     table = _table("out", "leak", "95%", "docs", "prec.", "edited", "public")
     for name, score in bench.rewriters.items():
         table.add_row(
@@ -66,7 +70,17 @@ def _rewriters(bench: Bench) -> Table:
     return table
 
 
-def _injected(bench: Bench, name: str, injected) -> Table:
+def _canaries(bench: Benchmark) -> Table:
+    table = _table(*CANARIES)
+    for name, score in bench.rewriters.items():
+        levels = range(len(CANARIES))
+        table.add_row(
+            name, *(_share(score.canaries[n]) if n in score.canaries else "-" for n in levels)
+        )
+    return table
+
+
+def _injected(bench: Benchmark, name: str, injected) -> Table:
     score = bench.rewriters[name]
     found = {
         "leak": score.leaks[ANY],

@@ -32,7 +32,7 @@ LABELS = "labels"
 
 
 @dataclass
-class Bench:
+class Benchmark:
     """Records, and what was measured on them."""
 
     records: Sequence[Record]
@@ -140,7 +140,7 @@ def _became(outcome: Outcome) -> Rewrite:
     return Rewrite(outcome.value["text"], "out", tries)
 
 
-def plain(bench: Bench) -> dict[str, Any]:
+def plain(bench: Benchmark) -> dict[str, Any]:
     """What was measured, for JSON."""
     return {
         "documents": len(bench.records),

@@ -58,6 +58,10 @@ class Edits(NamedTuple):
     outside_edited: int
     added: int
     """Words of the rewrite that replace nothing private."""
+    lines_private: int
+    """Lines of the original with a private token."""
+    lines_edited: int
+    lines_both: int
 
 
 class RewriteScore(NamedTuple):
@@ -78,6 +82,11 @@ class RewriteScore(NamedTuple):
     """Documents with additions, of those that came out."""
     public_kept: Rate
     """Strings that must survive and do, of all."""
+    line_recall: Rate
+    """Lines with something private of which a token was edited, of all such lines. With
+    `line_precision` it is agreement line by line, as code is judged."""
+    line_precision: Rate
+    """Lines with something private, of all in which a token was edited."""
     canaries: Mapping[int, Rate]
     """By level of obfuscation: those that did not survive, of documents that came out."""
     tries: float
@@ -91,8 +100,10 @@ def score_rewrites(records: Sequence[Record], rewrites: Sequence[Rewrite]) -> Re
     """Scores one rewrite a record. Raises ValueError for other lengths."""
     kinds = (ANY, *sorted({span.kind for record in records for span in record.spans}))
     columns = {kind: 2 * at for at, kind in enumerate(kinds)}
-    rest = 2 * len(kinds)  # values, not leaked; edited, private; outside, edited; public, kept
-    counts = np.zeros((len(records), rest + 8))
+    # Values, not leaked; edited, private; outside, edited; public, kept; lines: private, edited,
+    # both.
+    rest = 2 * len(kinds)
+    counts = np.zeros((len(records), rest + 11))
     leaking, adding, caught = [], [], Counter()
     for row, (record, rewrite) in enumerate(zip(records, rewrites, strict=True)):
         _account(record, rewrite.text, counts[row], columns, rest)
@@ -105,6 +116,7 @@ def score_rewrites(records: Sequence[Record], rewrites: Sequence[Rewrite]) -> Re
             edits.inside_edited + edits.outside_edited, edits.inside_edited,
             edits.outside, edits.outside_edited,
         )  # fmt: skip
+        counts[row, rest + 8 :] = edits[-3:]
         adding.append(edits.added >= ADDITION)
         there = Haystack(rewrite.text)
         for canary in record.canaries:
@@ -123,6 +135,8 @@ def score_rewrites(records: Sequence[Record], rewrites: Sequence[Rewrite]) -> Re
         over_edited=drawn.share(rest + 5, rest + 4),
         added=rate(sum(adding), len(adding)),
         public_kept=drawn.share(rest + 7, rest + 6),
+        line_recall=drawn.share(rest + 10, rest + 8),
+        line_precision=drawn.share(rest + 10, rest + 9),
         canaries={n: rate(caught[n, True], caught[n, True] + caught[n, False]) for n in levels},
         tries=float(np.mean([rewrite.tries for rewrite in rewrites])) if rewrites else 0.0,
     )
@@ -171,12 +185,13 @@ def without(record: Record) -> str:
 def edited(record: Record, rewrite: str) -> Edits:
     """What became of the tokens of a record."""
     cuts = [edge for span in record.spans for edge in (span.start, span.end)]
-    before, private = [], []
+    before, private, line = [], [], []
     for token in tokens(record.text, cuts):
         inside = any(span.start <= token.start < span.end for span in record.spans)
         if not inside or token.text[0].isalnum():
             before.append(token.text)
             private.append(inside)
+            line.append(record.text.count("\n", 0, token.start))
     after = [token.text for token in tokens(rewrite)]
     pairs = kept(before, after)
     survived = {at for at, _ in pairs}
@@ -188,4 +203,7 @@ def edited(record: Record, rewrite: str) -> Edits:
         gone = sum(private[at + 1 : next_at])
         new = sum(word[0].isalnum() for word in after[other + 1 : next_other])
         added += max(0, new - (2 * gone + SLACK if gone else 0))
-    return Edits(inside, inside_edited, len(before) - inside, outside_edited, added)
+    hidden = {number for number, p in zip(line, private, strict=True) if p}
+    touched = {number for at, number in enumerate(line) if at not in survived}
+    lines = len(hidden), len(touched), len(hidden & touched)
+    return Edits(inside, inside_edited, len(before) - inside, outside_edited, added, *lines)
