@@ -210,6 +210,11 @@ def tr_id(d: str) -> bool:
     return d[0] != "0" and n[9] == tenth and n[10] == sum(n[:10]) % 10
 
 
+def in_pan(text: str) -> bool:
+    """India's permanent account number: the fourth letter says what the holder is."""
+    return text[3] in "ABCFGHLJPT"
+
+
 def cn_id(text: str) -> bool:
     """China: ISO 7064 MOD 11-2 over 17 digits, X for ten, and a day of birth."""
     total = weighted(text, [2**p % 11 for p in range(17, 0, -1)])

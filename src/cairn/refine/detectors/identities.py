@@ -72,7 +72,7 @@ IDENTITIES = Patterns(
         _id("TR_NATIONAL_ID", r"\d{11}", sums.tr_id, 0.6, "tc kimlik t.c"),
         _id("IN_AADHAAR", r"[2-9]\d{3}([ -]?)\d{4}\1\d{4}", sums.verhoeff, 0.3,
             "aadhaar aadhar uidai आधार"),
-        _id("IN_PAN", r"[A-Z]{3}[ABCFGHLJPT][A-Z]\d{4}[A-Z]", lambda text: True, 0.5,
+        _id("IN_PAN", r"[A-Z]{3}[ABCFGHLJPT][A-Z]\d{4}[A-Z]", sums.in_pan, 0.5,
             "pan permanent income tax"),
         _id("CN_RESIDENT_ID", r"[1-8]\d{16}[\dX]", sums.cn_id, 1.0),
         _id("KR_RRN", r"\d{6}-[1-8]\d{6}", sums.kr_rrn, 0.9, "rrn 주민등록번호"),

@@ -9,6 +9,7 @@ sides, and an expression may need one.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from cairn.refine.spans import Span, settled
 
@@ -62,7 +63,11 @@ def plain(text: str) -> str:
 
 def of(check: Callable[[str], bool]) -> Callable[[str], bool]:
     """The check of a number without separators, for numbers as they are written."""
-    return lambda text: check(plain(text))
+    return partial(_of, check)  # no closure: processes are sent detectors
+
+
+def _of(check: Callable[[str], bool], text: str) -> bool:
+    return check(plain(text))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,126 @@
+"""Whether a private value is still in a text, however it is written there."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import cache, cached_property
+
+from cairn.refine.detectors import forms
+from cairn.refine.detectors.name_signs import NO_NAME
+from cairn.refine.detectors.names import given_names
+from cairn.refine.detectors.views import Edit, View
+
+LONG = 7
+"""Letters and digits from which a value is also looked for inside words, turned round, and with
+digits for letters: shorter ones are met by chance."""
+_LEET = str.maketrans("0134578@$!|l", "oieastbasiii")
+_WORD = re.compile(r"[^\W_]+")
+_RUN = re.compile(r"\d(?:[\W_]{0,3}\d)*+")
+_MARKS = re.compile(r"[^\W_]|[@$!|]")
+_FORMS = (forms.spelt, forms.spaced, forms.mailed, forms.unescaped, forms.concatenated)
+
+
+class Haystack:
+    """A text, read in its other forms once, in which values are looked for."""
+
+    def __init__(self, text: str):
+        self.text = text
+        folds = list(forms.folded(text))
+        flat = View(text, folds).text if folds else text
+        self.readings = [flat]
+        for form in _FORMS:
+            edits = _apart(form(flat))
+            if edits:
+                self.readings.append(View(flat, edits).text)
+        self.readings += [edit.new for edit in forms.encoded(flat)]
+
+    @cached_property
+    def _flat(self) -> list[str]:
+        return [_flat(reading) for reading in self.readings]
+
+    @cached_property
+    def _words(self) -> list[str]:
+        return [f" {' '.join(_WORD.findall(flat))} " for flat in self._flat]
+
+    @cached_property
+    def _joined(self) -> list[str]:
+        return [words.replace(" ", "") for words in self._words]
+
+    @cached_property
+    def _leet(self) -> list[str]:
+        return [_unleet(reading) for reading in self.readings]
+
+    @cached_property
+    def _digits(self) -> str:
+        """Runs of digits with little between them, apart from each other."""
+        runs = (run for reading in self.readings for run in _RUN.findall(reading))
+        return " ".join(re.sub(r"\D", "", run) for run in runs)
+
+    def holds(self, value: str, kind: str = "") -> bool:
+        """Whether the value is there: without regard to case, accents, blanks, punctuation and the
+        grouping of digits, with digits for letters, backwards, encoded; a name also with its parts
+        turned round, and a part of a name that is no plain word."""
+        folds = list(forms.folded(value))
+        words = _WORD.findall(_flat(View(value, folds).text if folds else value))
+        joined = "".join(words)
+        if not joined:
+            return bool(value.strip()) and value in self.text
+        if any(f" {' '.join(words)} " in hay for hay in self._words):
+            return True
+        digits = "".join(c for c in joined if c.isdigit())
+        if len(digits) >= LONG and len(digits) >= len(joined) - 2 and digits in self._digits:
+            return True
+        if kind == "PHONE_NUMBER" and len(digits) > 9 and digits[-9:] in self._digits:
+            return True  # without its country's code
+        if len(joined) >= LONG and self._inside(value, joined):
+            return True
+        return kind == "PERSON" and self._person(value, words)
+
+    def _inside(self, value: str, joined: str) -> bool:
+        """Inside other words, backwards, or with digits for letters."""
+        if any(joined in hay or joined[::-1] in hay for hay in self._joined):
+            return True
+        letters = sum(c.isalpha() for c in joined)
+        return letters > len(joined) / 2 and any(_unleet(value) in hay for hay in self._leet)
+
+    def _person(self, value: str, words: list[str]) -> bool:
+        for at in range(1, len(words)):
+            # Turned round, with a comma or a blank between: the end of a sentence is none.
+            turned = r"[\s,]+".join(map(re.escape, words[at:] + words[:at]))
+            if any(re.search(rf"(?<![^\W_]){turned}(?![^\W_])", flat) for flat in self._flat):
+                return True
+        for part in _WORD.findall(value):
+            if len(part) > 3 and part[0].isupper() and part.casefold() not in _ambiguous():
+                # With a capital, as it was: "baker" is no Baker.
+                pattern = rf"(?<![^\W_])(?:{re.escape(part)}|{re.escape(part.upper())})(?![^\W_])"
+                if any(re.search(pattern, reading) for reading in self.readings):
+                    return True
+        return False
+
+
+@cache
+def _ambiguous() -> frozenset[str]:
+    """Names that are words as well, in lower case."""
+    return frozenset(name.casefold() for name in given_names()[1] | NO_NAME)
+
+
+def _apart(edits: Iterable[Edit]) -> list[Edit]:
+    """Without edits that overlap."""
+    kept: list[Edit] = []
+    for edit in edits:
+        if not kept or edit.start >= kept[-1].end:
+            kept.append(edit)
+    return kept
+
+
+def _flat(text: str) -> str:
+    """In lower case, without accents."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    if not plain.isascii():
+        plain = "".join(c for c in plain if not unicodedata.combining(c))
+    return plain
+
+
+def _unleet(text: str) -> str:
+    """Letters alone, with digits and signs read as the letters they stand for; l as i."""
+    return "".join(_MARKS.findall(text.casefold())).translate(_LEET)

@@ -1,0 +1,139 @@
+"""Nothing private may be left: neither what was in the original nor what detectors see now."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cairn.refine.checks.base import Failure, Pair
+from cairn.refine.checks.haystack import Haystack
+from cairn.refine.detectors.base import Detector
+from cairn.refine.detectors.catalogue import STANDARD, detectors
+from cairn.refine.replacements import marked
+from cairn.refine.spans import settled
+from cairn.refine.surrogates import normal
+
+
+@dataclass(frozen=True)
+class Leak:
+    """No private value of the original is in the rewrite, in any spelling that `Haystack` reads."""
+
+    name: str = "leak"
+
+    async def __call__(self, pair: Pair, clients: Mapping[str, Any]) -> Failure | None:
+        """Says the kinds of what is left, and lines where it stands as it was."""
+        values = {(s.kind, pair.original[s.start : s.end]) for s in pair.private}
+        hay = Haystack(pair.rewrite)
+        left = sorted((k, v) for k, v in values if hay.holds(v, k) and not _given(k, v, pair))
+        if not left:
+            return None
+        lines = {pair.rewrite.count("\n", 0, pair.rewrite.find(v)) + 1
+                 for _, v in left if v in pair.rewrite}  # fmt: skip
+        where = f" (in line {', '.join(map(str, sorted(lines)[:8]))})" if lines else ""
+        return Failure(
+            self.name,
+            f"{_counted(kind for kind, _ in left)} of the original can still be read in the "
+            f"rewrite{where}, as they were or in another spelling. Replace each of them.",
+        )
+
+
+def _given(kind: str, value: str, pair: Pair) -> bool:
+    """A value that is a reserved one, or a replacement itself: not private."""
+    return marked(kind, value) is True or value in pair.surrogates.values()
+
+
+UNTOLD = frozenset({"PERSON", "STREET_ADDRESS", "DATE_OF_BIRTH", "ID_NUMBER"})
+"""Kinds whose replacements look like real values."""
+
+
+@dataclass(frozen=True)
+class Residual:
+    """Detectors find nothing private in the rewrite.
+
+    Replacements are left out: those of the table, and those that can be nobody's. Of the kinds in
+    `UNTOLD` only what stands in the original as well counts, since an invented name looks like any
+    other.
+    """
+
+    name: str = "residual"
+    detectors: tuple[str, ...] = STANDARD
+    threshold: float = 0.5
+    """Least score of a span that counts."""
+    finder: Detector | None = field(default=None, compare=False)
+    """Looks in place of those named."""
+
+    async def __call__(self, pair: Pair, clients: Mapping[str, Any]) -> Failure | None:
+        """Says the kinds of what was found."""
+        finder = self.finder or detectors(self.detectors, threshold=self.threshold)
+        fresh = {other.casefold() for other in pair.surrogates.values()}
+        before = None
+        left = []
+        for span in settled(finder.find(pair.rewrite)):
+            value = pair.rewrite[span.start : span.end]
+            low = value.casefold()
+            ours = low in fresh or any(low in o or o in low for o in fresh if len(o) > 3)
+            if span.score < self.threshold or ours or marked(span.kind, value) is True:
+                continue
+            if span.kind in UNTOLD:
+                before = before or Haystack(pair.original)
+                if not before.holds(value):
+                    continue
+            left.append(span.kind)
+        if not left:
+            return None
+        return Failure(
+            self.name,
+            f"The rewrite holds {_counted(left)}. Use made-up values that cannot be anybody's: "
+            "example.com, 192.0.2.x, numbers like 555-0100, and EXAMPLE in keys and passwords.",
+        )
+
+
+@dataclass(frozen=True)
+class Surrogates:
+    """The table is kept to: one to one, no replacement is a real value, each is used."""
+
+    name: str = "surrogates"
+    least: float = 1.0
+    """Share of the table's replacements that must stand in the rewrite."""
+
+    async def __call__(self, pair: Pair, clients: Mapping[str, Any]) -> Failure | None:
+        """Looks at the table, then at its use."""
+        wrong = _table_fault(pair)
+        if wrong:
+            return Failure(self.name, wrong)
+        due = {
+            (span.kind, value)
+            for span in pair.private
+            if (value := pair.original[span.start : span.end]) in pair.surrogates
+        }
+        hay = Haystack(pair.rewrite)
+        missing = [kind for kind, value in due if not hay.holds(pair.surrogates[value])]
+        if len(due) - len(missing) >= self.least * len(due):
+            return None
+        return Failure(
+            self.name,
+            f"The replacement you were given is not used for {_counted(missing)}. Use the table's "
+            "value wherever the original's is meant, in each of its spellings.",
+        )
+
+
+def _table_fault(pair: Pair) -> str | None:
+    kinds = {pair.original[s.start : s.end]: s.kind for s in pair.private}
+    by_other: dict[str, str] = {}
+    reals = {normal(kind, value) for value, kind in kinds.items()}
+    for value, other in pair.surrogates.items():
+        kind = kinds.get(value, "PERSON")
+        told, same = normal(kind, other), normal(kind, value)
+        if by_other.setdefault(told, same) != same:
+            return f"Two different values of kind {kind} have the same replacement."
+        if told in reals:
+            return f"A replacement of kind {kind} is itself a private value of the original."
+        if value in kinds and marked(kind, other) is False:
+            return f"A replacement of kind {kind} could be somebody's: use a reserved value."
+    return None
+
+
+def _counted(kinds: Iterable[str]) -> str:
+    """ "2 PERSON and 1 SECRET" """
+    parts = [f"{count} {kind}" for kind, count in sorted(Counter(kinds).items())]
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
