@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from cairn.refine.checks.verifier import same_answer
 from cairn.refine.spans import Span
 
 
-def ask(name, original, rewrite, private=(), surrogates=None, /, **settings):
+def ask(name, original, rewrite, private=(), surrogates=None, /, **settings) -> Any:
     """The failure's reason, or None. `private` are (value, kind)."""
     spans = tuple(Span(original.index(v), original.index(v) + len(v), kind) for v, kind in private)
     pair = Pair(original, rewrite, spans, surrogates or {})

@@ -110,7 +110,7 @@ def test_a_file_changes_what_it_says_and_keeps_the_rest(tmp_path):
     assert (own.name, own.tries, own.pseudonyms) == ("support", 5, False)
     assert own.instructions == task("anonymize").instructions
     assert [check.name for check in own.checks] == ["leak", "length", "no-shouting"]
-    assert own.checks[1].most == 1.5
+    assert vars(own.checks[1])["most"] == 1.5
     assert [s.kind for s in own.detectors[0].find("B-1234 4111111111111111 a@b.io")] == [
         "ID_NUMBER",
         "CREDIT_CARD",

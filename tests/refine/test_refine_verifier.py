@@ -38,7 +38,9 @@ def asked(tmp_path, script, name, pair=PAIR, **settings):
 def part(request, tag):
     """What stands between a request's tags."""
     text = request.messages[-1].content
-    return re.search(rf"<{tag}-([0-9a-f]{{8}})>(.*)</{tag}-\1>", text, re.S)[2]
+    match = re.search(rf"<{tag}-([0-9a-f]{{8}})>(.*)</{tag}-\1>", text, re.S)
+    assert match
+    return match[2]
 
 
 def test_a_verifier_sees_both_texts_and_its_own_words_are_not_passed_on(tmp_path):
