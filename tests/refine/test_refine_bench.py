@@ -1,6 +1,9 @@
 import asyncio
 import json
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -196,6 +199,47 @@ def test_made_documents_are_written_once_and_read_again(tmp_path, capsys):
     assert "nothing was overwritten" in capsys.readouterr().err
     assert run(["refine", "bench", "--labelled", str(file), "--about", "plain"]) == 2
     assert "None of the 12 labelled records" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_real_server_is_scored_and_asked_nothing_twice(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REFINE_KEY", "sk-refine-0123456789")
+    records = [
+        Record(str(n), f"a{n}@b.com {word}", spans=(Span(0, 8, "EMAIL_ADDRESS"),))
+        for n, word in enumerate(("mail", "once", "stubborn", "moderated", "write"))
+    ]
+    write(tmp_path / "mine.jsonl", records)
+    script = Path(__file__).with_name("refine_server.py")
+    server = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    words = [
+        "refine", "bench", "--labelled", "mine.jsonl", "--detectors", "none", "--baselines", "none",
+        "--task", "refine_job:TASK", "--model", "writer", "--api-key-env", "REFINE_KEY",
+        "--base-url", f"http://127.0.0.1:{int(server.stdout.readline())}/v1", "--run", "kept",
+        "--json",
+    ]  # fmt: skip
+    try:
+        assert run([*words, "one.json"]) == 0
+    finally:
+        server.kill()
+        server.communicate()
+    assert run([*words, "two.json"]) == 0  # from what was kept: nobody listens any more
+    one, two = (json.loads(Path(name).read_text()) for name in ("one.json", "two.json"))
+    assert one == two
+    (score,) = one["rewriters"].values()
+    assert score["outcomes"]["out"]["value"] == 0.6 and score["outcomes"]["dropped"]["value"] == 0.4
+    assert score["leaking"]["value"] == 0 and score["tries"] > 1
+    assert "sk-refine" not in capsys.readouterr().out
+
+
+def test_labels_in_any_order_that_overlap_are_scored(tmp_path, capsys):
+    spans = [(8, 15, "URL"), (0, 15, "EMAIL_ADDRESS"), (0, 7, "USERNAME")]
+    row = {"text": "ana.paz@mail.es is mine"}
+    row["spans"] = [{"start": a, "end": b, "kind": kind} for a, b, kind in spans]
+    (tmp_path / "mine.jsonl").write_text("\ufeff" + json.dumps(row))
+    assert run(["refine", "bench", "--labelled", str(tmp_path / "mine.jsonl"), "--demo"]) == 0
+    assert "3 private spans" in capsys.readouterr().out
 
 
 def test_a_labelled_file_of_a_kill_is_whole_or_absent(tmp_path):

@@ -98,7 +98,7 @@ def read(path: Path) -> list[Record]:
     lies outside its text or names no kind, an id that was there before.
     """
     try:
-        lines = path.read_text("utf-8").split("\n")
+        lines = path.read_text("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         what = getattr(error, "strerror", None) or "it is not UTF-8"
         raise DatasetError(f"{path}: expected a labelled file (JSON lines), but {what}.") from error
@@ -156,7 +156,7 @@ def _record(text: str, where: str, id: str) -> Record:
             id=str(row.get("id", id)),
             text=row["text"],
             **{name: str(row.get(name, "")) for name in ("format", "language", "form")},
-            spans=tuple(_span(span, len(row["text"]), where) for span in row["spans"]),
+            spans=tuple(sorted(_span(span, len(row["text"]), where) for span in row["spans"])),
             public=tuple(map(str, row.get("public", ()))),
             facts=tuple(Fact(**fact) for fact in row.get("questions", ())),
             clean=row.get("clean"),

@@ -20,7 +20,7 @@ from cairn.refine.checks.base import Failure, Pair
 from cairn.refine.labels import Record
 from cairn.refine.presence import Haystack
 from cairn.refine.rewriting_score import leaks
-from cairn.refine.spans import Span
+from cairn.refine.spans import Span, settled
 from cairn.refine.stand_ins import stand_in
 
 LABEL = "simulated"
@@ -103,7 +103,7 @@ class SimulatedRefiner:
         table = dict(table)
         parts, at = [], 0
         draw = key.child("over").random()
-        for span in (*record.spans, Span(len(record.text), len(record.text), "")):
+        for span in (*settled(record.spans), Span(len(record.text), len(record.text), "")):
             between = record.text[at : span.start]
             parts.append(_thinned(between, scale * self.errors.over, draw))
             value = record.value(span)
