@@ -157,6 +157,7 @@ def test_the_demo_finds_its_errors_and_says_that_they_are_simulated(capsys, tmp_
     said = capsys.readouterr().out
     assert "simulated, one try: errors that were injected, and found" in said
     assert "EMAIL_ADDRESS" in said and "drop-document, standard" in said
+    assert "simulated, anonymize" in said
     told = json.loads((tmp_path / "found.json").read_text())
     assert told["languages"] == ["de", "en"] and told["split"] == "held"
     assert told["injected"]["simulated, one try"]["leak"] == 0.05

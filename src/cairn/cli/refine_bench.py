@@ -72,7 +72,7 @@ def _go(arguments: argparse.Namespace, playing: Playing) -> int:
     bench.remove_labelled(removals)
     try:
         if arguments.demo:
-            _simulate(bench)
+            _simulate(bench, arguments.task)
         else:
             _ask(bench, playing, arguments, removals)
     except KeyboardInterrupt:
@@ -125,10 +125,11 @@ def _detectors(given: str) -> list[Any]:
     return [detectors() if name == OURS else detector(name) for name in names]
 
 
-def _simulate(bench: Any) -> None:
+def _simulate(bench: Any, task_name: str) -> None:
     from cairn.refine import simulated
     from cairn.refine.bench import found_by_model
     from cairn.refine.tasks.base import Task
+    from cairn.refine.tasks.catalogue import task
 
     records = bench.records
     errors = simulated.Errors(**DEMO)
@@ -137,6 +138,8 @@ def _simulate(bench: Any) -> None:
     one, many = f"{simulated.LABEL}, one try", f"{simulated.LABEL}, verified"
     bench.rewrite(one, Task("one-try", "Rewrite.", tries=1), players)
     bench.rewrite(many, Task("verified", "Rewrite.", checks=(check,), tries=TRIES), players)
+    real = task(task_name)  # its own detectors and checks
+    bench.rewrite(f"{simulated.LABEL}, {real.name}", real, players)
     bench.errors[one] = {name: value for name, value in DEMO.items() if name != "heed"}
     finder = simulated.SimulatedFinder(records, **DEMO_FINDER)
     found = found_by_model(records, finder.model())
@@ -144,10 +147,9 @@ def _simulate(bench: Any) -> None:
 
 
 def _ask(bench: Any, playing: Playing, arguments: argparse.Namespace, removals: Any) -> None:
-    from cairn.core.resolve import resolve
     from cairn.lm.cast import cast
     from cairn.refine.bench import found_by_model
-    from cairn.refine.casting import TASKS
+    from cairn.refine.tasks.catalogue import task
 
     models = dict(playing.models)
     cast(models)  # a key that is missing is named before anything is asked
@@ -158,9 +160,8 @@ def _ask(bench: Any, playing: Playing, arguments: argparse.Namespace, removals: 
         found = found_by_model(bench.records, finder, run=at, **common)
         bench.found(finder.who, found, removals)
     if models:
-        task = resolve(arguments.task, TASKS, "task")
         at = run / "refiner" if run else None
-        bench.rewrite(models["refiner"].who, task, models, run=at, **common)
+        bench.rewrite(models["refiner"].who, task(arguments.task), models, run=at, **common)
 
 
 def _playing(changes: Mapping[str, str], *, demo: bool) -> Playing:
