@@ -22,7 +22,7 @@ from cairn.improve import model, parts
 from cairn.improve.method import bind
 from cairn.improve.vocabulary import borrowed, own
 from cairn.lm.local_folder import open_folder
-from cairn.nn.language import hugging, weights
+from cairn.nn.language import hugging, lora, weights
 from cairn.nn.language.attention import causal
 from cairn.nn.language.tokens import Characters
 from cairn.runs.language import language
@@ -161,10 +161,30 @@ def test_it_learns_from_demonstrations_and_then_from_its_own_answers(trained):
 
 
 @pytest.mark.slow
+def test_adapters_learn_and_the_weights_of_the_folder_stay(trained, tmp_path):
+    folder, _ = trained
+    chosen = SMALL | {"sft_batch": 16, "sft_learning_rate": 1e-2, "steps": 600}
+    made = experiment("addition", method="sft", **chosen, weights=str(folder), lora=2)
+    outcome = train(made, tmp_path / "run")
+    first, *_, last = outcome.directory.metrics()
+    assert last["metrics"]["loss"][0] < first["metrics"]["loss"][0] - 0.1
+    model, own = one_seed(outcome.state.student.model, 0), weights.load(folder)
+    assert bits(lora.without(model)) == bits(own)
+    count = lambda tree: sum(leaf.size for leaf in jax.tree.leaves(tree))  # noqa: E731
+    moments = count(outcome.state.moments) - 1  # the number of steps
+    assert moments == 2 * (count(model) - count(own)) > 0, "Adam remembers what learns alone"
+    assert main.run(["lm", "export", str(outcome.directory.path), str(tmp_path / "new")]) == 0
+    exported = weights.load(tmp_path / "new")
+    assert bits(exported) == bits(language(outcome.directory.path).model) != bits(own)
+    np.testing.assert_array_equal(exported.embed, own.embed)
+
+
+@pytest.mark.slow
 def test_a_run_explains_itself_and_needs_the_folder_no_more(trained, tmp_path, monkeypatch):
     folder, outcome = trained
     config = outcome.directory.config
-    assert config["model"] == {"weights": str(folder)}, "a size that it does not have is not told"
+    told = {"weights": str(folder), "lora": 0}
+    assert config["model"] == told, "a size that it does not have is not told"
     assert set(config["weights"]) == {"folder", "tokenizer", "numbers"}
     moved = shutil.copytree(outcome.directory.path, tmp_path / "moved")
     hidden = folder.rename(folder.with_name("hidden"))
@@ -181,6 +201,19 @@ def test_a_run_explains_itself_and_needs_the_folder_no_more(trained, tmp_path, m
         assert (tmp_path / "new" / name).read_bytes() == (folder / name).read_bytes()
     before, after = (hugging.read(one) for one in (folder, tmp_path / "new"))
     assert after == before | {"closing_token_ids": list(ours.closing)}
+
+
+@pytest.mark.slow
+def test_a_run_starts_from_another_with_the_words_that_this_one_has_kept(trained, tmp_path):
+    _, outcome = trained
+    kept = outcome.directory.path / "model"  # no weights are in it, and none are asked for
+    made = experiment("addition", method="grpo", **SMALL | LEARNING, weights=str(kept))
+    made = made.changed({"seed": 1})
+    state = train(made, tmp_path / "next", init_from=outcome.directory.path)
+    first = checkpoint.every(state.directory.checkpoints)[0]
+    begun = checkpoint.load(first, made.state_shape())[0]
+    assert bits(begun.student.model) == bits(outcome.state.student.model)
+    assert set(state.directory.config["weights"]) == {"folder", "tokenizer"}
 
 
 @pytest.mark.slow
@@ -204,10 +237,13 @@ def test_a_run_goes_on_only_with_the_tokeniser_it_began_with(trained, tmp_path, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["star", "refine", "exit", "sorm", "dapo", "dpo"])
-def test_other_methods_take_it_too(trained, method):
+@pytest.mark.parametrize(
+    ("method", "rank"),
+    [("star", 2), ("refine", 0), ("exit", 0), ("sorm", 2), ("dapo", 0), ("ppo", 2)],
+)
+def test_other_methods_take_it_too(trained, method, rank):
     folder, _ = trained
-    chosen = house.settings(method, "addition") | {"weights": str(folder)}
+    chosen = house.settings(method, "addition") | {"weights": str(folder), "lora": rank}
     chosen = {name: value for name, value in chosen.items() if name not in house.MODEL}
     program = experiment("addition", method=method, **chosen).program
     state = jax.eval_shape(program.init, jax.random.key(0))
@@ -235,6 +271,7 @@ def test_what_does_not_fit_is_refused_in_one_line(tmp_path, capsys):
         (["--weights", "cut"], "mlp.gate_proj.weight is (24, 16), but config.json asks for (32, 1"),
         (["--weights", "lost"], "model.safetensors: No such file"),
         (["--weights", "short"], "is made for 8 tokens, and prompt and answer of Addition take"),
+        (["--lora", "2"], "lora must be 0 without weights, got 2: a new model has nothing"),
         (["--weights", "folder", "--width", "64"], "width must be left out with weights, got 64"),
         (["--weights", "folder", "--method", "crlft"], "a model of a folder (weights) has none"),
         (["--weights", "folder", "--method", "refine", "--where", "local"], "has none. Expected"),

@@ -16,7 +16,7 @@ import pytest
 from cairn.core.errors import ConfigError, WeightsError
 from cairn.nn.language import adapters, tensors, weights
 from cairn.nn.language.attention import causal
-from cairn.nn.language.lora import TARGETS, Lora
+from cairn.nn.language.lora import TARGETS, Lora, added, beside, learned, without
 
 LLAMA = Path(__file__).parent / "hugging" / "llama"
 ADAPTER = LLAMA / "adapter"
@@ -132,3 +132,24 @@ def test_an_adapter_goes_on_the_shape_it_was_made_for(base):
     other = weights.load(LLAMA.parent / "qwen3")
     with pytest.raises(ConfigError, match="of the shape it was made for"):
         adapters.load(ADAPTER, base.shape).merged(other)
+
+
+@pytest.mark.slow
+def test_adapters_in_a_model_change_nothing_at_first_learn_alone_and_can_be_added(base, golden):
+    shown = golden["tokens"][:, :3]
+    model = jax.jit(lambda: beside(base, jax.random.key(0), 2))()
+    assert bits(without(model)) == bits(base) == bits(jax.jit(added)(model))
+    moved = jax.tree.map(lambda leaf, learns: leaf + 0.1 if learns else leaf, model, learned(model))
+    assert bits(without(moved)) == bits(base)
+    flags = learned((model, base, jnp.zeros(3)))
+    assert sum(jax.tree.leaves(flags[0])) == 8 and all(jax.tree.leaves(flags[1:]))
+    one, two, still = jax.jit(
+        lambda m: (logits(m, shown), logits(added(m), shown), logits(without(m), shown))
+    )(moved)
+    np.testing.assert_allclose(one, two, atol=1e-4)
+    np.testing.assert_allclose(still, golden["logits"][:, :3], atol=1e-4)
+    assert np.abs(one - still).max() > 0.02
+
+
+def bits(model):
+    return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(model)]

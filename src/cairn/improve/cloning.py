@@ -90,7 +90,7 @@ def cross_entropy(
 def warm_up(problem: Problem, config: Config, state: State) -> tuple[State, Report]:
     """One update on demonstrations."""
     rollouts, _ = demonstrations(problem, config, state, config.sft_batch)
-    gradient_of = jax.value_and_grad(cross_entropy, has_aux=True)
+    gradient_of = learning.slope(cross_entropy, has_aux=True)
     (_, metrics), gradient = gradient_of(state.student, (rollouts, rollouts.reward))
     student, moments, norm = learning.descend(
         config, state.student, state.moments, gradient, jnp.float32(config.sft_learning_rate)

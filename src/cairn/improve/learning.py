@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
@@ -14,6 +15,7 @@ from cairn.engine.program import Report, merged
 from cairn.improve import parts
 from cairn.improve.config import Config
 from cairn.improve.parts import Metrics, Played, Problem, State, Student
+from cairn.nn.language import lora
 from cairn.nn.language.choice import chosen
 from cairn.nn.language.transformer import Transformer
 
@@ -57,7 +59,7 @@ def learn(
 
     def update(now: tuple[Student, PyTree], chosen: Int[Array, " n"]) -> tuple[Any, Metrics]:
         part = batch if splits == 1 else jax.tree.map(lambda leaf: leaf[chosen], batch)
-        (_, metrics), gradient = jax.value_and_grad(loss, has_aux=True)(now[0], part)
+        (_, metrics), gradient = slope(loss, has_aux=True)(now[0], part)
         student, moments, norm = descend(config, *now, gradient, speed)
         return (student, moments), metrics | {"gradient_norm": norm}
 
@@ -72,14 +74,33 @@ def learn(
 def descend(
     config: Config, params: Part, moments: PyTree, gradient: Part, rate: Array
 ) -> tuple[Part, PyTree, Float[Array, ""]]:
-    """One step of Adam along the clipped gradient; also the norm before clipping."""
+    """One step of Adam along the clipped gradient (`slope`); also the norm before clipping."""
+    learned, rest = eqx.partition(params, lora.learned(params))
     norm = optax.tree.norm(gradient)
     scale = jnp.minimum(1.0, config.max_gradient_norm / jnp.maximum(norm, 1e-8))
     gradient = jax.tree.map(lambda g: g * scale, gradient)
     # Optax mixes Python and array scalars of other types inside.
     with jax.numpy_dtype_promotion("standard"):
         direction, moments = adam().update(gradient, moments)  # pyright: ignore[reportArgumentType]
-    return jax.tree.map(lambda p, d: p - rate * d, params, direction), moments, norm
+    learned = jax.tree.map(lambda p, d: p - rate * d, learned, direction)
+    return eqx.combine(learned, rest), moments, norm
+
+
+def slope(loss: Callable[..., Any], has_aux: bool = False) -> Callable[..., Any]:
+    """`jax.value_and_grad` of a loss by what learns in its first argument."""
+
+    def of(params: Any, *more: Any) -> Any:
+        learned, rest = eqx.partition(params, lora.learned(params))
+        whole = lambda learned, *more: loss(eqx.combine(learned, rest), *more)  # noqa: E731
+        return jax.value_and_grad(whole, has_aux=has_aux)(learned, *more)
+
+    return of
+
+
+def moments(params: Any) -> PyTree:
+    """Adam's, of what learns, before the first step."""
+    learned, _ = eqx.partition(params, lora.learned(params))
+    return adam().init(learned)
 
 
 def adam() -> optax.GradientTransformation:

@@ -22,7 +22,7 @@ from cairn.improve.config import GOOD, Config
 from cairn.improve.model import Model
 from cairn.improve.parts import Problem, State, Student
 from cairn.improve.testing import Figures
-from cairn.nn.language import weights
+from cairn.nn.language import lora, weights
 from cairn.nn.language.spoken import Spoken
 from cairn.nn.language.transformer import Transformer
 from cairn.runs.method import Method, Preset, Setup
@@ -90,8 +90,10 @@ def takes_tokens(kind: Any) -> str | None:
 
 def bind(setup: Setup) -> tuple[Problem, Any]:
     """The fixed part of a run, and the method's settings."""
-    shape, vocabulary = setup.sections["model"].on(setup.task, setup.kept)
-    return Problem(setup.task, shape, setup.steps, vocabulary), setup.sections["algorithm"]
+    model = setup.sections["model"]
+    shape, vocabulary = model.on(setup.task, setup.kept)
+    problem = Problem(setup.task, shape, setup.steps, vocabulary, model.lora)
+    return problem, setup.sections["algorithm"]
 
 
 def check(setup: Setup) -> None:
@@ -110,13 +112,15 @@ def begin(
 ) -> State:
     """The state before the first cycle: a model that has learned nothing."""
     model = Transformer.init(stream(key, "model"), problem.shape)
+    if problem.lora:
+        model = lora.beside(model, stream(key, "adapters"), problem.lora)
     student = Student(model, head(problem, config, stream(key, "head")))
     state = State(
         key=key,
         cycle=jnp.int32(0),
         ledger=Ledger.zero(config.counts),
         student=student,
-        moments=learning.adam().init(student),  # pyright: ignore[reportArgumentType]
+        moments=learning.moments(student),
         start=jax.tree.map(jnp.copy, model),
         judge=None,
         extra=extra(problem, config, stream(key, "extra")),
@@ -130,8 +134,13 @@ def pretrained(problem: Problem) -> Pretrained | None:
     folder = problem.vocabulary.folder
     if folder is None:
         return None
-    load = partial(weights.load, folder, dtype="float32")
-    return Pretrained(folder, load, lambda state: state.student.model)
+
+    def load() -> list[Array]:
+        return jax.tree.leaves(weights.load(folder, dtype="float32"))
+
+    return Pretrained(
+        folder, load, lambda state: jax.tree.leaves(lora.without(state.student.model))
+    )
 
 
 def models(state: State) -> dict[str, PyTree]:
@@ -157,7 +166,7 @@ def spoken(problem: Problem, config: Config, state: State) -> Spoken:
     """The model with its symbols, for one who talks to it: a prompt is closed as the task's are."""
     words = problem.vocabulary
     closing = words.told[GOOD] if config.conditioned else int(words.token[SEP])
-    return Spoken(state.student.model, words.tokenizer, (closing,), words.folder)
+    return Spoken(lora.added(state.student.model), words.tokenizer, (closing,), words.folder)
 
 
 def cycle(problem: Problem, config: Config, step: Step, state: State) -> tuple[State, Report]:

@@ -5,6 +5,7 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
+from cairn.core import checks
 from cairn.core.errors import ConfigError
 from cairn.envs.tokens.protocol import TokenTask
 from cairn.improve import vocabulary
@@ -25,10 +26,18 @@ class Model(Size):
     weights: str = ""
     """Begin with the model in this folder of Hugging Face's form (Llama 3, Qwen 2.5/3), which says
     its size and brings its tokeniser."""
+    lora: int = 0
+    """Rank of adapters that learn beside its weights, which then stay as they are; 0: all learn."""
 
     def __post_init__(self) -> None:
         Size.__post_init__(self)
+        checks.at_least(self, 0, "lora")
         if not self.weights:
+            if self.lora:
+                raise ConfigError(
+                    f"lora must be 0 without weights, got {self.lora}: a new model has nothing "
+                    f"that could stay as it is."
+                )
             return
         for field in dataclasses.fields(Size):
             if (given := getattr(self, field.name)) != field.default:

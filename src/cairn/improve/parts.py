@@ -35,6 +35,8 @@ class Problem(NamedTuple):
     """The budget, for schedules."""
     vocabulary: Vocabulary
     """How the task's symbols are said in the model's tokens."""
+    lora: int = 0
+    """Rank of the adapters that learn beside the model's weights; 0: these themselves."""
 
 
 class Student(NamedTuple):

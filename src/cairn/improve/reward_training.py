@@ -18,7 +18,7 @@ from cairn.improve.reward_model import Judge, Reader
 def untrained(state: State) -> Judge:
     """One that begins with the model as it is."""
     student = reward_model.reader(state.student.model)
-    return Judge(student, learning.adam().init(student))  # pyright: ignore[reportArgumentType]
+    return Judge(student, learning.moments(student))
 
 
 def train(problem: Problem, config: Config, state: State) -> tuple[State, Report]:
@@ -63,7 +63,7 @@ def descended(
     rate = jnp.float32(config.reward_model_learning_rate)
 
     def once(now: Judge, nothing: None) -> tuple[Judge, Float[Array, ""]]:
-        value, gradient = jax.value_and_grad(loss)(now.student)
+        value, gradient = learning.slope(loss)(now.student)
         student, moments, _ = learning.descend(config, now.student, now.moments, gradient, rate)
         return Judge(student, moments), value
 

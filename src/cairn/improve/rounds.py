@@ -88,12 +88,12 @@ def refit(
 
     def fit(student: Student) -> tuple[Student, Int[Array, ""], Float[Array, ""]]:
         base = student._replace(model=state.start)
-        moments = learning.adam().init(base)  # pyright: ignore[reportArgumentType]
+        moments = learning.moments(base)
         root = parts.key_for(state, "fit")
 
         def update(now: tuple, number: Array) -> tuple[tuple, tuple[Array, Array]]:
             drawn = buffer.draw(held, jax.random.fold_in(root, number), config.fit_batch)
-            gradient_of = jax.value_and_grad(cloning.cross_entropy, has_aux=True)
+            gradient_of = learning.slope(cloning.cross_entropy, has_aux=True)
             (loss, _), gradient = gradient_of(now[0], (drawn, drawn.reward))
             rate = jnp.float32(config.learning_rate)
             learned, after, _ = learning.descend(config, now[0], now[1], gradient, rate)

@@ -2,7 +2,8 @@
 
 Each weight W of a layer that is adapted counts as `W + (alpha / rank) · A B`, with A of `rank`
 columns; B begins at zero, so a fresh adapter changes nothing. Hu et al. 2021, arXiv:2106.09685.
-Targets are named as in Hugging Face's models; `adapters` reads and writes PEFT's folders.
+Targets are named as in Hugging Face's models; `adapters` reads and writes PEFT's folders. Where an
+adapter is part of the model that learns (`beside`), it is on the block's fused weights instead.
 """
 
 import math
@@ -12,7 +13,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Key, PyTree
 
 from cairn.core.errors import ConfigError, suggest
 from cairn.core.keys import stream
@@ -22,6 +23,73 @@ from cairn.nn.language.transformer import Transformer
 FUSED = {"qkv": ("q", "k", "v"), "out": ("o",), "gate_up": ("gate", "up"), "down": ("down",)}
 """A block's weights, and the targets that lie in each one after another."""
 TARGETS = tuple(target for parts in FUSED.values() for target in parts)
+
+
+INSIDE = {"qkv": 1, "out": 3, "gate_up": 1, "down": 1}
+"""Axes of a fused weight, behind that of layers, which enter its product."""
+
+
+def beside(model: Transformer, key: Key[Array, ""], rank: int) -> Transformer:
+    """The model with a fresh adapter `a b` of `rank` beside each fused weight of its blocks.
+
+    A is drawn as `Lora.init` draws it, and B is zero: it computes what it did.
+    """
+
+    def adapted(name: str) -> Adapted:
+        weight, inside = getattr(model.blocks, name), 1 + INSIDE[name]
+        enters, leaves = weight.shape[1:inside], weight.shape[inside:]
+        drawn = jax.random.uniform(stream(key, name), (weight.shape[0], *enters, rank))
+        a = math.prod(enters) ** -0.5 * (2 * drawn - 1)
+        return Adapted(weight, a, jnp.zeros((weight.shape[0], rank, *leaves)))
+
+    return _replaced(model, {name: adapted(name) for name in INSIDE})
+
+
+def without(model: Transformer) -> Transformer:
+    """The model as it is without the adapters beside its weights."""
+    return jax.tree.map(
+        lambda part: part.weight if _adapted(part) else part, model, is_leaf=_adapted
+    )
+
+
+def added(model: Transformer) -> Transformer:
+    """The model with the adapters beside its weights added to them: for saving."""
+
+    def one(part: Any) -> Any:
+        return _sum(part.weight, part.a, part.b) if _adapted(part) else part
+
+    return jax.tree.map(one, model, is_leaf=_adapted)
+
+
+def learned(tree: PyTree) -> PyTree:
+    """Which leaves of a tree learn, as booleans: of a model with adapters these alone."""
+
+    def of_part(part: Any) -> Any:
+        if not _adapted(part):
+            return jax.tree.map(lambda _: False, part)
+        return eqx.tree_at(lambda p: p.weight, jax.tree.map(lambda _: True, part), replace=False)
+
+    def of(part: Any) -> Any:
+        if isinstance(part, Transformer):
+            each = jax.tree.leaves(part, is_leaf=_adapted)
+            if any(map(_adapted, each)):
+                return jax.tree.map(of_part, part, is_leaf=_adapted)
+        return jax.tree.map(lambda _: True, part)
+
+    return jax.tree.map(of, tree, is_leaf=lambda part: isinstance(part, Transformer))
+
+
+def _adapted(part: Any) -> bool:
+    return isinstance(part, Adapted)
+
+
+def _sum(weight: Array, a: Array, b: Array) -> Array:
+    low = jax.vmap(lambda a, b: jnp.tensordot(a, b, 1))(a, b)
+    return weight + low.astype(weight.dtype)
+
+
+def _replaced(model: Transformer, new: dict[str, Any]) -> Transformer:
+    return eqx.tree_at(lambda m: [getattr(m.blocks, name) for name in new], model, [*new.values()])
 
 
 class Lora(eqx.Module):
@@ -77,12 +145,7 @@ class Lora(eqx.Module):
 
     def merged(self, model: Transformer) -> Transformer:
         """The model with the adapter added to its weights: for sampling and saving."""
-
-        def add(weight: Array, a: Array, b: Array) -> Array:
-            low = jax.vmap(lambda a, b: jnp.tensordot(a, b, 1))(a, b)
-            return weight + low.astype(weight.dtype)
-
-        return self._each(model, add)
+        return self._each(model, _sum)
 
     def _each(
         self, model: Transformer, change: Callable[[Array, Array, Array], Any]
@@ -90,8 +153,8 @@ class Lora(eqx.Module):
         if model.shape != self.shape or isinstance(model.blocks, tuple):
             raise ConfigError("An adapter goes on a model of the shape it was made for, stacked.")
         names = [name for name, parts in FUSED.items() if set(parts) & set(self.a)]
-        new = [change(getattr(model.blocks, name), *self._pair(name)) for name in names]
-        return eqx.tree_at(lambda m: [getattr(m.blocks, name) for name in names], model, new)
+        new = {name: change(getattr(model.blocks, name), *self._pair(name)) for name in names}
+        return _replaced(model, new)
 
     def _pair(self, name: str) -> tuple[Array, Array]:
         """A and B of a fused weight: side by side, each target's B in rows of its own."""
