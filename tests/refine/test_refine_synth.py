@@ -14,6 +14,7 @@ from cairn.refine.source2synth import simulated
 from cairn.refine.source2synth.config import Curation, SourceConfig, SynthConfig, Trainer
 from cairn.refine.source2synth.run import synthesize
 from cairn.refine.source2synth.simulated import Solver, Writer
+from cairn.refine.source2synth.tables import Tables, opened
 
 
 @pytest.fixture
@@ -313,3 +314,21 @@ def test_a_trainer_that_fails_is_named(table, tmp_path, command, words):
         synthesize(
             table, tmp_path / "out.jsonl", settings, run=tmp_path / "r", players=players, show=False
         )
+
+
+def test_seeds_are_read_apart_from_statements(table):
+    seeds = Tables(table, 5)
+    before = list(seeds.rows())
+    asked = opened(seeds.where, seeds.limits)
+    asked.connection.execute("PRAGMA reverse_unordered_selects = ON")  # as a statement leaves it
+    assert list(seeds.rows()) == before
+    opened.cache_clear()
+
+
+def test_a_table_that_changed_between_two_runs_is_read_again(tmp_path):
+    path = tmp_path / "t.csv"
+    for value, name in ((111, "one"), (222, "two")):
+        path.write_text(f"name,v\nAnna,{value}\n")
+        found, _ = made(path, tmp_path, Writer(), Solver(), name, items=40)
+        written = lines(found.path / "synthetic.jsonl")
+        assert {row["answer"] for row in written} == {str(value)}

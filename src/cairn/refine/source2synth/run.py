@@ -31,7 +31,7 @@ from cairn.refine.source2synth.curate import Curate, counted, dropped, halves
 from cairn.refine.source2synth.database import CSV, SQLITE, digest
 from cairn.refine.source2synth.documents import Documents
 from cairn.refine.source2synth.generate import Generate
-from cairn.refine.source2synth.tables import Tables
+from cairn.refine.source2synth.tables import Tables, opened
 from cairn.runs.directory import LanguageRun
 from cairn.runs.session import conduct, desk_of, ledger
 
@@ -157,6 +157,7 @@ class _Job:
         """To the end, to a limit, or to where somebody must come who curates."""
         tables = self.seeds if isinstance(self.seeds, Tables) else None
         self._check_source()
+        opened.cache_clear()  # what an earlier run of this process opened may have changed since
         generate = Generate(self.source.name, tables)
         writers = {"writer": self.players["writer"]}
         work = partial(self._map, GENERATE, self.seeds, generate, self.path / WRITTEN, dropped)

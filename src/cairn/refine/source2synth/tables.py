@@ -34,7 +34,14 @@ class Tables:
 
     def rows(self) -> Iterator[Row]:
         """A row for every seed. Raises RunError for a source that holds no table."""
-        found = opened(self.where, self.limits)
+        # Not the one that statements run on, whose readings go both ways, in another thread.
+        found = database.open_database(self.where, self.limits)
+        try:
+            yield from self._drawn(found)
+        finally:
+            found.connection.close()
+
+    def _drawn(self, found: Database) -> Iterator[Row]:
         places = [table.rows for table in found.tables]
         draw = DrawKey.root(self.seed).child("rows").random()
         everywhere = range(sum(places))
@@ -64,5 +71,5 @@ class Tables:
 
 @lru_cache(maxsize=4)
 def opened(where: Path, limits: Limits) -> Database:
-    """The database, opened once in each process."""
+    """The database that statements run on, opened once in each process."""
     return database.open_database(where, limits)
