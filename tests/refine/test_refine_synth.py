@@ -1,7 +1,9 @@
 """Source2Synth from end to end, with simulated writer and solver whose errors are planted."""
 
 import json
+import re
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from cairn.lm.scripted import ScriptedModel
 from cairn.lm.spend import Spend
 from cairn.refine.source2synth import simulated
 from cairn.refine.source2synth.config import Curation, SourceConfig, SynthConfig, Trainer
+from cairn.refine.source2synth.documents import Documents, names
 from cairn.refine.source2synth.run import synthesize
 from cairn.refine.source2synth.simulated import Solver, Writer
 from cairn.refine.source2synth.tables import Tables, opened
@@ -332,3 +335,82 @@ def test_a_table_that_changed_between_two_runs_is_read_again(tmp_path):
         found, _ = made(path, tmp_path, Writer(), Solver(), name, items=40)
         written = lines(found.path / "synthetic.jsonl")
         assert {row["answer"] for row in written} == {str(value)}
+
+
+def test_a_solver_may_be_asked_for_sql_which_is_executed(table, tmp_path):
+    def say(request, key):
+        told = request.messages[-1].content
+        assert told.endswith("\nSQL:")
+        looked = re.search(r'"(\w+)" where "(\w+)" is "(.*?)"\?', told.rpartition("Question:")[2])
+        if looked is None:
+            return "SELECT name, age FROM people ORDER BY age"  # right for no extreme
+        return f"```sql\nSELECT {looked[1]} FROM people WHERE {looked[2]} = '{looked[3]}';\n```"
+
+    players = {"writer": simulated.writer(), "solver": ScriptedModel(say, "speaks SQL")}
+    how = Curation(solve="sql", withheld=False, impute=False)
+    output = tmp_path / "out.jsonl"
+    found = synthesize(
+        table, output, config(curate=how), run=tmp_path / "run", players=players, show=False
+    )
+    kept = lines(output)
+    assert found.kept == len(kept) > 5 and all("where" in row["question"] for row in kept)
+    said = lines(tmp_path / "run" / "learn.jsonl")[0]["messages"][1]["content"]
+    assert said.startswith("SELECT")
+
+
+def test_a_model_that_a_killed_trainer_left_is_made_anew_and_a_finished_one_is_not(table, tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import pathlib, sys\n"
+        "learn, model, log = map(pathlib.Path, sys.argv[1:])\n"
+        "assert learn.read_text() and not model.exists()\n"
+        "model.mkdir()\n"
+        "log.write_text(log.read_text() + 'once ' if log.exists() else 'once ')\n"
+    )
+    path, log = tmp_path / "run", tmp_path / "log"
+    command = (sys.executable, str(script), "{jsonl}", "{model}", str(log))
+    settings = config(items=8, trainer=Trainer(command))
+    players = {"writer": simulated.writer(), "solver": simulated.solver()}
+    output = tmp_path / "out.jsonl"
+    alone = {"writer": players["writer"]}
+    synthesize(table, output, config(items=8), run=path, players=alone, show=False)
+    (path / "model").mkdir()
+    for _ in range(2):
+        found = synthesize(table, output, settings, run=path, players=players, show=False)
+        assert found.kept and log.read_text() == "once "
+
+
+@pytest.mark.parametrize(
+    "text, titles, expected",
+    [
+        ("then Ada Lovelace met Babbage.", [], ["Ada Lovelace", "Babbage"]),
+        ("We saw Ada. Bern was full.", [], ["Ada"]),  # a lone word that begins a sentence is none
+        ("they crossed the Rhône near Zürich, in May", [], ["Rhône", "Zürich", "May"]),
+        ("a book on deep learning of 2015", ["deep  Learning"], ["deep learning"]),
+        ("nothing here", [], []),
+        ("", ["x"], []),
+    ],
+)
+def test_names_are_titles_and_capitalised_words(text, titles, expected):
+    known = {" ".join(title.split()).casefold(): 0 for title in titles}
+    found = list(names(text, known))
+    assert [name for name, _, _ in found] == expected
+    assert all(" ".join(text[start:end].split()) == name for name, start, end in found)
+
+
+def test_the_second_document_is_the_one_that_a_name_is_the_title_of(tmp_path):
+    rows = [
+        {"title": "Aare", "text": "a river that flows through Bern and on"},
+        {"title": "Bern", "text": "a town of bears in which much stone is used"},
+        {"title": "bears", "text": "animals"},
+    ]
+    path = tmp_path / "d.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(RunError, match="no two documents"):
+        list(Documents(path, 9).rows())  # a title alone is no mention
+    rows[1]["text"] = "Bern is " + rows[1]["text"]
+    rows[2]["text"] = "the bears are " + rows[2]["text"]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    links = {(link.entity, link.first.document, link.second.document)
+             for link in Documents(path, 9).links()}  # fmt: skip
+    assert links == {("bern", 0, 1), ("bears", 1, 2)}
