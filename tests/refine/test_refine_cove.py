@@ -12,6 +12,7 @@ from cairn.lm.scripted import ScriptedModel
 from cairn.lm.simulated import Unmarked
 from cairn.refine import cove_simulated
 from cairn.refine.checks.base import Check, Pair
+from cairn.refine.checks.catalogue import check
 from cairn.refine.cove import VARIANTS, Verification
 from cairn.refine.cove_check import CoveCheck
 from cairn.refine.cove_run import VerifyConfig, verify
@@ -157,7 +158,7 @@ def reader(request, key):
     ],
 )
 def test_as_a_check_it_fails_what_the_original_does_not_say(tmp_path, rewrite, fails):
-    assert isinstance(CoveCheck(), Check)
+    assert isinstance(CoveCheck(), Check) and check("cove", {"most": 3}) == CoveCheck(most=3)
     found = cairn.map(
         checked, source=[{"rewrite": rewrite}], run=tmp_path / "run", show=False,
         models={"verifier": ScriptedModel(reader, "reader")},
@@ -166,7 +167,7 @@ def test_as_a_check_it_fails_what_the_original_does_not_say(tmp_path, rewrite, f
     assert found.spent.calls == 1 + 2 * 3 and (outcome.value is not None) == fails
     if fails:
         name, reason = outcome.value
-        assert name == "chain-of-verification" and "1 of 3 facts" in reason
+        assert name == "cove" and "1 of 3 facts" in reason
         assert "1950" not in reason
 
 

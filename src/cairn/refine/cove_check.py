@@ -2,13 +2,14 @@
 says.
 
 Questions are planned from the rewrite, and each is answered from the original and from the rewrite
-in prompts of their own (factored). What the rewrite invents, the original does not answer.
+in prompts of their own (factored). What the rewrite invents, the original does not answer; what it
+leaves out is a matter of the check `facts`, whose questions are those of the original.
 """
 
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from cairn.core.draws import DrawKey
 from cairn.refine.checks.base import Failure, Pair
@@ -28,7 +29,7 @@ class CoveCheck:
     """Questions."""
     allowed: int = 0
     """Answers that may differ."""
-    name: str = "chain-of-verification"
+    name: ClassVar[str] = "cove"
 
     async def __call__(self, pair: Pair, clients: Mapping[str, Any]) -> Failure | None:
         """None for a pass."""

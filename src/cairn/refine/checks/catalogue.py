@@ -24,6 +24,7 @@ CHECKS = {
     "toxicity": _ROOM + "toxicity:Toxicity",
     "verifier": _ROOM + "verifier:Verified",
     "facts": _ROOM + "verifier:Facts",
+    "cove": "cairn.refine.cove_check:CoveCheck",
 }
 
 
