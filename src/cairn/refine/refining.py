@@ -32,7 +32,7 @@ from cairn.lm.request import Completion, Message, Request
 from cairn.refine import outcomes
 from cairn.refine.answers import rewrite, unusable
 from cairn.refine.checks.base import Failure, Pair
-from cairn.refine.pieces import split
+from cairn.refine.chunks import split
 from cairn.refine.sealing import sealed
 from cairn.refine.spans import Span, settled
 from cairn.refine.surrogates import Pseudonyms
@@ -178,7 +178,7 @@ class Refining:
         made: list[Refined] = []
         failed: tuple[str, ...] = ()
         start = 0
-        pieces = split(text, self.how.chunk)
+        pieces = split(text, self.how.chunk, found)
         for number, piece in enumerate(pieces):
             pair = _pair(piece, start, found, table)
             start += len(piece)
