@@ -146,7 +146,7 @@ class Refining:
         return settled(span for detector in self.task.detectors for span in detector.find(text))
 
     def _table(
-        self, record: Mapping[str, str], found: Mapping[str, list[Span]], document: str
+        self, record: Mapping[str, Any], found: Mapping[str, list[Span]], document: str
     ) -> dict[str, str]:
         """One table for all texts of a record, as if they were one."""
         if self.pseudonyms is None or not any(found.values()):
