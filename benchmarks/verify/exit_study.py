@@ -24,6 +24,8 @@ COMMON = GRAPHS | dict(SETTLED) | {"steps": STEPS, "log_every": 20, "capacity": 
 GRADED = COMMON | {"reward": "quality"}
 BINARY = COMMON | {"binary": True}
 BASES = {"1": 1, "8": 8, "many": 0}
+SMALL: dict[str, dict[str, Any]] = {"1": {"capacity": 64}}
+"""Of one graph so few attempts are met that a sixteenth of 512 places never fills: none came back."""
 RIVALS: dict[str, dict[str, Any]] = {
     "exit": {},
     "from-problem": {"replays": 0.0},
@@ -45,7 +47,10 @@ def arms() -> dict[str, Arm]:
     """All of them, the ones that say most first."""
     made = {
         f"graded-{bases}-{rival}": Arm(
-            "repair", "exit", GRADED | {"problems": number} | settings, "repair"
+            "repair",
+            "exit",
+            GRADED | {"problems": number} | SMALL.get(bases, {}) | settings,
+            "repair",
         )
         for bases, number in reversed(BASES.items())
         for rival, settings in RIVALS.items()
