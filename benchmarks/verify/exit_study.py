@@ -25,7 +25,7 @@ GRADED = COMMON | {"reward": "quality"}
 BINARY = COMMON | {"binary": True}
 BASES = {"1": 1, "8": 8, "many": 0}
 SMALL: dict[str, dict[str, Any]] = {"1": {"capacity": 64}}
-"""Of one graph so few attempts are met that a sixteenth of 512 places never fills: none came back."""
+"""Of one graph few attempts are met, not a sixteenth of 512 places: none would ever come back."""
 RIVALS: dict[str, dict[str, Any]] = {
     "exit": {},
     "from-problem": {"replays": 0.0},

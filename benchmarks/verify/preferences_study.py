@@ -7,9 +7,9 @@ Addition of three digits, all arms from one start with as many answers learned f
 ORPO compare answers of the model as it is (`online`) or of the start (`offline`), by the verifier.
 With a learned reward, trained on the start's answers: CoPG, IPO and RLOO on the same recorded
 batches of the start's answers over and over, and RLOO on its own samples. C-RLFT learns sums of two
-digits from the same start, of data one fifth of which is clean: with class and weight, one of them,
-neither, and of the clean part alone. Its gate: told that an answer is bad, it errs as often as the
-bad data do. (From nothing, a model that cannot add yet errs more often, whatever it is told.)
+digits from a start that knows them, of data one fifth of which is clean: with class and weight, one
+of them, neither, and of the clean part alone. Its gate: told that an answer is bad, it errs as
+often as the bad data do. (A start that cannot add well yet errs more often, whatever it is told.)
 """
 
 from typing import Any
@@ -31,11 +31,14 @@ LEARNED: dict[str, Any] = {
 """The tokens that the model of rewards was trained on are sampled too."""
 RECORDED: dict[str, Any] = {"behaviour": "start", "recorded": 20}
 CLASSES: dict[str, Any] = {
-    "digits": 2, "errors": 0.3, "clean": 0.2, "steps": 240_000, "sft_learning_rate": 1e-3,
+    "digits": 2, "errors": 0.3, "clean": 0.2, "steps": 200_000, "sft_learning_rate": 1e-3,
     "decay": "linear", "log_every": 50, "tests": 512,
 }  # fmt: skip
 
-STARTS = {"addition": Arm("addition", "sft", ADDITION | START)}
+STARTS = {
+    "addition": Arm("addition", "sft", ADDITION | START),
+    "sums": Arm("addition", "sft", START | {"digits": 2}),
+}
 
 
 def arms() -> dict[str, Arm]:
@@ -49,7 +52,7 @@ def arms() -> dict[str, Arm]:
         "clean-alone": {"classes": False, "bad_weight": 0.0},
     }
     for name, settings in classes.items():
-        made[f"crlft-{name}"] = Arm("addition", "crlft", CLASSES | settings, "addition")
+        made[f"crlft-{name}"] = Arm("addition", "crlft", CLASSES | settings, "sums")
     for method in ("dpo", "ipo", "orpo"):
         for where, behaviour in (("online", "current"), ("offline", "start")):
             settings = COMMON | {"behaviour": behaviour}
