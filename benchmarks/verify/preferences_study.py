@@ -37,7 +37,7 @@ CLASSES: dict[str, Any] = {
 
 STARTS = {
     "addition": Arm("addition", "sft", ADDITION | START),
-    "sums": Arm("addition", "sft", START | {"digits": 2}),
+    "sums": Arm("addition", "sft", START | {"digits": 2, "decay": "linear"}),
 }
 
 
