@@ -35,13 +35,9 @@ class Price:
     def micros(self, usage: Usage) -> int:
         """Cost in micro-units, exact in the decimal digits of the price and rounded up."""
         cached = min(usage.cached, usage.prompt)
-        cached_price = self.prompt if self.cached is None else self.cached
-        total = (
-            (usage.prompt - cached) * _exact(self.prompt)
-            + cached * _exact(cached_price)
-            + usage.completion * _exact(self.completion)
-        )
-        return math.ceil(total)
+        (prompt, again, completion), of = _exact(self.prompt, self.cached, self.completion)
+        total = (usage.prompt - cached) * prompt + cached * again + usage.completion * completion
+        return -(-total // of)
 
     def most(self, usage: Usage) -> int:
         """The most that usage can cost, whatever part of the prompt is cached."""
@@ -50,9 +46,16 @@ class Price:
 
 
 @functools.lru_cache(1024)
-def _exact(price: float) -> Fraction:
+def _exact(
+    prompt: float, cached: float | None, completion: float
+) -> tuple[tuple[int, int, int], int]:
+    """The three prices as whole numbers of one fraction of a micro-unit, and its denominator."""
     # 0.15 means fifteen hundredths, not the binary number beside it.
-    return Fraction(str(price))
+    prices = [Fraction(str(price)) for price in (prompt, prompt if cached is None else cached)]
+    prices.append(Fraction(str(completion)))
+    of = math.lcm(*(price.denominator for price in prices))
+    one, two, three = (int(price * of) for price in prices)
+    return (one, two, three), of
 
 
 def most_usage(request: Request) -> Usage:

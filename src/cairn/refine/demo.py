@@ -45,7 +45,7 @@ class DemoRefiner:
         draw = key.random()
         if draw.random() < self.error / 10:
             return REFUSAL
-        text, table = found[2], _table(prompt[: found.start()])
+        text, table = found[2], replacements(prompt[: found.start()])
         parts, end = [], 0
         for span in settled(s for detector in self.task.detectors for s in detector.find(text)):
             value = text[span.start : span.end]
@@ -55,7 +55,7 @@ class DemoRefiner:
         return "".join([*parts, text[end:]])
 
 
-def _table(prompt: str) -> dict[str, str]:
+def replacements(prompt: str) -> dict[str, str]:
     """The replacements that a prompt asks for."""
     found = _TABLE.search(prompt)
     lines = found[2].strip().split("\n") if found else []

@@ -1,0 +1,149 @@
+"""A million short records refined by a scripted model, with the checks and detectors of a task.
+
+    uv run python benchmarks/verify/refine_million.py [--records 1000000] [--processes 2]
+        [--task anonymize] [--folder FOLDER] [--results FILE]
+
+The figures it must show: at least 2,000 records a second on two cores, at most 500 MB of memory in
+the driver and in each worker from beginning to end, the order of the source, and exactly one row
+for each record, in the output or in the rejects. Every tenth record is leaked at its first try and
+every fiftieth at each try, so that checks have something to turn down. With --folder, a run that
+was stopped goes on; its figures are those of the last session. Writes the outcome as JSON.
+
+The model is simulated: it replaces e-mail addresses by the table in its prompt, or leaves them.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import tempfile
+import time
+from pathlib import Path
+
+from map_million import WORDS, Sampler, digest, processor_s
+from provenance import command, source_hash
+
+from cairn.lm.scripted import ScriptedModel
+from cairn.refine.casting import task_of
+from cairn.refine.config import RefineConfig
+from cairn.refine.demo import replacements
+from cairn.refine.run import refine
+
+TEXT = re.compile(r"<text-([0-9a-f]{8})>\n(.*)\n</text-\1>", re.S)
+EMAIL = re.compile(r"[\w.]+@[\w.]+\w")
+STUBBORN, LATE = 50, 10
+"""Every so many-th record is leaked at each try; at the first one."""
+
+
+def script(request, key):
+    """The text with its address replaced, unless it is one to leak."""
+    prompt = request.messages[-1].content
+    found = TEXT.search(prompt)
+    assert found is not None
+    text = found[2]
+    number = int(text.rpartition(" ")[2])
+    if number % STUBBORN == 0 or (number % LATE == 0 and "turned down" not in prompt):
+        return text
+    table = replacements(prompt[: found.start()])
+    return EMAIL.sub(lambda found: table.get(found[0], "someone@example.com"), text)
+
+
+def model() -> ScriptedModel:
+    """The simulated refiner."""
+    return ScriptedModel(script, name="simulated-million")
+
+
+def write_source(path: Path, records: int) -> None:
+    """Short records: an id, four words, an address and a number."""
+    if path.exists():
+        return
+    beside = path.with_suffix(".new")
+    with beside.open("w") as file:
+        for i in range(records):
+            words = " ".join(WORDS[(i >> (3 * place)) % 8] for place in range(4))
+            text = f"{words} write to {WORDS[i % 8]}.{i}@birchpost.eu about {i}"
+            file.write(json.dumps({"id": f"doc-{i}", "text": text}) + "\n")
+    beside.replace(path)
+
+
+def settings(source: Path, folder: Path, task: str, processes: int, **more) -> RefineConfig:
+    """Of a run in `folder`."""
+    return RefineConfig(
+        str(source), str(folder / "out.jsonl"), task, id="id", simulation=0.0,
+        processes=processes, **more,
+    )  # fmt: skip
+
+
+def checked(folder: Path, records: int, source: Path) -> dict:
+    """Each record once, in the order of the source; and no address of the source in a row."""
+    with (
+        source.open() as given, (folder / "out.jsonl").open() as out,
+        (folder / "out.jsonl.rejects.jsonl").open() as rejects,
+    ):  # fmt: skip
+        rows, refused, leaked = map(json.loads, out), map(json.loads, rejects), 0
+        row, reject = next(rows, None), next(refused, None)
+        for line in given:
+            record = json.loads(line)
+            if row is not None and row["id"] == record["id"]:
+                leaked += EMAIL.search(record["text"])[0] in row["text"]
+                row = next(rows, None)
+            elif reject is not None and reject["id"] == record["id"]:
+                reject = next(refused, None)
+            else:
+                raise SystemExit(f"{record['id']} is in neither file at its place")
+        if row is not None or reject is not None:
+            raise SystemExit("there are rows beyond those of the source")
+    return {"each_record_once_in_order": True, "rows_that_leak": leaked}
+
+
+def main() -> None:
+    """Run it; print and write what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--records", type=int, default=1_000_000)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--task", default="anonymize")
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--results", type=Path)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        source = folder / "in.jsonl"
+        write_source(source, options.records)
+        config = settings(source, folder, options.task, options.processes)
+        sampler = Sampler(folder)
+        sampler.start()
+        before, began = processor_s(), time.perf_counter()
+        counted = refine(config, folder / "run", task_of(config), players={"refiner": model()})
+        wall_s, cpu_s = time.perf_counter() - began, processor_s() - before
+        sampler.over.set()
+        sampler.join()
+        figures = {
+            "command": command(),
+            "source": source_hash(Path(__file__), ("core", "engine", "lm", "refine")),
+            "model": "simulated",
+            "python": platform.python_version(),
+            "cores": os.cpu_count(),
+            "processes": options.processes,
+            "task": options.task,
+            "records": counted.records,
+            "accepted": counted.accepted,
+            "rejected": counted.rejected,
+            "funnel": dict(sorted(counted.funnel.items())),
+            "calls": counted.spent.calls,
+            "wall_s": round(wall_s, 1),
+            "records_per_s": round(counted.records / wall_s),
+            "cpu_ms_per_record": round(cpu_s / counted.records * 1000, 3),
+            **sampler.figures(),
+            **checked(folder, options.records, source),
+            "sink_sha256": digest(folder / "out.jsonl"),
+        }
+    text = json.dumps(figures, indent=2)
+    print(text)
+    if options.results:
+        options.results.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
