@@ -1,17 +1,38 @@
 """The task that a config names, and who plays in it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from cairn.core.errors import ConfigError
 from cairn.lm.cast import Player
+from cairn.refine.checks.catalogue import check
 from cairn.refine.config import RefineConfig
 from cairn.refine.demo import DemoRefiner
 from cairn.refine.tasks.base import Task
 from cairn.refine.tasks.catalogue import task
 
+VERIFIER = "verifier"
+
 
 def task_of(config: RefineConfig) -> Task:
-    """The task by its name, its file, or as `package.module:Name`. Raises ConfigError."""
-    return task(config.task)
+    """The task by its name, its file, or as `package.module:Name`.
+
+    Where a verifier plays and no check asks it, the check `verifier` is put behind the others.
+    Raises ConfigError for a task that is none, and for a check whose model nobody plays.
+    """
+    found = task(config.task)
+    if config.tries is not None:
+        found = replace(found, tries=config.tries)
+    asked = {role: each.name for each in found.checks for role in getattr(each, "roles", ())}
+    if VERIFIER in config.models and VERIFIER not in asked:
+        found = replace(found, checks=(*found.checks, check(VERIFIER)))
+    missing = next((role for role in asked if role not in config.models), None)
+    if missing is not None:
+        raise ConfigError(
+            f"the check {asked[missing]!r} of {config.task} asks a model, and nobody plays the "
+            f"{missing}: name it by --{missing}."
+        )
+    return found
 
 
 def players_of(config: RefineConfig, task: Task) -> Mapping[str, Player]:

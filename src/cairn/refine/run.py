@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -83,8 +83,6 @@ def refine(
     """
     began = time.monotonic()
     players = players or players_of(config, task)
-    if config.tries is not None:
-        task = replace(task, tries=config.tries)
     found = _checked(config, path)
     sink = records.sink(config.sink, config.how.provenance)
     names = {role: _called(players[role]) for role in ROLES if role in players}
