@@ -99,8 +99,8 @@ def write_rows(path: Path, records: list[dict]) -> Path:
 
 def config(source, sink, **more) -> RefineConfig:
     how = {name: more.pop(name) for name in How.__dataclass_fields__ if name in more}
-    settings = {"id": "id", "simulation": 0.0, "workers": 4} | more
-    return RefineConfig(str(source), str(sink), "emails", how=How(**how), **settings)
+    settings = {"id": "id", "simulation": 0.0, "workers": 4, "task": "emails"} | more
+    return RefineConfig(str(source), str(sink), how=How(**how), **settings)
 
 
 def read(path) -> list[dict]:

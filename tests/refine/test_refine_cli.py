@@ -9,6 +9,9 @@ import pytest
 from refine_job import read, rows, write_rows
 
 from cairn.cli.main import run as cairn
+from cairn.core.resolve import function_at
+from cairn.refine.directory import open_run
+from cairn.view.kinds import KINDS, told
 
 TASK = ["--task", "refine_job:TASK"]
 
@@ -97,3 +100,14 @@ def test_help_imports_no_jax():
         "import sys; from cairn.cli.main import run; run(['refine']); 'jax' in sys.modules and 1/0"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_a_page_of_the_run_is_made_for_the_view(given):
+    words = ["refine", "run", "in.jsonl", "out.jsonl", *TASK, "--demo", "--id", "id"]
+    assert cairn(words) == 0
+    kind = KINDS["cairn refine run"]
+    path = Path("in.jsonl.refine")
+    found = told(path, "cairn refine run", open_run(path)[0].config)
+    assert found.simulated and found.finished and found.progress[0].done == 12
+    sections = function_at(kind.panels[0])(path)
+    assert [section.id for section in sections][:3] == ["report", "funnel", "leaks"]

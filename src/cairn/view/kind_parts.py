@@ -51,6 +51,11 @@ def mapping(config: Config, summary: Config | None) -> Named:
     return Named("map", _text(config, "source"), None)
 
 
+def refinement(config: Config, summary: Config | None) -> Named:
+    """A refinement: its task, and its source."""
+    return Named(_text(config, "task"), _text(config, "source"), None)
+
+
 def redteam_progress(db: sqlite3.Connection, config: Config) -> list[Progress]:
     """Trials of the search, then elites of its archive that are tested."""
     begun = standing.stages(db)
@@ -88,14 +93,23 @@ def search_progress(db: sqlite3.Connection, config: Config) -> list[Progress]:
 
 def mapping_progress(db: sqlite3.Connection, config: Config) -> list[Progress]:
     """Items of finished shards."""
-    found = standing.mapped(db, "map")
+    return _mapped(db, "map")
+
+
+def refinement_progress(db: sqlite3.Connection, config: Config) -> list[Progress]:
+    """Records of finished shards."""
+    return _mapped(db, "refine")
+
+
+def _mapped(db: sqlite3.Connection, stage: str) -> list[Progress]:
+    found = standing.mapped(db, stage)
     missing = [
         f"{number:,} {what}"
         for what, number in (("rejected", found.rejected), ("failed", found.failed))
         if number
     ]
     what = f"items of finished shards{'; ' if missing else ''}{', '.join(missing)}"
-    return [Progress("map", found.outcomes, found.items or None, what, found.finished)]
+    return [Progress(stage, found.outcomes, found.items or None, what, found.finished)]
 
 
 def _last(db: sqlite3.Connection, stage: str) -> int:

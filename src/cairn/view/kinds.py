@@ -157,6 +157,14 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             panels=("cairn.redteam.look:tested",),
             page="cairn.redteam.look:tested_page",
         ),
+        "cairn refine run": Kind(
+            "Refinement",
+            parts.refinement,
+            parts.refinement_progress,
+            lambda path: f"the same command again, with --run {shlex.quote(str(path))}",
+            panels=("cairn.refine.look:report",),
+            page="cairn.refine.look:report_page",
+        ),
         "cairn.search": Kind(
             "Search",
             parts.search,
