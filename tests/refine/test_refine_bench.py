@@ -122,8 +122,9 @@ def test_what_models_do_becomes_outcomes():
     players = {"refiner": ScriptedModel(script, name="four")}
     task = Task("t", "Rewrite.", checks=(SimulatedVerifier(records),), tries=2)
     made = rewritten(records, task, players)
-    assert [(rewrite.outcome, rewrite.tries) for rewrite in made] == [
-        ("refused", 1), ("cut", 2), ("dropped", 2), ("out", 1)]  # fmt: skip
+    assert [(rewrite.outcome, rewrite.tries, rewrite.reason) for rewrite in made] == [
+        ("refused", 1, ""), ("cut", 2, "truncated"), ("dropped", 2, "simulated-verifier"),
+        ("out", 1, "")]  # fmt: skip
 
 
 @pytest.mark.slow

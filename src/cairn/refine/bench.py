@@ -133,7 +133,7 @@ def _became(outcome: Outcome) -> Rewrite:
         failed = outcome.value.get("failed", [])
         check = outcome.value.get("check", "")
         named: dict[str, Became] = {TRUNCATED: "cut", "refusal": "refused"}
-        return Rewrite(None, named.get(check, "dropped"), max(1, len(failed)))
+        return Rewrite(None, named.get(check, "dropped"), max(1, len(failed)), check)
     tries = outcome.value["refined"]["tries"]
     if refuses(outcome.value["text"]):
         return Rewrite(None, "refused", tries)

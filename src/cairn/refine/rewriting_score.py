@@ -47,6 +47,8 @@ class Rewrite(NamedTuple):
     outcome: Outcome = "out"
     """`dropped`: nothing is to come out. `refused`, `cut`, `failed`: a model gave no rewrite."""
     tries: int = 1
+    reason: str = ""
+    """The check that turned the last try down."""
 
 
 class Edits(NamedTuple):
