@@ -70,6 +70,8 @@ def small(arguments):
         return [*arguments, "--attempts", "1", *suite]
     if command == "redteam" and rest[0] == "run":
         return [*arguments, "--trials", "12"]
+    if command == "refine" and rest[0] == "bench":
+        return [*arguments, "--records", "40"]
     if command == "progress":
         return [*arguments, "--levels", "2", "--attempts", "2", "--epochs", "2"]
     if command == "behaviour":

@@ -68,6 +68,22 @@ def test_the_page_on_models_names_every_setting_and_shows_what_other_peoples_ser
         assert row.endswith(f"| {good} of {len(servers[name])} |")
 
 
+def test_the_page_on_the_benchmark_of_refinement_shows_the_results_on_file():
+    script = load("refine_page")
+    page = script.PAGE.read_text()
+    assert {found["name"] for found in script.MARK.finditer(page)} == set(script.TABLES)
+    assert script.shown(page) == page
+    found = json.loads((script.RESULTS / "refine_detectors.json").read_text())
+    assert f"commit {found['frozen_at']}" in page
+    assert f"Presidio is {found['versions']['presidio_analyzer']} " in page
+    assert f"{found['documents']:,} documents" in page
+    simulated = json.loads((script.RESULTS / "refine_recovers.json").read_text())
+    assert simulated["simulated"] and f"{simulated['documents']:,} documents" in page
+    assert f"{simulated['intervals_that_hold']} of {simulated['intervals']} intervals" in page
+    assert sum(row["holds"] for row in simulated["verified"]) == 5  # of six, as the page says
+    assert simulated["without_errors"]["over"] < 1.5e-4
+
+
 def test_the_page_on_cloning_shows_the_results_on_file():
     before = list(sys.path)
     sys.path.insert(0, str(BENCHMARKS / "verify"))  # the script imports its neighbour
