@@ -25,6 +25,10 @@ passport no. [[ID_NUMBER|X1234567]], account number: [[ID_NUMBER|0012345678]]
 patient id [[ID_NUMBER|445566]]
 write [[EMAIL_ADDRESS|ann.b@corp.io]] or [[EMAIL_ADDRESS|müller@büro.de]], not john@example.com
 clone git@github.com:x/y.git and ask a@b.c
+Write to [[EMAIL_ADDRESS|ann.b@mail.corp.io]]. Or to [[EMAIL_ADDRESS|bob@corp.io]].
+Call [[PHONE_NUMBER|212-736-5000]]. From [[IP_ADDRESS|10.1.2.3]].
+Card [[CREDIT_CARD|4111 1111 1111 1111]].
+IBAN [[IBAN_CODE|DE89 3704 0044 0532 0130 00]]. SSN [[US_SSN|536-22-1234]].
 call [[PHONE_NUMBER|+49 (0)30 901820]] or [[PHONE_NUMBER|212-736-5000]], not (212) 555-0143
 ring [[PHONE_NUMBER|01 70 18 99 00]], [[PHONE_NUMBER|(020) 7219 3000]]
 phone [[PHONE_NUMBER|5551234567]] on 2024-01-05
@@ -43,6 +47,7 @@ password = os.environ["PW"], password=get_pass(), password = "${PW}"
 password: changeme, token=<token>
 Authorization: Bearer [[SECRET|abcdef0123456789XYZtt]]
 the password is [[PASSWORD|Tr0ub4dor&3]]. The password is wrong.
+token [[SECRET|ghp_abcdefghijklmnopqrstuvwxyz0123456789]].
 login --password [[PASSWORD|hunter22]] --token "$TOKEN"
 postgres://[[USERNAME|ann]]:[[PASSWORD|pa55]]@db.corp.io/x and https://github.com/x
 open /home/[[USERNAME|annb]]/x and C:\\Users\\[[USERNAME|Ann.Lee]]\\a, /home/user/x, user=root

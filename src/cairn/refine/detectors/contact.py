@@ -7,7 +7,7 @@ from cairn.refine.detectors.patterns import Pattern, Patterns, plain, words
 from cairn.refine.detectors.reserved import example_host, fictional_phone, nobodys_address
 
 _EMAIL = re.compile(
-    r"(?<![\w.%+-])(?P<value>\w[\w.%+'-]{0,63}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,6}+"
+    r"(?<![\w.%+-])(?P<value>\w[\w.%+'-]{0,63}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,6}"
     r"(?:[^\W\d_]{2,24}|xn--[a-z0-9-]{2,40}))(?![\w])"
 )
 
