@@ -1,6 +1,10 @@
 """Our own tasks in a run: what a model does in place of rewriting is named, and never accepted."""
 
 import json
+import os
+import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -10,7 +14,11 @@ from cairn.core.errors import ConfigError
 from cairn.lm.cast import Model
 from cairn.lm.scripted import ScriptedModel
 from cairn.refine.casting import task_of
+from cairn.refine.checks.form import Length
+from cairn.refine.config import described
+from cairn.refine.detectors.patterns import Pattern, Patterns
 from cairn.refine.run import refine
+from cairn.refine.tasks.base import Task
 
 TEXT = (
     "Dear Anna Berger, your parcel is late because of the snow. Please write to "
@@ -65,3 +73,28 @@ def test_a_verifier_that_plays_is_asked_and_one_that_does_not_is_missed(tmp_path
     assert read(counted.rejects)[0]["check"] == "verifier"
     calls = {line.role: line.spent.calls for line in counted.ledger}
     assert calls == {"refiner": 3, "verifier": 1}, "the same rewrite is judged once"
+
+
+DESCRIBED = """
+from cairn.refine.config import described
+from cairn.refine.tasks.catalogue import TASKS, task
+print([described(task(name)) for name in TASKS])
+"""
+
+
+def test_what_a_run_is_tied_to_is_the_same_in_every_process():
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", DESCRIBED], env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }  # fmt: skip
+    assert len(told) == 1
+
+
+def test_other_patterns_are_another_task():
+    kinds = [Patterns("x", (Pattern("ID", re.compile(form), 1.0),)) for form in ("a+", "b+")]
+    tasks = [Task("t", "Do.", (Length(most=2.0),), (kind,)) for kind in kinds]
+    tasks.append(replace(tasks[0], checks=(Length(most=3.0),)))
+    assert len({str(described(task)) for task in tasks}) == 3

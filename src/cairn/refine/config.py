@@ -1,7 +1,10 @@
 """Settings of a run of `cairn refine run`."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, is_dataclass
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import partial
 from pathlib import PurePath
 from typing import Any
 
@@ -109,6 +112,27 @@ def described(task: Task) -> dict[str, Any]:
 
 
 def _digest(parts: Sequence[Any]) -> str:
-    # Whatever is no dataclass may show an address, which another process has otherwise.
-    shown = [repr(part) if is_dataclass(part) else part.name for part in parts]
-    return digest_of(canonical(shown)).hex()[:16]
+    return digest_of(canonical([stable(part) for part in parts])).hex()[:16]
+
+
+def stable(value: Any) -> Any:
+    """JSON that says what an object is, and the same in every process: a set's order, or a
+    function's address, is not."""
+    if isinstance(value, bool | int | float | str) or value is None:
+        return value if not isinstance(value, float) else repr(value)
+    if isinstance(value, type) or inspect.isroutine(value):
+        return f"{value.__module__}.{value.__qualname__}"
+    kind = f"{type(value).__module__}.{type(value).__qualname__}"
+    if is_dataclass(value):
+        return [kind, {each.name: stable(getattr(value, each.name)) for each in fields(value)}]
+    if isinstance(value, set | frozenset):
+        return [kind, sorted(canonical(stable(each)) for each in value)]
+    if isinstance(value, Mapping):
+        return [kind, sorted([canonical(stable(k)), stable(v)] for k, v in value.items())]
+    if isinstance(value, tuple | list):
+        return [stable(each) for each in value]
+    if isinstance(value, re.Pattern):
+        return [kind, value.pattern, value.flags]
+    if isinstance(value, partial):
+        return [kind, stable(value.func), stable(value.args), stable(value.keywords)]
+    return [kind, str(getattr(value, "name", ""))]

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from cairn.core.errors import ConfigError, suggest
@@ -43,7 +44,7 @@ class Wrapper:
         around = any(r.search(text) and not r.search(before) for r in (_LEAD, _TAIL, _TAGS))
         if fence or around:
             return Failure(self.name, "There are words, tags or a fence around it. Leave them out.")
-        echo = _shingles(self.instructions) & _shingles(text) - _shingles(before)
+        echo = _prompted(self.instructions) & _shingles(text) - _shingles(before)
         if echo:
             return Failure(self.name, "It repeats the instructions. Answer with the text alone.")
         return None
@@ -52,6 +53,11 @@ class Wrapper:
 def _shingles(text: str) -> set[tuple[str, ...]]:
     words = re.findall(r"[^\W_]+", text.lower())
     return {tuple(words[at : at + _SHINGLE]) for at in range(len(words) - _SHINGLE + 1)}
+
+
+@lru_cache(16)
+def _prompted(instructions: str) -> frozenset[tuple[str, ...]]:
+    return frozenset(_shingles(instructions))
 
 
 _HOLES = re.compile(

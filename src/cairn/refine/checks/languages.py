@@ -26,6 +26,10 @@ _SCRIPTS = {
     "Korean": re.compile(r"[\uac00-\ud7af]"),
     "Chinese characters": re.compile(r"[\u4e00-\u9fff]"),
 }
+_LANGUAGES: dict[str, list[str]] = {}
+for _name, _words in _COMMON.items():
+    for _word in _words:
+        _LANGUAGES.setdefault(_word, []).append(_name)
 _WORD = re.compile(r"[^\W\d_]+")
 _LEAST = 4
 """Common words that must be met."""
@@ -34,16 +38,15 @@ _LEAST = 4
 def language(text: str) -> str | None:
     """The language, or the script where it has few speakers' languages to choose from; None where
     neither is clear: half of the letters, or twice as many common words as of any other."""
-    letters = sum(c.isalpha() for c in text)
-    if letters == 0:
-        return None
-    for name, script in _SCRIPTS.items():
-        if len(script.findall(text)) * 2 > letters or (
-            name == "Japanese" and len(script.findall(text)) * 6 > letters
-        ):
+    scripts = () if text.isascii() else _SCRIPTS.items()
+    letters = sum(c.isalpha() for c in text) if scripts else 0
+    for name, script in scripts:
+        found = len(script.findall(text))
+        if found * 2 > letters or (name == "Japanese" and found * 6 > letters):
             return name
     counts = Counter[str]()
     for word in _WORD.findall(text.lower()):
-        counts.update(name for name, common in _COMMON.items() if word in common)
+        for name in _LANGUAGES.get(word, ()):
+            counts[name] += 1
     first, second = [*counts.most_common(2), ("", 0), ("", 0)][:2]
     return first[0] if first[1] >= _LEAST and first[1] >= 2 * second[1] else None

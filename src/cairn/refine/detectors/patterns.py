@@ -7,7 +7,7 @@ sides, and an expression may need one.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -56,6 +56,15 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+def holds(lower: str, parts: Iterable[str]) -> bool:
+    """Whether one of the parts stands in a text. A plain loop: every text of a source passes it a
+    hundred times, and a generator takes twice as long."""
+    for part in parts:  # noqa: SIM110
+        if part in lower:
+            return True
+    return False
+
+
 def plain(text: str) -> str:
     """Without what separates digits and letters, in upper case."""
     return _SEPARATORS.sub("", text).upper()
@@ -94,7 +103,7 @@ class Patterns:
         for pattern in self.patterns:
             if pattern.digits and not digits:
                 continue
-            if pattern.holds and not any(part in lower for part in pattern.holds):
+            if pattern.holds and not holds(lower, pattern.holds):
                 continue
             for match in self._matches(pattern, text, places):
                 span = self._judged(pattern, match, text)
