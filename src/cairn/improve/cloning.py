@@ -9,6 +9,7 @@ from cairn.engine.program import Report
 from cairn.envs.tokens.protocol import DIVERGE, Prompt, Revising
 from cairn.improve import learning, parts
 from cairn.improve.config import Config
+from cairn.improve.gradients import Summed, gradient
 from cairn.improve.parts import Metrics, Problem, Problems, State, Student
 from cairn.improve.vocabulary import Vocabulary
 
@@ -72,28 +73,38 @@ def written(
     )
 
 
-def cross_entropy(
-    student: Student, batch: tuple[Rollouts, Float[Array, "P G"]]
-) -> tuple[Float[Array, ""], Metrics]:
-    """-log π of every token, weighted by its answer: mean over tokens, each as heavy as its answer.
+Chosen = tuple[Rollouts, Float[Array, "P G"]]
+"""Answers, and the weight of each."""
 
-    Answers of weight 0 count for nothing, in no divisor either.
-    """
+
+def _shares(batch: Chosen) -> Float[Array, "P G T"]:
     rollouts, weight = batch
-    found = learning.scores(student.model, rollouts)
     each = rollouts.mask * weight[:, :, None]
-    total = jnp.maximum(jnp.sum(each), 1e-8)
-    loss = -jnp.sum(each * found.log_prob) / total
-    return loss, {"loss": loss, "entropy": jnp.sum(each * found.entropy) / total}
+    return each / jnp.maximum(jnp.sum(each), 1e-8)
+
+
+def _loss(
+    student: Student, some: tuple[Chosen, Float[Array, "P G T"]]
+) -> tuple[Float[Array, ""], Metrics]:
+    (rollouts, _), share = some
+    found = learning.scores(student.model, rollouts)
+    loss = -jnp.sum(share * found.log_prob)
+    return loss, {"loss": loss, "entropy": jnp.sum(share * found.entropy)}
+
+
+cross_entropy = Summed(_shares, _loss)
+"""-log π of every token, weighted by its answer: mean over tokens, each as heavy as its answer.
+
+Answers of weight 0 count for nothing, in no divisor either.
+"""
 
 
 def warm_up(problem: Problem, config: Config, state: State) -> tuple[State, Report]:
     """One update on demonstrations."""
     rollouts, _ = demonstrations(problem, config, state, config.sft_batch)
-    gradient_of = learning.slope(cross_entropy, has_aux=True)
-    (_, metrics), gradient = gradient_of(state.student, (rollouts, rollouts.reward))
+    found, metrics = gradient(cross_entropy, state.student, (rollouts, rollouts.reward))
     student, moments, norm = learning.descend(
-        config, state.student, state.moments, gradient, jnp.float32(config.sft_learning_rate)
+        config, state.student, state.moments, found, jnp.float32(config.sft_learning_rate)
     )
     tokens = jnp.sum(rollouts.mask).astype(jnp.int32)
     ledger = state.ledger.add(tokens_learned=tokens, updates=1)

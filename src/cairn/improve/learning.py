@@ -1,6 +1,5 @@
 """How the methods of this wing learn: log-probabilities of answers, updates, what they took."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 import equinox as eqx
@@ -14,6 +13,7 @@ from cairn.core.rollouts import Rollouts
 from cairn.engine.program import Report, merged
 from cairn.improve import parts
 from cairn.improve.config import Config
+from cairn.improve.gradients import Loss, Summed, gradient
 from cairn.improve.parts import Metrics, Played, Problem, State, Student
 from cairn.nn.language import lora
 from cairn.nn.language.choice import chosen
@@ -40,11 +40,14 @@ def scores(model: Transformer, rollouts: Rollouts, temperature: float = 1.0) -> 
     return Scores(chosen(log_probs, rollouts.tok), entropy, hidden)
 
 
-Loss = Callable[[Student, Part], tuple[Float[Array, ""], Metrics]]
-
-
 def learn(
-    problem: Problem, config: Config, state: State, batch: PyTree, loss: Loss, *, rate: float
+    problem: Problem,
+    config: Config,
+    state: State,
+    batch: PyTree,
+    loss: Loss | Summed,
+    *,
+    rate: float,
 ) -> tuple[Student, PyTree, Metrics]:
     """Epochs of updates on a batch whose leaves are (P, ...): student, moments, mean metrics;
     `mismatch` is of the first update.
@@ -59,8 +62,8 @@ def learn(
 
     def update(now: tuple[Student, PyTree], chosen: Int[Array, " n"]) -> tuple[Any, Metrics]:
         part = batch if splits == 1 else jax.tree.map(lambda leaf: leaf[chosen], batch)
-        (_, metrics), gradient = slope(loss, has_aux=True)(now[0], part)
-        student, moments, norm = descend(config, *now, gradient, speed)
+        found, metrics = gradient(loss, now[0], part)
+        student, moments, norm = descend(config, *now, found, speed)
         return (student, moments), metrics | {"gradient_norm": norm}
 
     groups = order.reshape(config.epochs * splits, size)
@@ -74,7 +77,7 @@ def learn(
 def descend(
     config: Config, params: Part, moments: PyTree, gradient: Part, rate: Array
 ) -> tuple[Part, PyTree, Float[Array, ""]]:
-    """One step of Adam along the clipped gradient (`slope`); also the norm before clipping."""
+    """One step of Adam along the clipped gradient (`gradients.slope`); also the norm before clipping."""
     learned, rest = eqx.partition(params, lora.learned(params))
     norm = optax.tree.norm(gradient)
     scale = jnp.minimum(1.0, config.max_gradient_norm / jnp.maximum(norm, 1e-8))
@@ -84,17 +87,6 @@ def descend(
         direction, moments = adam().update(gradient, moments)  # pyright: ignore[reportArgumentType]
     learned = jax.tree.map(lambda p, d: p - rate * d, learned, direction)
     return eqx.combine(learned, rest), moments, norm
-
-
-def slope(loss: Callable[..., Any], has_aux: bool = False) -> Callable[..., Any]:
-    """`jax.value_and_grad` of a loss by what learns in its first argument."""
-
-    def of(params: Any, *more: Any) -> Any:
-        learned, rest = eqx.partition(params, lora.learned(params))
-        whole = lambda learned, *more: loss(eqx.combine(learned, rest), *more)  # noqa: E731
-        return jax.value_and_grad(whole, has_aux=has_aux)(learned, *more)
-
-    return of
 
 
 def moments(params: Any) -> PyTree:
@@ -122,7 +114,7 @@ def improve(
     state: State,
     played: Played,
     batch: PyTree,
-    loss: Loss,
+    loss: Loss | Summed,
     *,
     tokens: Int[Array, ""] | None = None,
     **changes: Any,

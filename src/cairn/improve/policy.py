@@ -1,5 +1,6 @@
 """What methods that climb a policy's gradient share: a batch with credit, and its losses."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,10 +11,10 @@ from cairn.core import checks
 from cairn.core.errors import ConfigError
 from cairn.core.rollouts import Rollouts
 from cairn.engine.program import Report, merged
-from cairn.improve import credit, learning, objectives, parts, select
+from cairn.improve import credit, learning, objectives, select
 from cairn.improve.aggregate import Aggregation, weights
 from cairn.improve.config import Config
-from cairn.improve.learning import Loss
+from cairn.improve.gradients import Summed
 from cairn.improve.parts import Metrics, Played, Problem, State, Student
 
 
@@ -48,13 +49,22 @@ class Batch(NamedTuple):
     """log π of the start, if the loss holds on to it."""
 
 
+class Shares(NamedTuple):
+    """How much each token counts."""
+
+    loss: Float[Array, "P G T"]
+    """In the loss."""
+    mean: Float[Array, "P G T"]
+    """In a mean over tokens."""
+
+
 def improve(
     problem: Problem,
     config: Climb,
     state: State,
     played: Played,
     given: Float[Array, "P G"],
-    loss: Loss[Batch],
+    loss: Summed,
     **changes: Any,
 ) -> tuple[State, Report]:
     """Learn from answers by the credit of each; `changes` of the state besides."""
@@ -67,51 +77,58 @@ def improve(
     return state, merged(report, Report({"idle_groups": idle}))
 
 
-def clipped(problem: Problem, config: Clip, how: Aggregation) -> Loss[Batch]:
+def clipped(problem: Problem, config: Clip, how: Aggregation) -> Summed:
     """The clipped loss, aggregated as `how` says."""
 
-    def loss(student: Student, batch: Batch) -> tuple[Float[Array, ""], Metrics]:
-        rollouts, mask = batch.rollouts, batch.rollouts.mask > 0
+    def loss(student: Student, some: tuple[Batch, Shares]) -> tuple[Float[Array, ""], Metrics]:
+        batch, shares = some
+        rollouts = batch.rollouts
         found = learning.scores(student.model, rollouts, config.temperature)
         each = objectives.clipped(
             found.log_prob, rollouts.logp_b, batch.credit,
             low=config.clip_low, high=config.clip_high,
         )  # fmt: skip
-        total, metrics = _summed(problem, config, how, batch, found, each.loss)
-        cut = parts.masked_mean(each.clipped.astype(jnp.float32), mask)
-        return total, metrics | {"clipped": cut}
+        total, metrics = _told(config, batch, shares, found, each.loss)
+        return total, metrics | {"clipped": jnp.sum(jnp.where(each.clipped, shares.mean, 0.0))}
 
-    return loss
+    return Summed(_shares(problem, how), loss)
 
 
-def plain(problem: Problem, config: Climb, how: Aggregation) -> Loss[Batch]:
+def plain(problem: Problem, config: Climb, how: Aggregation) -> Summed:
     """-A log π, aggregated as `how` says: for one update a batch."""
 
-    def loss(student: Student, batch: Batch) -> tuple[Float[Array, ""], Metrics]:
+    def loss(student: Student, some: tuple[Batch, Shares]) -> tuple[Float[Array, ""], Metrics]:
+        batch, shares = some
         found = learning.scores(student.model, batch.rollouts, config.temperature)
         each = objectives.reinforce(found.log_prob, batch.credit)
-        return _summed(problem, config, how, batch, found, each)
+        return _told(config, batch, shares, found, each)
 
-    return loss
+    return Summed(_shares(problem, how), loss)
 
 
-def _summed(
-    problem: Problem,
+def _shares(problem: Problem, how: Aggregation) -> Callable[[Batch], Shares]:
+    def of(batch: Batch) -> Shares:
+        mask, limit = batch.rollouts.mask > 0, problem.task.answer_length
+        return Shares(weights(mask, how, limit), weights(mask, "token-mean", limit))
+
+    return of
+
+
+def _told(
     config: Climb,
-    how: Aggregation,
     batch: Batch,
+    shares: Shares,
     found: learning.Scores,
     each: Float[Array, "P G T"],
 ) -> tuple[Float[Array, ""], Metrics]:
-    mask = batch.rollouts.mask > 0
     if batch.reference is not None:
         each = each + config.kl * objectives.kl(found.log_prob, batch.reference, "k2")
-    total = jnp.sum(weights(mask, how, problem.task.answer_length) * each)
+    total = jnp.sum(shares.loss * each)
     off = jnp.abs(found.log_prob - batch.rollouts.logp_b)
     return total, {
         "loss": total,
-        "entropy": parts.masked_mean(found.entropy, mask),
-        "mismatch": parts.masked_mean(off, mask),
+        "entropy": jnp.sum(shares.mean * found.entropy),
+        "mismatch": jnp.sum(shares.mean * off),
     }
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from cairn.core import trees
 from cairn.engine.program import Report
-from cairn.improve import learning, parts, reward_model
+from cairn.improve import gradients, learning, parts, reward_model
 from cairn.improve.config import Config
 from cairn.improve.parts import Played, Problem, State
 from cairn.improve.reward_model import Judge, Reader
@@ -63,7 +63,7 @@ def descended(
     rate = jnp.float32(config.reward_model_learning_rate)
 
     def once(now: Judge, nothing: None) -> tuple[Judge, Float[Array, ""]]:
-        value, gradient = learning.slope(loss)(now.student)
+        value, gradient = gradients.slope(loss)(now.student)
         student, moments, _ = learning.descend(config, now.student, now.moments, gradient, rate)
         return Judge(student, moments), value
 

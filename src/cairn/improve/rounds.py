@@ -16,6 +16,7 @@ from cairn.engine.program import Report, counted, merged
 from cairn.improve import buffer, cloning, learning, parts, select
 from cairn.improve.buffer import Buffer
 from cairn.improve.config import Config
+from cairn.improve.gradients import gradient
 from cairn.improve.parts import Played, Problem, State, Student
 
 
@@ -93,11 +94,10 @@ def refit(
 
         def update(now: tuple, number: Array) -> tuple[tuple, tuple[Array, Array]]:
             drawn = buffer.draw(held, jax.random.fold_in(root, number), config.fit_batch)
-            gradient_of = learning.slope(cloning.cross_entropy, has_aux=True)
-            (loss, _), gradient = gradient_of(now[0], (drawn, drawn.reward))
+            found, told = gradient(cloning.cross_entropy, now[0], (drawn, drawn.reward))
             rate = jnp.float32(config.learning_rate)
-            learned, after, _ = learning.descend(config, now[0], now[1], gradient, rate)
-            return (learned, after), (loss, jnp.sum(drawn.mask).astype(jnp.int32))
+            learned, after, _ = learning.descend(config, now[0], now[1], found, rate)
+            return (learned, after), (told["loss"], jnp.sum(drawn.mask).astype(jnp.int32))
 
         numbers = jnp.arange(config.fit_steps, dtype=jnp.int32)
         (fitted, _), (losses, tokens) = jax.lax.scan(update, (base, moments), numbers)

@@ -23,6 +23,9 @@ from cairn.nn.language.block import Block, Shape, layer, rms_norm, turns
 EMBEDDED = 0.02
 """Std of a fresh embedding, and so of what a fresh block adds to it."""
 
+UNROLLED = 8
+"""Layers that are compiled one by one, which is faster to run; more go by a loop."""
+
 Kept = TypeVar("Kept")
 
 
@@ -235,7 +238,8 @@ class Transformer(eqx.Module):
                 x, own = one(x, block)
                 kept.append(own)
         else:
-            x, every = jax.lax.scan(one, x, self.blocks)
+            # One by one, nothing need be cut out of a stack, nor what gradients need be put in one.
+            x, every = jax.lax.scan(one, x, self.blocks, unroll=self.shape.layers <= UNROLLED)
             kept = [_layer(every, at) for at in range(self.shape.layers)]
         return self._normed(x), tuple(kept)
 

@@ -1,0 +1,76 @@
+"""Gradients of a batch; of a loss that is a sum over prompts, piece by piece.
+
+The activations of a whole batch are hundreds of megabytes, which a CPU fetches from memory again
+and again; those of some thousand tokens stay in its caches, and there products are as fast as they
+can be (docs/performance.md).
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PyTree
+
+from cairn.core import branches
+from cairn.core.rollouts import Rollouts
+from cairn.improve.parts import Metrics, Student
+from cairn.nn.language import lora
+
+TOKENS = 1280
+"""Most tokens of a piece, of prompts and their answers; a single prompt may have more."""
+
+Part = TypeVar("Part")
+Loss = Callable[[Student, Part], tuple[Float[Array, ""], Metrics]]
+"""Of a student and a batch whose leaves are (P, ...)."""
+
+
+class Summed(NamedTuple):
+    """A loss that is a sum over prompts, as all its metrics are."""
+
+    shares: Callable[[Any], PyTree]
+    """How much each token of a batch counts: leaves (P, ...). Divisors are made here, once."""
+    loss: Callable[[Student, Any], tuple[Float[Array, ""], Metrics]]
+    """Of some prompts of `(batch, shares)`."""
+
+
+def slope(loss: Callable[..., Any], has_aux: bool = False) -> Callable[..., Any]:
+    """`jax.value_and_grad` of a loss by what learns in its first argument."""
+
+    def of(params: Any, *more: Any) -> Any:
+        learned, rest = eqx.partition(params, lora.learned(params))
+        whole = lambda learned, *more: loss(eqx.combine(learned, rest), *more)  # noqa: E731
+        return jax.value_and_grad(whole, has_aux=has_aux)(learned, *more)
+
+    return of
+
+
+def gradient(loss: Loss | Summed, student: Student, batch: PyTree) -> tuple[Student, Metrics]:
+    """The gradient by the student, and the metrics."""
+    if not isinstance(loss, Summed):
+        (_, metrics), found = slope(loss, has_aux=True)(student, batch)
+        return found, metrics
+    whole, size = (batch, loss.shares(batch)), _prompts(batch)
+    of_piece = slope(loss.loss, has_aux=True)
+
+    def piece(first: Int[Array, ""]) -> tuple[Student, Metrics]:
+        cut = lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, first, size)  # noqa: E731
+        (_, metrics), found = of_piece(student, jax.tree.map(cut, whole))
+        return found, metrics
+
+    firsts = jnp.arange(0, jax.tree.leaves(batch)[0].shape[0], size, dtype=jnp.int32)
+    nothing = branches.zeros(piece, firsts[0])
+    add = lambda total, first: (jax.tree.map(jnp.add, total, piece(first)), None)  # noqa: E731
+    return jax.lax.scan(add, nothing, firsts)[0]
+
+
+def _prompts(batch: PyTree) -> int:
+    """Prompts of a piece: all of them on an accelerator, which wants much at once."""
+    is_rollouts = lambda leaf: isinstance(leaf, Rollouts)  # noqa: E731
+    rollouts = next(filter(is_rollouts, jax.tree.leaves(batch, is_leaf=is_rollouts)))
+    P, G, T = rollouts.tok.shape
+    if jax.default_backend() != "cpu":
+        return P
+    most = max(1, TOKENS // (rollouts.prompt.shape[1] + G * T))
+    return max(size for size in range(1, min(most, P) + 1) if P % size == 0)
