@@ -1,5 +1,6 @@
 """What a language model is timed at: sampling from it, and one whole step of GRPO."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -8,7 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int, Key, UInt32
 
+from cairn.core.axes import COLUMNS
 from cairn.core.vocabulary import BOS, EOS, SEP
+from cairn.engine import devices
+from cairn.engine.devices import WHOLE, along, over
 from cairn.envs.tokens import layout
 from cairn.envs.tokens.protocol import Prompt, TokenTask, Verdict
 from cairn.nn.language.block import Shape
@@ -106,12 +110,15 @@ def sampling(request: dict[str, Any]) -> dict[str, Any]:
     prompt = rng.integers(SEP + 1, WORDS, (P, request["shown"] + 2)).astype(np.int32)
     prompt, lengths = jnp.asarray(prompt), jnp.full(P, prompt.shape[1], jnp.int32)
 
+    # Shared by devices as a run's prompts are.
+    mesh = devices.plan(devices.usable(1, P), 1, P).columns
+    by = partial(sample, group=G, limit=request["longest"], temperature=1.0, stop=(-1,))
+    rows = along(COLUMNS)
+    everywhere = over(mesh, by, (WHOLE, rows, rows, rows, WHOLE), rows)
+
     @jax.jit
     def work(model: Transformer, key: Key[Array, ""]) -> Array:
-        said = sample(
-            model, prompt, lengths, jnp.arange(P, dtype=jnp.int32), key,
-            group=G, limit=request["longest"], temperature=1.0, stop=(-1,),
-        )  # fmt: skip
+        said = everywhere(model, prompt, lengths, jnp.arange(P, dtype=jnp.int32), key)
         return jnp.sum(said.mask)
 
     done = {"tokens": 0}
@@ -139,7 +146,6 @@ def stepping(request: dict[str, Any]) -> dict[str, Any]:
         steps=10**12,
         log_every=1,
         evaluate_every=0,
-        devices=1,
     )
     compiled = chosen.compiled()
     state = [jax.block_until_ready(compiled.init())]

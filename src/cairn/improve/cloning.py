@@ -102,7 +102,8 @@ Answers of weight 0 count for nothing, in no divisor either.
 def warm_up(problem: Problem, config: Config, state: State) -> tuple[State, Report]:
     """One update on demonstrations."""
     rollouts, _ = demonstrations(problem, config, state, config.sft_batch)
-    found, metrics = gradient(cross_entropy, state.student, (rollouts, rollouts.reward))
+    batch, mesh = (rollouts, rollouts.reward), problem.sharers(config.sft_batch)
+    found, metrics = gradient(cross_entropy, state.student, batch, mesh)
     student, moments, norm = learning.descend(
         config, state.student, state.moments, found, jnp.float32(config.sft_learning_rate)
     )

@@ -48,4 +48,4 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     return state, merged(told, Report(report))
 
 
-METHOD = method(__doc__, Config, step)
+METHOD = method(__doc__, Config, step, shared=True)

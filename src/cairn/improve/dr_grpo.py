@@ -25,4 +25,4 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     return policy.improve(problem, config, state, played, given, loss)
 
 
-METHOD = method(__doc__, Config, step)
+METHOD = method(__doc__, Config, step, shared=True)

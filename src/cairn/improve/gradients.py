@@ -11,10 +11,13 @@ from typing import Any, NamedTuple, TypeVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, PyTree
 
 from cairn.core import branches
+from cairn.core.axes import COLUMNS
 from cairn.core.rollouts import Rollouts
+from cairn.engine.devices import WHOLE, along, over
 from cairn.improve.parts import Metrics, Student
 from cairn.nn.language import lora
 
@@ -46,23 +49,35 @@ def slope(loss: Callable[..., Any], has_aux: bool = False) -> Callable[..., Any]
     return of
 
 
-def gradient(loss: Loss | Summed, student: Student, batch: PyTree) -> tuple[Student, Metrics]:
-    """The gradient by the student, and the metrics."""
+def gradient(
+    loss: Loss | Summed, student: Student, batch: PyTree, mesh: Mesh | None = None
+) -> tuple[Student, Metrics]:
+    """The gradient by the student, and the metrics; a sum's prompts are shared by a mesh's devices.
+
+    Anything but a sum is taken by each of them as a whole.
+    """
     if not isinstance(loss, Summed):
         (_, metrics), found = slope(loss, has_aux=True)(student, batch)
         return found, metrics
-    whole, size = (batch, loss.shares(batch)), _prompts(batch)
     of_piece = slope(loss.loss, has_aux=True)
 
-    def piece(first: Int[Array, ""]) -> tuple[Student, Metrics]:
-        cut = lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, first, size)  # noqa: E731
-        (_, metrics), found = of_piece(student, jax.tree.map(cut, whole))
-        return found, metrics
+    def here(student: Student, own: PyTree) -> tuple[Student, Metrics]:
+        P, size = jax.tree.leaves(own)[0].shape[0], _prompts(own)
 
-    firsts = jnp.arange(0, jax.tree.leaves(batch)[0].shape[0], size, dtype=jnp.int32)
-    nothing = branches.zeros(piece, firsts[0])
-    add = lambda total, first: (jax.tree.map(jnp.add, total, piece(first)), None)  # noqa: E731
-    return jax.lax.scan(add, nothing, firsts)[0]
+        def piece(first: Int[Array, ""]) -> tuple[Student, Metrics]:
+            cut = lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, first, size)  # noqa: E731
+            (_, metrics), found = of_piece(student, jax.tree.map(cut, own))
+            return found, metrics
+
+        def add(total: PyTree, first: Int[Array, ""]) -> tuple[PyTree, None]:
+            return jax.tree.map(jnp.add, total, piece(first)), None
+
+        firsts = jnp.arange(0, P, size, dtype=jnp.int32)
+        total, _ = jax.lax.scan(add, branches.zeros(piece, firsts[0]), firsts)
+        return total if mesh is None else jax.lax.psum(total, COLUMNS)
+
+    everywhere = over(mesh, here, (WHOLE, along(COLUMNS)), WHOLE)
+    return everywhere(student, (batch, loss.shares(batch)))
 
 
 def _prompts(batch: PyTree) -> int:

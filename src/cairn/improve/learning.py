@@ -62,7 +62,7 @@ def learn(
 
     def update(now: tuple[Student, PyTree], chosen: Int[Array, " n"]) -> tuple[Any, Metrics]:
         part = batch if splits == 1 else jax.tree.map(lambda leaf: leaf[chosen], batch)
-        found, metrics = gradient(loss, now[0], part)
+        found, metrics = gradient(loss, now[0], part, problem.sharers(size))
         student, moments, norm = descend(config, *now, found, speed)
         return (student, moments), metrics | {"gradient_norm": norm}
 
@@ -77,7 +77,7 @@ def learn(
 def descend(
     config: Config, params: Part, moments: PyTree, gradient: Part, rate: Array
 ) -> tuple[Part, PyTree, Float[Array, ""]]:
-    """One step of Adam along the clipped gradient (`gradients.slope`); also the norm before clipping."""
+    """One step of Adam along the clipped gradient (`slope`); also the norm before clipping."""
     learned, rest = eqx.partition(params, lora.learned(params))
     norm = optax.tree.norm(gradient)
     scale = jnp.minimum(1.0, config.max_gradient_norm / jnp.maximum(norm, 1e-8))

@@ -46,12 +46,14 @@ def method(
     head: Callable[[Problem, Any, Key[Array, ""]], PyTree] = lambda problem, config, key: None,
     test: Callable[[Problem, Any, State], tuple[Figures, Array]] = testing.test,
     lineage: Callable[[Problem], Archived | None] = lambda problem: None,
+    shared: bool = False,
 ) -> Method:
     """The METHOD of a file with `Config` and `step(problem, config, state)`.
 
     `page` is the file's docstring, whose first line describes the method. `extra` makes what the
     method keeps for itself, `head` what it trains beside the model, `test` its figures; `lineage`
-    says what the archive in `extra` holds, if its insertions are written down.
+    says what the archive in `extra` holds, if its insertions are written down. `shared`: devices
+    share the prompts of a seed, which pays where losses are `Summed`.
     """
 
     def program(setup: Setup) -> Program:
@@ -76,6 +78,7 @@ def method(
         program=program,
         takes=takes_tokens,
         check=check,
+        columns=_columns if shared else lambda setup: 1,
         least=lambda setup: setup.sections["algorithm"].least(setup.task),
         presets=PRESETS,
     )
@@ -92,8 +95,14 @@ def bind(setup: Setup) -> tuple[Problem, Any]:
     """The fixed part of a run, and the method's settings."""
     model = setup.sections["model"]
     shape, vocabulary = model.on(setup.task, setup.kept)
-    problem = Problem(setup.task, shape, setup.steps, vocabulary, model.lora)
+    problem = Problem(setup.task, shape, setup.steps, vocabulary, model.lora, setup.mesh)
     return problem, setup.sections["algorithm"]
+
+
+def _columns(setup: Setup) -> int:
+    """What devices must divide to share prompts: every update's."""
+    config = setup.sections["algorithm"]
+    return config.prompts // config.minibatches
 
 
 def check(setup: Setup) -> None:

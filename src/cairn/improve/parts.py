@@ -1,17 +1,21 @@
 """What the methods of this wing are made of: problem, state, and the phases of a cycle."""
 
 import dataclasses
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree, UInt32
 
+from cairn.core.axes import COLUMNS
 from cairn.core.keys import stream
 from cairn.core.ledger import Ledger
 from cairn.core.rollouts import Rollouts
 from cairn.core.vocabulary import SEP
+from cairn.engine.devices import WHOLE, along, over
 from cairn.engine.program import Report, counted
 from cairn.envs.tokens.protocol import Prompt, TokenTask
 from cairn.improve import reward_model, steps
@@ -37,6 +41,12 @@ class Problem(NamedTuple):
     """How the task's symbols are said in the model's tokens."""
     lora: int = 0
     """Rank of the adapters that learn beside the model's weights; 0: these themselves."""
+    mesh: Mesh | None = None
+    """Devices that share the prompts of a batch, if any do."""
+
+    def sharers(self, prompts: int) -> Mesh | None:
+        """Those devices, if so many prompts can be shared evenly."""
+        return self.mesh if self.mesh is not None and prompts % self.mesh.size == 0 else None
 
 
 class Student(NamedTuple):
@@ -119,16 +129,18 @@ def answer(
     `prompt` is what the model sees of `problems`, (P, Tp) and (P,).
     """
     task, P = problem.task, prompt.length.shape[0]
-    said = sample(
-        model,
-        prompt.ids,
-        prompt.length,
-        jnp.arange(P, dtype=jnp.int32),
-        key,
+    by = partial(
+        sample,
         group=group or config.group,
         limit=task.answer_length,
         temperature=config.temperature if temperature is None else temperature,
         stop=problem.vocabulary.ends,
+    )
+    rows = along(COLUMNS)
+    inputs = (WHOLE, rows, rows, rows, WHOLE)
+    # Each device has a loop of its own, which ends when its answers have.
+    said = over(problem.sharers(P), by, inputs, rows)(
+        model, prompt.ids, prompt.length, jnp.arange(P, dtype=jnp.int32), key
     )
     own = problem.vocabulary.read(said.tok)
     length = jnp.sum(said.mask, axis=-1).astype(jnp.int32)

@@ -34,4 +34,4 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     return state, report._replace(metrics=metrics)
 
 
-METHOD = method(__doc__, Config, step)
+METHOD = method(__doc__, Config, step, shared=True)

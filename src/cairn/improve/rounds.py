@@ -90,11 +90,11 @@ def refit(
     def fit(student: Student) -> tuple[Student, Int[Array, ""], Float[Array, ""]]:
         base = student._replace(model=state.start)
         moments = learning.moments(base)
-        root = parts.key_for(state, "fit")
+        root, mesh = parts.key_for(state, "fit"), problem.sharers(config.fit_batch)
 
         def update(now: tuple, number: Array) -> tuple[tuple, tuple[Array, Array]]:
             drawn = buffer.draw(held, jax.random.fold_in(root, number), config.fit_batch)
-            found, told = gradient(cloning.cross_entropy, now[0], (drawn, drawn.reward))
+            found, told = gradient(cloning.cross_entropy, now[0], (drawn, drawn.reward), mesh)
             rate = jnp.float32(config.learning_rate)
             learned, after, _ = learning.descend(config, now[0], now[1], found, rate)
             return (learned, after), (told["loss"], jnp.sum(drawn.mask).astype(jnp.int32))
