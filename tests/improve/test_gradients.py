@@ -23,9 +23,9 @@ def batch():
         jnp.asarray(rng.integers(0, 9, size), jnp.int32) for size in ((P, TP), (P, G, T))
     )
     lengths = rng.integers(0, T + 1, (P, G, 1))
-    rollouts = cloning.written(prompt, jnp.full(P, TP, jnp.int32), tok)
     mask = jnp.asarray(np.arange(T) < lengths, jnp.float32)
-    return rollouts._replace(mask=mask), jnp.asarray(rng.uniform(size=(P, G)), jnp.float32)
+    rollouts = cloning.written(prompt, jnp.full(P, TP, jnp.int32), tok, mask)
+    return rollouts, jnp.asarray(rng.uniform(size=(P, G)), jnp.float32)
 
 
 def found(batch: tuple[Rollouts, jax.Array]):
