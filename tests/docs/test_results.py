@@ -165,6 +165,17 @@ def test_no_forger_holds_a_cell_since_tags_are_marked(redteam):
 
 
 @pytest.mark.slow
+def test_the_hand_off_page_shows_what_trl_s_trainer_did():
+    script = load("hand_off_page")
+    found = json.loads(script.RESULT.read_text())
+    page = script.PAGE.read_text()
+    assert script.MARK.search(page) and script.filled(page, found) == page
+    for task in found["tasks"].values():
+        assert task["transformers"]["tokens_equal"] and task["resumed"]["came_first"]
+        assert {len(runs) for runs in task["arms"].values()} == {found["seeds"]}
+        assert all(data["rows"] for data in task["data"].values())
+
+
 def test_the_leagues_page_shows_the_results_on_file():
     page, text = load("league_page"), (ROOT / "docs" / "league.md").read_text()
     places = [found[1] for found in page.MARK.finditer(text)]
