@@ -27,6 +27,7 @@ DISGUISED = [
     'key = "[[SECRET|ghp_abcdefghijklmnopqr" + "stuvwxyz0123456789]]"',
     "[[CREDIT_CARD|4111-1111-1111-1111]], [[CREDIT_CARD|4111.1111.1111.1111]]",
     "[[CREDIT_CARD|41 11 11 11 11 11 11 11]]; ssn [[US_SSN|536 - 22 - 1234]]",
+    "loss = state @ params.weights; rates 4.403 4.810 4.498 4.307 5.218 8.802",
     f"data [[PASSWORD|{B64}]] end",
     f"data [[EMAIL_ADDRESS|{NESTED}]] end",
     f"hex [[EMAIL_ADDRESS|{b'john.doe@corp.io'.hex()}]] end",

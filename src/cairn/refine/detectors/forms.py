@@ -76,20 +76,32 @@ _MARKS = {
     "punkt": ".", "punto": ".", "ponto": ".", "slash": "/", "plus": "+", "space": " ",
 }  # fmt: skip
 _TIMES = {"double": 2, "doppel": 2, "doble": 2, "triple": 3}
-_SAID = "|".join(sorted((*_SPELT, *_MARKS, *_TIMES), key=len, reverse=True))
-_SOME = rf"(?:{_SAID}|\d{{1,4}})(?![^\W_])"
-_RUN = re.compile(rf"(?<![^\W_]){_SOME}(?:[ ,;:\n-]{{1,3}}{_SOME}){{3,80}}+", re.I)
+_SAID = _SPELT.keys() | _MARKS.keys() | _TIMES.keys()
 _PIECE = re.compile(r"[^\W_]+")
+_BETWEEN = re.compile(r"[ ,;:\n-]{1,3}")
 
 
 def spelt(text: str) -> Iterator[Edit]:
-    """Four or more numbers in words in a row, as digits: `double five oh` is 550."""
-    if sum(word in _SPELT for word in _PIECE.findall(text.lower())) < 3:
-        return
-    for match in _RUN.finditer(text):
-        pieces = [piece.lower() for piece in _PIECE.findall(match[0])]
-        if sum(piece in _SPELT for piece in pieces) >= 3:
-            yield Edit(match.start(), match.end(), _as_digits(pieces))
+    """Four or more numbers in a row, three of them in words, as digits: `double five oh` is 550."""
+    run: list[re.Match[str]] = []
+    for piece in _PIECE.finditer(text):
+        word = piece[0].lower()
+        if not (word in _SAID or (len(word) <= 4 and word.isdigit())):
+            yield from _spelt(run)
+            run = []
+        elif run and not _BETWEEN.fullmatch(text, run[-1].end(), piece.start()):
+            yield from _spelt(run)
+            run = [piece]
+        else:
+            run.append(piece)
+    yield from _spelt(run)
+
+
+def _spelt(run: list[re.Match[str]]) -> Iterator[Edit]:
+    if len(run) >= 4:
+        said = [piece[0].lower() for piece in run]
+        if sum(word in _SPELT for word in said) >= 3:
+            yield Edit(run[0].start(), run[-1].end(), _as_digits(said))
 
 
 def _as_digits(pieces: list[str]) -> str:
@@ -120,7 +132,9 @@ def spaced(text: str) -> Iterator[Edit]:
 
 
 _AT_WORDS, _DOT_WORDS = "at|ät|arroba|arobase|chiocciola", "dot|punkt|point|punto|ponto"
-_AT = rf"(?:\s?[\[({{<]\s?(?:{_AT_WORDS}|@)\s?[\])}}>]\s?|\s(?:{_AT_WORDS})\s|\s{{0,2}}@\s{{0,2}})"
+_AT = (
+    rf"(?:\s?[\[({{<]\s?(?:{_AT_WORDS}|@)\s?[\])}}>]\s?|\s(?:{_AT_WORDS})\s|[ \t]{{0,2}}@\s{{0,2}})"
+)
 _SAID_DOT = rf"\s?[\[({{<]\s?(?:{_DOT_WORDS}|\.)\s?[\])}}>]\s?|\s(?:{_DOT_WORDS})\s"
 _DOT = rf"(?:{_SAID_DOT}|\s{{0,2}}\.\s{{0,2}})"
 _INNER = rf"(?:{_SAID_DOT}|\.|\s(?:underscore|dash|hyphen|minus)\s)"
@@ -135,6 +149,12 @@ _MAIL = re.compile(r"(?i)\b(?:e-?mail|mail|contact|reach|write|correo|courriel|a
 _VERBS = words(
     "look meet see visit available found hosted more live is located working works here join "
     "stay me us him her them it out up online directly support page site docs"
+)
+_TOPS = words(
+    "com org net edu gov mil info biz io ai co dev app me tv cc xyz online site tech cloud store "
+    "shop eu us uk ca au nz ie in jp cn kr tw hk sg th vn id ph my za ng ke eg ma il tr ae sa ru ua "
+    "by kz de fr es it nl pt pl se fi no dk is ch at be lu cz sk hu ro bg gr hr si rs ee lv lt mx "
+    "ar br cl pe"
 )
 _ODD = re.compile(
     rf"[\[({{<]\s?(?:{_AT_WORDS}|@)\s?[\])}}>]|\s(?:ät|arroba|arobase|chiocciola|{_DOT_WORDS})\s|"
@@ -159,8 +179,10 @@ def mailed(text: str) -> Iterator[Edit]:
 
 def _meant(text: str, match: re.Match[str]) -> bool:
     """`at` is a plain word: then a dot in words, or talk of mail, must go with it."""
-    if "@" in match["at"] or re.search(r"[\[({<]", match["at"]):
+    if re.search(r"[\[({<]", match["at"]):
         return True
+    if "@" in match["at"]:  # in code it is an operator
+        return _ANY_DOT.split(match["host"])[-1].lower() in _TOPS
     worded = re.search(_SAID_DOT, match["host"], re.I)
     talk = text[max(0, match.start() - 40) : match.start()]
     spoken = _MAIL.search(re.split(r"[.;!?]\s", talk)[-1])
@@ -214,13 +236,17 @@ _USUAL = re.compile(
     r"(?=(?:\D?\d){1,12}\Z)\d{2,}(?:[ -]\d{2,})*"
 )
 """Groupings that detectors know by themselves."""
+_DECIMALS = re.compile(r"\.\d+\s+\d")
+"""A row of numbers with a point in them."""
 
 
 def grouped(text: str) -> Iterator[Edit]:
     """Digits of one number, however they are set apart, without what is between them."""
     for match in _GROUPED.finditer(text):
         digits = re.sub(r"\D", "", match[0])
-        if len(digits) != len(match[0]) and not _USUAL.fullmatch(match[0]):
+        if len(digits) == len(match[0]) or _DECIMALS.search(match[0]):
+            continue
+        if not _USUAL.fullmatch(match[0]):
             yield Edit(match.start(), match.end(), digits)
 
 

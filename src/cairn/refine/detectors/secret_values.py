@@ -41,7 +41,8 @@ def random_looking(value: str) -> bool:
     hexadecimal digits have about 3.3, random base64 about 3.8.
     """
     mixed = any(c.isdigit() for c in value) and any(c.isalpha() for c in value)
-    return len(value) >= 16 and mixed and entropy(value) >= 3.0
+    word = not any(c.isspace() for c in value)
+    return len(value) >= 16 and word and mixed and entropy(value) >= 3.0
 
 
 def genuine(text: str, start: int, end: int) -> int | None:
