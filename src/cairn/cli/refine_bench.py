@@ -149,6 +149,7 @@ def _simulate(bench: Any, task_name: str) -> None:
 def _ask(bench: Any, playing: Playing, arguments: argparse.Namespace, removals: Any) -> None:
     from cairn.lm.cast import cast
     from cairn.refine.bench import found_by_model
+    from cairn.refine.casting import with_models
     from cairn.refine.tasks.catalogue import task
 
     models = dict(playing.models)
@@ -161,7 +162,8 @@ def _ask(bench: Any, playing: Playing, arguments: argparse.Namespace, removals: 
         bench.found(finder.who, found, removals)
     if models:
         at = run / "refiner" if run else None
-        bench.rewrite(models["refiner"].who, task(arguments.task), models, run=at, **common)
+        asked = with_models(task(arguments.task), models)
+        bench.rewrite(models["refiner"].who, asked, models, run=at, **common)
 
 
 def _playing(changes: Mapping[str, str], *, demo: bool) -> Playing:
@@ -177,8 +179,9 @@ def _playing(changes: Mapping[str, str], *, demo: bool) -> Playing:
             own = JUDGE if role == "verifier" else DEFAULTS
             models[role] = {**own, **at, **settings}
     playing = build(Playing, {**table, "models": models})
-    if playing.models and not {"refiner", "detector"} & set(playing.models):
-        raise ConfigError("nobody rewrites and nobody finds: name a model by --model or --finder.")
+    others = set(playing.models) - {"detector"}
+    if others and "refiner" not in others:
+        raise ConfigError(f"nobody rewrites: name a model by --model beside the {min(others)}.")
     return playing
 
 

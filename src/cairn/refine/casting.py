@@ -1,6 +1,6 @@
 """The task that a config names, and who plays in it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from cairn.core.errors import ConfigError
@@ -20,16 +20,19 @@ def task_of(config: RefineConfig) -> Task:
     Where a verifier plays and no check asks it, the check `verifier` is put behind the others.
     Raises ConfigError for a task that is none, and for a check whose model nobody plays.
     """
-    found = task(config.task)
-    if config.tries is not None:
-        found = replace(found, tries=config.tries)
+    found = with_models(task(config.task), config.models)
+    return found if config.tries is None else replace(found, tries=config.tries)
+
+
+def with_models(found: Task, models: Collection[str]) -> Task:
+    """A task for these roles: see `task_of`."""
     asked = {role: each.name for each in found.checks for role in getattr(each, "roles", ())}
-    if VERIFIER in config.models and VERIFIER not in asked:
+    if VERIFIER in models and VERIFIER not in asked:
         found = replace(found, checks=(*found.checks, check(VERIFIER)))
-    missing = next((role for role in asked if role not in config.models), None)
+    missing = next((role for role in asked if role not in models), None)
     if missing is not None:
         raise ConfigError(
-            f"the check {asked[missing]!r} of {config.task} asks a model, and nobody plays the "
+            f"the check {asked[missing]!r} of {found.name} asks a model, and nobody plays the "
             f"{missing}: name it by --{missing}."
         )
     return found
