@@ -112,7 +112,7 @@ def test_a_token_that_is_no_symbol_makes_an_answer_wrong():
         length = jnp.argmax(found.ended(tokens)) + 1
         stranger = jnp.int32(words.encode("q")[0])
         spoiled = [tokens.at[0].set(stranger), jnp.insert(tokens, length - 1, stranger)[:-1]]
-        other = jnp.where(tokens == words.stops[0], words.stops[1], tokens)
+        other = jnp.where(tokens == words.eos, words.stops[-1], tokens)
 
         def correct(tokens, length):
             return task.verify(problem, found.read(tokens), length.astype(jnp.int32)).correct
