@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 
 from cairn.refine.detectors import forms
 from cairn.refine.detectors.name_signs import NO_NAME
@@ -124,3 +124,9 @@ def _flat(text: str) -> str:
 def _unleet(text: str) -> str:
     """Letters alone, with digits and signs read as the letters they stand for; l as i."""
     return "".join(_MARKS.findall(text.casefold())).translate(_LEET)
+
+
+@lru_cache(8)
+def haystack(text: str) -> Haystack:
+    """The text, read once for all checks that look at it in a row."""
+    return Haystack(text)

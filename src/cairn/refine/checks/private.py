@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cairn.refine.checks.base import Failure, Pair
-from cairn.refine.checks.haystack import Haystack
+from cairn.refine.checks.haystack import haystack
 from cairn.refine.detectors.base import Detector
 from cairn.refine.detectors.catalogue import STANDARD, detectors
 from cairn.refine.replacements import marked
@@ -16,14 +16,14 @@ from cairn.refine.surrogates import normal
 
 @dataclass(frozen=True)
 class Leak:
-    """No private value of the original is in the rewrite, in any spelling that `Haystack` reads."""
+    """No private value of the original is in the rewrite, in any spelling that `haystack` reads."""
 
     name: str = "leak"
 
     async def __call__(self, pair: Pair, clients: Mapping[str, Any]) -> Failure | None:
         """Says the kinds of what is left, and lines where it stands as it was."""
         values = {(s.kind, pair.original[s.start : s.end]) for s in pair.private}
-        hay = Haystack(pair.rewrite)
+        hay = haystack(pair.rewrite)
         left = sorted((k, v) for k, v in values if hay.holds(v, k) and not _given(k, v, pair))
         if not left:
             return None
@@ -75,7 +75,7 @@ class Residual:
             if span.score < self.threshold or ours or marked(span.kind, value) is True:
                 continue
             if span.kind in UNTOLD:
-                before = before or Haystack(pair.original)
+                before = before or haystack(pair.original)
                 if not before.holds(value):
                     continue
             left.append(span.kind)
@@ -106,7 +106,7 @@ class Surrogates:
             for span in pair.private
             if (value := pair.original[span.start : span.end]) in pair.surrogates
         }
-        hay = Haystack(pair.rewrite)
+        hay = haystack(pair.rewrite)
         missing = [kind for kind, value in due if not hay.holds(pair.surrogates[value])]
         if len(due) - len(missing) >= self.least * len(due):
             return None

@@ -12,6 +12,7 @@ from functools import cache
 from importlib.resources import files
 
 from cairn.refine.detectors import name_signs as signs
+from cairn.refine.detectors.patterns import holds
 from cairn.refine.spans import Span, settled
 
 _TOKEN = re.compile(rf"(?<![^\W_]){signs.PART}(?![\w])")
@@ -59,7 +60,7 @@ class Names:
             (_AUTHOR, 0.8, ("@author",)),
             (_AFTER_M, 0.75, ("m. ",)),
         ):
-            if not needs or any(word in lower for word in needs):
+            if not needs or holds(lower, needs):
                 for match in regex.finditer(text):
                     yield from self._trimmed(text, *match.span("value"), score)
         if ":" in text or "=" in text or "|" in text:

@@ -105,22 +105,12 @@ class Patterns:
                 continue
             if pattern.holds and not holds(lower, pattern.holds):
                 continue
-            for match in self._matches(pattern, text, places):
+            every = pattern.regex.finditer(text) if places is None else _at(pattern, text, places)
+            for match in every:
                 span = self._judged(pattern, match, text)
                 if span is not None:
                     found.append(span)
         return settled(found) if len(found) > 1 else found
-
-    def _matches(
-        self, pattern: Pattern, text: str, places: list[int] | None
-    ) -> Iterator[re.Match[str]]:
-        if places is None:
-            yield from pattern.regex.finditer(text)
-            return
-        for place in places:
-            match = pattern.regex.match(text, place)
-            if match is not None:
-                yield match
 
     def _judged(self, pattern: Pattern, match: re.Match[str], text: str) -> Span | None:
         start, end = match.span("value" if "value" in pattern.regex.groupindex else 0)
@@ -155,3 +145,11 @@ def near(text: str, start: int, end: int, context: frozenset[str]) -> bool:
 
 def _split(text: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(_CAMEL.sub(" ", text))]
+
+
+def _at(pattern: Pattern, text: str, places: list[int]) -> Iterator[re.Match[str]]:
+    """Matches that begin at the places."""
+    for place in places:
+        match = pattern.regex.match(text, place)
+        if match is not None:
+            yield match
