@@ -1,9 +1,11 @@
+import base64
 import re
 
 import pytest
 
 from cairn.core.errors import ConfigError
 from cairn.refine import sealing
+from cairn.refine.checks.haystack import Haystack
 from cairn.refine.detectors.catalogue import detectors
 from cairn.refine.kinds import KINDS
 from cairn.refine.replacements import MAKERS, marked
@@ -86,6 +88,22 @@ def test_every_kind_can_be_replaced():
     assert set(MAKERS) == set(KINDS) - {"PERSON"}
     assert normal("PHONE_NUMBER", "+1 (212) 736") == "1212736"
     assert normal("PERSON", "MILLER,  Ann") == "miller ann"
+
+
+def test_a_value_in_disguise_gets_a_plain_replacement_that_nothing_can_be_read_from():
+    spelt = "card four one one one one one one one one one one one one one one one"
+    coded = base64.b64encode(b"card 4111 1111 1111 1111 and iban").decode()
+    named = base64.b64encode(b"My name is Robert Paulson").decode()
+    odd = "ssn 536 - 22 - 1234"
+    text = f"{spelt}; {coded}; {named}; {odd}; jo\u200bhn@co\u200brp.io"
+    made = table(text)
+    assert sorted(re.sub(r"[A-Za-z]", "x", re.sub(r"\d", "0", v)) for v in made.values())[:2] == [
+        "000 - 00 - 0000",
+        "0000 0000 0000 0000",
+    ]
+    fresh = replaced(text, ALL.find(text), made)
+    assert len(made) == 5 and Haystack(fresh).holds("4111 1111 1111 1111") is False
+    assert not Haystack(fresh).holds("Robert Paulson", "PERSON") and "\u200b" not in fresh
 
 
 def test_what_the_table_lacks_is_masked():

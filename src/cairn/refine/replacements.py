@@ -40,7 +40,7 @@ def filled(value: str, digits: str) -> str:
 
 def card(value: str, draw: random.Random) -> str:
     """The issuer's first digit and the grouping, and a check digit that is wrong."""
-    first = next(c for c in plain(value) if c.isdigit())
+    first = next((c for c in plain(value) if c.isdigit()), "4")
     count = sum(c.isdigit() for c in value) or 16
     body = first + "".join(draw.choice(string.digits) for _ in range(count - 2))
     wrong = [d for d in string.digits if not sums.luhn(body + d)]
@@ -155,6 +155,23 @@ MAKERS: dict[str, Make] = {
     "USERNAME": username, "CRYPTO": wallet, "STREET_ADDRESS": street, "DATE_OF_BIRTH": birthday,
     **dict.fromkeys(NUMBERS, number),
 }  # fmt: skip
+
+
+_USUAL = {
+    "CREDIT_CARD": "4000 0000 0000 0000", "IBAN_CODE": "DE00 0000 0000 0000 0000 00",
+    "PHONE_NUMBER": "200-200-2000", "IP_ADDRESS": "10.0.0.1", "MAC_ADDRESS": "00:00:00:00:00:00",
+    "EMAIL_ADDRESS": "somebody@mail.com", "SECRET": "a0a0a0a0a0a0a0a0a0a0", "USERNAME": "somebody",
+    "PASSWORD": "a0a0a0a0a0a0", "CRYPTO": "1" + "A" * 33, "STREET_ADDRESS": "12 Mosely Street",
+    "DATE_OF_BIRTH": "1980-01-01", "US_SSN": "900-00-0000", "UK_NINO": "AA000000A",
+}  # fmt: skip
+
+
+def usual(kind: str, value: str) -> str:
+    """A value of the kind in its usual notation, in the place of one that is spelt out or encoded:
+    a replacement in that notation could be read back. Digits that are grouped oddly stay."""
+    if re.fullmatch(r"[\d\s./_-]+", value, re.ASCII):
+        return value
+    return _USUAL.get(kind, "000000000")
 
 
 def _unadded(kind: str, value: str) -> bool:

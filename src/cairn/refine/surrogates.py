@@ -13,11 +13,12 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from cairn.refine.detectors.combined import DISGUISED, ENCODED
 from cairn.refine.detectors.name_signs import PARTICLE
 from cairn.refine.detectors.names import given_names
 from cairn.refine.detectors.patterns import words
 from cairn.refine.replacement_words import syllables
-from cairn.refine.replacements import MAKERS, marked, number
+from cairn.refine.replacements import MAKERS, marked, number, usual
 from cairn.refine.sealing import derived
 from cairn.refine.spans import Span, settled
 
@@ -91,8 +92,9 @@ class _Making:
         for span in sorted(self.spans, key=lambda s: (s.kind != "PERSON", s.start)):
             value = self.text[span.start : span.end]
             if value and value not in found:
+                hidden = span.by.endswith((DISGUISED, ENCODED))
                 make = self._person if span.kind == "PERSON" else self._other
-                found[value] = make(span.kind, value)
+                found[value] = make(span.kind, value, hidden)
         return found
 
     def _last_names(self) -> set[str]:
@@ -108,18 +110,19 @@ class _Making:
         digest = derived(self.key, kind, what, str(attempt))
         return random.Random(int.from_bytes(digest, "big"))
 
-    def _other(self, kind: str, value: str) -> str:
+    def _other(self, kind: str, value: str, hidden: bool) -> str:
         same = (kind, normal(kind, value))
         make = MAKERS.get(kind, number)
+        shown = usual(kind, value) if hidden else value
         for attempt in range(_TRIES):
-            fresh = make(value, self._draw(*same, attempt))
+            fresh = make(shown, self._draw(*same, attempt))
             if same not in self.made and not self._free(kind, fresh):
                 continue
             # The same value in another notation: the same draw, in that notation.
             if self.made.setdefault(same, normal(kind, fresh)) == normal(kind, fresh):
                 self.taken.add(normal(kind, fresh))
                 return fresh
-        fresh = f"{make(value, self._draw(*same, 0))}{len(self.made)}"
+        fresh = f"{make(shown, self._draw(*same, 0))}{len(self.made)}"
         self.taken.add(normal(kind, fresh))
         return fresh
 
@@ -133,7 +136,10 @@ class _Making:
             and (short or fresh.casefold() not in self.folded)
         )
 
-    def _person(self, kind: str, value: str) -> str:
+    def _person(self, kind: str, value: str, hidden: bool) -> str:
+        if hidden:  # nothing of it may be read back
+            draw = self._draw(kind, normal(kind, value) or value, 0)
+            return f"{draw.choice(_UNISEX)} {self._fresh(syllables(draw, 7), value.casefold())}"
         if not re.search(r"[A-Za-zÀ-ɏА-я]", value):
             return self._elsewhere(value)
         pieces = re.split(r"([ \xa0,]+)", value)

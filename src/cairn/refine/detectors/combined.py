@@ -19,6 +19,8 @@ _FORMS: tuple[Callable[[str], Iterator[Edit]], ...] = (
     forms.grouped,
 )
 _SURE_ENOUGH = 0.5
+DISGUISED, ENCODED = "in another form", "in an encoding"
+"""What `by` of a span ends in that was not found in the text as it stands."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Combined:
             if inside:
                 best = max(inside, key=lambda span: span.score)
                 start, end = whole.back(edit.start, edit.end) if whole else (edit.start, edit.end)
-                found.append(best._replace(start=start, end=end, by=f"{best.by} in an encoding"))
+                found.append(best._replace(start=start, end=end, by=f"{best.by} {ENCODED}"))
         return found
 
     def _plainly(self, text: str) -> list[Span]:
@@ -78,7 +80,8 @@ class Combined:
         for span in spans:
             if view.touched(span.start, span.end):
                 start, end = view.back(span.start, span.end)
-                shown.append(span._replace(start=start, end=end))
+                by = f"{span.by} {DISGUISED}"
+                shown.append(span._replace(start=start, end=end, by=by))
         return shown
 
     def _spelt(self, text: str, view: View, known: list[Span]) -> list[Span]:
@@ -91,7 +94,8 @@ class Combined:
             if 7 <= digits <= 15 and not any(
                 s.start < edit.end and edit.start < s.end for s in known
             ):
-                more.append(Span(edit.start, edit.end, "PHONE_NUMBER", _SURE_ENOUGH, self.name))
+                by = f"{self.name} {DISGUISED}"
+                more.append(Span(edit.start, edit.end, "PHONE_NUMBER", _SURE_ENOUGH, by))
         return more
 
 
