@@ -153,8 +153,8 @@ _VERBS = words(
 _TOPS = words(
     "com org net edu gov mil info biz io ai co dev app me tv cc xyz online site tech cloud store "
     "shop eu us uk ca au nz ie in jp cn kr tw hk sg th vn id ph my za ng ke eg ma il tr ae sa ru "
-    "ua by kz de fr es it nl pt pl se fi no dk is ch at be lu cz sk hu ro bg gr hr si rs ee lv lt mx "
-    "ar br cl pe"
+    "ua by kz de fr es it nl pt pl se fi no dk is ch at be lu cz sk hu ro bg gr hr si rs ee lv lt "
+    "mx ar br cl pe"
 )
 _ODD = re.compile(
     rf"[\[({{<]\s?(?:{_AT_WORDS}|@)\s?[\])}}>]|\s(?:ät|arroba|arobase|chiocciola|{_DOT_WORDS})\s|"
