@@ -204,3 +204,19 @@ def test_pseudonyms_are_one_to_a_value_and_only_the_key_file_opens_their_table(t
     (tmp_path / "key").unlink()
     with pytest.raises(RunError, match="was started with another config: key was"):
         go(tmp_path, settings, task=task, players=answering(replacing))
+
+
+def test_urls_and_patterns_are_read_and_written(tmp_path):
+    pytest.importorskip("fsspec")
+    for name in "ab":
+        write_rows(tmp_path / f"{name}.jsonl", [{"id": name, "text": f"of {name}@mail.test"}])
+    settings = config(f"{tmp_path}/*.jsonl", f"file://{tmp_path}/deep/out.csv")
+    assert go(tmp_path, settings).accepted == 2
+    with (tmp_path / "deep" / "out.csv").open(newline="") as file:
+        assert [row["id"] for row in csv.DictReader(file)] == ["a", "b"]
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("of c@mail.test")
+    url = config(f"file://{tmp_path}/texts/", tmp_path / "folder.jsonl", id=None)
+    refine(url, tmp_path / "url", TASK, players={"refiner": writer()}, show=False)
+    (row,) = read(tmp_path / "folder.jsonl")
+    assert (row["text"], row["refined"]["source_id"]) == ("of someone@example.com", "a.txt")
