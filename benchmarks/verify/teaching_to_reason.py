@@ -35,7 +35,7 @@ STARTS = {"many": 190_000, "few": 95_000}
 """Tokens of demonstrations."""
 SFT = {"sft_learning_rate": 2e-3, "log_every": 20}
 COMMON: dict[str, Any] = {"steps": 60_000, "log_every": 10, "prompts": 32, "group": 8}
-JUDGE = COMMON | {"steps": 100_000, "log_every": 5, "tries": 4}
+JUDGE = COMMON | {"steps": 100_000, "log_every": 5, "tries": 4, "reward_model_epochs": 2}
 METHODS: dict[str, dict[str, Any]] = {
     "expert-iteration": {
         "round_cycles": 10, "fit_steps": 80, "fit_batch": 64, "learning_rate": 1e-3,
