@@ -40,8 +40,8 @@ METHODS: dict[str, dict[str, Any]] = {
     "expert-iteration": {
         "round_cycles": 10, "fit_steps": 80, "fit_batch": 64, "learning_rate": 1e-3,
     },
-    "ppo": {"learning_rate": 5e-4},
-    "conditioned": {"learning_rate": 5e-4},
+    "ppo": {"learning_rate": 2e-4},
+    "conditioned": {"learning_rate": 1e-3, "epochs": 4, "decay": "linear"},
 }  # fmt: skip
 REWARDS = {"sparse": {"reward": "correct"}, "dense": {"reward": "steps"}}
 NUMBER, EVERY = 8, 128
