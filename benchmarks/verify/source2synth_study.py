@@ -329,11 +329,11 @@ def described(texts: list[str]) -> dict[str, float]:
     and right."""
     draw = random.Random(1)
     pairs = [draw.sample(texts, 2) for _ in range(2000)]
-    grams = [list(text) for text in texts]
+    characters = [[ord(one) for one in text] for text in texts]
     valid = [_truth(text) for text in texts]
     return {
         "unique": len(set(texts)) / len(texts),
-        "distinct 4-grams": distinct(grams, 4),
+        "distinct 4-grams": distinct(characters, 4) or 0.0,
         "ROUGE-2 of pairs": float(np.mean([rouge_2(list(a), list(b)) for a, b in pairs])),
         "valid": float(np.mean([truth is not None for truth in valid])),
         "right": float(np.mean([
