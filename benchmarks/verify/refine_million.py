@@ -86,7 +86,7 @@ def checked(folder: Path, records: int, source: Path) -> dict:
         for line in given:
             record = json.loads(line)
             if row is not None and row["id"] == record["id"]:
-                leaked += EMAIL.search(record["text"])[0] in row["text"]
+                leaked += any(value in row["text"] for value in EMAIL.findall(record["text"]))
                 row = next(rows, None)
             elif reject is not None and reject["id"] == record["id"]:
                 reject = next(refused, None)

@@ -12,6 +12,7 @@ from cairn.lm.spend import Spend
 from cairn.refine import diversity
 from cairn.refine.directory import open_run
 from cairn.refine.figures import Asked, as_json, measure
+from cairn.refine.leaks import Leaks
 from cairn.refine.page import page
 from cairn.refine.run import refine
 from cairn.refine.tasks.base import Task
@@ -32,12 +33,18 @@ def leaking(tmp_path_factory):
     return folder
 
 
+def leaks(folder, **asked) -> Leaks:
+    found = figures(folder, **asked).leaks
+    assert found is not None
+    return found
+
+
 def figures(folder, **asked):
     return measure(folder / "run", Asked(**asked), (Emails(),))
 
 
 def test_leaks_are_found_after_the_fact_wherever_they_stand(leaking):
-    found = figures(leaking, canaries=("p3.private@mail.test", "p1 private", "nowhere")).leaks
+    found = leaks(leaking, canaries=("p3.private@mail.test", "p1 private", "nowhere"))
     assert found.records == 48, "12 of the 60 were silent"
     assert found.leaked == {"EMAIL_ADDRESS": 24} and found.beside == {"EMAIL_ADDRESS": 1}
     assert found.leaking == 25 and found.share.of == 48
@@ -146,5 +153,5 @@ def test_what_a_simulated_model_leaks_is_found_at_its_rate(tmp_path):
         config(given, tmp_path / "out.jsonl"), tmp_path / "run", UNCHECKED,
         players={"refiner": ScriptedModel(sometimes, name="sometimes")}, show=False,
     )  # fmt: skip
-    found = figures(tmp_path).leaks
+    found = leaks(tmp_path)
     assert found.share.low < 0.25 < found.share.high

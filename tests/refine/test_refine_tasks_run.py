@@ -57,11 +57,10 @@ def test_what_is_no_rewrite_is_turned_down_by_name(tmp_path, check):
 
 def test_a_verifier_that_plays_is_asked_and_one_that_does_not_is_missed(tmp_path):
     given = write_rows(tmp_path / "in.jsonl", [{"id": "a", "text": TEXT}])
-    table = {"base_url": "http://127.0.0.1:9/v1", "model": "m"}
     (tmp_path / "own.toml").write_text('base = "anonymize"\nchecks = ["leak", "verifier"]\n')
     with pytest.raises(ConfigError, match="nobody plays the verifier: name it by --verifier"):
         task_of(config(given, tmp_path / "out.jsonl", task=str(tmp_path / "own.toml")))
-    models = {role: Model(**table) for role in ("refiner", "verifier")}
+    models = {role: Model("http://127.0.0.1:9/v1", "m") for role in ("refiner", "verifier")}
     asked = config(given, tmp_path / "out.jsonl", task="anonymize", models=models)
     assert task_of(asked).checks[-1].name == "verifier"
     players = {
