@@ -98,6 +98,8 @@ def compared(results: dict[str, Figures]) -> list[str]:
         others += ["more-sft"] if "more-sft" in results and kind.startswith("graded") else []
         for other in others:
             pair = results[name], results[other]
+            if pair[0]["start"] != pair[1]["start"] and "binary" not in name:
+                continue  # seeds are paired by their start
             found = [gain(*(figure(result, which) for result in pair)) for which in ENDS]
             told.append(f"| {name} over {other} | {' | '.join(said(one, '+') for one in found)} |")
     return told

@@ -87,8 +87,7 @@ def described(results: dict[str, Figures]) -> list[str]:
     """Tables for the page."""
     table = ["| arm | test | shifted | over the start |", "|---|---|---|---|"]
     for name, result in results.items():
-        # The start was tested on three digits.
-        start = None if name.startswith("crlft") else result["start"].get("test")
+        start = result["start"].get("test")
         over = said(gain(solved(result), start["solve_rate"]), "+") if start else ""
         rates = [f"{np.mean(solved(result, test)):.3f}" for test in ("test", "shifted")]
         table.append(f"| {name} | {' | '.join(rates)} | {over} |")

@@ -89,17 +89,17 @@ def described(found: Candidates, vocabulary: int) -> dict[str, float | None]:
         vocabulary,
     )
     told["greedy"] = float(here.greedy.mean())
-    if here.score is not None:  # an answer without an end is chosen by nobody
-        rank = np.where(rollouts.truncated, -np.inf, here.score)
     for k in powers(number)[1:]:
         told[f"majority@{k}"] = float(
             passing.majority_at(played.correct, played.canonical, k).mean()
         )
-        if here.score is not None:
-            best = lambda worth: float(passing.best_of(worth, rank, k).mean())  # noqa: B023, E731
-            told[f"rerank@{k}"], told[f"proxy@{k}"] = best(played.correct), best(here.score)
-    if here.score is not None:
-        told["proxy@1"] = float(here.score.mean())
+    if here.score is None:
+        return told
+    told["proxy@1"] = float(here.score.mean())
+    rank = np.where(rollouts.truncated, -np.inf, here.score)  # without an end chosen by nobody
+    for k in powers(number)[1:]:
+        told[f"rerank@{k}"] = float(passing.best_of(played.correct, rank, k).mean())
+        told[f"proxy@{k}"] = float(passing.best_of(here.score, rank, k).mean())
     return told
 
 

@@ -140,9 +140,12 @@ def answered(
         played = parts.answer(
             run.problem, verified, run.state.student.model, problems, prompt, key, group=group
         )
-        there = played.rollouts.mask > 0
-        said = jnp.where(there, run.problem.vocabulary.read(played.rollouts.tok), PAD)
-        # What says more than the task's symbols cannot be written down.
+        there, vocabulary = played.rollouts.mask > 0, run.problem.vocabulary
+        if vocabulary.folder is None:  # whatever it says besides answers can be spelled
+            said = jnp.where(there, played.rollouts.tok, PAD)
+            return said, played.rollouts.reward, played.correct
+        said = jnp.where(there, vocabulary.read(played.rollouts.tok), PAD)
+        # Tokens of another's model that are no symbol of the task cannot be written in symbols.
         strange = jnp.any((said == PAD) & there, axis=-1)
         return said, jnp.where(strange, jnp.nan, played.rollouts.reward), played.correct
 
