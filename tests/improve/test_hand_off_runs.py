@@ -43,13 +43,14 @@ def test_a_run_s_archive_and_its_own_answers_are_written_as_data(run, tmp_path, 
     assert 0 < len(found) <= SOME and {row["split"] for row in found} == {"train"}
     chance = [row["priority"] for row in found]
     assert chance == sorted(chance, reverse=True) and all(row["answers"] > 0 for row in found)
-    how = "--form", "unpaired-preference", "--group", 3, "--words", "symbols", "--json", "-"
+    how = "--form", "unpaired-preference", "--group", 16, "--words", "symbols", "--json", "-"
     assert said(run, more, *how) == 0
     told = json.loads(capsys.readouterr().out)
     answers = [json.loads(row) for row in more.read_text().splitlines()]
-    assert told["rows"] == told["answers"] == len(answers) == 3 * len(found)
+    assert told["rows"] == told["answers"] == len(answers) == 16 * len(found)
     assert told["file"] == str(more) and told["unjudged"] == 0
-    for row in answers:  # an untrained model's: conditions and padding among them
+    assert any("<pad>" in row["completion"] for row in answers), "as an untrained model says"
+    for row in answers:
         assert rows.score(row, row["completion"]) == row["reward"] == row["label"]
 
 
