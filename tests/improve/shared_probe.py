@@ -1,4 +1,4 @@
-"""Run by test_shared.py in a process that sees two devices: a cycle on one, and on both."""
+"""Run by test_devices_share.py in a process that sees two devices: a cycle on one, and on both."""
 
 import json
 from typing import Any
