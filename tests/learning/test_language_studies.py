@@ -59,6 +59,7 @@ def test_an_arm_is_trained_and_measured_once_and_with_other_settings_refused(
         made.train(run.name, arm.task, arm.method, settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_the_page_of_studies_shows_the_results_on_file(name, monkeypatch, studies):
     script, told = load(name), {}
