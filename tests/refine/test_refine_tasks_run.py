@@ -97,3 +97,13 @@ def test_other_patterns_are_another_task():
     tasks = [Task("t", "Do.", (Length(most=2.0),), (kind,)) for kind in kinds]
     tasks.append(replace(tasks[0], checks=(Length(most=3.0),)))
     assert len({str(described(task)) for task in tasks}) == 3
+
+
+def test_the_check_cove_misses_its_model_and_is_verifier_enough(tmp_path):
+    own = tmp_path / "own.toml"
+    own.write_text('base = "anonymize"\nchecks = ["leak", "cove"]\n')
+    with pytest.raises(ConfigError, match="the check 'cove' of own asks a model, and nobody plays"):
+        task_of(config("in.jsonl", "out.jsonl", task=str(own)))
+    models = {role: Model("http://127.0.0.1:9/v1", "m") for role in ("refiner", "verifier")}
+    asked = task_of(config("in.jsonl", "out.jsonl", task=str(own), models=models))
+    assert [check.name for check in asked.checks] == ["leak", "cove"]

@@ -31,6 +31,11 @@ class CoveCheck:
     """Answers that may differ."""
     name: ClassVar[str] = "cove"
 
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Who must play, which is looked at before a run is made."""
+        return (self.role,)
+
     async def __call__(self, pair: Pair, clients: Mapping[str, Any]) -> Failure | None:
         """None for a pass."""
         how = Verification("factored", self.most, role=self.role)
