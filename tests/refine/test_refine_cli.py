@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from refine_job import read, rows, write_rows
 
 from cairn.cli.main import run as cairn
+from cairn.cli.refine import PARTS
 from cairn.core.resolve import function_at
 from cairn.refine.directory import open_run
 from cairn.view.kinds import KINDS, told
@@ -86,6 +88,10 @@ def test_limits_stop_a_run_which_the_same_command_goes_on_with(given, capfd):
 
 
 def test_parts_and_help_are_listed(capfd):
+    for part in PARTS:
+        with suppress(SystemExit):
+            assert cairn(["refine", part, "--help"]) == 0
+        assert "usage: " in capfd.readouterr().out, part
     assert cairn(["refine"]) == 0
     assert "purge" in capfd.readouterr().out
     with pytest.raises(SystemExit):

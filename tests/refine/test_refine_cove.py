@@ -187,12 +187,14 @@ def test_the_command_runs_the_demo_and_goes_on(tmp_path, monkeypatch, capsys):
         (["in.jsonl", "out.jsonl", "--demo", "--variant", "both"], "expects one of joint"),
         (["none.jsonl", "out.jsonl", "--demo"], "none.jsonl"),
         (["bad.jsonl", "out.jsonl", "--demo"], "has no text 'prompt'"),
+        (["empty.jsonl", "out.jsonl", "--demo"], "empty.jsonl holds no record: there is nothing"),
     ],
 )
 def test_mistakes_are_one_line(tmp_path, monkeypatch, capsys, words, expected):
     monkeypatch.chdir(tmp_path)
     Path("in.jsonl").write_text('{"prompt": "x"}\n')
     Path("bad.jsonl").write_text('{"promt": "x"}\n')
+    Path("empty.jsonl").write_text("\n")
     assert run(["refine", "verify", *words]) == 2
     assert expected in capsys.readouterr().err.splitlines()[-1]
 

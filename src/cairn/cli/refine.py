@@ -1,7 +1,6 @@
 """`cairn refine`: text and code made fit to train on, record by record, with nothing lost."""
 
 from importlib import import_module
-from pathlib import Path
 
 from cairn.cli.flags import HELP
 from cairn.core.errors import CairnError, suggest
@@ -13,7 +12,6 @@ PARTS = {
     "export": "Write the output of a run as a dataset that Hugging Face's `datasets` loads.",
     "bench": "Score detectors and refiners on documents whose private spans are known.",
     "make": "Write documents whose private spans are known.",
-    "distill": "Train a small local refiner on what an expensive one did.",
     "synth": "Make questions with answers out of documents and tables, and curate them.",
     "verify": "Have a model check its own answers by questions (Chain-of-Verification).",
 }
@@ -35,23 +33,16 @@ usage: cairn refine PART [...]
 
 def refine_command(arguments: list[str]) -> int:
     """Hand over to the part."""
-    parts = _parts()
     name = arguments[0] if arguments else "--help"
     if name in HELP:
-        width = max(map(len, parts), default=0)
-        lines = [f"  {part:<{width}}  {text}" for part, text in parts.items()]
+        width = max(map(len, PARTS))
+        lines = [f"  {part:<{width}}  {text}" for part, text in PARTS.items()]
         print(USAGE.format(parts="\n".join(lines)), end="")
         return 0
-    if name not in parts:
+    if name not in PARTS:
         raise CairnError(
-            f"cairn refine has no {name!r}. Expected one of {', '.join(parts)}."
-            f"{suggest(name, parts)}"
+            f"cairn refine has no {name!r}. Expected one of {', '.join(PARTS)}."
+            f"{suggest(name, PARTS)}"
         )
     command = import_module(f"cairn.cli.refine_{name}")
     return getattr(command, f"refine_{name}_command")(arguments[1:])
-
-
-def _parts() -> dict[str, str]:
-    """The parts whose file is there."""
-    here = Path(__file__).parent
-    return {name: text for name, text in PARTS.items() if (here / f"refine_{name}.py").exists()}

@@ -11,6 +11,7 @@ from cairn.core.journal import canonical, digest_of
 from cairn.core.typed import build, plain, read_toml
 from cairn.engine.map_items import Item, Outcome
 from cairn.engine.map_progress import Show
+from cairn.engine.map_sources import source_at
 from cairn.lm.cast import Application, Model, Player
 from cairn.lm.client import Clients
 from cairn.lm.shared import share
@@ -111,7 +112,7 @@ def verify(
     show: bool | Show = True,
 ) -> Mapped:
     """Verify every record of `source` into `output`, or go on with that; sources and sinks are
-    those of `cairn.map`."""
+    those of `cairn.map`. Raises RunError for a source without a record, before anything is made."""
     players = {**config.models, **(players or {})}
     how = config.verification
     missing = [role for role in (how.role, how.answerer) if role not in players]
@@ -120,11 +121,14 @@ def verify(
             f"cairn refine verify needs [models.{missing[0]}]; there is "
             f"{', '.join(players) or 'no model'}."
         )
+    found = source_at(source, config.fields.id)
+    if next(iter(found.rows()), None) is None:
+        raise RunError(f"{found.name} holds no record: there is nothing to verify.")
     work = Verify(config.fields, how)
     words = {name: text for name, text in vars(cove_prompts).items() if name.isupper()}
     version = digest_of(canonical([plain(config.fields), plain(how), words])).hex()[:12]
     return map_items(
-        work, source=source, run=run, sink=output, models=players, id=config.fields.id,
+        work, source=found, run=run, sink=output, models=players, id=config.fields.id,
         fold=counted, seed=config.seed, version=version, limits=config.limits,
         workers=config.workers, private=True, show=show,
     )  # fmt: skip
