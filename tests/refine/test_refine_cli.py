@@ -61,6 +61,9 @@ def test_a_run_a_report_and_a_purge(given, tmp_path, capfd):
         (["in.jsonl", "out.txt", *TASK, "--demo"], "what should out.txt be"),
         (["gone.jsonl", "out.jsonl", *TASK, "--demo"], "does not exist"),
         (["in.jsonl", "in.jsonl", *TASK, "--demo"], "is, or lies in, the input"),
+        (["*.jsonl", "out.jsonl", *TASK, "--demo"], "is, or lies in, the input *.jsonl"),
+        (["./i*.jsonl*", "sub/../im.csv", *TASK, "--demo"], "is, or lies in, the input"),
+        (["**/*.jsonl", "sub/out", *TASK, "--demo"], "is, or lies in, the input"),
         (["in.jsonl", "out.jsonl", *TASK, "--demo", "--text", "Text"], "Did you mean 'text'"),
         (["in.jsonl", "out.jsonl", *TASK, "--demo", "--files", "*.md"], "goes with a folder"),
         (["in.jsonl", "out.jsonl", *TASK, "--demo", "--tries", "0"], "at least 1"),
@@ -78,6 +81,12 @@ def test_a_mistake_is_one_line_and_makes_nothing(given, tmp_path, capfd, words, 
     (line,) = [line for line in capfd.readouterr().err.splitlines() if "->" not in line]
     assert said in line, line
     assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+def test_an_output_that_a_pattern_does_not_find_is_none_of_the_input(given, capfd):
+    for output in ("sub/out.jsonl", "out.csv"):
+        words = ["refine", "run", "i*.jsonl", output, *TASK, "--demo", "0"]
+        assert cairn(words) == 0 and cairn(words) == 0, capfd.readouterr().err
 
 
 def test_limits_stop_a_run_which_the_same_command_goes_on_with(given, capfd):

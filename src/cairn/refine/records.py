@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from cairn.engine.map_files import Where, exists, is_url, reading, writing
 from cairn.engine.map_sinks import FolderSink, Results, Sink, digest_of_file_in, sink_at
 from cairn.engine.map_sources import Folder, Source, source_at
 
+SIGNS = frozenset("*?[")
+"""What makes a path a pattern of paths."""
 LISTED = "_refined.jsonl"
 """In a folder of output: where each of its files comes from, a line a file."""
 
@@ -32,7 +35,7 @@ def source(where: str, *, id_field: str | None, files: Sequence[str]) -> Source:
         return Folder(where.rstrip("/"), tuple(files) or ("*",), lenient=True)
     if files:
         raise ConfigError(f"--files goes with a folder, and {where} is none.")
-    pattern = any(sign in where for sign in "*?[")
+    pattern = SIGNS & set(where)
     if not is_url(where) and not pattern and not Path(where).exists():
         raise RunError(f"{where} does not exist: expected a file or a folder to read.")
     return source_at(where, id_field, lenient=True)
@@ -81,17 +84,50 @@ class RefinedFolder(FolderSink):
 
 
 def check_places(given: str, wanted: str) -> None:
-    """Raise ConfigError where the output would lie in the input, or be it."""
+    """Raise ConfigError where the output, or its list of rejects, would lie in the input or be it.
+
+    What fits a pattern of the input counts even if it is not there yet: the next start would read
+    it.
+    """
+    made = [wanted.rstrip("/"), f"{wanted.rstrip('/')}.rejects.jsonl"]
+    if isinstance(sink_at(wanted), FolderSink):
+        made.append(f"{wanted.rstrip('/')}/{LISTED}")
     if is_url(given) or is_url(wanted):
-        same = given.rstrip("/") == wanted.rstrip("/")
+        pattern = given.rstrip("/")
+        same = pattern in made or any(_fits(name, pattern) for name in made)
     else:
-        there, here = Path(wanted).resolve(), Path(given).resolve()
-        same = there == here or (here.is_dir() and there.is_relative_to(here))
+        pattern = _resolved(given)
+        here, paths = Path(pattern), [Path(name).resolve() for name in made]
+        same = here in paths or any(_fits(str(path), pattern) for path in paths)
+        same = same or (here.is_dir() and paths[0].is_relative_to(here))
     if same:
         raise ConfigError(
             f"the output {wanted} is, or lies in, the input {given}: it would be read as input. "
             f"Choose another place."
         )
+
+
+def _resolved(given: str) -> str:
+    """A path or pattern, absolute and without links as far as it says where that is."""
+    parts = Path(given).parts
+    at = next((n for n, part in enumerate(parts) if SIGNS & set(part)), len(parts))
+    return str(Path(*parts[:at]).resolve().joinpath(*parts[at:]))
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Whether the glob of a pattern finds a name: `**` stands for any folders, `*` for no slash
+    and no dot at the front."""
+
+    def fits(names: Sequence[str], signs: Sequence[str]) -> bool:
+        if not signs:
+            return not names
+        if signs[0] == "**":
+            return any(fits(names[n:], signs[1:]) for n in range(len(names) + 1))
+        if not names or (names[0].startswith(".") and not signs[0].startswith(".")):
+            return False
+        return fnmatchcase(names[0], signs[0]) and fits(names[1:], signs[1:])
+
+    return bool(SIGNS & set(pattern)) and fits(name.split("/"), pattern.split("/"))
 
 
 def check_fields(found: Source, text: Sequence[str]) -> None:
@@ -127,7 +163,7 @@ def default_run(given: str, wanted: str) -> Path:
 
     Raises ConfigError where neither input nor output names a place on this machine.
     """
-    pattern = any(sign in given for sign in "*?[")
+    pattern = SIGNS & set(given)
     if not is_url(given) and not pattern:
         place = Path(given.rstrip("/"))
         if os.access(place.parent, os.W_OK):
