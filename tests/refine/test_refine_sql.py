@@ -161,6 +161,14 @@ def test_a_database_that_is_being_written_is_refused(path):
     connection.close()
 
 
+def test_what_would_lose_digits_as_a_number_stays_text(tmp_path):
+    row = "02134,1234567890123456789,007.50,0,-12,0.5"
+    (tmp_path / "t.csv").write_text(f"zip,id,code,zero,less,share\n{row}\n")
+    opened = database.open_database(tmp_path / "t.csv", Limits())
+    assert opened.tables[0].kinds == ("TEXT", "TEXT", "TEXT", "INTEGER", "INTEGER", "REAL")
+    assert opened.row(opened.tables[0], 0) == (*row.split(",")[:3], 0, -12, 0.5)
+
+
 def test_csv_tables_have_types_and_missing_cells(tmp_path):
     (tmp_path / "city list.csv").write_text("city,people,area\nBern,140000,51.6\nUri,,\n")
     (tmp_path / "rivers.tsv").write_text("river\tcity\nAare\tBern\n")
