@@ -1,4 +1,5 @@
 import asyncio
+import random
 
 import pytest
 
@@ -7,11 +8,13 @@ from cairn.lm.errors import RejectedError
 from cairn.lm.readings import refuses
 from cairn.lm.request import Request
 from cairn.refine.checks.base import Failure, Pair
+from cairn.refine.detectors.checksums import luhn
 from cairn.refine.labels import Record
 from cairn.refine.made.records import make
 from cairn.refine.rewriting_score import Rewrite, leaks, score_rewrites
 from cairn.refine.simulated import Errors, SimulatedRefiner, SimulatedVerifier
 from cairn.refine.spans import Span
+from cairn.refine.stand_ins import stand_in
 from cairn.refine.tasks.base import Task
 
 TASK = Task("anonymize", "Rewrite without anything private.")
@@ -112,3 +115,10 @@ def test_rates_outside_0_and_1_are_refused():
         Errors(leak=5)
     with pytest.raises(ConfigError, match="must lie in"):
         SimulatedVerifier([], miss=-1)
+
+
+def test_no_stand_in_for_a_card_has_a_right_check_digit():
+    draw = random.Random(0)
+    cards = [stand_in("CREDIT_CARD", draw).replace(" ", "") for _ in range(300)]
+    assert {len(card) for card in cards} == {16} and not any(map(luhn, cards))
+    assert {card[-1] for card in cards} == {"1", "2"}  # the second where 1 would be right

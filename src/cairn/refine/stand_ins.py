@@ -5,6 +5,8 @@ import random
 import string
 from collections.abc import Callable
 
+from cairn.refine.detectors.checksums import luhn
+
 _FIRST = ("Arvo", "Brisca", "Celwin", "Dorra", "Elvane", "Farric", "Gisla", "Hestor")
 _LAST = ("Aldermoor", "Brackwell", "Cornavin", "Dunsley", "Everholt", "Fennimar", "Garrowby")
 
@@ -22,13 +24,19 @@ def _digits(draw: random.Random, count: int) -> str:
     return "".join(draw.choices(string.digits, k=count))
 
 
+def _card(four: str) -> str:
+    """Ends in 1, or in 2 where 1 is the right check digit."""
+    body = f"0000 0000 {four} 000"
+    return body + ("2" if luhn(body.replace(" ", "") + "1") else "1")
+
+
 _MAKE: dict[str, Callable[[random.Random], str]] = {
     "PERSON": lambda draw: f"{draw.choice(_FIRST)} {draw.choice(_LAST)}",
     "EMAIL_ADDRESS": lambda draw: f"{draw.choice(_FIRST).lower()}{_digits(draw, 4)}@example.org",
     "PHONE_NUMBER": lambda draw: f"555-01{_digits(draw, 2)}",
     "IP_ADDRESS": lambda draw: f"203.0.113.{draw.randrange(1, 255)}",
     "MAC_ADDRESS": lambda draw: f"00:00:5e:00:53:{draw.randrange(256):02x}",
-    "CREDIT_CARD": lambda draw: f"0000 0000 {_digits(draw, 4)} 0001",
+    "CREDIT_CARD": lambda draw: _card(_digits(draw, 4)),
     "IBAN_CODE": lambda draw: f"XX00{_digits(draw, 16)}",
     "STREET_ADDRESS": lambda draw: f"{draw.randrange(1, 99)} Nowhere Lane, {draw.choice(_LAST)}",
     "DATE_OF_BIRTH": lambda draw: "1900-01-01",
