@@ -77,6 +77,9 @@ def test_a_models_list_is_looked_up_wherever_it_stands():
     assert located("Ana and Ana", said) == [
         Span(0, 3, "PERSON", by="detector"), Span(8, 11, "PERSON", by="detector")]  # fmt: skip
     assert located("Ana", Completion("[]")) == []
+    named = Completion('[{"text": "Li", "kind": "PERSON"}, {"text": "王伟", "kind": "PERSON"}]')
+    spans = [span[:2] for span in located("Li of Lima, LiLi, 我叫王伟。Li", named)]
+    assert spans == [(0, 2), (20, 22), (23, 25)]
 
 
 @pytest.mark.parametrize("said", ["none", "[1, 2]", "[{]", "{}"])

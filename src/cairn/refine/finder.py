@@ -56,7 +56,9 @@ def asked(text: str) -> list[Message]:
 
 
 def located(text: str, answer: Completion) -> list[Span]:
-    """The spans of what an answer names. What does not stand in the text is passed over.
+    """The spans of what an answer names, at the edges of words: "Li" is not in "Lima".
+
+    What does not stand in the text is passed over.
 
     Raises UnreadableAnswerError for an answer that is no list of such objects.
     """
@@ -72,5 +74,12 @@ def located(text: str, answer: Completion) -> list[Span]:
         value, kind = one.get("text"), one.get("kind")
         if isinstance(value, str) and value and isinstance(kind, str):
             for found in re.finditer(re.escape(value), text):
-                spans.add(Span(*found.span(), kind, by=ROLE))
+                if not _within(text, found.start()) and not _within(text, found.end()):
+                    spans.add(Span(*found.span(), kind, by=ROLE))
     return sorted(spans)
+
+
+def _within(text: str, at: int) -> bool:
+    """Whether a place is inside a word. Scripts without capitals may have no blanks between."""
+    edge = text[at - 1 : at + 1] if at else ""
+    return len(edge) == 2 and all(c.isdecimal() or c.lower() != c.upper() for c in edge)
