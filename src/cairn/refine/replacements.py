@@ -14,7 +14,7 @@ from collections.abc import Callable
 from cairn.refine.detectors import checksums as sums
 from cairn.refine.detectors.identities import IDENTITIES
 from cairn.refine.detectors.issuers import TOKEN
-from cairn.refine.detectors.money import base58check, bech32
+from cairn.refine.detectors.money import CRYPTO, base58check, bech32
 from cairn.refine.detectors.patterns import plain
 from cairn.refine.detectors.reserved import (
     DOCUMENTATION,
@@ -180,8 +180,34 @@ def _unadded(kind: str, value: str) -> bool:
     return not any(p.valid and p.regex.fullmatch(value) and p.valid(value) for p in forms)
 
 
+_WRITTEN = {
+    "EMAIL_ADDRESS": r"[^\s@]+@[^\s@]+",
+    "PHONE_NUMBER": r"[+(]{0,2}\d[\d() \xa0./\u2010-\u2013-]*",
+    "MAC_ADDRESS": r"[\da-fA-F](?:[:.-]?[\da-fA-F]){11}",
+    "CREDIT_CARD": r"\d(?:[ \xa0-]?\d){11,18}",
+    "IBAN_CODE": r"[A-Za-z]{2}\d\d(?:[ \xa0-]?[A-Za-z0-9]){11,30}",
+}
+
+
+def _in_notation(kind: str, value: str) -> bool:
+    """Whether a value is written as its kind is. Of one in words or in base64 no check digit is
+    right, and yet it is somebody's."""
+    if kind in _WRITTEN:
+        return re.fullmatch(_WRITTEN[kind], value, re.ASCII) is not None
+    if kind == "CRYPTO" or (kind in NUMBERS and kind != "ID_NUMBER"):
+        forms = (*IDENTITIES.patterns, *CRYPTO.patterns)
+        return any(p.kind == kind and p.regex.fullmatch(value) for p in forms)
+    return True
+
+
 def marked(kind: str, value: str) -> bool | None:
-    """Whether a value can be nobody's, by itself; None for kinds of which that cannot be told."""
+    """Whether a value can be nobody's, by itself; None for kinds of which that cannot be told, and
+    for what is not in the kind's own notation."""
+    told = _marked(kind, value)
+    return None if told and not _in_notation(kind, value) else told
+
+
+def _marked(kind: str, value: str) -> bool | None:
     digits = re.sub(r"\D", "", value)
     if kind == "EMAIL_ADDRESS":
         return example_host(value.rpartition("@")[2])

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from cairn.refine.detectors.combined import DISGUISED, ENCODED
+from cairn.refine.detectors.combined import hidden
 from cairn.refine.detectors.name_signs import PARTICLE
 from cairn.refine.detectors.names import given_names
 from cairn.refine.detectors.patterns import words
@@ -92,9 +92,8 @@ class _Making:
         for span in sorted(self.spans, key=lambda s: (s.kind != "PERSON", s.start)):
             value = self.text[span.start : span.end]
             if value and value not in found:
-                hidden = span.by.endswith((DISGUISED, ENCODED))
                 make = self._person if span.kind == "PERSON" else self._other
-                found[value] = make(span.kind, value, hidden)
+                found[value] = make(span.kind, value, hidden(span))
         return found
 
     def _last_names(self) -> set[str]:
@@ -110,10 +109,10 @@ class _Making:
         digest = derived(self.key, kind, what, str(attempt))
         return random.Random(int.from_bytes(digest, "big"))
 
-    def _other(self, kind: str, value: str, hidden: bool) -> str:
+    def _other(self, kind: str, value: str, disguised: bool) -> str:
         same = (kind, normal(kind, value))
         make = MAKERS.get(kind, number)
-        shown = usual(kind, value) if hidden else value
+        shown = usual(kind, value) if disguised else value
         for attempt in range(_TRIES):
             fresh = make(shown, self._draw(*same, attempt))
             if same not in self.made and not self._free(kind, fresh):
@@ -136,8 +135,8 @@ class _Making:
             and (short or fresh.casefold() not in self.folded)
         )
 
-    def _person(self, kind: str, value: str, hidden: bool) -> str:
-        if hidden:  # nothing of it may be read back
+    def _person(self, kind: str, value: str, disguised: bool) -> str:
+        if disguised:  # nothing of it may be read back
             draw = self._draw(kind, normal(kind, value) or value, 0)
             return f"{draw.choice(_UNISEX)} {self._fresh(syllables(draw, 7), value.casefold())}"
         if not re.search(r"[A-Za-zÀ-ɏА-я]", value):

@@ -9,8 +9,9 @@ from cairn.refine.checks.base import Failure, Pair
 from cairn.refine.checks.haystack import haystack
 from cairn.refine.detectors.base import Detector
 from cairn.refine.detectors.catalogue import STANDARD, detectors
+from cairn.refine.detectors.combined import hidden
 from cairn.refine.replacements import marked
-from cairn.refine.spans import settled
+from cairn.refine.spans import Span, settled
 from cairn.refine.surrogates import normal
 
 
@@ -22,9 +23,13 @@ class Leak:
 
     async def __call__(self, pair: Pair, clients: Mapping[str, Any]) -> Failure | None:
         """Says the kinds of what is left, and lines where it stands as it was."""
-        values = {(s.kind, pair.original[s.start : s.end]) for s in pair.private}
+        values = {
+            (span.kind, pair.original[span.start : span.end])
+            for span in pair.private
+            if not _given(span, pair)
+        }
         hay = haystack(pair.rewrite)
-        left = sorted((k, v) for k, v in values if hay.holds(v, k) and not _given(k, v, pair))
+        left = sorted((k, v) for k, v in values if hay.holds(v, k))
         if not left:
             return None
         lines = {pair.rewrite.count("\n", 0, pair.rewrite.find(v)) + 1
@@ -37,9 +42,16 @@ class Leak:
         )
 
 
-def _given(kind: str, value: str, pair: Pair) -> bool:
+def _given(span: Span, pair: Pair) -> bool:
     """A value that is a reserved one, or a replacement itself: not private."""
-    return marked(kind, value) is True or value in pair.surrogates.values()
+    value = pair.original[span.start : span.end]
+    return _nobodys(span, value) or value in pair.surrogates.values()
+
+
+def _nobodys(span: Span, value: str) -> bool:
+    """A reserved value in plain form. Of one in disguise the form says nothing: its check digits
+    are not those that stand there."""
+    return not hidden(span) and marked(span.kind, value) is True
 
 
 UNTOLD = frozenset({"PERSON", "STREET_ADDRESS", "DATE_OF_BIRTH", "ID_NUMBER"})
@@ -72,7 +84,7 @@ class Residual:
             value = pair.rewrite[span.start : span.end]
             low = value.casefold()
             ours = low in fresh or any(low in o or o in low for o in fresh if len(o) > 3)
-            if span.score < self.threshold or ours or marked(span.kind, value) is True:
+            if span.score < self.threshold or ours or _nobodys(span, value):
                 continue
             if span.kind in UNTOLD:
                 before = before or haystack(pair.original)

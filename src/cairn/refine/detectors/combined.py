@@ -23,6 +23,11 @@ DISGUISED, ENCODED = "in another form", "in an encoding"
 """What `by` of a span ends in that was not found in the text as it stands."""
 
 
+def hidden(span: Span) -> bool:
+    """Whether a span's value had to be read in another form: what stands there is a disguise."""
+    return span.by.endswith((DISGUISED, ENCODED))
+
+
 @dataclass(frozen=True)
 class Combined:
     """Runs detectors on a text and on its other forms; overlaps settled."""
