@@ -13,6 +13,7 @@ from cairn.cli.main import run as cairn
 from cairn.cli.refine import PARTS
 from cairn.core.resolve import function_at
 from cairn.refine.directory import open_run
+from cairn.refine.records import default_run
 from cairn.view.kinds import KINDS, told
 
 TASK = ["--task", "refine_job:TASK"]
@@ -87,6 +88,37 @@ def test_an_output_that_a_pattern_does_not_find_is_none_of_the_input(given, capf
     for output in ("sub/out.jsonl", "out.csv"):
         words = ["refine", "run", "i*.jsonl", output, *TASK, "--demo", "0"]
         assert cairn(words) == 0 and cairn(words) == 0, capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("source", "output", "expected"),
+    [
+        ("a/in.jsonl", "b/out.jsonl", "a/in.jsonl.refine"),
+        (".", "../out", "{here}.refine"),
+        ("a/..", "../out", "{here}.refine"),
+        ("a/", "out", "a.refine"),
+        ("/", "out", "out.refine"),
+        ("a/*.jsonl", "b/out.jsonl", "b/out.jsonl.refine"),
+        ("memory://in.jsonl", "out.jsonl", "out.jsonl.refine"),
+        ("gone/in.jsonl", "out.jsonl", "out.jsonl.refine"),  # nothing can be written there
+    ],
+)
+def test_a_run_lies_beside_the_input_or_else_the_output(
+    tmp_path, monkeypatch, source, output, expected
+):
+    (tmp_path / "a").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert default_run(source, output) == Path(expected.format(here=tmp_path))
+
+
+def test_the_folder_that_one_is_in_can_be_refined(given, tmp_path, monkeypatch, capfd):
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    (folder / "a.txt").write_text("plain text of p1@mail.test")
+    monkeypatch.chdir(folder)
+    assert cairn(["refine", "run", ".", "../out", *TASK, "--demo", "0"]) == 0, capfd.readouterr()
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["in.jsonl", "notes", "notes.refine", "out"]
 
 
 def test_limits_stop_a_run_which_the_same_command_goes_on_with(given, capfd):

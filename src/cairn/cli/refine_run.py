@@ -172,7 +172,8 @@ def _parser() -> Parser:
     add("input")
     add("output")
     add("--task", required=True, help="anonymize, anonymize-code, detoxify, or a TOML file")
-    add("--run", type=Path, help="the run's directory; default INPUT.refine, beside the input")
+    add("--run", type=Path, help="the run's directory; default INPUT.refine, beside the input, or "
+        "OUTPUT.refine where the input is a pattern, a URL or in a read-only folder")  # fmt: skip
     add("--id", help="the field that holds a record's id; default its number")
     add("--text", action="append", metavar="FIELD", help="a field to refine; default text")
     add("--files", action="append", metavar="PATTERN", help="files of a folder; default all")

@@ -161,17 +161,26 @@ def check_fields(found: Source, text: Sequence[str]) -> None:
 def default_run(given: str, wanted: str) -> Path:
     """Where a run lies unless somebody says otherwise: beside the input, which is as private.
 
+    For a URL, a pattern, and where nothing can be written beside the input: beside the output.
     Raises ConfigError where neither input nor output names a place on this machine.
     """
     pattern = SIGNS & set(given)
     if not is_url(given) and not pattern:
-        place = Path(given.rstrip("/"))
-        if os.access(place.parent, os.W_OK):
-            return place.with_name(f"{place.name}.refine")
-    if not is_url(wanted):
-        place = Path(wanted.rstrip("/"))
-        return place.with_name(f"{place.name}.refine")
+        place = _run_of(given)
+        if place is not None and os.access(place.parent, os.W_OK):
+            return place
+    place = None if is_url(wanted) else _run_of(wanted)
+    if place is not None:
+        return place
     raise ConfigError(f"name a directory for the run by --run: {given} is no place for one.")
+
+
+def _run_of(where: str) -> Path | None:
+    """The directory beside a path; None for the root of all, which nothing lies beside."""
+    place = Path(where)
+    if place.name in ("", ".."):  # `.` and its like: its own name is that of the folder
+        place = Path(os.path.abspath(where))
+    return place.with_name(f"{place.name}.refine") if place.name else None
 
 
 def written(where: str, provenance: str) -> Iterator[tuple[str, dict[str, Any]]]:
