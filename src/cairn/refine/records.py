@@ -19,6 +19,8 @@ from cairn.engine.map_sources import Folder, Source, source_at
 
 SIGNS = frozenset("*?[")
 """What makes a path a pattern of paths."""
+MOST_NAMES = 20
+"""Fields that a message lists."""
 LISTED = "_refined.jsonl"
 """In a folder of output: where each of its files comes from, a line a file."""
 
@@ -151,10 +153,13 @@ def check_fields(found: Source, text: Sequence[str]) -> None:
         missing = None if isinstance(record, str) and tuple(text) == ("text",) else text[0]
         record = {}
     if missing is not None:
-        there = f" Its fields are {', '.join(map(str, record))}." if record else ""
+        # Of a table without a header the first row counts as one, and is what must not be shown.
+        named = len(record) <= MOST_NAMES and all(map(str.isidentifier, record))
+        names = f"are {', '.join(record)}" if named else f"number {len(record)}"
+        there = f" Its fields {names}." if record else ""
         raise RunError(
             f"the first record of {found.name} has no field {missing!r}; name the field that "
-            f"holds the text by --text.{suggest(missing, record)}{there}"
+            f"holds the text by --text.{suggest(missing, record if named else ())}{there}"
         )
 
 
