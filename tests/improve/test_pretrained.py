@@ -254,6 +254,8 @@ def test_other_methods_take_it_too(trained, method, rank):
 def test_what_does_not_fit_is_refused_in_one_line(tmp_path, capsys):
     folder = pretrained.folder(tmp_path / "folder")
     pretrained.folder(tmp_path / "short", context=8)
+    task = Addition(digits=1)
+    pretrained.folder(tmp_path / "plain", context=task.prompt_length + task.answer_length)
     bare, other, cut = (shutil.copytree(folder, tmp_path / n) for n in ("bare", "other", "cut"))
     (bare / "tokenizer.json").unlink()
     config = hugging.read(folder)
@@ -271,6 +273,7 @@ def test_what_does_not_fit_is_refused_in_one_line(tmp_path, capsys):
         (["--weights", "cut"], "mlp.gate_proj.weight is (24, 16), but config.json asks for (32, 1"),
         (["--weights", "lost"], "model.safetensors: No such file"),
         (["--weights", "short"], "is made for 8 tokens, and prompt and answer of Addition take"),
+        (["--weights", "plain", "--method", "star"], "take up to 15 by this method"),
         (["--lora", "2"], "lora must be 0 without weights, got 2: a new model has nothing"),
         (["--weights", "folder", "--width", "64"], "width must be left out with weights, got 64"),
         (["--weights", "folder", "--method", "crlft"], "a model of a folder (weights) has none"),

@@ -134,6 +134,10 @@ class Config:
     def check(self, task: TokenTask) -> None:
         """Raise ConfigError if it does not fit the task."""
 
+    def longest(self, task: TokenTask) -> int:
+        """Tokens of a prompt with its answer at most."""
+        return task.prompt_length + task.answer_length
+
     def least(self, task: TokenTask) -> int:
         """What a cycle spends of the budget at most."""
         return self.prompts * self.group * task.answer_length

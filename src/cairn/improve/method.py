@@ -109,6 +109,13 @@ def check(setup: Setup) -> None:
     """Raise ConfigError for settings that do not fit the task, or a model that does not."""
     problem, config = bind(setup)
     config.check(setup.task)
+    longest, context = config.longest(setup.task), problem.shape.context
+    if context is not None and longest > context:
+        raise ConfigError(
+            f"The model is made for {context} tokens, and prompt and answer of "
+            f"{type(setup.task).__name__} take up to {longest} by this method. Give the task "
+            f"smaller settings."
+        )
     if config.tells and not problem.vocabulary.told:
         raise ConfigError(
             "This method tells the model how good an answer is going to be, by tokens that mean "

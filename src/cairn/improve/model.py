@@ -57,12 +57,6 @@ class Model(Size):
             return self.shape(len(own.token)), own
         place = kept or Path(self.weights)
         told = described(place)
-        longest, context = task.prompt_length + task.answer_length, told.shape.context
-        if context is not None and longest > context:
-            raise ConfigError(
-                f"The model in {place} is made for {context} tokens, and prompt and answer of "
-                f"{type(task).__name__} take up to {longest}. Give the task smaller settings."
-            )
         return told.shape, vocabulary.borrowed(task, told.tokenizer, told.shape.vocabulary, place)
 
     @property

@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Int
 
 from cairn.core import checks
 from cairn.engine.program import Report, merged
-from cairn.envs.tokens.protocol import Prompt
+from cairn.envs.tokens.protocol import Prompt, TokenTask
 from cairn.improve import cloning, drafts, learning, parts, steps, testing
 from cairn.improve.config import Config as Shared
 from cairn.improve.method import method
@@ -42,6 +42,10 @@ class Config(Shared):
     def __post_init__(self) -> None:
         Shared.__post_init__(self)
         checks.at_least(self, 1, "tries")
+
+    def longest(self, task: TokenTask) -> int:
+        """With a draft, a sign in it and SEP behind it."""
+        return Shared.longest(self, task) + task.answer_length + 2
 
 
 def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]:

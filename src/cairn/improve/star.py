@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from cairn.engine.program import Report
+from cairn.envs.tokens.protocol import TokenTask
 from cairn.improve import buffer, expert_iteration, parts, rounds
 from cairn.improve.buffer import Buffer
 from cairn.improve.method import method
@@ -23,6 +24,10 @@ class Config(expert_iteration.Config):
 
     sft_hinted: float = 0.25
     """Share of demonstrations whose prompt gives the answer away, so that hints are understood."""
+
+    def longest(self, task: TokenTask) -> int:
+        """With the hint."""
+        return task.hinted_length + task.answer_length
 
 
 def extra(problem: Problem, config: Config, key: Key[Array, ""]) -> Buffer:
