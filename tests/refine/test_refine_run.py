@@ -2,7 +2,7 @@
 
 import csv
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 from refine_job import TASK, config, read, rows, script, write_rows, writer
@@ -10,8 +10,10 @@ from refine_job import TASK, config, read, rows, script, write_rows, writer
 from cairn.core.errors import ConfigError, RunError
 from cairn.lm.errors import ModeratedError
 from cairn.lm.scripted import ScriptedModel
+from cairn.refine.checks.base import Failure
 from cairn.refine.run import refine
 from cairn.refine.sealing import opened, read_key
+from cairn.refine.tasks.catalogue import task as task_named
 
 
 def go(tmp_path, settings, task=TASK, players=None, **options):
@@ -66,6 +68,33 @@ def test_what_is_clean_may_stay_as_it_is(tmp_path):
     (row,) = read(tmp_path / "out.jsonl")
     assert row["text"] == "  nothing here\n" and row["refined"]["outcome"] == "clean"
     assert counted.spent.calls == 0 and row["refined"]["model"] == ""
+
+
+@dataclass(frozen=True)
+class NoTickets:
+    name: str = "no-tickets"
+
+    async def __call__(self, pair, clients):
+        return Failure(self.name, "A ticket is left.") if "TICKET" in pair.rewrite else None
+
+
+def test_what_detectors_call_clean_is_refined_where_a_check_objects(tmp_path):
+    texts = ["nothing here", "of TICKET-7", "plain of a@mail.test"]
+    given = write_rows(tmp_path / "in.jsonl", [{"id": t, "text": t} for t in texts])
+    task = replace(TASK, checks=(*TASK.checks, NoTickets()))
+    players = answering(lambda request, key: script(request, key).replace("TICKET-7", "an order"))
+    settings = config(given, tmp_path / "out.jsonl", skip_clean=True)
+    counted = go(tmp_path, settings, task=task, players=players)
+    rows = read(tmp_path / "out.jsonl")
+    assert [row["refined"]["outcome"] for row in rows] == ["clean", "refined", "refined"]
+    assert rows[1]["text"] == "of an order" and counted.spent.calls == 2
+
+
+def test_clean_texts_cannot_stay_where_nobody_looks(given, tmp_path):
+    settings = config(given, tmp_path / "out.jsonl", task="detoxify", skip_clean=True)
+    with pytest.raises(ConfigError, match="'detoxify' has no detectors: every text would pass"):
+        go(tmp_path, settings, task=task_named("detoxify"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl"]
 
 
 def test_a_text_that_no_try_brings_through_can_be_masked(given, tmp_path):

@@ -184,7 +184,8 @@ def _parser() -> Parser:
     add("--tries", type=_positive, help="rewrites of a text by each model; default the task's")
     add("--fallback", choices=("drop", "mask"), default="drop",
         help="a text that no try brought through is rejected, or masked")  # fmt: skip
-    add("--skip-clean", action="store_true", help="keep texts in which detectors find nothing")
+    add("--skip-clean", action="store_true", help="keep texts in which detectors find "
+        "nothing, if the checks that ask no model agree")  # fmt: skip
     add("--chunk", type=_positive, default=6000, help="characters of the longest piece; 6000")
     add("--longest", type=_positive, default=2_000_000,
         help="characters of the longest text; a longer one is rejected; 2000000")  # fmt: skip

@@ -1,6 +1,6 @@
 """One record: rewrite, check, accept; try again with the failed check named; or reject.
 
-    found = detectors(text)                       nothing found, and clean ones may stay: as it is
+    found = detectors(text)      nothing found, checks pass, and clean ones may stay: as it is
     for each model, for each try:
         answer = model(task.prompt(chunk, feedback, surrogates))
         feedback = no answer at all, or the first check that fails; none: accepted
@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, NoReturn
 
 from cairn.core.draws import DrawKey
+from cairn.core.errors import ConfigError
 from cairn.engine.map_items import Item, Reject
 from cairn.lm.client import Client, Clients
 from cairn.lm.errors import (
@@ -52,13 +53,23 @@ class How:
     fallback: Fallback = "drop"
     """What becomes of a text that no try brought through: rejected, or masked."""
     skip_clean: bool = False
-    """Keep a text as it is in which the detectors find nothing."""
+    """Keep a text as it is in which the detectors find nothing, and to which those of the task's
+    checks that ask no model have no objection."""
     chunk: int = 6000
     """Characters of the longest piece that is rewritten in one answer."""
     longest: int = 2_000_000
     """Characters of the longest text; a longer one is rejected."""
     provenance: str = outcomes.PROVENANCE
     """The field of an output row that says where it comes from."""
+
+
+def check_skipping(how: How, task: Task) -> None:
+    """Raises ConfigError where every text would be clean, since nobody looks."""
+    if how.skip_clean and not task.detectors:
+        raise ConfigError(
+            f"skip_clean keeps texts in which detectors find nothing, and the task {task.name!r} "
+            f"has no detectors: every text would pass unrefined. Leave it out."
+        )
 
 
 class Refined(NamedTuple):
@@ -88,6 +99,9 @@ class Refining:
     """Makes the table of each record; None: the model invents replacements."""
     seal: bool = False
     """Whether a row carries its table, which only the key file opens."""
+
+    def __post_init__(self):
+        check_skipping(self.how, self.task)
 
     async def __call__(self, item: Item, clients: Clients, key: DrawKey) -> dict[str, Any]:
         """The row of output. Raises `Reject`, and TrialFailedError for a model that was silent."""
@@ -162,7 +176,9 @@ class Refining:
         self, text: str, found: list[Span], name: str, table: Mapping[str, str], clients: Clients
     ) -> Refined:
         if self.how.skip_clean and not found:
-            return Refined(text, outcomes.CLEAN)
+            failure = await self._failure(Pair(text, text), clients, whole=True)
+            if failure is None:
+                return Refined(text, outcomes.CLEAN)
         try:
             return await self._pieces(text, found, name, table, clients)
         except _TurnedDownError as error:
@@ -224,8 +240,8 @@ class Refining:
     async def _failure(
         self, pair: Pair, clients: Clients, *, whole: bool = False
     ) -> Failure | None:
-        """The first check that fails. Of a whole of pieces only those that ask no model: a model
-        has seen each piece."""
+        """The first check that fails; of a `whole` only those that ask no model: of what is
+        joined a model has seen each piece, and what is clean is to cost nothing."""
         for check in self.task.checks:
             if whole and getattr(check, "roles", ()):
                 continue

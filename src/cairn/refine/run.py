@@ -25,7 +25,7 @@ from cairn.refine.casting import players_of
 from cairn.refine.config import RefineConfig
 from cairn.refine.directory import KEY, STAGE, SUMMARY, RefineRun
 from cairn.refine.outcomes import funnel
-from cairn.refine.refining import ROLES, Refining
+from cairn.refine.refining import ROLES, Refining, check_skipping
 from cairn.refine.sealing import make_key, read_key
 from cairn.refine.surrogates import Pseudonyms
 from cairn.refine.tasks.base import Task
@@ -82,6 +82,7 @@ def refine(
     a server that cannot be used; KeyboardInterrupt after Ctrl-C.
     """
     began = time.monotonic()
+    check_skipping(config.how, task)
     players = players or players_of(config, task)
     found = _checked(config, path)
     sink = records.sink(config.sink, config.how.provenance)
