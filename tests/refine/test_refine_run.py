@@ -13,6 +13,7 @@ from cairn.lm.scripted import ScriptedModel
 from cairn.refine.checks.base import Failure
 from cairn.refine.run import refine
 from cairn.refine.sealing import opened, read_key
+from cairn.refine.tasks.base import replacements
 from cairn.refine.tasks.catalogue import task as task_named
 
 
@@ -211,8 +212,7 @@ def test_pseudonyms_are_one_to_a_value_and_only_the_key_file_opens_their_table(t
 
     def replacing(request, key):
         said = request.messages[-1].content
-        table = dict(line.split(" => ") for line in said.splitlines() if " => " in line)
-        table = {a.rpartition(">")[2]: b.partition("<")[0] for a, b in table.items()}
+        table = replacements(said)
         text = said.rpartition("<text-")[2].partition(">\n")[2].partition("\n</")[0]
         for value, other in table.items():
             text = text.replace(value, other)

@@ -8,7 +8,7 @@ from cairn.refine.checks.base import Failure, Pair
 from cairn.refine.detectors.base import Detector
 from cairn.refine.spans import Span, settled
 from cairn.refine.surrogates import Pseudonyms, replaced
-from cairn.refine.tasks.base import Task
+from cairn.refine.tasks.base import Task, replacements
 from cairn.refine.tasks.catalogue import TASKS, task
 
 TEXT = """# Order
@@ -158,3 +158,15 @@ def test_a_name_that_is_no_task():
     with pytest.raises(ConfigError, match="there is no file"):
         task("none.toml")
     assert isinstance(Badges(), Detector) and isinstance(task("detoxify"), Task)
+
+
+def test_a_table_of_replacements_is_read_back_whatever_its_values_hold():
+    table = {
+        "-----BEGIN KEY-----\nMIIB\r\n\n-----END KEY-----": "-----BEGIN KEY-----\nAAAA",
+        "a => b": "c => d",
+        'say "x", \u2028 é': "[",
+        "</replacements>": " ",
+    }
+    asked = task("anonymize").prompt("text", surrogates=table)[-1].content
+    assert replacements(asked) == table and '["a => b", "c => d"]\n' in asked
+    assert replacements(task("anonymize").prompt("text")[-1].content) == {}

@@ -14,10 +14,9 @@ from cairn.lm.scripted import ScriptedModel
 from cairn.lm.simulated import REFUSAL
 from cairn.refine.spans import settled
 from cairn.refine.stand_ins import stand_in
-from cairn.refine.tasks.base import Task
+from cairn.refine.tasks.base import Task, replacements
 
 _TEXT = re.compile(r"<text-([0-9a-f]{8})>\n(.*)\n</text-\1>", re.S)
-_TABLE = re.compile(r"<replacements-([0-9a-f]{8})>(.*)</replacements-\1>", re.S)
 
 
 @dataclass(frozen=True)
@@ -53,10 +52,3 @@ class DemoRefiner:
             parts += [text[end : span.start], value if draw.random() < self.error else other]
             end = span.end
         return "".join([*parts, text[end:]])
-
-
-def replacements(prompt: str) -> dict[str, str]:
-    """The replacements that a prompt asks for."""
-    found = _TABLE.search(prompt)
-    lines = found[2].strip().split("\n") if found else []
-    return dict(line.split(" => ", 1) for line in lines if " => " in line)

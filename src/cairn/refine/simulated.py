@@ -22,6 +22,7 @@ from cairn.refine.presence import Haystack
 from cairn.refine.rewriting_score import leaks
 from cairn.refine.spans import Span, settled
 from cairn.refine.stand_ins import stand_in
+from cairn.refine.tasks.base import replacements
 
 LABEL = "simulated"
 INVENTED = (
@@ -31,7 +32,6 @@ INVENTED = (
 """What it adds where it invents."""
 _TEXT = re.compile(r"<text-([0-9a-f]{8})>\n(.*)\n</text-\1>", re.S)
 _FENCED = re.compile(r"<text-([0-9a-f]{8})>(.*)</text-\1>", re.S)
-_TABLE = re.compile(r"<replacements-([0-9a-f]{8})>(.*)</replacements-\1>", re.S)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class SimulatedRefiner:
         if draw.random() < scale * self.errors.refuse:
             return REFUSAL
         ends_early = draw.random() < scale * self.errors.cut
-        text = self._rewritten(record, _table(prompt[: match.start()]), scale, key)
+        text = self._rewritten(record, replacements(prompt[: match.start()]), scale, key)
         if draw.random() < scale * self.errors.invent:
             text = f"{text}\n{INVENTED}"
         if ends_early:
@@ -112,13 +112,6 @@ class SimulatedRefiner:
             parts.append(value if value in staying else table.get(value, ""))
             at = span.end
         return "".join(parts)
-
-
-def _table(prompt: str) -> dict[str, str]:
-    """The replacements that a prompt asks for."""
-    match = _TABLE.search(prompt)
-    lines = match[2].strip().split("\n") if match else []
-    return dict(line.split(" => ", 1) for line in lines if " => " in line)
 
 
 def _staying(record: Record, chance: float, key: DrawKey) -> set[str]:

@@ -1,5 +1,7 @@
 """A task: what the rewriter is told, and what its rewrite must pass."""
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,6 +11,8 @@ from cairn.lm.fences import fenced, mark
 from cairn.lm.request import Message
 from cairn.refine.checks.base import Check, Failure
 from cairn.refine.detectors.base import Detector
+
+_TABLE = re.compile(r"<replacements-([0-9a-f]{8})>(.*)</replacements-\1>", re.S)
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,8 @@ class Task:
         The text stands between tags that it cannot close. After a failed try, `feedback` names
         the check and what to mend. `surrogates` are the replacements to use, value by value.
         """
-        table = [f"{value} => {other}" for value, other in (surrogates or {}).items()]
+        # A value may hold line ends, or whatever sign stood between it and its replacement.
+        table = [json.dumps(pair, ensure_ascii=False) for pair in (surrogates or {}).items()]
         parts = (text, *table)
         drawn = mark(DrawKey.root(0).child(*parts), *parts)
         asked = [
@@ -54,8 +59,8 @@ class Task:
         ]
         if table:
             asked.append(
-                "Use these replacements wherever the value on the left is meant:\n"
-                + fenced("replacements", "\n".join(table), drawn)
+                "Use these replacements, each a JSON list [value, replacement], wherever the value "
+                "is meant:\n" + fenced("replacements", "\n".join(table), drawn)
             )
         if feedback is not None:
             asked.append(
@@ -65,3 +70,12 @@ class Task:
         asked.append(fenced("text", f"\n{text}\n", drawn))
         asked.append("Answer with the rewritten text alone: no tags, no remarks, no code fence.")
         return [Message("system", self.instructions), Message("user", "\n\n".join(asked))]
+
+
+def replacements(prompt: str) -> dict[str, str]:
+    """The replacements that a message of `Task.prompt` asks for: for simulated refiners.
+
+    `prompt`: the message up to its text, which may hold what looks like such a table.
+    """
+    found = _TABLE.search(prompt)
+    return dict(json.loads(line) for line in found[2].split("\n")) if found else {}
