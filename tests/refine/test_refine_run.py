@@ -8,9 +8,11 @@ import pytest
 from refine_job import TASK, config, read, rows, script, write_rows, writer
 
 from cairn.core.errors import ConfigError, RunError
+from cairn.engine.map_items import DuplicateIdError
 from cairn.lm.errors import ModeratedError
 from cairn.lm.scripted import ScriptedModel
 from cairn.refine.checks.base import Failure
+from cairn.refine.checks.catalogue import check
 from cairn.refine.run import refine
 from cairn.refine.sealing import opened, read_key
 from cairn.refine.tasks.base import replacements
@@ -249,3 +251,26 @@ def test_urls_and_patterns_are_read_and_written(tmp_path):
     refine(url, tmp_path / "url", TASK, players={"refiner": writer()}, show=False)
     (row,) = read(tmp_path / "folder.jsonl")
     assert (row["text"], row["refined"]["source_id"]) == ("of someone@example.com", "a.txt")
+
+
+def test_a_start_that_failed_blocks_no_other_and_one_that_began_does(tmp_path):
+    twice = [{"id": "a", "text": "of a@mail.test"}] * 2
+    given = write_rows(tmp_path / "in.jsonl", twice)
+    with pytest.raises(DuplicateIdError):
+        go(tmp_path, config(given, tmp_path / "out.jsonl"))
+    assert (tmp_path / "run").exists()
+    settings = config(given, tmp_path / "other.jsonl", id=None)
+    (tmp_path / "other.jsonl").write_text("mine")
+    with pytest.raises(RunError, match=r"other.jsonl exists already, and no run"):
+        go(tmp_path, settings)
+    (tmp_path / "other.jsonl").unlink()
+    assert go(tmp_path, settings).accepted == 2
+    with pytest.raises(RunError, match=r"is a run whose output is .*other.jsonl, not"):
+        go(tmp_path, config(given, tmp_path / "third.jsonl", id=None))
+
+
+def test_a_model_that_a_check_misses_is_said_before_anything_is_made(given, tmp_path):
+    task = replace(TASK, checks=(check("verifier"),))
+    with pytest.raises(ConfigError, match="the check 'verifier' of emails asks a model, and nob"):
+        go(tmp_path, config(given, tmp_path / "out.jsonl"), task=task)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]

@@ -26,16 +26,26 @@ def task_of(config: RefineConfig) -> Task:
 
 def with_models(found: Task, models: Collection[str]) -> Task:
     """A task for these roles: see `task_of`."""
-    asked = {role: each.name for each in found.checks for role in getattr(each, "roles", ())}
-    if VERIFIER in models and VERIFIER not in asked:
+    if VERIFIER in models and VERIFIER not in _asked(found):
         found = replace(found, checks=(*found.checks, check(VERIFIER)))
+    check_roles(found, models)
+    return found
+
+
+def _asked(found: Task) -> dict[str, str]:
+    """The roles that checks ask, each with the name of a check."""
+    return {role: each.name for each in found.checks for role in getattr(each, "roles", ())}
+
+
+def check_roles(found: Task, models: Collection[str]) -> None:
+    """Raise ConfigError for a check whose model nobody plays."""
+    asked = _asked(found)
     missing = next((role for role in asked if role not in models), None)
     if missing is not None:
         raise ConfigError(
             f"the check {asked[missing]!r} of {found.name} asks a model, and nobody plays the "
             f"{missing}: name it by --{missing}."
         )
-    return found
 
 
 def players_of(config: RefineConfig, task: Task) -> Mapping[str, Player]:

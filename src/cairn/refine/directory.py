@@ -1,8 +1,11 @@
 """The directory of a run of `cairn refine run`, and what of it may hold text of the source."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from cairn.core.errors import ConfigError, RunError
+from cairn.core.journal import Journal
 from cairn.core.typed import build
 from cairn.engine.journal_blame import FILE as TRACEBACK
 from cairn.engine.map_files import remove
@@ -39,6 +42,33 @@ summary.json     the counts
 report.html      the report, with report.json
 lock             held by the process that works on it
 """
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was done or asked. A start that failed leaves a journal without events,
+        or none; one that cannot be read counts as begun."""
+        kept = (STAGE, SUMMARY, f"{JOURNAL}.shards")
+        if any((self.path / name).exists() for name in kept):
+            return True
+        journal = self.path / JOURNAL
+        if not journal.exists():
+            return False
+        try:
+            with Journal.read(journal) as found:
+                return found.seq > 0 or bool(found.spending())
+        except RunError:
+            return True
+
+    def begin_anew(self, config: Mapping[str, Any]) -> None:
+        """Other settings for a run that was not begun. Raises RunError if another process works on
+        it, or has begun it."""
+        with self.lock():
+            if self.begun:
+                raise RunError(f"{self.path} was just begun by another process: try again.")
+            for place in (*self.path.glob(f"{JOURNAL}*"), *self.path.glob("*.store.sqlite*")):
+                if place.suffix != ".lock":
+                    remove(place)
+            self.change_config(config)
 
 
 def open_run(path: Path) -> tuple[RefineRun, RefineConfig]:

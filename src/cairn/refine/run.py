@@ -21,7 +21,7 @@ from cairn.engine.mapped import map_stage
 from cairn.lm.cast import Application, Model, Player, company, shaping
 from cairn.lm.client import Role
 from cairn.refine import records
-from cairn.refine.casting import players_of
+from cairn.refine.casting import check_roles, players_of
 from cairn.refine.config import RefineConfig
 from cairn.refine.directory import KEY, STAGE, SUMMARY, RefineRun
 from cairn.refine.outcomes import funnel
@@ -84,13 +84,20 @@ def refine(
     began = time.monotonic()
     check_skipping(config.how, task)
     players = players or players_of(config, task)
-    found = _checked(config, path)
+    check_roles(task, players)
+    run = RefineRun.open(path) if path.exists() else None
+    begun = run is not None and run.begun
+    if run is not None and begun:
+        _check_same_places(run, config)
+    found = _checked(config, path, begun)
     sink = records.sink(config.sink, config.how.provenance)
     names = {role: _called(players[role]) for role in ROLES if role in players}
     settings = plain(config)
     given = _given_key(config)  # before anything is made
-    run = RefineRun.open(path) if path.exists() else RefineRun.create(path, settings)
-    _check_same_places(run, config)
+    if run is None:
+        run = RefineRun.create(path, settings)
+    elif not begun:
+        run.begin_anew(settings)
     pseudonyms = _pseudonyms(config, task, given, run)
     tied = config.tied(task, None if pseudonyms is None else pseudonyms.key)
     tied["models"] = {role: shaping(player) for role, player in players.items()}
@@ -133,11 +140,11 @@ class Funnel:
         return funnel(outcome, self.provenance)
 
 
-def _checked(config: RefineConfig, path: Path) -> Any:
+def _checked(config: RefineConfig, path: Path, begun: bool) -> Any:
     """The source, after a look at what would only fail later."""
     records.check_places(config.source, config.sink)
     found = records.source(config.source, id_field=config.id, files=config.files)
-    if not path.exists() and exists(config.sink):
+    if not begun and exists(config.sink):
         raise RunError(
             f"the output {config.sink} exists already, and no run at {path} wrote it: nothing was "
             f"overwritten. Move it away, or choose another output."
