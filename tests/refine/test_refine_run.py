@@ -14,7 +14,7 @@ from cairn.lm.scripted import ScriptedModel
 from cairn.refine.checks.base import Failure
 from cairn.refine.checks.catalogue import check
 from cairn.refine.run import refine
-from cairn.refine.sealing import opened, read_key
+from cairn.refine.sealing import make_key, opened, read_key
 from cairn.refine.tasks.base import replacements
 from cairn.refine.tasks.catalogue import task as task_named
 
@@ -233,6 +233,10 @@ def test_pseudonyms_are_one_to_a_value_and_only_the_key_file_opens_their_table(t
     assert list(table) == ["a@mail.test", "b@mail.test"]
     assert one["text"] == f"{table['a@mail.test']} and {table['b@mail.test']}"
     (tmp_path / "key").unlink()
+    with pytest.raises(RunError, match=r"the key file .*key of this run is not there"):
+        go(tmp_path, settings, task=task, players=answering(replacing))
+    assert not (tmp_path / "key").exists()
+    make_key(tmp_path / "key")
     with pytest.raises(RunError, match="was started with another config: key was"):
         go(tmp_path, settings, task=task, players=answering(replacing))
 

@@ -93,7 +93,7 @@ def refine(
     sink = records.sink(config.sink, config.how.provenance)
     names = {role: _called(players[role]) for role in ROLES if role in players}
     settings = plain(config)
-    given = _given_key(config)  # before anything is made
+    given = _given_key(config, begun)  # before anything is made
     if run is None:
         run = RefineRun.create(path, settings)
     elif not begun:
@@ -163,10 +163,13 @@ def _check_same_places(run: RefineRun, config: RefineConfig) -> None:
             )
 
 
-def _given_key(config: RefineConfig) -> bytes | None:
+def _given_key(config: RefineConfig, begun: bool) -> bytes | None:
+    """The key of the file named, which a run that was begun does not make."""
     if config.key is None:
         return None
     path = Path(config.key)
+    if begun and not path.exists():
+        raise RunError(f"the key file {path} of this run is not there.")
     return read_key(path) if path.exists() else make_key(path)
 
 
