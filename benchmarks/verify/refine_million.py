@@ -27,7 +27,7 @@ from provenance import command, source_hash
 from cairn.lm.scripted import ScriptedModel
 from cairn.refine.casting import task_of
 from cairn.refine.config import RefineConfig
-from cairn.refine.tasks.base import replacements
+from cairn.refine.demo import replacements
 from cairn.refine.run import refine
 
 TEXT = re.compile(r"<text-([0-9a-f]{8})>\n(.*)\n</text-\1>", re.S)

@@ -178,8 +178,8 @@ def _parser() -> Parser:
     add("--text", action="append", metavar="FIELD", help="a field to refine; default text")
     add("--files", action="append", metavar="PATTERN", help="files of a folder; default all")
     add("--key", metavar="FILE",
-        help="a key file of pseudonyms, made by a new run if it is not there: rows carry their table, which "
-        "only the key opens; default a key of the run's own and no table")  # fmt: skip
+        help="a key file of pseudonyms, made by a new run if it is not there: rows carry their "
+        "table, which only the key opens; default a key of the run's own and no table")  # fmt: skip
     add("--corpus", action="store_true", help="one pseudonym for a value in all records")
     add("--tries", type=_positive, help="rewrites of a text by each model; default the task's")
     add("--fallback", choices=("drop", "mask"), default="drop",
