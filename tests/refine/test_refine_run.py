@@ -108,6 +108,24 @@ def test_a_text_that_no_try_brings_through_can_be_masked(given, tmp_path):
     assert masked[0]["refined"]["failed"] == ["leak"] * 3
 
 
+def test_a_masked_text_that_the_checks_turn_down_is_rejected(tmp_path):
+    # The surname alone is nothing that a detector finds, and a leak.
+    texts = {
+        "left": "Dear Anna Berger, the file Berger_notes is yours.",
+        "gone": "Dear Anna Berger, the file is yours.",
+        "json": '{"phone": "212-736-5000", "card": 4111111111111111}',
+    }
+    given = write_rows(tmp_path / "in.jsonl", [{"id": i, "text": t} for i, t in texts.items()])
+    counted = go(
+        tmp_path, config(given, tmp_path / "out.jsonl", fallback="mask"),
+        task=task_named("anonymize"), players=answering(lambda request, key: ""),
+    )  # fmt: skip
+    (row,) = read(tmp_path / "out.jsonl")
+    assert row["text"] == "Dear [PERSON], the file is yours."
+    rejects = {row["id"]: (row["check"], row["failed"]) for row in read(counted.rejects)}
+    assert rejects == {"left": ("leak", ["empty"] * 3), "json": ("structure", ["empty"] * 3)}
+
+
 def answering(answer):
     return {"refiner": ScriptedModel(lambda request, key: answer(request, key), name="other")}
 

@@ -4,8 +4,8 @@
     for each model, for each try:
         answer = model(task.prompt(chunk, feedback, surrogates))
         feedback = no answer at all, or the first check that fails; none: accepted
-    otherwise: private spans replaced by tags, if asked for and if detectors find nothing left,
-    or else rejected
+    otherwise: private spans replaced by tags, if asked for, if detectors find nothing left and
+    if the checks pass, or else rejected
 
 Long texts are cut into chunks that share one table of surrogates; the whole is checked once more.
 Generative Data Refinement, arXiv:2509.08653, section 3; the order of checks, the typed answers and
@@ -185,6 +185,10 @@ class Refining:
             masked = self._masked(text, found) if self.how.fallback == "mask" else None
             if masked is None:
                 _reject(error.failed[-1], error.failed)
+            # Tags stand in the place of the table, so without it: nothing of it has to be used.
+            failure = await self._failure(Pair(text, masked, tuple(found)), clients)
+            if failure is not None:
+                _reject(failure.check, error.failed)
             return Refined(masked, outcomes.MASKED, 0, error.failed, (), len(found))
 
     async def _pieces(
