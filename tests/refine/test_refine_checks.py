@@ -84,6 +84,12 @@ def test_residual_counts_what_detectors_see_and_leaves_replacements_out():
     )
     assert ask("residual", "x", "write to bob@example.com, call 212-555-0142") is None
     assert ask("residual", "a@b.io", "bob@corp.io", [], {"a@b.io": "bob@corp.io"}) is None
+    # What holds a replacement is none; what lies in one is.
+    table = {"Bob": "Alex", "a@b.io": "bob@corp.io", "c@d.io": "c/o eva@corp.io"}
+    for new in ("alex.x@gmail.com", "bob@corp.io.uk", "jbob@corp.io", "eva@corp.io", "a@corp.io"):
+        assert "1 EMAIL_ADDRESS" in (ask("residual", "x", f"to {new}", [], table) or "")
+    for ours in ("BOB@corp.io.", "c/o eva@corp.io"):
+        assert ask("residual", "x", f"to {ours}", [], table) is None
     # An invented name looks like any other; one of the original does not.
     assert ask("residual", "x", "My name is Robert Paulson.") is None
     assert "1 PERSON" in ask("residual", "Robert Paulson", "My name is Robert Paulson.")

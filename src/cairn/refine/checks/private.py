@@ -1,5 +1,6 @@
 """Nothing private may be left: neither what was in the original nor what detectors see now."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -54,6 +55,19 @@ def _nobodys(span: Span, value: str) -> bool:
     return not hidden(span) and marked(span.kind, value) is True
 
 
+def _is_of(other: str, span: Span, text: str) -> bool:
+    """Whether a span is a replacement, or lies in one that stands there as whole words: `Alex` in
+    `Alex Stone`, but not `alex.x@corp.io` for its `alex`."""
+    value = text[span.start : span.end].casefold()
+    if value.strip() not in other.casefold():
+        return False
+    if value == other.casefold():
+        return True
+    whole = re.compile(rf"(?<!\w){re.escape(other)}(?!\w)", re.I)
+    near = whole.finditer(text, max(0, span.start - len(other)), span.end + len(other) + 1)
+    return any(at.start() <= span.start and span.end <= at.end() for at in near)
+
+
 UNTOLD = frozenset({"PERSON", "STREET_ADDRESS", "DATE_OF_BIRTH", "ID_NUMBER"})
 """Kinds whose replacements look like real values."""
 
@@ -77,13 +91,12 @@ class Residual:
     async def __call__(self, pair: Pair, clients: Mapping[str, Any]) -> Failure | None:
         """Says the kinds of what was found."""
         finder = self.finder or detectors(self.detectors, threshold=self.threshold)
-        fresh = {other.casefold() for other in pair.surrogates.values()}
+        fresh = {other for other in pair.surrogates.values() if other.strip()}
         before = None
         left = []
         for span in settled(finder.find(pair.rewrite)):
             value = pair.rewrite[span.start : span.end]
-            low = value.casefold()
-            ours = low in fresh or any(low in o or o in low for o in fresh if len(o) > 3)
+            ours = any(_is_of(other, span, pair.rewrite) for other in fresh)
             if span.score < self.threshold or ours or _nobodys(span, value):
                 continue
             if span.kind in UNTOLD:
