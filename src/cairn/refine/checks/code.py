@@ -2,7 +2,8 @@
 
 Python is read by its own tokenizer and parser. Other languages have no parser here: their text is
 cut into strings, comments, words and signs by one table for all, brackets must balance as before,
-and what the table gets wrong (a regular expression that holds a quote, say) may fail a good one.
+and what the table gets wrong (a regular expression that holds a quote, or a comment with `#` or
+`--` behind code) may fail a good one.
 """
 
 import ast
@@ -75,8 +76,18 @@ def python_tokens(text: str) -> list[Token]:
     return found
 
 
+_DIRECTIVE = (
+    "include|define|undef|if|ifdef|ifndef|elif|elifdef|elifndef|else|endif|pragma|error|warning|"
+    "line|import"
+)
+# In C, `#` begins an instruction, in CSS a selector, and `n-- > 0` is a sum: where a sign may be
+# code, it is read as code.
+_LINE_COMMENT = (
+    rf"(?m:^)[ \t]*(?:#(?![!\[]|[ \t]*(?:{_DIRECTIVE})\b"
+    r"|-?[^\W\d][\w-]*[^\n]*(?:\{|,[ \t]*\n|\n\s*\{))|--(?=[ \t]))[^\n]*"
+)
 _TABLE = re.compile(
-    r"(?P<comment>//[^\n]*|/\*(?s:.)*?\*/|#(?![!\[])[^\n]*|--(?=[ \t])[^\n]*|<!--(?s:.)*?-->)|"
+    rf"(?P<comment>//[^\n]*|/\*(?s:.)*?\*/|{_LINE_COMMENT}|<!--(?s:.)*?-->)|"
     r'(?P<string>"""(?s:.)*?"""|"(?:[^"\\\n]|\\.)*+"|\'(?:[^\'\\\n]|\\.)*+\'|`(?:[^`\\]|\\.)*+`)|'
     r"(?P<number>(?<![\w.])\d[\w.]*)|(?P<name>[^\W\d]\w*)|(?P<sign>[^\w\s])"
 )
