@@ -2,7 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from functools import cache, cached_property, lru_cache
 
 from cairn.refine.detectors import forms
@@ -18,6 +20,52 @@ _WORD = re.compile(r"[^\W_]+")
 _RUN = re.compile(r"\d(?:[\W_]{0,3}\d)*+")
 _MARKS = re.compile(r"[^\W_]|[@$!|]")
 _FORMS = (forms.spelt, forms.spaced, forms.mailed, forms.unescaped, forms.concatenated)
+
+
+_GRAM = 4
+"""Every run of `LONG` characters holds a whole one of the pieces of this length that a text is cut
+into, wherever the run begins."""
+
+Piece = tuple[str, int]
+"""A piece of a text, and where it stands there."""
+
+
+class _Index:
+    """Where the pieces of a text stand, so that a value takes time in its own length alone, not in
+    the text's: a document has as many values as it is long."""
+
+    def __init__(self, whole: str, pieces: Iterable[Piece]):
+        self.whole = whole
+        self.places: defaultdict[str, array[int]] = defaultdict(lambda: array("I"))
+        for piece, at in pieces:
+            self.places[piece].append(at)
+
+    def holds(self, value: str, pieces: Iterable[Piece]) -> bool:
+        """Whether the value is there with each of these pieces of it as a piece of the text."""
+        found = [(self.places.get(piece, ()), at) for piece, at in pieces]
+        places, before = min(found, key=lambda one: len(one[0]))
+        return any(p >= before and self.whole.startswith(value, p - before) for p in places)
+
+
+def _words(text: str) -> Iterator[Piece]:
+    return ((found[0], found.start()) for found in re.finditer(r"[^ ]+", text))
+
+
+def _grams(text: str, start: int = 0) -> Iterator[Piece]:
+    for at in range(start, len(text) - _GRAM + 1, _GRAM):
+        yield text[at : at + _GRAM], at
+
+
+class _Run(_Index):
+    """An index of a text without words."""
+
+    def __init__(self, whole: str):
+        super().__init__(whole, _grams(whole))
+
+    def __contains__(self, value: str) -> bool:
+        if len(value) < LONG:
+            return value in self.whole
+        return any(self.holds(value, _grams(value, start)) for start in range(_GRAM))
 
 
 class Haystack:
@@ -39,22 +87,33 @@ class Haystack:
         return [_flat(reading) for reading in self.readings]
 
     @cached_property
-    def _words(self) -> list[str]:
+    def _lines(self) -> list[str]:
+        """The words of each reading."""
         return [f" {' '.join(_WORD.findall(flat))} " for flat in self._flat]
 
     @cached_property
-    def _joined(self) -> list[str]:
-        return [words.replace(" ", "") for words in self._words]
+    def _words(self) -> _Index:
+        whole = " \n ".join(self._lines)
+        return _Index(whole, _words(whole))
 
     @cached_property
-    def _leet(self) -> list[str]:
-        return [_unleet(reading) for reading in self.readings]
+    def _spelt(self) -> frozenset[str]:
+        """The words as they are written."""
+        return frozenset(word for reading in self.readings for word in _WORD.findall(reading))
 
     @cached_property
-    def _digits(self) -> str:
+    def _joined(self) -> _Run:
+        return _Run("\n".join(words.replace(" ", "") for words in self._lines))
+
+    @cached_property
+    def _leet(self) -> _Run:
+        return _Run("\n".join(map(_unleet, self.readings)))
+
+    @cached_property
+    def _digits(self) -> _Run:
         """Runs of digits with little between them, apart from each other."""
         runs = (run for reading in self.readings for run in _RUN.findall(reading))
-        return " ".join(re.sub(r"\D", "", run) for run in runs)
+        return _Run(" ".join(re.sub(r"\D", "", run) for run in runs))
 
     def holds(self, value: str, kind: str = "") -> bool:
         """Whether the value is there: without regard to case, accents, blanks, punctuation and the
@@ -65,7 +124,7 @@ class Haystack:
         joined = "".join(words)
         if not joined:
             return bool(value.strip()) and value in self.text
-        if any(f" {' '.join(words)} " in hay for hay in self._words):
+        if self._in_row(words):
             return True
         digits = "".join(c for c in joined if c.isdigit())
         if len(digits) >= LONG and len(digits) >= len(joined) - 2 and digits in self._digits:
@@ -76,25 +135,31 @@ class Haystack:
             return True
         return kind == "PERSON" and self._person(value, words)
 
+    def _in_row(self, words: list[str]) -> bool:
+        """Whether these words follow each other."""
+        row = f" {' '.join(words)} "
+        return self._words.holds(row, _words(row))
+
     def _inside(self, value: str, joined: str) -> bool:
         """Inside other words, backwards, or with digits for letters."""
-        if any(joined in hay or joined[::-1] in hay for hay in self._joined):
+        if joined in self._joined or joined[::-1] in self._joined:
             return True
         letters = sum(c.isalpha() for c in joined)
-        return letters > len(joined) / 2 and any(_unleet(value) in hay for hay in self._leet)
+        return letters > len(joined) / 2 and _unleet(value) in self._leet
 
     def _person(self, value: str, words: list[str]) -> bool:
         for at in range(1, len(words)):
+            if not self._in_row(words[at:] + words[:at]):
+                continue
             # Turned round, with a comma or a blank between: the end of a sentence is none.
             turned = r"[\s,]+".join(map(re.escape, words[at:] + words[:at]))
             if any(re.search(rf"(?<![^\W_]){turned}(?![^\W_])", flat) for flat in self._flat):
                 return True
         for part in _WORD.findall(value):
-            if len(part) > 3 and part[0].isupper() and part.casefold() not in _ambiguous():
-                # With a capital, as it was: "baker" is no Baker.
-                pattern = rf"(?<![^\W_])(?:{re.escape(part)}|{re.escape(part.upper())})(?![^\W_])"
-                if any(re.search(pattern, reading) for reading in self.readings):
-                    return True
+            name = len(part) > 3 and part[0].isupper() and part.casefold() not in _ambiguous()
+            # With a capital, as it was: "baker" is no Baker.
+            if name and (part in self._spelt or part.upper() in self._spelt):
+                return True
         return False
 
 
