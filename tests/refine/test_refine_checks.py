@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import random
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from cairn.core.errors import ConfigError
 from cairn.refine.checks.base import Pair
 from cairn.refine.checks.catalogue import CHECKS, check
 from cairn.refine.checks.code import any_tokens, balanced, python_tokens
-from cairn.refine.checks.haystack import Haystack
+from cairn.refine.checks.haystack import Haystack, _Run
 from cairn.refine.checks.languages import language
 from cairn.refine.checks.toxicity import lexicon_score
 from cairn.refine.checks.verifier import same_answer
@@ -241,3 +242,41 @@ def test_every_check_has_its_name_and_settings_are_typed():
         check("lenght")
     with pytest.raises(ConfigError, match="must have a name and be callable"):
         check("json:JSONDecoder")
+
+
+@pytest.mark.parametrize(("before", "now"), [
+    ("#define LIMIT 10\nint x;", "#define LIMIT 99\nint x;"),
+    ("# include <a.h>", "# include <b.h>"),
+    ("while (n-- > 0) f();", "while (n-- > 9) f();"),
+    ("#main { top: 1px }", "#main { top: 9px }"),
+    ("#main,\n#side { top: 1px }", "#mine,\n#side { top: 1px }"),
+    ("#main\n{ top: 1px }", "#mine\n{ top: 1px }"),
+    ("a { color: #ff0000; top: 1px }", "a { color: #ff0000; top: 9px }"),
+    ("class A { #n = 1; }", "class A { #n = 2; }"),
+])  # fmt: skip
+def test_what_may_be_code_is_no_comment(before, now):
+    assert "another program" in ask("code", before, now, language="other")
+
+
+@pytest.mark.parametrize(("before", "now"), [
+    ("x=1\n  # by Ann\ny=2", "x=1\n  # by somebody else\ny=2"),
+    ("#by Ann\nx", "#by Eva of ours\nx"),
+    ("SELECT 1;\n-- for Ann\nSELECT 2;", "SELECT 1;\n-- for a friend\nSELECT 2;"),
+])  # fmt: skip
+def test_a_sign_that_begins_a_line_makes_a_comment(before, now):
+    assert ask("code", before, now, language="other") is None
+
+
+def test_an_index_finds_what_a_search_finds():
+    draw = random.Random(0)
+    whole = "".join(draw.choices("abc", k=600))
+    run = _Run(whole)
+    for _ in range(400):
+        at, size = draw.randrange(590), draw.randint(1, 12)
+        other = "".join(draw.choices("abc", k=size))
+        assert whole[at : at + size] in run and (other in run) == (other in whole)
+
+
+def test_words_of_two_readings_do_not_follow_each_other():
+    hay = Haystack("ann dot miller at corp dot io")
+    assert len(hay.readings) > 1 and not hay.holds("io ann", "PERSON")
