@@ -10,7 +10,7 @@ from cairn.refine.detectors.catalogue import detectors
 from cairn.refine.kinds import KINDS
 from cairn.refine.replacements import MAKERS, marked
 from cairn.refine.spans import Span
-from cairn.refine.surrogates import Pseudonyms, normal, replaced
+from cairn.refine.surrogates import Pseudonyms, TooManyValuesError, normal, replaced
 
 KEY = bytes(range(32))
 ALL = detectors()
@@ -138,3 +138,16 @@ def test_the_key_file_is_its_owners_alone(tmp_path):
     assert "abc" not in str(caught.value)
     with pytest.raises(ConfigError, match="There is no key file"):
         sealing.read_key(tmp_path / "none")
+
+
+def test_more_values_than_a_range_has_are_refused():
+    """RFC 7042 keeps 256 addresses for examples."""
+
+    def made(count):
+        text = "\n".join(f"0a:1b:2c:3d:{n // 256:02x}:{n % 256:02x}" for n in range(count))
+        spans = [Span(at, at + 17, "MAC_ADDRESS") for at in range(0, len(text), 18)]
+        return Pseudonyms(KEY).table(text, spans, document="1")
+
+    assert len(set(made(200).values())) == 200
+    with pytest.raises(TooManyValuesError):
+        made(257)

@@ -36,7 +36,7 @@ from cairn.refine.checks.base import Failure, Pair
 from cairn.refine.chunks import split
 from cairn.refine.sealing import sealed
 from cairn.refine.spans import Span, settled
-from cairn.refine.surrogates import Pseudonyms
+from cairn.refine.surrogates import Pseudonyms, TooManyValuesError
 from cairn.refine.tasks.base import Task
 
 Fallback = Literal["drop", "mask"]
@@ -170,7 +170,10 @@ class Refining:
             at = len(whole)
             spans += [s._replace(start=s.start + at, end=s.end + at) for s in each]
             whole += f"{record[name]}\n"
-        return self.pseudonyms.table(whole, spans, document=document)
+        try:
+            return self.pseudonyms.table(whole, spans, document=document)
+        except TooManyValuesError:
+            _reject("too-many-values")
 
     async def _text(
         self, text: str, found: list[Span], name: str, table: Mapping[str, str], clients: Clients

@@ -38,6 +38,12 @@ _CYRILLIC = str.maketrans(
 )
 _PARTICLES = re.compile(PARTICLE + r"|[^\W\d_]\.")
 _TRIES = 200
+_RANGES = ("IP_ADDRESS", "MAC_ADDRESS", "PHONE_NUMBER")
+"""Kinds whose replacements are of ranges kept for examples, which may be used up."""
+
+
+class TooManyValuesError(Exception):
+    """A text has about as many values of a kind as there are replacements for it."""
 
 
 def normal(kind: str, value: str) -> str:
@@ -66,8 +72,10 @@ class Pseudonyms:
         """Each value that the spans show, as it is written, with its replacement.
 
         One to one within the document, and no replacement occurs in the text or is another real
-        value of it. Where chance would have it so, the next draw is taken, which depends on the
-        document: across a corpus such a value (one in thousands) has two replacements.
+        value of it. Raises TooManyValuesError where a range that is kept for examples is used up
+        (256 MAC addresses, 762 of IPv4). Where chance would have it so, the next draw is taken,
+        which depends on the document: across a corpus such a value (one in thousands) has two
+        replacements.
         """
         key = self.key if self.corpus else derived(self.key, "document", document)
         return _Making(key, text, list(spans)).table()
@@ -122,6 +130,9 @@ class _Making:
                 self.taken.add(normal(kind, fresh))
                 return fresh
         fresh = f"{make(shown, self._draw(*same, 0))}{len(self.made)}"
+        # A digit more is no address.
+        if kind in _RANGES or marked(kind, fresh) is False or normal(kind, fresh) in self.taken:
+            raise TooManyValuesError
         self.taken.add(normal(kind, fresh))
         return fresh
 
