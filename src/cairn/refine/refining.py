@@ -142,7 +142,8 @@ class Refining:
             text = record.get(name)
             if not isinstance(text, str):
                 _reject("no-text")
-            if not text.strip():
+            # A file of a folder is its text alone; an empty one (`__init__.py`) belongs there.
+            if not text.strip() and record.keys() != {"text"}:
                 _reject("empty-text")
             if "\0" in text:
                 _reject("null-byte")
@@ -178,6 +179,8 @@ class Refining:
     async def _text(
         self, text: str, found: list[Span], name: str, table: Mapping[str, str], clients: Clients
     ) -> Refined:
+        if not text.strip():
+            return Refined(text, outcomes.CLEAN)
         if self.how.skip_clean and not found:
             failure = await self._failure(Pair(text, text), clients, whole=True)
             if failure is None:
