@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cairn.cli.arguments import Parser
+from cairn.cli.arguments import Parser, positive
 from cairn.cli.main import leaving_at_once
 from cairn.cli.refine_run import DEFAULTS, JUDGE, SHORT, Playing
 from cairn.core.errors import ConfigError, suggest
@@ -189,13 +189,6 @@ def _list(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number of at least 1, got {text}")
-    return value
-
-
 def _parser() -> Parser:
     parser = Parser(
         prog="cairn refine bench",
@@ -221,7 +214,7 @@ def _parser() -> Parser:
 
 def add_made(add: Any, *, records: int) -> None:
     """Flags of what is made, for `make` too."""
-    add("--records", type=_positive, default=records, help=f"how many are made; {records}")
+    add("--records", type=positive, default=records, help=f"how many are made; {records}")
     add("--seed", type=int, default=0)
     add("--split", choices=("held", "train"), default="held", help="which forms; held")
     add("--languages", type=_list, default=[], metavar="en,de", help="en, de, fr, es; all")

@@ -10,7 +10,7 @@ from typing import Any
 
 import tomli_w
 
-from cairn.cli.arguments import Parser
+from cairn.cli.arguments import Parser, positive
 from cairn.cli.main import leaving_at_once
 from cairn.core.errors import ConfigError
 from cairn.core.overrides import change, described, split
@@ -154,13 +154,6 @@ def _config(arguments: argparse.Namespace, playing: Playing) -> Any:
     )  # fmt: skip
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number of at least 1, got {text}")
-    return value
-
-
 def _parser() -> Parser:
     parser = Parser(
         prog="cairn refine run",
@@ -181,23 +174,23 @@ def _parser() -> Parser:
         help="a key file of pseudonyms, made by a new run if it is not there: rows carry their "
         "table, which only the key opens; default a key of the run's own and no table")  # fmt: skip
     add("--corpus", action="store_true", help="one pseudonym for a value in all records")
-    add("--tries", type=_positive, help="rewrites of a text by each model; default the task's")
+    add("--tries", type=positive, help="rewrites of a text by each model; default the task's")
     add("--fallback", choices=("drop", "mask"), default="drop",
         help="a text that no try brought through is rejected, or masked")  # fmt: skip
     add("--skip-clean", action="store_true", help="keep texts in which detectors find "
         "nothing, if the checks that ask no model agree")  # fmt: skip
-    add("--chunk", type=_positive, default=6000, help="characters of the longest piece; 6000")
-    add("--longest", type=_positive, default=2_000_000,
+    add("--chunk", type=positive, default=6000, help="characters of the longest piece; 6000")
+    add("--longest", type=positive, default=2_000_000,
         help="characters of the longest text; a longer one is rejected; 2000000")  # fmt: skip
     add("--provenance", default="refined", metavar="FIELD",
         help="the field of an output row that says where it comes from; refined")  # fmt: skip
     add("--demo", type=float, nargs="?", const=0.1, default=None, metavar="ERROR",
         help="simulated models with known errors, no account; 0.1")  # fmt: skip
     add("--seed", type=int, default=0)
-    add("--workers", type=_positive, default=64, help="records at a time, in each process; 64")
-    add("--processes", type=_positive, default=1, help="more than 1: so many beside this one")
+    add("--workers", type=positive, default=64, help="records at a time, in each process; 64")
+    add("--processes", type=positive, default=1, help="more than 1: so many beside this one")
     add("--engine", choices=("local", "ray"), default="local", help="ray: on a Ray cluster")
-    add("--actors", type=_positive, default=max(2, os.cpu_count() or 2),
+    add("--actors", type=positive, default=max(2, os.cpu_count() or 2),
         help="of --engine ray")  # fmt: skip
     add("--retry-rejected", action="store_true", help="try rejected records once more")
     add("--retry-failed", action="store_true", help="and those that no model answered")
