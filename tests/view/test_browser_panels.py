@@ -66,7 +66,7 @@ def test_what_is_chosen_last_wins_and_waiting_says_how_long(page, made):
     expect(page.locator(f"{SHELF} .being")).to_contain_text("s so far")
     page.locator(SHELF).get_by_role("link", name="open 2").click()
     expect(page.locator(f"{SHELF} h2")).to_have_text("made: panel level id 2")
-    assert page.locator(".being").count() == 0
+    expect(page.locator(f"{SHELF} .being")).to_have_count(0)
     for answer in made:
         answer()
     page.wait_for_timeout(100)
