@@ -183,8 +183,19 @@ def problems(task: TokenTask, number: int, split: str = "test") -> Any:
     return jax.jit(jax.vmap(lambda key: task.problem(key, split)))(keys)
 
 
-@functools.cache
 def _asking(problem: Problem, config: Config, number: int, judged: bool) -> Callable[..., Any]:
+    """One compiled program for all runs that ask alike: these have the symbols of their task as
+    tokens, so that task, shape and conditions say what their vocabulary is."""
+    key = (problem.task, problem.shape, problem.vocabulary.told, config, number, judged)
+    if key not in _ASKING:
+        _ASKING[key] = _compiled(problem, config, number, judged)
+    return _ASKING[key]
+
+
+_ASKING: dict[Any, Callable[..., Any]] = {}
+
+
+def _compiled(problem: Problem, config: Config, number: int, judged: bool) -> Callable[..., Any]:
     def one(arrays: Any, asked: Any) -> reranking.Candidates:
         model, start, judge = arrays
         key = jax.random.key(7)

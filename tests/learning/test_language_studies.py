@@ -40,19 +40,20 @@ def test_an_arm_is_trained_and_measured_once_and_with_other_settings_refused(
 ):
     script = load("zero_variance")
     words = ["zero_variance.py", "--tiny", "--seeds", "2", "--results", str(tmp_path)]
-    monkeypatch.setattr(sys, "argv", [*words, "--arms", "free-dr-grpo"])
+    monkeypatch.setattr(sys, "argv", [*words, "--arms", "grpo"])
     study = script.Study("zero_variance", script.STARTS, script.arms(), script.described)
     script.main(study, script.__doc__, script.__file__)
-    found = json.loads((tmp_path / "free-dr-grpo.json").read_text())
-    assert found["method"] == "dr-grpo" and found["seeds"] == 2 == len(found["cycles"])
+    found = json.loads((tmp_path / "grpo.json").read_text())
+    assert found["method"] == "grpo" and found["seeds"] == 2 == len(found["cycles"])
     assert "--tiny" in found["command"] and found["sources"] and found["start"]["test"]
-    assert "| free-dr-grpo |" in capsys.readouterr().out
-    run = tmp_path / "runs" / "zero_variance-free-dr-grpo"
-    assert RunDir.open(run).config["init_from"]["run"].endswith("zero_variance-start-free")
+    assert found["answers"]["pass@1"]
+    assert "| grpo |" in capsys.readouterr().out
+    run = tmp_path / "runs" / "zero_variance-grpo"
+    assert RunDir.open(run).config["init_from"]["run"].endswith("zero_variance-start-addition")
 
     monkeypatch.setattr(studies, "keep", None)
     script.main(study, script.__doc__, script.__file__)  # nothing is made twice
-    arm = script.arms()["free-dr-grpo"]
+    arm = script.arms()["grpo"]
     made = studies.Study("zero_variance", run, tmp_path, tmp_path / "runs", 2, tiny=True)
     settings = dict(arm.settings) | {"learning_rate": 0.5}
     with pytest.raises(SystemExit, match=r"other settings \(.*algorithm\.learning_rate"):
