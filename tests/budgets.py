@@ -43,6 +43,7 @@ WINGS = {
     "qd": "qd",
     "redteam": "redteam",
     "refine": "refine",
+    "research": "research",
     "report": "evaluation, learners",
     "resume": "runs",
     "runs": "runs",

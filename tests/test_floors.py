@@ -16,7 +16,7 @@ FLOORS = (
         "ued",
         "redteam",
         "refine",
-        "search",
+        "research",
         "improve",
         "games",
         "explore",

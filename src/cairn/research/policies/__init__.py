@@ -1,0 +1,1 @@
+"""Search policies over a tree of artefacts, one short file each."""

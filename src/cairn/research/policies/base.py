@@ -1,0 +1,67 @@
+"""What a search policy is: where to go on in a tree, and by which operator."""
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from cairn.engine.journal_policy import WAIT, Wait
+from cairn.research.node import Node, Tree
+
+__all__ = ["WAIT", "Proposal", "Stateless", "TreePolicy", "Wait", "busy"]
+
+S = TypeVar("S")
+
+
+class Proposal(NamedTuple):
+    """The next node: made by `operator` of `parents`."""
+
+    operator: str
+    """"draft", "improve", "debug", "crossover" or one's own."""
+    parents: tuple[int, ...] = ()
+    complexity: str = ""
+    """"simple", "normal", "complex": a cue to the operator; "" for none."""
+    island: int = 0
+
+
+class TreePolicy(Protocol[S]):
+    """Where a search goes on. Pure and quick: all chance comes from `draws`, nothing is kept in
+    `self`, and arguments stay as they are. States are JSON values (lists, no tuples; string keys).
+
+    Every trial becomes a node, in the order of ids: one without a score is buggy and stays in the
+    tree. `improve` and `crossover` never have a buggy parent, `debug` always has.
+    """
+
+    def init(self) -> S:
+        """The state of an empty tree."""
+        ...
+
+    def propose(
+        self, state: S, tree: Tree, pending: Sequence[Proposal], draws: Random
+    ) -> Proposal | Wait:
+        """What to try next, or `WAIT` for the next observation.
+
+        `pending` are proposals that are under way, in order: their nodes are not in the tree. With
+        nothing pending it must not wait.
+        """
+        ...
+
+    def observe(self, state: S, tree: Tree, node: Node, draws: Random) -> S:
+        """The state after `node` has entered the tree (it is the tree's last)."""
+        ...
+
+
+class Stateless:
+    """A policy that reads all it needs from the tree: what is left to write is `propose`."""
+
+    def init(self) -> Any:
+        """Nothing."""
+        return None
+
+    def observe(self, state: Any, tree: Tree, node: Node, draws: Random) -> Any:
+        """Nothing."""
+        return None
+
+
+def busy(pending: Sequence[Proposal], operator: str) -> frozenset[int]:
+    """First parents of the pending proposals of an operator."""
+    return frozenset(one.parents[0] for one in pending if one.operator == operator and one.parents)
