@@ -27,8 +27,8 @@ from provenance import command, source_hash
 from cairn.lm.scripted import ScriptedModel
 from cairn.refine.casting import task_of
 from cairn.refine.config import RefineConfig
-from cairn.refine.demo import replacements
 from cairn.refine.run import refine
+from cairn.refine.tasks.base import pseudonyms_in
 
 TEXT = re.compile(r"<text-([0-9a-f]{8})>\n(.*)\n</text-\1>", re.S)
 EMAIL = re.compile(r"[\w.]+@[\w.]+\w")
@@ -45,7 +45,7 @@ def script(request, key):
     number = int(text.rpartition(" ")[2])
     if number % STUBBORN == 0 or (number % LATE == 0 and "turned down" not in prompt):
         return text
-    table = replacements(prompt[: found.start()])
+    table = pseudonyms_in(prompt[: found.start()])
     return EMAIL.sub(lambda found: table.get(found[0], "someone@example.com"), text)
 
 

@@ -46,8 +46,8 @@ def test_removals_of_a_worked_case(name, left):
     assert REMOVALS[name]("Pay 12.", (), random.Random(0)) == "Pay 12."
 
 
-def test_a_surrogate_is_the_same_for_the_same_value_and_nobodys():
-    text = REMOVALS["surrogate"](TEXT, SPANS, random.Random(1)) or ""
+def test_a_pseudonym_is_the_same_for_the_same_value_and_nobodys():
+    text = REMOVALS["pseudonymize"](TEXT, SPANS, random.Random(1)) or ""
     first, second = text.split("\n")[0], text.split("\n")[2]
     name = first.removeprefix("To ").removesuffix(".")
     assert second.startswith(f"{name}, ") and "Ana" not in text and "Elm" not in text
@@ -68,7 +68,7 @@ def test_removal_by_the_labels_protects_all_and_only_dropping_costs_what_is_publ
     }
     assert all(score.protected.value == 1 for score in scores.values())
     kept = {name: score.public_kept.value or 0 for name, score in scores.items()}
-    assert kept["drop-document"] < kept["drop-line"] < kept["mask"] == kept["surrogate"] == 1
+    assert kept["drop-document"] < kept["drop-line"] < kept["mask"] == kept["pseudonymize"] == 1
     assert scores["mask"].precision.low > 0.99 > (scores["drop-line"].precision.value or 0)
 
 

@@ -18,10 +18,10 @@ from cairn.refine.checks.verifier import same_answer
 from cairn.refine.spans import Span
 
 
-def ask(name, original, rewrite, private=(), surrogates=None, /, **settings) -> Any:
+def ask(name, original, rewrite, private=(), pseudonyms=None, /, **settings) -> Any:
     """The failure's reason, or None. `private` are (value, kind)."""
     spans = tuple(Span(original.index(v), original.index(v) + len(v), kind) for v, kind in private)
-    pair = Pair(original, rewrite, spans, surrogates or {})
+    pair = Pair(original, rewrite, spans, pseudonyms or {})
     failure = asyncio.run(check(name, settings)(pair, {}))
     assert failure is None or failure.check == name
     # No reason repeats what is to be removed.
@@ -78,14 +78,14 @@ def test_a_leak_names_kinds_and_lines_and_no_value():
     )
 
 
-def test_residual_counts_what_detectors_see_and_leaves_replacements_out():
+def test_residual_counts_what_detectors_see_and_leaves_pseudonyms_out():
     assert ask("residual", "x", "write to bob@corp.io") == (
         "The rewrite holds 1 EMAIL_ADDRESS. Use made-up values that cannot be anybody's: "
         "example.com, 192.0.2.x, numbers like 555-0100, and EXAMPLE in keys and passwords."
     )
     assert ask("residual", "x", "write to bob@example.com, call 212-555-0142") is None
     assert ask("residual", "a@b.io", "bob@corp.io", [], {"a@b.io": "bob@corp.io"}) is None
-    # What holds a replacement is none; what lies in one is.
+    # What holds a pseudonym is none; what lies in one is.
     table = {"Bob": "Alex", "a@b.io": "bob@corp.io", "c@d.io": "c/o eva@corp.io"}
     for new in ("alex.x@gmail.com", "bob@corp.io.uk", "jbob@corp.io", "eva@corp.io", "a@corp.io"):
         assert "1 EMAIL_ADDRESS" in (ask("residual", "x", f"to {new}", [], table) or "")
@@ -96,20 +96,20 @@ def test_residual_counts_what_detectors_see_and_leaves_replacements_out():
     assert "1 PERSON" in ask("residual", "Robert Paulson", "My name is Robert Paulson.")
 
 
-def test_surrogates_are_used_and_are_one_to_one_and_nobodys():
+def test_pseudonyms_are_used_and_are_one_to_one_and_nobodys():
     original, private = f"{NAME} wrote {MAIL}", [(NAME, "PERSON"), (MAIL, "EMAIL_ADDRESS")]
     table = {NAME: "Eva Stone", MAIL: "eva@example.com"}
-    assert ask("surrogates", original, "Eva Stone wrote eva@example.com", private, table) is None
-    missing = ask("surrogates", original, "She wrote eva@example.com", private, table)
+    assert ask("pseudonyms", original, "Eva Stone wrote eva@example.com", private, table) is None
+    missing = ask("pseudonyms", original, "She wrote eva@example.com", private, table)
     assert "not used for 1 PERSON" in missing
-    assert ask("surrogates", original, "She, eva@example.com", private, table, least=0.5) is None
+    assert ask("pseudonyms", original, "She, eva@example.com", private, table, least=0.5) is None
     twice = {NAME: "Eva Stone", "Bob": "eva stone"}
-    assert "same replacement" in ask("surrogates", f"{NAME} Bob", "x", [(NAME, "PERSON")], twice)
+    assert "same pseudonym" in ask("pseudonyms", f"{NAME} Bob", "x", [(NAME, "PERSON")], twice)
     somebody = table | {MAIL: "eva@gmail.com"}
-    assert "could be somebody's" in ask("surrogates", original, "x", private, somebody)
+    assert "could be somebody's" in ask("pseudonyms", original, "x", private, somebody)
     other = f"{NAME} met Eva Stone"
     both = [(NAME, "PERSON"), ("Eva Stone", "PERSON")]
-    real = ask("surrogates", other, "Eva Stone", both, {NAME: "Eva Stone"})
+    real = ask("pseudonyms", other, "Eva Stone", both, {NAME: "Eva Stone"})
     assert "itself a private value" in real or "itself" in real
 
 

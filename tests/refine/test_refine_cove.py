@@ -132,8 +132,8 @@ CHECKED = "Anna was born in 1950 in Bern."
 
 
 async def checked(item, clients, key):
-    surrogates = {"Anna": "Berta"}
-    pair = Pair(CHECKED, item.value["rewrite"], surrogates=surrogates)
+    pseudonyms = {"Anna": "Berta"}
+    pair = Pair(CHECKED, item.value["rewrite"], pseudonyms=pseudonyms)
     failure = await CoveCheck()(pair, clients)
     return None if failure is None else list(failure)
 

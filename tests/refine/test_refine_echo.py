@@ -7,10 +7,10 @@ import pytest
 from refine_job import config, read, write_rows
 
 from cairn.lm.scripted import ScriptedModel
-from cairn.refine.checks.private import Leak, Residual, Surrogates
+from cairn.refine.checks.private import Consistent, Leak, Residual
 from cairn.refine.detectors.catalogue import detectors
 from cairn.refine.detectors.combined import hidden
-from cairn.refine.replacements import marked
+from cairn.refine.pseudonym_marks import marked
 from cairn.refine.run import refine
 from cairn.refine.tasks.catalogue import task
 
@@ -29,9 +29,9 @@ DISGUISED = {
     "address in words": "mail ann dot lee at corp dot io now",
     "no width": "mail jo\u200bhn@co\u200brp.io now",
 }
-# Without `surrogates`, which would hide what these two let through.
+# Without `pseudonyms`, which would hide what these two let through.
 TASK = task("anonymize")
-TASK = replace(TASK, checks=tuple(c for c in TASK.checks if not isinstance(c, Surrogates)), tries=1)
+TASK = replace(TASK, checks=tuple(c for c in TASK.checks if not isinstance(c, Consistent)), tries=1)
 
 
 @pytest.mark.parametrize("check", [Leak, Residual])

@@ -15,7 +15,7 @@ from cairn.refine.checks.base import Failure
 from cairn.refine.checks.catalogue import check
 from cairn.refine.run import refine
 from cairn.refine.sealing import make_key, opened, read_key
-from cairn.refine.tasks.base import replacements
+from cairn.refine.tasks.base import pseudonyms_in
 from cairn.refine.tasks.catalogue import task as task_named
 
 
@@ -232,7 +232,7 @@ def test_pseudonyms_are_one_to_a_value_and_only_the_key_file_opens_their_table(t
 
     def replacing(request, key):
         said = request.messages[-1].content
-        table = replacements(said)
+        table = pseudonyms_in(said)
         text = said.rpartition("<text-")[2].partition(">\n")[2].partition("\n</")[0]
         for value, other in table.items():
             text = text.replace(value, other)

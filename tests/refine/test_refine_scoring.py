@@ -8,7 +8,7 @@ from cairn.core.stats import wilson
 from cairn.refine.aligned import kept, tokens
 from cairn.refine.intervals import Resampled
 from cairn.refine.labels import Canary, Record
-from cairn.refine.presence import Haystack
+from cairn.refine.presence import Presence
 from cairn.refine.rewriting_score import Edits, Rewrite, edited, leaks, score_rewrites
 from cairn.refine.scoring import ANY, matched, score_spans
 from cairn.refine.spans import Span
@@ -38,6 +38,7 @@ def labelled(text, *values, public=(), **more):
         ("a@b.com", "a\u200b@b.com", 1),
         ("a@b.com", "a at b dot com", 0),
         ("Ana", "Anna", 0),
+        ("王伟", "我叫王伟，你呢", 1),
         ("12345", "12a45", 0),
         ("!?", "what!?", 1),
         ("", "x", 0),
@@ -45,7 +46,7 @@ def labelled(text, *values, public=(), **more):
     ],
 )
 def test_a_value_is_found_however_it_is_written_and_only_as_a_whole(value, text, there):
-    assert Haystack(text).count(value) == there
+    assert Presence(text).count(value) == there
 
 
 def plain_common(a, b):

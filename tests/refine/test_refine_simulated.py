@@ -1,5 +1,4 @@
 import asyncio
-import random
 
 import pytest
 
@@ -8,13 +7,13 @@ from cairn.lm.errors import RejectedError
 from cairn.lm.readings import refuses
 from cairn.lm.request import Request
 from cairn.refine.checks.base import Failure, Pair
-from cairn.refine.detectors.checksums import luhn
 from cairn.refine.labels import Record
 from cairn.refine.made.records import make
+from cairn.refine.pseudonym_marks import marked
+from cairn.refine.pseudonyms import completed
 from cairn.refine.rewriting_score import Rewrite, leaks, score_rewrites
 from cairn.refine.simulated import Errors, SimulatedRefiner, SimulatedVerifier
 from cairn.refine.spans import Span
-from cairn.refine.stand_ins import stand_in
 from cairn.refine.tasks.base import Task
 
 TASK = Task("anonymize", "Rewrite without anything private.")
@@ -45,7 +44,9 @@ def records():
 def test_without_errors_nothing_leaks_and_nothing_else_changes(records):
     score = score_rewrites(records, rewrites(records, Errors()))
     assert score.outcomes["out"].value == 1 and score.public_kept.value == 1
-    assert score.leaking.value == 0 and score.added.value == 0
+    # Digits that stand apart are words, and some of a number's are those of its pseudonym: two of
+    # equal place can be told apart no better than two equal words.
+    assert score.leaking.value == 0 and score.added.value < 0.005
     # Two equal words, one of them private, cannot always be told apart.
     assert score.over_edited.high < 0.001 and score.precision.low > 0.998
 
@@ -84,7 +85,7 @@ def test_answers_go_by_the_seed(records):
     assert rewrites(few, errors) != rewrites(few, errors, seed=1)
 
 
-def test_replacements_that_are_asked_for_are_used():
+def test_pseudonyms_that_are_asked_for_are_used():
     record = Record("1", "Ana and Bo", spans=(Span(0, 3, "PERSON"), Span(8, 10, "PERSON")))
     model = SimulatedRefiner([record]).model()
     request = Request(tuple(TASK.prompt(record.text, None, {"Ana": "Eva", "Bo": "Cy"})))
@@ -117,8 +118,10 @@ def test_rates_outside_0_and_1_are_refused():
         SimulatedVerifier([], miss=-1)
 
 
-def test_no_stand_in_for_a_card_has_a_right_check_digit():
-    draw = random.Random(0)
-    cards = [stand_in("CREDIT_CARD", draw).replace(" ", "") for _ in range(300)]
-    assert {len(card) for card in cards} == {16} and not any(map(luhn, cards))
-    assert {card[-1] for card in cards} == {"1", "2"}  # the second where 1 would be right
+def test_without_a_table_pseudonyms_are_nobodys_and_those_of_a_table_stay():
+    card = "4111 1111 1111 1111"
+    text = f"Ana Paz, {card}, ana@corp.io, four one one one"
+    spans = [Span(0, 7, "PERSON"), Span(9, 28, "CREDIT_CARD"), Span(30, 41, "EMAIL_ADDRESS")]
+    made = completed({"Ana Paz": "Eva Roe"}, text, spans, bytes(32))
+    assert made["Ana Paz"] == "Eva Roe" and made.keys() == {"Ana Paz", card, "ana@corp.io"}
+    assert marked("CREDIT_CARD", made[card]) and marked("EMAIL_ADDRESS", made["ana@corp.io"])

@@ -6,9 +6,9 @@ import pytest
 from cairn.core.errors import ConfigError
 from cairn.refine.checks.base import Failure, Pair
 from cairn.refine.detectors.base import Detector
+from cairn.refine.pseudonyms import Pseudonyms, pseudonymized
 from cairn.refine.spans import Span, settled
-from cairn.refine.surrogates import Pseudonyms, replaced
-from cairn.refine.tasks.base import Task, replacements
+from cairn.refine.tasks.base import Task, pseudonyms_in
 from cairn.refine.tasks.catalogue import TASKS, task
 
 TEXT = """# Order
@@ -47,7 +47,7 @@ def first_failure(task, text, rewrite=None):
     """What the task's checks say of a rewrite; without one, of all values replaced by the table."""
     found = settled(span for detector in task.detectors for span in detector.find(text))
     table = Pseudonyms(b"k" * 32).table(text, found) if task.pseudonyms else {}
-    fresh = replaced(text, found, table) if rewrite is None else rewrite
+    fresh = pseudonymized(text, found, table) if rewrite is None else rewrite
     pair = Pair(text, fresh, tuple(found), table)
     for check in task.checks:
         failure = asyncio.run(check(pair, {}))
@@ -160,13 +160,13 @@ def test_a_name_that_is_no_task():
     assert isinstance(Badges(), Detector) and isinstance(task("detoxify"), Task)
 
 
-def test_a_table_of_replacements_is_read_back_whatever_its_values_hold():
+def test_a_table_of_pseudonyms_is_read_back_whatever_its_values_hold():
     table = {
         "-----BEGIN KEY-----\nMIIB\r\n\n-----END KEY-----": "-----BEGIN KEY-----\nAAAA",
         "a => b": "c => d",
         'say "x", \u2028 é': "[",
-        "</replacements>": " ",
+        "</pseudonyms>": " ",
     }
-    asked = task("anonymize").prompt("text", surrogates=table)[-1].content
-    assert replacements(asked) == table and '["a => b", "c => d"]\n' in asked
-    assert replacements(task("anonymize").prompt("text")[-1].content) == {}
+    asked = task("anonymize").prompt("text", pseudonyms=table)[-1].content
+    assert pseudonyms_in(asked) == table and '["a => b", "c => d"]\n' in asked
+    assert pseudonyms_in(task("anonymize").prompt("text")[-1].content) == {}

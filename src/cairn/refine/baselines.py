@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 
 from cairn.core.draws import DrawKey
 from cairn.refine.labels import Record
+from cairn.refine.pseudonyms import completed, pseudonymized
 from cairn.refine.rewriting_score import Rewrite
-from cairn.refine.spans import Span, settled
-from cairn.refine.stand_ins import stand_in
+from cairn.refine.spans import Span, replaced, settled
 
 Removal = Callable[[str, Sequence[Span], random.Random], str | None]
 """From a text, spans in order without overlaps and a generator to what is left; None: nothing."""
@@ -44,17 +44,9 @@ def mask(text: str, spans: Sequence[Span], draw: random.Random) -> str | None:
     return replaced(text, spans, lambda span: f"[{span.kind}]")
 
 
-def surrogate(text: str, spans: Sequence[Span], draw: random.Random) -> str | None:
+def pseudonymize(text: str, spans: Sequence[Span], draw: random.Random) -> str | None:
     """A value of the same kind that is nobody's, the same one for the same value."""
-    known: dict[str, str] = {}
-
-    def other(span: Span) -> str:
-        value = text[span.start : span.end]
-        if value not in known:
-            known[value] = stand_in(span.kind, draw)
-        return known[value]
-
-    return replaced(text, spans, other)
+    return pseudonymized(text, spans, completed({}, text, spans, draw.randbytes(32)))
 
 
 REMOVALS: dict[str, Removal] = {
@@ -62,17 +54,8 @@ REMOVALS: dict[str, Removal] = {
     "drop-line": drop_line,
     "delete": delete,
     "mask": mask,
-    "surrogate": surrogate,
+    "pseudonymize": pseudonymize,
 }
-
-
-def replaced(text: str, spans: Sequence[Span], other: Callable[[Span], str]) -> str:
-    """The text with something else in the place of each span."""
-    parts, at = [], 0
-    for span in spans:
-        parts += [text[at : span.start], other(span)]
-        at = span.end
-    return "".join((*parts, text[at:]))
 
 
 def removed(

@@ -3,7 +3,7 @@
 A piece ends, in this order of preference, before a heading or a statement of a Python program's top
 level, after a paragraph, after a line, after a line inside a fenced block, after a sentence, at a
 blank, anywhere; and never inside a span that fits into a piece. All pieces of a text share the
-table of its surrogates, which is made of the whole (`surrogates.Pseudonyms.table`).
+table of its pseudonyms, which is made of the whole (`pseudonyms.Pseudonyms.table`).
 """
 
 import ast

@@ -21,7 +21,7 @@ from cairn.refine.source2synth.reading import holds, normal
 class CoveCheck:
     """Fails a rewrite of which more than `allowed` answers differ from the original's.
 
-    A surrogate stands for the value that it replaces. Calls: 1 + 2 n.
+    A pseudonym stands for the value that it replaces. Calls: 1 + 2 n.
     """
 
     role: str = "verifier"
@@ -49,7 +49,7 @@ class CoveCheck:
         ]
         answers = await asyncio.gather(*asked)
         pairs = zip(answers[::2], answers[1::2], strict=True)
-        differ = sum(not self._agree(new, old, pair.surrogates) for new, old in pairs)
+        differ = sum(not self._agree(new, old, pair.pseudonyms) for new, old in pairs)
         if differ <= self.allowed:
             return None
         return Failure(
@@ -58,9 +58,9 @@ class CoveCheck:
             f"Keep every fact as it is, and add none.",
         )
 
-    def _agree(self, new: str, old: str, surrogates: Mapping[str, str]) -> bool:
-        for value, other in surrogates.items():
-            old = old.replace(value, other)
+    def _agree(self, new: str, old: str, pseudonyms: Mapping[str, str]) -> bool:
+        for value, pseudonym in pseudonyms.items():
+            old = old.replace(value, pseudonym)
         if UNKNOWN in (new.upper(), old.upper()):
             return new.upper() == UNKNOWN
         return normal(new) == normal(old) or holds(new, old) or holds(old, new)

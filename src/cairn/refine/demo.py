@@ -12,9 +12,9 @@ from cairn.core.errors import ConfigError
 from cairn.lm.request import Completion, Request
 from cairn.lm.scripted import ScriptedModel
 from cairn.lm.simulated import REFUSAL
+from cairn.refine.pseudonyms import completed, pseudonymized
 from cairn.refine.spans import settled
-from cairn.refine.stand_ins import stand_in
-from cairn.refine.tasks.base import Task, replacements
+from cairn.refine.tasks.base import Task, pseudonyms_in
 
 _TEXT = re.compile(r"<text-([0-9a-f]{8})>\n(.*)\n</text-\1>", re.S)
 
@@ -44,11 +44,8 @@ class DemoRefiner:
         draw = key.random()
         if draw.random() < self.error / 10:
             return REFUSAL
-        text, table = found[2], replacements(prompt[: found.start()])
-        parts, end = [], 0
-        for span in settled(s for detector in self.task.detectors for s in detector.find(text)):
-            value = text[span.start : span.end]
-            other = table.setdefault(value, stand_in(span.kind, draw))
-            parts += [text[end : span.start], value if draw.random() < self.error else other]
-            end = span.end
-        return "".join([*parts, text[end:]])
+        text, table = found[2], pseudonyms_in(prompt[: found.start()])
+        spans = settled(s for detector in self.task.detectors for s in detector.find(text))
+        table = completed(table, text, spans, draw.randbytes(32))
+        gone = [span for span in spans if draw.random() >= self.error]
+        return pseudonymized(text, gone, table)

@@ -1,9 +1,8 @@
 """Leaks after the fact: private values and canaries that stand in accepted rows all the same.
 
-Apart from the checks of the run, and cruder: letters and digits alone are compared, without case.
+Apart from the checks of the run: by `presence`, as the benchmark looks for them.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,12 +11,10 @@ from typing import Any
 from cairn.core.stats import Rate, rate
 from cairn.refine.detectors.base import Detector
 from cairn.refine.pairs import Both
+from cairn.refine.presence import Presence
 from cairn.refine.refining import How
 from cairn.refine.spans import settled
 
-SHORT = 4
-"""Letters and digits; a shorter value counts only where it stands alone."""
-_OTHER = re.compile(r"[\W_]+")
 SHOWN = 50
 
 
@@ -36,7 +33,7 @@ class Leaks:
     leaking: int = 0
     """Records of which at least one value stands in the row, in whatever field."""
     new: Counter[str] = field(default_factory=Counter)
-    """What detectors find in refined fields that no source of the row holds: replacements, or
+    """What detectors find in refined fields that no source of the row holds: pseudonyms, or
     inventions."""
     canaries: int = 0
     """Canaries that were looked for."""
@@ -81,9 +78,9 @@ def _look(
     both: Both, how: How, detectors: Sequence[Detector], canaries: Sequence[str], found: Leaks
 ) -> bool:
     original = "\n".join(str(both.source.get(name, "")) for name in how.text)
-    refined = Folded("\n".join(str(both.row.get(name, "")) for name in how.text))
+    refined = Presence("\n".join(str(both.row.get(name, "")) for name in how.text))
     kept = [v for name, v in both.row.items() if name not in (*how.text, how.provenance)]
-    beside = Folded("\n".join(_texts(kept)))
+    beside = Presence("\n".join(_texts(kept)))
     leaks = False
     values = {(span.kind, original[span.start : span.end]) for span in _spans(original, detectors)}
     for kind, value in values:
@@ -92,7 +89,7 @@ def _look(
         found.leaked[kind] += there
         found.beside[kind] += by_side
         leaks |= there or by_side
-    before = Folded(original)
+    before = Presence(original)
     for span in _spans(refined.text, detectors):
         found.new[span.kind] += refined.text[span.start : span.end] not in before
     for canary in canaries:
@@ -106,20 +103,6 @@ def _look(
 
 def _spans(text: str, detectors: Sequence[Detector]):
     return settled(span for detector in detectors for span in detector.find(text))
-
-
-class Folded:
-    """A text in which values are looked up by their letters and digits."""
-
-    def __init__(self, text: str):
-        self.text = text
-        self._folded = _OTHER.sub("", text.casefold())
-
-    def __contains__(self, value: str) -> bool:
-        folded = _OTHER.sub("", value.casefold())
-        if len(folded) >= SHORT:
-            return folded in self._folded
-        return bool(re.search(rf"(?<!\w){re.escape(value)}(?!\w)", self.text))
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -1,4 +1,5 @@
-"""Is a value still in a text? Written otherwise it is still there: how the benchmark counts leaks.
+"""Is a value still in a text? Written otherwise it is still there: how the benchmark and the
+report of a run count leaks.
 
 Both sides are folded: compatibility forms (NFKC), look-alikes of other scripts, signs without
 width, case and accents go, and what lies between letters and digits does not count. A value has to
@@ -22,7 +23,9 @@ _LEET = str.maketrans("013457", "oieast")
 LEET_FROM = 5
 """Signs from which a value is also looked for with digits for letters: shorter ones are met by
 chance."""
-_WORD = re.compile(r"[^\W_]+")
+_SIGNS = "\u3040-\u30ff\u3400-\u9fff"
+"""Kana and ideographs, of which each counts as a word: nothing stands between them."""
+_WORD = re.compile(rf"[{_SIGNS}]|[^\W_{_SIGNS}]+")
 
 
 def folded(text: str) -> list[str]:
@@ -32,7 +35,7 @@ def folded(text: str) -> list[str]:
     return _WORD.findall("".join(s for s in parts if unicodedata.category(s) not in ("Mn", "Cf")))
 
 
-class Haystack:
+class Presence:
     """A text, folded once, in which values are looked for."""
 
     def __init__(self, text: str) -> None:
@@ -45,6 +48,9 @@ class Haystack:
             self._starts.add(at)
             at += len(word)
             self._ends.add(at)
+
+    def __contains__(self, value: str) -> bool:
+        return self.count(value) > 0
 
     def count(self, value: str) -> int:
         """How often the value stands in the text, in the form in which it stands most often."""

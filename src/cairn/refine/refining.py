@@ -2,12 +2,12 @@
 
     found = detectors(text)      nothing found, checks pass, and clean ones may stay: as it is
     for each model, for each try:
-        answer = model(task.prompt(chunk, feedback, surrogates))
+        answer = model(task.prompt(chunk, feedback, pseudonyms))
         feedback = no answer at all, or the first check that fails; none: accepted
     otherwise: private spans replaced by tags, if asked for, if detectors find nothing left and
     if the checks pass, or else rejected
 
-Long texts are cut into chunks that share one table of surrogates; the whole is checked once more.
+Long texts are cut into chunks that share one table of pseudonyms; the whole is checked once more.
 Generative Data Refinement, arXiv:2509.08653, section 3; the order of checks, the typed answers and
 the fallback are ours.
 
@@ -34,9 +34,9 @@ from cairn.refine import outcomes
 from cairn.refine.answers import rewrite, unusable
 from cairn.refine.checks.base import Failure, Pair
 from cairn.refine.chunks import split
+from cairn.refine.pseudonyms import Pseudonyms, TooManyValuesError
 from cairn.refine.sealing import sealed
-from cairn.refine.spans import Span, settled
-from cairn.refine.surrogates import Pseudonyms, TooManyValuesError
+from cairn.refine.spans import Span, replaced, settled
 from cairn.refine.tasks.base import Task
 
 Fallback = Literal["drop", "mask"]
@@ -96,7 +96,7 @@ class Refining:
     """What rows call the model of each role of `ROLES` that plays."""
     how: How = field(default_factory=How)
     pseudonyms: Pseudonyms | None = None
-    """Makes the table of each record; None: the model invents replacements."""
+    """Makes the table of each record; None: the model invents pseudonyms."""
     seal: bool = False
     """Whether a row carries its table, which only the key file opens."""
 
@@ -232,7 +232,7 @@ class Refining:
         feedback: Failure | None = None
         for role in self.models:
             for attempt in range(self.task.tries):
-                messages = self.task.prompt(pair.original, feedback, pair.surrogates)
+                messages = self.task.prompt(pair.original, feedback, pair.pseudonyms)
                 said = await _answer(clients[role], messages, f"{purpose}/{role}", attempt)
                 feedback = said if isinstance(said, Failure) else unusable(said)
                 if feedback is None:
@@ -267,11 +267,7 @@ class Refining:
     def _masked(self, text: str, found: list[Span]) -> str | None:
         """The text with a tag for each span; None where there is nothing to mask, or where the
         detectors find something in what is left."""
-        masked, end = [], 0
-        for span in found:
-            masked += [text[end : span.start], f"[{span.kind}]"]
-            end = span.end
-        whole = "".join([*masked, text[end:]])
+        whole = replaced(text, found, lambda span: f"[{span.kind}]")
         left = any(detector.find(whole) for detector in self.task.detectors)
         return whole if found and not left else None
 
@@ -295,7 +291,7 @@ def _pair(piece: str, start: int, found: list[Span], table: Mapping[str, str]) -
         for span in found
         if span.start < end and span.end > start
     )
-    known = {value: other for value, other in table.items() if value in piece}
+    known = {value: name for value, name in table.items() if value in piece}
     return Pair(piece, "", inside, known)
 
 

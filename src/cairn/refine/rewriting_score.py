@@ -8,8 +8,8 @@ A rewriter returns no spans, so its work is measured on its texts (method sheet,
   rewrite. Precision of edits: edited tokens inside private spans over all edited ones.
   Over-editing: edited tokens outside over all tokens outside;
 - a document has additions if words were put where none is edited that is private, or more than a
-  replacement needs (twice the private words that are edited there, and SLACK): ADDITION or more;
-- tokens are words and signs; signs inside private spans do not count: a replacement has them
+  pseudonym needs (twice the private words that are edited there, and SLACK): ADDITION or more;
+- tokens are words and signs; signs inside private spans do not count: a pseudonym has them
   too (the @ of an address) or has the neighbour's.
 
 Rates about texts are over documents that came out; `protected` and `public_kept` are over all, so
@@ -27,7 +27,7 @@ from cairn.core.stats import Rate, rate
 from cairn.refine.aligned import kept, tokens
 from cairn.refine.intervals import Resampled
 from cairn.refine.labels import Record
-from cairn.refine.presence import Haystack
+from cairn.refine.presence import Presence
 
 Outcome = Literal["out", "dropped", "refused", "cut", "failed"]
 OUTCOMES: tuple[Outcome, ...] = ("out", "dropped", "refused", "cut", "failed")
@@ -36,7 +36,7 @@ OUTCOMES: tuple[Outcome, ...] = ("out", "dropped", "refused", "cut", "failed")
 ADDITION = 6
 """Words that replace nothing private from which a document counts as added to."""
 SLACK = 4
-"""Words that a replacement may have more than twice those it replaces."""
+"""Words that a pseudonym may have more than twice those it replaces."""
 
 
 class Rewrite(NamedTuple):
@@ -120,7 +120,7 @@ def score_rewrites(records: Sequence[Record], rewrites: Sequence[Rewrite]) -> Re
         )  # fmt: skip
         counts[row, rest + 8 :] = edits[-3:]
         adding.append(edits.added >= ADDITION)
-        there = Haystack(rewrite.text)
+        there = Presence(rewrite.text)
         for canary in record.canaries:
             gone = not there.count(canary.shown) and not there.count(canary.value)
             caught[canary.level, gone] += 1
@@ -157,7 +157,7 @@ def _account(
     for kind, value in values:
         for column in (columns[ANY], columns[kind]):
             row[column : column + 2] += 1, (kind, value) in leaked
-    there = Haystack(text)
+    there = Presence(text)
     row[rest + 7] = sum(there.count(value) > 0 for value in record.public)
 
 
@@ -165,7 +165,7 @@ def leaks(record: Record, rewrite: str) -> set[tuple[str, str]]:
     """The private values, as (kind, string in the text), that stand in a rewrite."""
     if not record.spans:
         return set()
-    there, elsewhere = Haystack(rewrite), Haystack(without(record))
+    there, elsewhere = Presence(rewrite), Presence(without(record))
     found = set()
     for span in record.spans:
         value = record.value(span)

@@ -25,9 +25,9 @@ from cairn.refine.casting import check_roles, players_of
 from cairn.refine.config import RefineConfig
 from cairn.refine.directory import KEY, STAGE, SUMMARY, RefineRun
 from cairn.refine.outcomes import funnel
+from cairn.refine.pseudonyms import Pseudonyms
 from cairn.refine.refining import ROLES, Refining, check_skipping
 from cairn.refine.sealing import make_key, read_key
-from cairn.refine.surrogates import Pseudonyms
 from cairn.refine.tasks.base import Task
 from cairn.runs.session import conduct, desk_of, ledger
 

@@ -87,7 +87,7 @@ def opened(key: bytes, line: str, *, about: str) -> dict[str, str]:
     plain = _streamed(key, tag, body)
     if len(tag) < 32 or not hmac.compare_digest(tag, _tag(key, about, plain)):
         raise ConfigError(
-            f"The surrogates of {about!r} cannot be opened: the key is another, or the line was "
+            f"The pseudonyms of {about!r} cannot be opened: the key is another, or the line was "
             "altered."
         )
     return json.loads(plain)
@@ -96,11 +96,11 @@ def opened(key: bytes, line: str, *, about: str) -> dict[str, str]:
 def _tag(key: bytes, about: str, plain: bytes) -> bytes:
     name = about.encode()
     said = len(name).to_bytes(8, "big") + name + plain
-    return hmac.new(derived(key, "surrogates", "tag"), said, hashlib.sha256).digest()
+    return hmac.new(derived(key, "pseudonyms", "tag"), said, hashlib.sha256).digest()
 
 
 def _streamed(key: bytes, tag: bytes, data: bytes) -> bytes:
-    cipher = derived(key, "surrogates", "stream")
+    cipher = derived(key, "pseudonyms", "stream")
     blocks = (
         hmac.new(cipher, tag + number.to_bytes(8, "big"), hashlib.sha256).digest()
         for number in range((len(data) + 31) // 32)

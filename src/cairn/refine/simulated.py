@@ -5,8 +5,9 @@ them is to be labelled LABEL.
 """
 
 import json
+import random
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 
 from cairn.core.draws import DrawKey
@@ -17,12 +18,13 @@ from cairn.lm.scripted import ScriptedModel
 from cairn.lm.simulated import REFUSAL, Classifier
 from cairn.refine.aligned import tokens
 from cairn.refine.checks.base import Failure, Pair
+from cairn.refine.detectors.combined import DISGUISED
 from cairn.refine.labels import Record
-from cairn.refine.presence import Haystack
+from cairn.refine.presence import Presence
+from cairn.refine.pseudonyms import completed
 from cairn.refine.rewriting_score import leaks
-from cairn.refine.spans import Span, settled
-from cairn.refine.stand_ins import stand_in
-from cairn.refine.tasks.base import replacements
+from cairn.refine.spans import Span, replaced, settled
+from cairn.refine.tasks.base import pseudonyms_in
 
 LABEL = "simulated"
 INVENTED = (
@@ -90,7 +92,7 @@ class SimulatedRefiner:
         if draw.random() < scale * self.errors.refuse:
             return REFUSAL
         ends_early = draw.random() < scale * self.errors.cut
-        text = self._rewritten(record, replacements(prompt[: match.start()]), scale, key)
+        text = self._rewritten(record, pseudonyms_in(prompt[: match.start()]), scale, key)
         if draw.random() < scale * self.errors.invent:
             text = f"{text}\n{INVENTED}"
         if ends_early:
@@ -99,19 +101,19 @@ class SimulatedRefiner:
 
     def _rewritten(self, record: Record, table: dict[str, str], scale: float, key: DrawKey) -> str:
         staying = _staying(record, scale * self.errors.leak, key.child("leaks"))
-        others = key.child("stand-ins").random()
-        table = dict(table)
-        parts, at = [], 0
+        # What is disguised has no form that a pseudonym could be given.
+        spans = [s._replace(by=DISGUISED) if record.value(s) in record.plain else s
+                 for s in settled(record.spans)]  # fmt: skip
+        fresh = key.child("pseudonyms").random().randbytes(32)
+        table = completed(table, record.text, spans, fresh)
+        gone = [span for span in spans if record.value(span) not in staying]
         draw = key.child("over").random()
-        for span in (*settled(record.spans), Span(len(record.text), len(record.text), "")):
-            between = record.text[at : span.start]
-            parts.append(_thinned(between, scale * self.errors.over, draw))
-            value = record.value(span)
-            if value and value not in staying and value not in table:
-                table[value] = stand_in(span.kind, others)
-            parts.append(value if value in staying else table.get(value, ""))
-            at = span.end
-        return "".join(parts)
+        left_out = _left_out(record.text, spans, scale * self.errors.over, draw)
+        return replaced(
+            record.text,
+            [*gone, *left_out],
+            lambda span: table.get(record.value(span), f"[{span.kind}]") if span.kind else " ",
+        )
 
 
 def _staying(record: Record, chance: float, key: DrawKey) -> set[str]:
@@ -129,7 +131,7 @@ def groups(record: Record) -> int:
 
 def _grouped(record: Record) -> dict[str, str]:
     values = list(dict.fromkeys(record.value(span) for span in record.spans))
-    hay = {value: Haystack(value) for value in values}
+    hay = {value: Presence(value) for value in values}
     group = {value: value for value in values}
     for value in values:
         for other in values:
@@ -139,16 +141,18 @@ def _grouped(record: Record) -> dict[str, str]:
     return group
 
 
-def _thinned(text: str, chance: float, draw) -> str:
-    """A text without some of its tokens; what stood apart is not joined."""
+def _left_out(text: str, spans: Sequence[Span], chance: float, draw: random.Random) -> list[Span]:
+    """Tokens outside private spans that go, as spans without a kind; a blank stands in the place of
+    each, so that what stood apart is not joined."""
     if chance == 0:
-        return text
-    parts, at = [], 0
-    for token in tokens(text):
-        parts.append(text[at : token.start])
-        parts.append(" " if draw.random() < chance else token.text)
-        at = token.end
-    return "".join((*parts, text[at:]))
+        return []
+    gone, at = [], 0
+    for start, end in (*((span.start, span.end) for span in spans), (len(text), len(text))):
+        for token in tokens(text[at:start]):
+            if draw.random() < chance:
+                gone.append(Span(at + token.start, at + token.end, ""))
+        at = end
+    return gone
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Stretches of a text that somebody found, and how overlapping ones are settled."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 
@@ -40,6 +40,15 @@ def settled(spans: Iterable[Span]) -> list[Span]:
             if best.kind == span.kind:
                 chosen[first:last] = [span._replace(score=best.score, by=best.by)]
     return chosen
+
+
+def replaced(text: str, spans: Iterable[Span], fresh: Callable[[Span], str]) -> str:
+    """The text with `fresh(span)` in the place of each span; of overlapping ones, see `settled`."""
+    parts, at = [], 0
+    for span in settled(spans):
+        parts += [text[at : span.start], fresh(span)]
+        at = span.end
+    return "".join((*parts, text[at:]))
 
 
 def _worth(span: Span) -> tuple[float, int, int, str, str]:

@@ -22,8 +22,8 @@ class Pair(NamedTuple):
     rewrite: str
     private: tuple[Span, ...] = ()
     """Spans of `original` that detectors found."""
-    surrogates: Mapping[str, str] = {}
-    """Original value to its replacement, as far as known."""
+    pseudonyms: Mapping[str, str] = {}
+    """Original value to its pseudonym, as far as known."""
 
 
 @runtime_checkable

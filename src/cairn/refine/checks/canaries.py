@@ -101,7 +101,7 @@ async def miss_rates(
             shift = span.end - span.start
             private = tuple(_moved(old, pair.original, original) for old in pair.private)
             assert shift > 0
-            asked = Pair(original, rewrite, (*private, span), pair.surrogates)
+            asked = Pair(original, rewrite, (*private, span), pair.pseudonyms)
             missed[writing] += await check(asked, clients) is None
     return {writing: rate(missed[writing], len(pairs)) for writing in writings}
 

@@ -19,7 +19,7 @@ CHECKS = {
     "code": _ROOM + "code:Code",
     "leak": _ROOM + "private:Leak",
     "residual": _ROOM + "private:Residual",
-    "surrogates": _ROOM + "private:Surrogates",
+    "pseudonyms": _ROOM + "private:Consistent",
     "canaries": _ROOM + "canaries:Canaries",
     "toxicity": _ROOM + "toxicity:Toxicity",
     "verifier": _ROOM + "verifier:Verified",

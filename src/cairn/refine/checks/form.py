@@ -25,7 +25,7 @@ _TAIL = re.compile(
     r"[^\n]{0,200}\s*\Z",
     re.I,
 )
-_TAGS = re.compile(r"</?(?:text|replacements)-[0-9a-f]{8}>")
+_TAGS = re.compile(r"</?(?:text|pseudonyms)-[0-9a-f]{8}>")
 _SHINGLE = 8
 
 

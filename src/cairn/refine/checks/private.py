@@ -11,9 +11,9 @@ from cairn.refine.checks.haystack import haystack
 from cairn.refine.detectors.base import Detector
 from cairn.refine.detectors.catalogue import STANDARD, detectors
 from cairn.refine.detectors.combined import hidden
-from cairn.refine.replacements import marked
+from cairn.refine.pseudonym_marks import marked
+from cairn.refine.pseudonyms import normal
 from cairn.refine.spans import Span, settled
-from cairn.refine.surrogates import normal
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class Leak:
 
 
 def _given(span: Span, pair: Pair) -> bool:
-    """A value that is a reserved one, or a replacement itself: not private."""
+    """A value that is a reserved one, or a pseudonym itself: not private."""
     value = pair.original[span.start : span.end]
-    return _nobodys(span, value) or value in pair.surrogates.values()
+    return _nobodys(span, value) or value in pair.pseudonyms.values()
 
 
 def _nobodys(span: Span, value: str) -> bool:
@@ -55,28 +55,29 @@ def _nobodys(span: Span, value: str) -> bool:
     return not hidden(span) and marked(span.kind, value) is True
 
 
-def _is_of(other: str, span: Span, text: str) -> bool:
-    """Whether a span is a replacement, or lies in one that stands there as whole words: `Alex` in
+def _is_of(pseudonym: str, span: Span, text: str) -> bool:
+    """Whether a span is a pseudonym, or lies in one that stands there as whole words: `Alex` in
     `Alex Stone`, but not `alex.x@corp.io` for its `alex`."""
     value = text[span.start : span.end].casefold()
-    if value.strip() not in other.casefold():
+    if value.strip() not in pseudonym.casefold():
         return False
-    if value == other.casefold():
+    if value == pseudonym.casefold():
         return True
-    whole = re.compile(rf"(?<!\w){re.escape(other)}(?!\w)", re.I)
-    near = whole.finditer(text, max(0, span.start - len(other)), span.end + len(other) + 1)
+    whole = re.compile(rf"(?<!\w){re.escape(pseudonym)}(?!\w)", re.I)
+    longest = len(pseudonym)
+    near = whole.finditer(text, max(0, span.start - longest), span.end + longest + 1)
     return any(at.start() <= span.start and span.end <= at.end() for at in near)
 
 
 UNTOLD = frozenset({"PERSON", "STREET_ADDRESS", "DATE_OF_BIRTH", "ID_NUMBER"})
-"""Kinds whose replacements look like real values."""
+"""Kinds whose pseudonyms look like real values."""
 
 
 @dataclass(frozen=True)
 class Residual:
     """Detectors find nothing private in the rewrite.
 
-    Replacements are left out: those of the table, and those that can be nobody's. Of the kinds in
+    Pseudonyms are left out: those of the table, and those that can be nobody's. Of the kinds in
     `UNTOLD` only what stands in the original as well counts, since an invented name looks like any
     other.
     """
@@ -91,12 +92,12 @@ class Residual:
     async def __call__(self, pair: Pair, clients: Mapping[str, Any]) -> Failure | None:
         """Says the kinds of what was found."""
         finder = self.finder or detectors(self.detectors, threshold=self.threshold)
-        fresh = {other for other in pair.surrogates.values() if other.strip()}
+        fresh = {name for name in pair.pseudonyms.values() if name.strip()}
         before = None
         left = []
         for span in settled(finder.find(pair.rewrite)):
             value = pair.rewrite[span.start : span.end]
-            ours = any(_is_of(other, span, pair.rewrite) for other in fresh)
+            ours = any(_is_of(name, span, pair.rewrite) for name in fresh)
             if span.score < self.threshold or ours or _nobodys(span, value):
                 continue
             if span.kind in UNTOLD:
@@ -114,12 +115,12 @@ class Residual:
 
 
 @dataclass(frozen=True)
-class Surrogates:
-    """The table is kept to: one to one, no replacement is a real value, each is used."""
+class Consistent:
+    """The table is kept to: one to one, no pseudonym is a real value, each is used."""
 
-    name: str = "surrogates"
+    name: str = "pseudonyms"
     least: float = 1.0
-    """Share of the table's replacements that must stand in the rewrite."""
+    """Share of the table's pseudonyms that must stand in the rewrite."""
 
     async def __call__(self, pair: Pair, clients: Mapping[str, Any]) -> Failure | None:
         """Looks at the table, then at its use."""
@@ -129,32 +130,32 @@ class Surrogates:
         due = {
             (span.kind, value)
             for span in pair.private
-            if (value := pair.original[span.start : span.end]) in pair.surrogates
+            if (value := pair.original[span.start : span.end]) in pair.pseudonyms
         }
         hay = haystack(pair.rewrite)
-        missing = [kind for kind, value in due if not hay.holds(pair.surrogates[value])]
+        missing = [kind for kind, value in due if not hay.holds(pair.pseudonyms[value])]
         if len(due) - len(missing) >= self.least * len(due):
             return None
         return Failure(
             self.name,
-            f"The replacement you were given is not used for {_counted(missing)}. Use the table's "
+            f"The pseudonym you were given is not used for {_counted(missing)}. Use the table's "
             "value wherever the original's is meant, in each of its spellings.",
         )
 
 
 def _table_fault(pair: Pair) -> str | None:
     kinds = {pair.original[s.start : s.end]: s.kind for s in pair.private}
-    by_other: dict[str, str] = {}
+    by_pseudonym: dict[str, str] = {}
     reals = {normal(kind, value) for value, kind in kinds.items()}
-    for value, other in pair.surrogates.items():
+    for value, pseudonym in pair.pseudonyms.items():
         kind = kinds.get(value, "PERSON")
-        told, same = normal(kind, other), normal(kind, value)
-        if by_other.setdefault(told, same) != same:
-            return f"Two different values of kind {kind} have the same replacement."
+        told, same = normal(kind, pseudonym), normal(kind, value)
+        if by_pseudonym.setdefault(told, same) != same:
+            return f"Two different values of kind {kind} have the same pseudonym."
         if told in reals:
-            return f"A replacement of kind {kind} is itself a private value of the original."
-        if value in kinds and marked(kind, other) is False:
-            return f"A replacement of kind {kind} could be somebody's: use a reserved value."
+            return f"A pseudonym of kind {kind} is itself a private value of the original."
+        if value in kinds and marked(kind, pseudonym) is False:
+            return f"A pseudonym of kind {kind} could be somebody's: use a reserved value."
     return None
 
 

@@ -13,7 +13,7 @@ from cairn.lm.fences import judged
 from cairn.lm.request import Request
 from cairn.refine.checks.base import Failure, Pair
 from cairn.refine.kinds import KINDS
-from cairn.refine.surrogates import replaced
+from cairn.refine.pseudonyms import pseudonymized
 
 ROLE = "verifier"
 
@@ -123,9 +123,9 @@ class Facts:
 
             return await client.read(request, read, purpose=f"check/facts/{which}")
 
-        # Replacements in the original too: an answer that names one is the same answer.
-        spans = [s for s in pair.private if pair.original[s.start : s.end] in pair.surrogates]
-        before = await answers(replaced(pair.original, spans, pair.surrogates), "original")
+        # Pseudonyms in the original too: an answer that names one is the same answer.
+        spans = [s for s in pair.private if pair.original[s.start : s.end] in pair.pseudonyms]
+        before = await answers(pseudonymized(pair.original, spans, pair.pseudonyms), "original")
         now = await answers(pair.rewrite, "rewrite")
         due = [(old, new) for old, new in zip(before, now, strict=True) if not _none(old)]
         kept = sum(same_answer(old, new) for old, new in due)

@@ -1,6 +1,6 @@
 """Values that belong to nobody: what registries keep for examples and fiction.
 
-Detectors leave them alone, and surrogates are made of them.
+Detectors leave them alone, and pseudonyms are made of them.
 """
 
 import ipaddress

@@ -83,7 +83,7 @@ _NOBODY = words(
 
 
 NUMBERED = re.compile(r"(?i)(?:test_?)?user[_-]?\d{1,8}")
-"""A user without a name: what surrogates are made of."""
+"""A user without a name: what pseudonyms are made of."""
 
 
 def somebody(text: str, start: int, end: int) -> int | None:

@@ -12,7 +12,7 @@ from cairn.lm.request import Message
 from cairn.refine.checks.base import Check, Failure
 from cairn.refine.detectors.base import Detector
 
-_TABLE = re.compile(r"<replacements-([0-9a-f]{8})>(.*)</replacements-\1>", re.S)
+_TABLE = re.compile(r"<pseudonyms-([0-9a-f]{8})>(.*)</pseudonyms-\1>", re.S)
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Task:
     tries: int = 3
     """Rewrites of a record before it is rejected."""
     pseudonyms: bool = False
-    """Whether private values get consistent replacements, which the rewriter is told."""
+    """Whether private values get consistent pseudonyms, which the rewriter is told."""
 
     def __post_init__(self):
         if not self.instructions.strip():
@@ -41,15 +41,15 @@ class Task:
         self,
         text: str,
         feedback: Failure | None = None,
-        surrogates: Mapping[str, str] | None = None,
+        pseudonyms: Mapping[str, str] | None = None,
     ) -> list[Message]:
         """Messages that ask for a rewrite of `text`; the answer is to be the rewrite alone.
 
         The text stands between tags that it cannot close. After a failed try, `feedback` names
-        the check and what to mend. `surrogates` are the replacements to use, value by value.
+        the check and what to mend. `pseudonyms` are the pseudonyms to use, value by value.
         """
-        # A value may hold line ends, or whatever sign stood between it and its replacement.
-        table = [json.dumps(pair, ensure_ascii=False) for pair in (surrogates or {}).items()]
+        # A value may hold line ends, or whatever sign stood between it and its pseudonym.
+        table = [json.dumps(pair, ensure_ascii=False) for pair in (pseudonyms or {}).items()]
         parts = (text, *table)
         drawn = mark(DrawKey.root(0).child(*parts), *parts)
         asked = [
@@ -59,8 +59,8 @@ class Task:
         ]
         if table:
             asked.append(
-                "Use these replacements, each a JSON list [value, replacement], wherever the value "
-                "is meant:\n" + fenced("replacements", "\n".join(table), drawn)
+                "Use these pseudonyms, each a JSON list [value, pseudonym], wherever the value "
+                "is meant:\n" + fenced("pseudonyms", "\n".join(table), drawn)
             )
         if feedback is not None:
             asked.append(
@@ -72,8 +72,8 @@ class Task:
         return [Message("system", self.instructions), Message("user", "\n\n".join(asked))]
 
 
-def replacements(prompt: str) -> dict[str, str]:
-    """The replacements that a message of `Task.prompt` asks for: for simulated refiners.
+def pseudonyms_in(prompt: str) -> dict[str, str]:
+    """The pseudonyms that a message of `Task.prompt` asks for: for simulated refiners.
 
     `prompt`: the message up to its text, which may hold what looks like such a table.
     """

@@ -2,7 +2,7 @@
 
 from cairn.refine.checks.code import Code
 from cairn.refine.checks.form import Language, Length, Refusal, Structure, Wrapper
-from cairn.refine.checks.private import Leak, Residual, Surrogates
+from cairn.refine.checks.private import Consistent, Leak, Residual
 from cairn.refine.checks.toxicity import Toxicity
 from cairn.refine.detectors.catalogue import detectors
 from cairn.refine.tasks.base import Task
@@ -20,7 +20,7 @@ ANONYMIZING = Task(
         Structure(),
         Leak(),
         Residual(finder=_FOUND),
-        Surrogates(),
+        Consistent(),
     ),
     (_FOUND,),
     pseudonyms=True,
@@ -37,7 +37,7 @@ ANONYMIZING_CODE = Task(
         Code(),
         Leak(),
         Residual(finder=_FOUND_IN_CODE),
-        Surrogates(),
+        Consistent(),
     ),
     (_FOUND_IN_CODE,),
     pseudonyms=True,

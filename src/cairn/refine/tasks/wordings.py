@@ -13,9 +13,9 @@ What has to be replaced, wherever it stands and however it is spelt, spaced, enc
 How to replace it:
 - Use a made-up value of the same type, form and length: a name for a name, a number with the same
   separators for a number. Do not use blanks, stars or labels such as [NAME].
-- The same value gets the same replacement everywhere, in each of its forms: a surname alone as well
+- The same value gets the same pseudonym everywhere, in each of its forms: a surname alone as well
   as the full name. Two values never share one.
-- Nobody may own the replacement: e-mail addresses at example.com, telephone numbers like 555-0100,
+- Nobody may own the pseudonym: e-mail addresses at example.com, telephone numbers like 555-0100,
   IP addresses from 192.0.2.0/24, card and account numbers that fail their check digits, keys and
   passwords with EXAMPLE in them.
 
@@ -35,7 +35,7 @@ What has to be replaced, in strings, comments, doc strings, configuration and na
 How to replace it:
 - Keep type, form and length: quotes, prefix and separators stay. Put EXAMPLE into keys and
   passwords; use example.com, addresses from 192.0.2.0/24 and user1 for hosts, addresses and users.
-- The same value gets the same replacement in the whole file.
+- The same value gets the same pseudonym in the whole file.
 - Rename a variable, function or file only if its own name holds such a value, and then everywhere.
 
 What has to stay: every other token, indentation, the number of lines, imports, version numbers,

@@ -1,7 +1,7 @@
-"""Consistent pseudonyms: the same value, the same replacement, keyed and one to one.
+"""Consistent pseudonyms: the same value, the same pseudonym, keyed and one to one.
 
 What replaces a value is drawn from HMAC-SHA256 of its kind and its normalised form, so no table is
-needed to be consistent: the same key gives the same replacement in any process and any order. The
+needed to be consistent: the same key gives the same pseudonym in any process and any order. The
 key of a document is derived from the key file's and the document's id; with `corpus` it is the same
 for all documents. Without the key nobody can try out values; with it, the table of a document is
 what `sealing.sealed` keeps and `sealing.opened` gives back.
@@ -17,10 +17,11 @@ from cairn.refine.detectors.combined import hidden
 from cairn.refine.detectors.name_signs import PARTICLE
 from cairn.refine.detectors.names import given_names
 from cairn.refine.detectors.patterns import words
-from cairn.refine.replacement_words import syllables
-from cairn.refine.replacements import MAKERS, marked, number, usual
+from cairn.refine.pseudonym_marks import marked
+from cairn.refine.pseudonym_values import MAKERS, number, usual
+from cairn.refine.pseudonym_words import syllables
 from cairn.refine.sealing import derived
-from cairn.refine.spans import Span, settled
+from cairn.refine.spans import Span, replaced
 
 _UNISEX = sorted(
     words(
@@ -39,11 +40,11 @@ _CYRILLIC = str.maketrans(
 _PARTICLES = re.compile(PARTICLE + r"|[^\W\d_]\.")
 _TRIES = 200
 _RANGES = ("IP_ADDRESS", "MAC_ADDRESS", "PHONE_NUMBER")
-"""Kinds whose replacements are of ranges kept for examples, which may be used up."""
+"""Kinds whose pseudonyms are of ranges kept for examples, which may be used up."""
 
 
 class TooManyValuesError(Exception):
-    """A text has about as many values of a kind as there are replacements for it."""
+    """A text has about as many values of a kind as there are pseudonyms for it."""
 
 
 def normal(kind: str, value: str) -> str:
@@ -65,17 +66,17 @@ class Pseudonyms:
     key: bytes
     """Of the key file (`sealing.read_key`)."""
     corpus: bool = False
-    """Whether a value has one replacement in all documents, not one in each. Then a document that
-    links to another still does; and who learns one replacement knows it everywhere."""
+    """Whether a value has one pseudonym in all documents, not one in each. Then a document that
+    links to another still does; and who learns one pseudonym knows it everywhere."""
 
     def table(self, text: str, spans: Iterable[Span], *, document: str = "") -> dict[str, str]:
-        """Each value that the spans show, as it is written, with its replacement.
+        """Each value that the spans show, as it is written, with its pseudonym.
 
-        One to one within the document, and no replacement occurs in the text or is another real
+        One to one within the document, and no pseudonym occurs in the text or is another real
         value of it. Raises TooManyValuesError where a range that is kept for examples is used up
         (256 MAC addresses, 762 of IPv4). Where chance would have it so, the next draw is taken,
         which depends on the document: across a corpus such a value (one in thousands) has two
-        replacements.
+        pseudonyms.
         """
         key = self.key if self.corpus else derived(self.key, "document", document)
         return _Making(key, text, list(spans)).table()
@@ -137,7 +138,7 @@ class _Making:
         return fresh
 
     def _free(self, kind: str, fresh: str) -> bool:
-        """Whether it is nobody's, is no other's replacement, and does not occur in the text."""
+        """Whether it is nobody's, is no other's pseudonym, and does not occur in the text."""
         told = normal(kind, fresh)
         short = len(told) < 4  # 1990 or a house's number: its digits occur anywhere
         return (
@@ -203,11 +204,17 @@ class _Making:
         return fresh
 
 
-def replaced(text: str, spans: Iterable[Span], table: Mapping[str, str]) -> str:
+def pseudonymized(text: str, spans: Iterable[Span], table: Mapping[str, str]) -> str:
     """The text with each span's value replaced; `[KIND]` where the table has none."""
-    pieces, at = [], 0
-    for span in settled(spans):
-        value = text[span.start : span.end]
-        pieces += [text[at : span.start], table.get(value, f"[{span.kind}]")]
-        at = span.end
-    return "".join([*pieces, text[at:]])
+    return replaced(text, spans, lambda s: table.get(text[s.start : s.end], f"[{s.kind}]"))
+
+
+def completed(
+    table: Mapping[str, str], text: str, spans: Iterable[Span], key: bytes
+) -> dict[str, str]:
+    """A table with pseudonyms for what it lacks, as far as there are any: for who has no run's."""
+    missing = [span for span in spans if text[span.start : span.end] not in table]
+    try:
+        return {**Pseudonyms(key).table(text, missing), **table} if missing else dict(table)
+    except TooManyValuesError:
+        return dict(table)

@@ -1,30 +1,25 @@
-"""A replacement for a value of each kind: its type and format, and nobody's.
+"""A pseudonym for a value of each kind: its type and format, and nobody's.
 
 Contact data comes from what registries keep for examples (`detectors.reserved`); numbers with
 check digits do not add up; secrets hold the word EXAMPLE. Names, streets, dates of birth and
 numbers without a check cannot be marked: only the table tells them from real ones.
 """
 
-import ipaddress
 import random
 import re
 import string
 from collections.abc import Callable
 
 from cairn.refine.detectors import checksums as sums
-from cairn.refine.detectors.identities import IDENTITIES
 from cairn.refine.detectors.issuers import TOKEN
-from cairn.refine.detectors.money import CRYPTO, base58check, bech32
 from cairn.refine.detectors.patterns import plain
 from cairn.refine.detectors.reserved import (
     DOCUMENTATION,
     EXAMPLE_DOMAINS,
-    example_host,
-    fictional_phone,
 )
-from cairn.refine.detectors.secret_values import NUMBERED, placeholder
 from cairn.refine.kinds import IDENTITIES as NUMBERS
-from cairn.refine.replacement_words import alike, birthday, street, syllables
+from cairn.refine.pseudonym_marks import ip_version
+from cairn.refine.pseudonym_words import alike, birthday, street, syllables
 
 Make = Callable[[str, random.Random], str]
 
@@ -87,20 +82,12 @@ def _numbered(head: str, digits: str, code: bool) -> str:
 
 def address(value: str, draw: random.Random) -> str:
     """One of the documentation ranges, of the same version."""
-    version = ipaddress.ip_address(value).version if _parses(value) else 4
+    version = ip_version(value) or 4
     network = draw.choice(
         [n for n in DOCUMENTATION if n.version == version][: 3 if version == 4 else 1]
     )
     low = 1 if version == 4 else 1 << draw.randint(16, 64)
     return str(network[draw.randint(low, network.num_addresses - 2 if version == 4 else 2 * low)])
-
-
-def _parses(value: str) -> bool:
-    try:
-        ipaddress.ip_address(value)
-    except ValueError:
-        return False
-    return True
 
 
 def mac(value: str, draw: random.Random) -> str:
@@ -134,6 +121,11 @@ def username(value: str, draw: random.Random) -> str:
     return f"user{draw.randint(10, 10 ** min(max(len(value) - 4, 2), 7) - 1)}"
 
 
+def url(value: str, draw: random.Random) -> str:
+    """A page of an example's domain."""
+    return f"https://{draw.choice(EXAMPLE_DOMAINS)}/{draw.randint(10**4, 10**6)}"
+
+
 def wallet(value: str, draw: random.Random) -> str:
     """Same beginning and length; the checksum is wrong, or, on Ethereum, the address near zero."""
     if value[:2].lower() == "0x":
@@ -153,6 +145,7 @@ MAKERS: dict[str, Make] = {
     "CREDIT_CARD": card, "IBAN_CODE": iban, "PHONE_NUMBER": phone, "IP_ADDRESS": address,
     "MAC_ADDRESS": mac, "EMAIL_ADDRESS": email, "SECRET": secret, "PASSWORD": secret,
     "USERNAME": username, "CRYPTO": wallet, "STREET_ADDRESS": street, "DATE_OF_BIRTH": birthday,
+    "URL": url,
     **dict.fromkeys(NUMBERS, number),
 }  # fmt: skip
 
@@ -168,76 +161,7 @@ _USUAL = {
 
 def usual(kind: str, value: str) -> str:
     """A value of the kind in its usual notation, in the place of one that is spelt out or encoded:
-    a replacement in that notation could be read back. Digits that are grouped oddly stay."""
+    a pseudonym in that notation could be read back. Digits that are grouped oddly stay."""
     if re.fullmatch(r"[\d\s./_-]+", value, re.ASCII):
         return value
     return _USUAL.get(kind, "000000000")
-
-
-def _unadded(kind: str, value: str) -> bool:
-    """Whether no check of the kind's forms holds."""
-    forms = [p for p in IDENTITIES.patterns if p.kind == kind]
-    return not any(p.valid and p.regex.fullmatch(value) and p.valid(value) for p in forms)
-
-
-_WRITTEN = {
-    "EMAIL_ADDRESS": r"[^\s@]+@[^\s@]+",
-    "PHONE_NUMBER": r"[+(]{0,2}\d[\d() \xa0./\u2010-\u2013-]*",
-    "MAC_ADDRESS": r"[\da-fA-F](?:[:.-]?[\da-fA-F]){11}",
-    "CREDIT_CARD": r"\d(?:[ \xa0-]?\d){11,18}",
-    "IBAN_CODE": r"[A-Za-z]{2}\d\d(?:[ \xa0-]?[A-Za-z0-9]){11,30}",
-}
-
-
-def _in_notation(kind: str, value: str) -> bool:
-    """Whether a value is written as its kind is. Of one in words or in base64 no check digit is
-    right, and yet it is somebody's."""
-    if kind in _WRITTEN:
-        return re.fullmatch(_WRITTEN[kind], value, re.ASCII) is not None
-    if kind == "CRYPTO" or (kind in NUMBERS and kind != "ID_NUMBER"):
-        forms = (*IDENTITIES.patterns, *CRYPTO.patterns)
-        return any(p.kind == kind and p.regex.fullmatch(value) for p in forms)
-    return True
-
-
-def marked(kind: str, value: str) -> bool | None:
-    """Whether a value can be nobody's, by itself; None for kinds of which that cannot be told, and
-    for what is not in the kind's own notation."""
-    told = _marked(kind, value)
-    return None if told and not _in_notation(kind, value) else told
-
-
-def _marked(kind: str, value: str) -> bool | None:
-    digits = re.sub(r"\D", "", value)
-    if kind == "EMAIL_ADDRESS":
-        return example_host(value.rpartition("@")[2])
-    if kind == "PHONE_NUMBER":
-        return fictional_phone(digits)
-    if kind == "IP_ADDRESS":
-        return _parses(value) and any(
-            ipaddress.ip_address(value) in n
-            for n in DOCUMENTATION
-            if n.version == ipaddress.ip_address(value).version
-        )
-    if kind == "MAC_ADDRESS":
-        return plain(value).startswith("00005E0053")
-    if kind == "CREDIT_CARD":
-        return not sums.luhn(digits)
-    if kind == "IBAN_CODE":
-        return not sums.mod97(plain(value))
-    if kind in ("SECRET", "PASSWORD"):
-        return placeholder(value)
-    if kind == "USERNAME":
-        return NUMBERED.fullmatch(value) is not None
-    if kind == "CRYPTO":
-        return value.lower().startswith("0x000000") or not _adds_up(value)
-    if kind in NUMBERS and kind != "ID_NUMBER":
-        return _unadded(kind, value)
-    return None
-
-
-def _adds_up(value: str) -> bool:
-    try:
-        return (bech32 if value[:3].lower() in ("bc1", "tb1", "ltc") else base58check)(value)
-    except ValueError:
-        return value[:2].lower() == "0x"

@@ -8,9 +8,10 @@ from cairn.refine import sealing
 from cairn.refine.checks.haystack import Haystack
 from cairn.refine.detectors.catalogue import detectors
 from cairn.refine.kinds import KINDS
-from cairn.refine.replacements import MAKERS, marked
+from cairn.refine.pseudonym_marks import marked
+from cairn.refine.pseudonym_values import MAKERS
+from cairn.refine.pseudonyms import Pseudonyms, TooManyValuesError, normal, pseudonymized
 from cairn.refine.spans import Span
-from cairn.refine.surrogates import Pseudonyms, TooManyValuesError, normal, replaced
 
 KEY = bytes(range(32))
 ALL = detectors()
@@ -27,11 +28,11 @@ def table(text=TEXT, *, key=KEY, document="1", corpus=False):
     return Pseudonyms(key, corpus).table(text, ALL.find(text), document=document)
 
 
-def test_every_replacement_is_nobodys_and_no_real_value_is_left():
+def test_every_pseudonym_is_nobodys_and_no_real_value_is_left():
     made, spans = table(), ALL.find(TEXT)
     for span in spans:
         assert marked(span.kind, made[TEXT[span.start : span.end]]) is not False, span.kind
-    fresh = replaced(TEXT, spans, made)
+    fresh = pseudonymized(TEXT, spans, made)
     assert not any(value in fresh for value in made)
     # What can be told from a real value by itself is not found any more.
     untold = {"PERSON", "STREET_ADDRESS", "DATE_OF_BIRTH", "ID_NUMBER"}
@@ -39,7 +40,7 @@ def test_every_replacement_is_nobodys_and_no_real_value_is_left():
     assert again == []
 
 
-def test_one_value_has_one_replacement_in_any_notation_and_name_by_name():
+def test_one_value_has_one_pseudonym_in_any_notation_and_name_by_name():
     made = table()
     assert re.sub(r"\D", "", made["212-736-5000"]) == re.sub(r"\D", "", made["212.736.5000"])
     given, last = made["Ann Miller"].split()
@@ -69,7 +70,7 @@ def test_same_key_same_table_and_another_key_or_document_another():
     assert shared["Ann Miller"] == table(corpus=True)["Ann Miller"]
 
 
-def test_many_values_get_as_many_replacements():
+def test_many_values_get_as_many_pseudonyms():
     phones = [f"212-736-{n:04d}" for n in range(300)]
     text = "phones " + " ".join(phones)
     spans = [Span(m.start(), m.end(), "PHONE_NUMBER") for m in re.finditer(r"[\d-]{12}", text)]
@@ -77,7 +78,7 @@ def test_many_values_get_as_many_replacements():
     assert len(set(made.values())) == 300 and set(made.values()).isdisjoint(made)
 
 
-def test_a_replacement_never_is_another_real_name_of_the_text():
+def test_a_pseudonym_never_is_another_real_name_of_the_text():
     pool = "Alex Ari Ash Bailey Bo Casey Dana Devon Eden Ellis Fern Jody Kim Lee Lou Noel Quinn Sam"
     text = f"Ann met {pool}"
     made = Pseudonyms(KEY).table(text, [Span(0, 3, "PERSON")])
@@ -85,12 +86,12 @@ def test_a_replacement_never_is_another_real_name_of_the_text():
 
 
 def test_every_kind_can_be_replaced():
-    assert set(MAKERS) == set(KINDS) - {"PERSON"}
+    assert set(MAKERS) == {*KINDS, "URL"} - {"PERSON"}
     assert normal("PHONE_NUMBER", "+1 (212) 736") == "1212736"
     assert normal("PERSON", "MILLER,  Ann") == "miller ann"
 
 
-def test_a_value_in_disguise_gets_a_plain_replacement_that_nothing_can_be_read_from():
+def test_a_value_in_disguise_gets_a_plain_pseudonym_that_nothing_can_be_read_from():
     spelt = "card four one one one one one one one one one one one one one one one"
     coded = base64.b64encode(b"card 4111 1111 1111 1111 and iban").decode()
     named = base64.b64encode(b"My name is Robert Paulson").decode()
@@ -101,13 +102,13 @@ def test_a_value_in_disguise_gets_a_plain_replacement_that_nothing_can_be_read_f
         "000 - 00 - 0000",
         "0000 0000 0000 0000",
     ]
-    fresh = replaced(text, ALL.find(text), made)
+    fresh = pseudonymized(text, ALL.find(text), made)
     assert len(made) == 5 and Haystack(fresh).holds("4111 1111 1111 1111") is False
     assert not Haystack(fresh).holds("Robert Paulson", "PERSON") and "\u200b" not in fresh
 
 
 def test_what_the_table_lacks_is_masked():
-    assert replaced("call Ann now", [Span(5, 8, "PERSON")], {}) == "call [PERSON] now"
+    assert pseudonymized("call Ann now", [Span(5, 8, "PERSON")], {}) == "call [PERSON] now"
 
 
 def test_a_sealed_table_opens_with_its_key_and_its_document_alone():
