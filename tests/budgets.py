@@ -35,6 +35,7 @@ WINGS = {
     "evaluation": "evaluation, learners",
     "improve": "improve",
     "examples": "docs, examples",
+    "jail": "jail",
     "learners": "evaluation, learners",
     "learning": "ued",
     "lm": "lm",

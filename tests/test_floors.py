@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "cairn"
 FLOORS = (
     {"core"},
     {"archive", "score", "envs", "nn"},
-    {"sampler", "lm"},
+    {"sampler", "lm", "jail"},
     {"learners", "engine", "evaluation", "report"},
     {"runs"},
     {

@@ -1,0 +1,67 @@
+"""Reading what a candidate left, after it has ended: plain files only, followed nowhere."""
+
+import os
+
+_KIND, _PLAIN, _LINK = 0o170000, 0o100000, 0o120000
+
+
+def collect(box: str, names: list[str], most: int) -> tuple[dict[str, bytes], dict[str, str]]:
+    """Contents by name, and why a name has none. `most` bytes altogether."""
+    files, faults = {}, {}
+    for name in names:
+        try:
+            files[name] = _read(box, name, most)
+            most -= len(files[name])
+        except OSError as error:
+            faults[name] = "was not written" if error.errno == 2 else os.strerror(error.errno or 0)
+        except ValueError as error:
+            faults[name] = str(error)
+    return files, faults
+
+
+def _read(box: str, name: str, most: int) -> bytes:
+    *folders, last = name.split("/")
+    place = os.open(box, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for part in folders:
+            _refuse_links(place, part)
+            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=place)
+            os.close(place)
+            place = inner
+        _refuse_links(place, last)
+        # A pipe without a writer would be waited for.
+        file = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
+    finally:
+        os.close(place)
+    with open(file, "rb") as stream:
+        found = os.fstat(file)
+        if found.st_mode & _KIND != _PLAIN:
+            raise ValueError("is no plain file")
+        if found.st_nlink != 1:
+            raise ValueError("is a hard link")
+        if found.st_size > most:
+            raise ValueError(f"is too large: {found.st_size:,} bytes, {most:,} are left")
+        return stream.read(most)
+
+
+def _refuse_links(place: int, name: str) -> None:
+    if os.stat(name, dir_fd=place, follow_symlinks=False).st_mode & _KIND == _LINK:
+        raise ValueError("is a symbolic link")
+
+
+def used(*folders: str) -> tuple[int, int]:
+    """Bytes on disk below some folders, and how many files."""
+    size = count = 0
+    waiting = list(folders)
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    found = entry.stat(follow_symlinks=False)
+                    size += found.st_blocks * 512
+                    count += 1
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+        except OSError:
+            pass  # gone meanwhile, or closed to us
+    return size, count

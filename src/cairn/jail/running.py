@@ -1,0 +1,208 @@
+"""Running one program in the jail: a launcher of its own for each, and nothing left of it."""
+
+import asyncio
+import marshal
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cairn.jail import request
+from cairn.jail.outcome import NOTHING, Limits, Outcome
+
+LAUNCHER = str(Path(__file__).parent / "launcher")
+SLACK_S = 45.0
+"""What setting up and ending may take before the launcher itself is taken for hung."""
+ENDING_S = 10.0
+"""For the launcher to kill and reap everything once its caller wants an end."""
+
+
+class Job(NamedTuple):
+    """A launcher to be started."""
+
+    command: list[str]
+    options: dict[str, Any]
+    tier: int
+    hard_s: float
+    report: int
+    log: int
+
+
+def run(
+    argv_or_source: Sequence[str] | str,
+    *,
+    files: Mapping[str, bytes | str | Path] = NOTHING,
+    readonly: Mapping[str, Path] = NOTHING,
+    back: Sequence[str] = (),
+    limits: Limits = Limits(),  # noqa: B008 (a tuple)
+    tier: int | None = None,
+    stdin: bytes = b"",
+    env: Mapping[str, str] = NOTHING,
+) -> Outcome:
+    """Run a command, or Python source, and say what became of it.
+
+    A list is a command; its first word may be `python`, which is this interpreter. `files` are
+    copied into a fresh work folder, where the program begins; `readonly` shows files and folders
+    of this machine in it, without copying; `back` names files to read when it has ended. `tier`
+    None takes the strongest that this machine has; a number is kept to, or the outcome is
+    `jail_error`. `env` comes on top of a few harmless variables: nothing of this process's own
+    environment is handed on.
+
+    Raises JailError for names, limits or files that cannot be.
+    """
+    with _job(argv_or_source, files, readonly, back, limits, tier, stdin, env) as job:
+        process = subprocess.Popen(job.command, **job.options)
+        assert process.stdin is not None
+        try:
+            process.wait(job.hard_s)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            process.stdin.close()
+            try:
+                process.wait(ENDING_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        return _outcome(job)
+
+
+async def arun(
+    argv_or_source: Sequence[str] | str,
+    *,
+    files: Mapping[str, bytes | str | Path] = NOTHING,
+    readonly: Mapping[str, Path] = NOTHING,
+    back: Sequence[str] = (),
+    limits: Limits = Limits(),  # noqa: B008 (a tuple)
+    tier: int | None = None,
+    stdin: bytes = b"",
+    env: Mapping[str, str] = NOTHING,
+) -> Outcome:
+    """As `run`, for many at once. Cancelling kills all that the program started."""
+    if tier is None:
+        tier = await asyncio.to_thread(_strongest)
+    with _job(argv_or_source, files, readonly, back, limits, tier, stdin, env) as job:
+        process = await asyncio.create_subprocess_exec(*job.command, **job.options)
+        assert process.stdin is not None
+        try:
+            await asyncio.wait_for(process.wait(), job.hard_s)
+        except TimeoutError:
+            pass
+        finally:
+            process.stdin.close()
+            try:
+                await asyncio.wait_for(process.wait(), ENDING_S)
+            except BaseException:
+                process.kill()
+                raise
+        return _outcome(job)
+
+
+def _strongest() -> int:
+    from cairn.jail.probe import tier  # which runs something itself
+
+    return max(0, tier().tier)
+
+
+@contextmanager
+def _job(
+    argv_or_source: Sequence[str] | str,
+    files: Mapping[str, bytes | str | Path],
+    readonly: Mapping[str, Path],
+    back: Sequence[str],
+    limits: Limits,
+    tier: int | None,
+    stdin: bytes,
+    env: Mapping[str, str],
+) -> Iterator[Job]:
+    """A folder and three files in memory, gone afterwards."""
+    tier = _strongest() if tier is None else tier
+    ask = request.ask(argv_or_source, files, readonly, back, limits, tier, stdin, env)
+    folder = tempfile.mkdtemp(prefix="cairn-jail-")
+    opened = []
+    try:
+        for name in ("root", "box", "tmp"):
+            os.mkdir(f"{folder}/{name}", 0o700)
+        temporary = "/tmp" if tier >= 2 else f"{folder}/tmp"
+        ask |= {"job": folder, "env": {"TMPDIR": temporary, **ask["env"]}}
+        for name in ("request", "report", "log"):
+            opened.append(os.memfd_create(f"jail-{name}"))
+        wanted, report, log = opened
+        with open(wanted, "wb", closefd=False) as file:
+            file.write(marshal.dumps(ask))
+        os.lseek(wanted, 0, os.SEEK_SET)
+        options = {
+            "stdin": subprocess.PIPE,
+            "stdout": subprocess.DEVNULL,
+            "stderr": log,
+            "pass_fds": (wanted, report),
+            "env": {},
+            "cwd": "/",
+            "start_new_session": True,
+        }
+        # -I and -S: neither site-packages nor anything of the caller's folder or environment.
+        command = [sys.executable, "-I", "-S", LAUNCHER, str(wanted), str(report)]
+        yield Job(command, options, tier, limits.seconds + SLACK_S, report, log)
+    finally:
+        for file in opened:
+            os.close(file)
+        _remove(folder)
+
+
+def _remove(folder: str) -> None:
+    """Also what the candidate closed to us. Nothing of it runs any more."""
+    if not shutil.rmtree.avoids_symlink_attacks:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+
+    def open_up(function: Any, path: str, error: Any) -> None:
+        if not os.path.islink(path):
+            os.chmod(os.path.dirname(path), 0o700)
+            if os.path.isdir(path):
+                os.chmod(path, 0o700)
+
+    for _ in range(3):
+        shutil.rmtree(folder, onerror=open_up)
+        if not os.path.exists(folder):
+            return
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _outcome(job: Job) -> Outcome:
+    """Read the report: plain values that our own launcher wrote."""
+    record: dict[str, Any]
+    try:
+        record = marshal.loads(_whole(job.report))
+    except (EOFError, ValueError, TypeError):
+        last = _whole(job.log).decode(errors="replace").strip().rpartition("\n")[2]
+        record = {"error": f"the launcher left no report{': ' if last else ''}{last}"}
+    if "error" in record:
+        return Outcome("jail_error", None, "", "", 0.0, 0.0, 0.0, job.tier, False, record["error"])
+    texts = [_text(*record[name]) for name in ("stdout", "stderr")]
+    return Outcome(
+        kind=record["kind"],
+        exit_code=record["exit"],
+        stdout=texts[0],
+        stderr=texts[1],
+        seconds=record.get("seconds", 0.0),
+        cpu_seconds=record.get("cpu_seconds", 0.0),
+        peak_mb=record.get("peak", 0) / 2**20,
+        tier=job.tier,
+        truncated=any(record[name][2] for name in ("stdout", "stderr")),
+        reason=record["reason"],
+        files=record.get("files", {}),
+    )
+
+
+def _whole(file: int) -> bytes:
+    return os.pread(file, os.fstat(file).st_size, 0)
+
+
+def _text(head: bytes, tail: bytes, missing: int) -> str:
+    between = f"\n[… {missing:,} bytes are missing here …]\n".encode() if missing else b""
+    return (head + between + tail).decode(errors="replace")

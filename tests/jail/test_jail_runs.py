@@ -1,0 +1,87 @@
+"""What a run in the jail gives back."""
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from cairn import jail
+from cairn.jail import JailError, Limits
+
+TIERS = [0, *range(1, jail.tier().tier + 1)]
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_program_gets_its_files_and_gives_back_what_is_asked(tier, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "x.csv").write_text("1,2\n")
+    source = """
+import sys, os
+import helper
+text = open("inputs/x.csv").read() + open("deep/er.txt").read() + sys.stdin.read() + helper.WORD
+open("out.txt", "w").write(text)
+open(os.environ["TMPDIR"] + "/t", "w").write("x")
+print(os.environ["GIVEN"])
+sys.exit(3)
+"""
+    found = jail.run(
+        source,
+        files={"deep/er.txt": "b", "helper.py": "WORD = 'd'"},
+        readonly={"inputs": tmp_path / "data"},
+        back=["out.txt", "none.txt"],
+        stdin=b"c",
+        env={"GIVEN": "g"},
+        tier=tier,
+    )
+    assert (found.kind, found.exit_code, found.stdout, found.tier) == ("failed", 3, "g\n", tier)
+    assert found.files == {"out.txt": b"1,2\nbcd"} and "none.txt was not written" in found.reason
+    assert found.cpu_seconds > 0 and 1 < found.peak_mb < 100
+
+
+def test_many_at_once_and_a_cancelled_one_is_gone(tmp_path):
+    before = set(Path("/tmp").glob("cairn-jail-*"))
+
+    async def both():
+        some = await asyncio.gather(*[jail.arun(f"print({n})") for n in range(4)])
+        long = asyncio.create_task(jail.arun("import time; time.sleep(60)"))
+        await asyncio.sleep(0.3)
+        long.cancel()
+        begun = time.monotonic()
+        with pytest.raises(asyncio.CancelledError):
+            await long
+        return some, time.monotonic() - begun
+
+    some, took = asyncio.run(both())
+    assert [one.stdout for one in some] == [f"{n}\n" for n in range(4)] and took < 8
+    assert set(Path("/tmp").glob("cairn-jail-*")) <= before
+
+
+def test_a_tier_that_is_not_there_is_no_weaker_run():
+    found = jail.run("print(1)", tier=9)
+    assert (found.kind, found.stdout) == ("jail_error", "") and found.reason
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"files": {"../x": b""}}, "inside its work folder, got '../x'"),
+        ({"back": ["/etc/passwd"]}, "inside its work folder"),
+        ({"files": {"main.py": b""}}, "no other file can have that name"),
+        ({"files": {"x": b"0" * 2**21}, "limits": Limits(disk_mb=1)}, "disk_mb allows 1 MiB"),
+        ({"limits": Limits(seconds=0)}, "Limits.seconds must be a number above 0, got 0"),
+        ({"readonly": {"x": Path("/nowhere")}}, "/nowhere is not there"),
+        ({"env": {"A=B": ""}}, "name of an environment variable"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_runs(wrong, words):
+    with pytest.raises(JailError) as told:
+        jail.run("pass", **wrong)
+    assert words in str(told.value)
+
+
+def test_a_program_that_is_not_there_is_the_candidates_fault():
+    found = jail.run(["no-such-program"])
+    assert (found.kind, found.exit_code) == ("failed", 127) and "No such file" in found.reason
+    assert os.getpid()
