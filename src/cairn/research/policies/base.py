@@ -1,13 +1,15 @@
 """What a search policy is: where to go on in a tree, and by which operator."""
 
+import math
 from collections.abc import Sequence
 from random import Random
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
+from cairn.core.errors import ConfigError
 from cairn.engine.journal_policy import WAIT, Wait
 from cairn.research.node import Node, Tree
 
-__all__ = ["WAIT", "Proposal", "Stateless", "TreePolicy", "Wait", "busy"]
+__all__ = ["WAIT", "Proposal", "Stateless", "TreePolicy", "Wait", "busy", "check", "cue"]
 
 S = TypeVar("S")
 
@@ -23,6 +25,7 @@ class Proposal(NamedTuple):
     island: int = 0
 
 
+@runtime_checkable
 class TreePolicy(Protocol[S]):
     """Where a search goes on. Pure and quick: all chance comes from `draws`, nothing is kept in
     `self`, and arguments stay as they are. States are JSON values (lists, no tuples; string keys).
@@ -65,3 +68,21 @@ class Stateless:
 def busy(pending: Sequence[Proposal], operator: str) -> frozenset[int]:
     """First parents of the pending proposals of an operator."""
     return frozenset(one.parents[0] for one in pending if one.operator == operator and one.parents)
+
+
+def cue(children: int, *, wanted: bool) -> str:
+    """How large a change to ask for after so many from the same place (AIRA): the first two
+    simple, two normal, then complex; "" unless `wanted`."""
+    if not wanted:
+        return ""
+    return "simple" if children < 2 else "normal" if children < 4 else "complex"
+
+
+def check(policy: object, **bounds: tuple[float, float]) -> None:
+    """Raise ConfigError for a setting outside its bounds (both included)."""
+    for name, (low, high) in bounds.items():
+        value = getattr(policy, name)
+        if not low <= value <= high:
+            wanted = f"at least {low:g}" if math.isinf(high) else f"in [{low:g}, {high:g}]"
+            kind = type(policy).__name__
+            raise ConfigError(f"{kind}.{name} must be {wanted}, got {value}.")
