@@ -61,7 +61,9 @@ def arms() -> dict[str, Arm]:
     for rival, settings in RIVALS.items():
         made[f"binary-many-{rival}"] = Arm("repair", "exit", BINARY | settings, "repair")
     for name, settings in ABLATIONS.items():
-        made[f"graded-many-{name}"] = Arm("repair", "exit", GRADED | settings, "repair")
+        for bases in ("1", "many"):  # where ExIt gains most, and where it gains nothing
+            own = GRADED | {"problems": BASES[bases]} | SMALL.get(bases, {}) | settings
+            made[f"graded-{bases}-{name}"] = Arm("repair", "exit", own, "repair")
     fit = {"rows": 16384, "fit_steps": 100, "fit_batch": 64, "learning_rate": 1e-3}
     made["graded-many-rft"] = Arm("repair", "rft", GRADED | fit | {"capacity": None}, "repair")
     for rival in ("exit", "from-problem", "uniform"):  # four times as long, should the rest tie
