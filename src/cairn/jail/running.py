@@ -151,26 +151,7 @@ def _job(
     finally:
         for file in opened:
             os.close(file)
-        _remove(folder)
-
-
-def _remove(folder: str) -> None:
-    """Also what the candidate closed to us. Nothing of it runs any more."""
-    if not shutil.rmtree.avoids_symlink_attacks:
-        shutil.rmtree(folder, ignore_errors=True)
-        return
-
-    def open_up(function: Any, path: str, error: Any) -> None:
-        if not os.path.islink(path):
-            os.chmod(os.path.dirname(path), 0o700)
-            if os.path.isdir(path):
-                os.chmod(path, 0o700)
-
-    for _ in range(3):
-        shutil.rmtree(folder, onerror=open_up)
-        if not os.path.exists(folder):
-            return
-    shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)  # the launcher has, unless it was killed
 
 
 def _outcome(job: Job) -> Outcome:

@@ -50,7 +50,7 @@ def _refuse_links(place: int, name: str) -> None:
 
 
 def used(*folders: str) -> tuple[int, int]:
-    """Bytes on disk below some folders, and how many files."""
+    """Bytes on disk below some folders, and how many files; what cannot be looked into is over."""
     size = count = 0
     waiting = list(folders)
     while waiting:
@@ -62,6 +62,27 @@ def used(*folders: str) -> tuple[int, int]:
                     count += 1
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
+        except (FileNotFoundError, NotADirectoryError):
+            pass  # gone meanwhile
         except OSError:
-            pass  # gone meanwhile, or closed to us
+            size += 1 << 60  # closed to us, or deeper than a path can be
     return size, count
+
+
+def remove(folder: str) -> None:
+    """A folder with all that is in it, of any depth, closed or not. Nothing may write to it."""
+    waiting, moved = [folder], 0
+    while waiting:
+        inner = waiting.pop()
+        os.chmod(inner, 0o700)
+        with os.scandir(inner) as entries:
+            for entry in list(entries):
+                if not entry.is_dir(follow_symlinks=False):
+                    os.unlink(entry.path)
+                    continue
+                moved += 1  # up to the top, so that no path is ever too long
+                waiting.append(f"{folder}/.{moved}")
+                os.rename(entry.path, waiting[-1])
+        if inner != folder:
+            os.rmdir(inner)
+    os.rmdir(folder)

@@ -168,7 +168,7 @@ def _become(ask: dict, box: str, streams: tuple[int, int, int], failed: int) -> 
             landlock.restrict([*ask["visible"], *ask["seen"], *inputs], own)
         rules = b""
         if tier >= 1:
-            rules = seccomp.program(ask["machine"], sockets=tier >= 2)
+            rules = seccomp.program(ask["machine"], alone=tier >= 2)
         os.closerange(3, failed)
         os.closerange(failed + 1, 2**16)
         if rules:

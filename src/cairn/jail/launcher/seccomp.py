@@ -77,6 +77,25 @@ _CALLS = {
     "semget": (64, 190),
     "mq_open": (240, 180),
 }
+_METADATA = {
+    # Landlock lets owners change these of any file. To fail would break every copy of a file.
+    "chmod": (90, None),
+    "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
+    "chown": (92, None),
+    "lchown": (94, None),
+    "fchownat": (260, 54),
+    "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "removexattr": (197, 14),
+    "lremovexattr": (198, 15),
+    "setxattrat": (463, 463),
+    "removexattrat": (466, 466),
+    "utime": (132, None),
+    "utimes": (235, None),
+    "futimesat": (261, None),
+    "utimensat": (280, 88),
+}
 _CLONE, _CLONE3, _SOCKET = (56, 220), (435, 435), (41, 198)
 _SOCKETPAIR, _KILL, _IOCTL = (53, 199), (62, 129), (16, 29)
 _NEW_NAMESPACES = 0x7E02_0000
@@ -85,15 +104,16 @@ _TERMINAL_INPUT = (0x5412, 0x541C)  # TIOCSTI and TIOCLINUX put words into a ter
 
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _AND, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
 _ALLOW, _KILL_PROCESS, _ERROR = 0x7FFF_0000, 0x8000_0000, 0x0005_0000
-_EPERM, _ENOSYS = 1, 38
+_NOTHING, _EPERM, _ENOSYS = 0, 1, 38
 _NUMBER, _ARCHITECTURE = 0, 4
 
 
-def program(machine: str, *, sockets: bool) -> bytes:
+def program(machine: str, *, alone: bool) -> bytes:
     """The filter for a machine; UnavailableError for one whose calls are not in the table.
 
-    Without `sockets` no socket can be made but connected pairs that lead nowhere else: where the
-    network is not empty, and unix sockets of other programs are in sight. With them only unix ones.
+    `alone`: the candidate has a network, processes and files of its own. Otherwise it can make no
+    socket but connected pairs that lead nowhere else, and changes of modes, owners and times of
+    files are not carried out, though they seem to be.
     """
     if machine not in _ARCHITECTURES:
         raise UnavailableError(f"no seccomp filter is written for {machine}")
@@ -111,9 +131,12 @@ def program(machine: str, *, sockets: bool) -> bytes:
             code += _refuse_all(numbers[column])
     code += _refuse_all(_CLONE3[column], _ENOSYS)
     code += _refuse(_CLONE[column], 0, (_ANY_BIT, _NEW_NAMESPACES))
-    if sockets:
+    if alone:
         code += _refuse(_SOCKET[column], 0, (_EQUAL, _UNIX), unless=True)
     else:
+        for numbers in _METADATA.values():
+            if numbers[column] is not None:
+                code += _refuse_all(numbers[column], _NOTHING)
         code += _refuse_all(_SOCKET[column])
         # A datagram can be sent from a connected pair to any address.
         code += _refuse(_SOCKETPAIR[column], 1, (_EQUAL, _DATAGRAM), mask=0xF)

@@ -1,0 +1,92 @@
+"""The hostile suite: what each tier must contain, it contains (docs/jail.md has the table)."""
+
+import os
+import socket
+import tempfile
+import time
+import uuid
+
+import pytest
+from hostile import CASES, PRELUDE, Case, alive
+
+from cairn import jail
+from cairn.jail import Limits
+
+STRONGEST = jail.tier().tier
+SMALL = {"seconds": 4.0, "memory_mb": 160, "processes": 24, "disk_mb": 4, "output_kb": 16}
+KEY = "sk-live-0123456789abcdef"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A key in the environment, a secret file held open, and servers that nobody may reach."""
+    folder = tmp_path_factory.mktemp("world")
+    (folder / "labels.csv").write_text(KEY)
+    (folder / "outside.txt").write_text("untouched")
+    (folder / "inputs").mkdir()
+    (folder / "inputs" / "data").write_text("untouched")
+    for path in (folder / "outside.txt", folder / "inputs" / "data"):
+        path.chmod(0o644)
+    (folder / "jails").mkdir()
+    tempfile.tempdir = str(folder / "jails")
+    os.environ["CAIRN_TEST_API_KEY"] = KEY
+    held = os.open(folder / "labels.csv", os.O_RDONLY)
+    os.set_inheritable(held, True)
+    kinds = ((socket.AF_INET, ("127.0.0.1", 0)), (socket.AF_UNIX, str(folder / "s")))
+    name = f"cairn-{uuid.uuid4()}"
+    servers = []
+    for family, address in (*kinds, (socket.AF_UNIX, "\0" + name)):
+        server = socket.socket(family)
+        server.bind(address)
+        server.listen()
+        server.setblocking(False)
+        servers.append(server)
+    port = servers[0].getsockname()[1]
+    yield folder, [str(port), str(folder / "s"), name], servers
+    for server in servers:
+        server.close()
+    os.close(held)
+    tempfile.tempdir = None
+    del os.environ["CAIRN_TEST_API_KEY"]
+
+
+def tiers():
+    """Every case in every tier that is here; those weaker than the strongest are slow."""
+    for case in CASES:
+        for tier in range(STRONGEST + 1):
+            marks = [pytest.mark.slow] if tier < STRONGEST else []
+            if tier < case.held_from:
+                reason = f"held from tier {case.held_from} on"
+                marks.append(pytest.mark.skip(reason=reason))
+            yield pytest.param(case, tier, marks=marks, id=f"{case.name}-{tier}")
+
+
+@pytest.mark.parametrize(("case", "tier"), list(tiers()))
+def test_it_is_held(case: Case, tier: int, world):
+    folder, addresses, servers = world
+    token = f"token-{uuid.uuid4()}"
+    words = [token, os.getpid(), folder / "labels.csv", folder / "outside.txt", *addresses]
+    begun = time.monotonic()
+    found = jail.run(
+        ["python", "bad.py", *map(str, words)],
+        files={"bad.py": PRELUDE + case.source},
+        readonly={"inputs": folder / "inputs"},
+        limits=Limits(**(SMALL | dict(case.limits))),  # pyright: ignore[reportArgumentType]
+        tier=tier,
+    )
+    took = time.monotonic() - begun
+    assert found.kind in case.kind.split("|"), found
+    assert "OUT" not in found.stdout and KEY not in found.stdout + found.stderr, found
+    assert alive(token) == [] and found.tier == tier
+    assert (folder / "outside.txt").read_text() == "untouched"
+    assert (folder / "inputs" / "data").read_text() == "untouched"
+    for path in (folder / "outside.txt", folder / "inputs" / "data"):
+        found_as = path.stat()
+        assert (found_as.st_mode & 0o777, found_as.st_uid) == (0o644, os.getuid())
+        assert found_as.st_mtime > 2
+    assert os.listdir(folder / "inputs") == ["data"]
+    assert os.listdir(folder / "jails") == []
+    assert took < 30 and len(found.stdout) + len(found.stderr) < 4_000_000
+    for server in servers:
+        with pytest.raises(BlockingIOError):
+            server.accept()
