@@ -11,6 +11,7 @@ PARTS = {
     "purge": "Remove from a run whatever may hold text of the source.",
     "export": "Write the output of a run as a dataset that Hugging Face's `datasets` loads.",
     "bench": "Score detectors and refiners on documents whose private spans are known.",
+    "distill": "Train a small local refiner from what a detector or an expensive refiner removed.",
     "make": "Write documents whose private spans are known.",
     "synth": "Make questions with answers out of documents and tables, and curate them.",
     "verify": "Have a model check its own answers by questions (Chain-of-Verification).",

@@ -67,6 +67,10 @@ def _go(arguments: argparse.Namespace, playing: Playing) -> int:
     removals = _removals(arguments.baselines)
     found = _detectors(arguments.detectors)
     bench = benches.Benchmark(_records(arguments))
+    if arguments.distilled:
+        from cairn.refine.distill.refiner import Distilled
+
+        found.append(Distilled.open(arguments.distilled))
     for detector in found:
         bench.detect(detector, removals)
     bench.remove_labelled(removals)
@@ -204,6 +208,8 @@ def _parser() -> Parser:
         "all but toxic. Of a labelled file: how `form` begins")  # fmt: skip
     add("--detectors", default=OURS, metavar="NAMES",
         help=f"{OURS}: all of ours; presidio; or some of ours by name; or {NONE}")  # fmt: skip
+    add("--distilled", type=Path, metavar="FOLDER",
+        help="the small refiner of cairn refine distill too, as a detector")  # fmt: skip
     add("--baselines", default=ALL, metavar="NAMES",
         help=f"ways of removal: {ALL}, {NONE}, or some by name")  # fmt: skip
     add("--task", default="anonymize", help="what the refiner is asked to do; anonymize")

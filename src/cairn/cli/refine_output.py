@@ -12,9 +12,8 @@ from cairn.report.words import money
 
 def begin(config: RefineConfig, task: Task, path: Path) -> None:
     """Say what is done by whom, on stderr."""
-    who = "simulated models" if config.simulation is not None else config.models["refiner"].who
     print(
-        f"{config.source} -> {config.sink}: {task.name} by {who}, run {path}",
+        f"{config.source} -> {config.sink}: {task.name} by {config.who}, run {path}",
         file=sys.stderr,
     )
 

@@ -48,6 +48,7 @@ a path or a URL that fsspec knows. OUTPUT: .jsonl, .csv, .tsv, .parquet, or a fo
   cairn refine run raw.jsonl clean.jsonl --task anonymize --model my-model \\
       --base-url http://127.0.0.1:8000/v1
   cairn refine run raw.jsonl clean.jsonl --task anonymize --demo     simulated, no account
+  cairn refine run raw.jsonl clean.jsonl --task anonymize --distilled small
   cairn refine run src/ clean/ --task anonymize-code --files '*.py' --files '*.md' ...
 """
 MORE = """\
@@ -149,7 +150,8 @@ def _config(arguments: argparse.Namespace, playing: Playing) -> Any:
         arguments.input, arguments.output, arguments.task, models=playing.models, how=how,
         id=arguments.id, files=tuple(arguments.files or ()), key=arguments.key,
         corpus=arguments.corpus, tries=arguments.tries,
-        limits=playing.limits, simulation=arguments.demo, seed=arguments.seed,
+        limits=playing.limits, simulation=arguments.demo, distilled=arguments.distilled,
+        seed=arguments.seed,
         workers=arguments.workers, processes=arguments.processes, ray=actors,
     )  # fmt: skip
 
@@ -186,6 +188,8 @@ def _parser() -> Parser:
         help="the field of an output row that says where it comes from; refined")  # fmt: skip
     add("--demo", type=float, nargs="?", const=0.1, default=None, metavar="ERROR",
         help="simulated models with known errors, no account; 0.1")  # fmt: skip
+    add("--distilled", metavar="FOLDER",
+        help="the small refiner of cairn refine distill rewrites, in this process")  # fmt: skip
     add("--seed", type=int, default=0)
     add("--workers", type=positive, default=64, help="records at a time, in each process; 64")
     add("--processes", type=positive, default=1, help="more than 1: so many beside this one")

@@ -57,8 +57,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
         return value, {"loss": squares, "entropy": entropy}
 
     batch = Batch(played.rollouts, reference)
-    held = played.mask & ~jnp.isnan(played.rollouts.reward)[:, :, None]
-    return learning.improve(problem, config, state, played, batch, loss, held=held)
+    return learning.improve(problem, config, state, played, batch, loss)
 
 
 METHOD = method(__doc__, Config, step)

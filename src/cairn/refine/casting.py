@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from cairn.core.errors import ConfigError
 from cairn.lm.cast import Player
@@ -49,7 +50,12 @@ def check_roles(found: Task, models: Collection[str]) -> None:
 
 
 def players_of(config: RefineConfig, task: Task) -> Mapping[str, Player]:
-    """The config's models, or simulated ones."""
+    """The config's models, with a distilled refiner among them, or simulated ones."""
+    if config.distilled is not None:
+        from cairn.refine.distill.refiner import Distilled  # JAX, which nothing else here needs
+
+        small = Distilled.open(Path(config.distilled))
+        return {"refiner": small.model(config.seed), **config.models}
     if config.simulation is None:
         return config.models
     return {"refiner": DemoRefiner(task, config.simulation).model(config.seed)}

@@ -50,6 +50,8 @@ class RefineConfig:
     """What may be spent."""
     simulation: float | None = None
     """Given: simulated models, with this error."""
+    distilled: str | None = None
+    """Given: the folder of `cairn refine distill` whose refiner rewrites."""
     seed: int = 0
     """Root of all draws."""
     workers: int = 64
@@ -72,12 +74,25 @@ class RefineConfig:
         unknown = next((role for role in self.models if role not in MODELS), None)
         if unknown is not None:
             raise ConfigError(f"[models.{unknown}] is no role here; roles are {', '.join(MODELS)}.")
-        if self.simulation is None and "refiner" not in self.models:
+        others = "refiner" in self.models or self.simulation is not None
+        if self.distilled is not None and others:
+            raise ConfigError("the refiner is a model, a distilled or a simulated one: name one.")
+        if self.simulation is self.distilled is None and "refiner" not in self.models:
             raise ConfigError(
-                "nobody rewrites: name a model by --model and --base-url, or take --demo."
+                "nobody rewrites: name a model by --model and --base-url, or a folder by "
+                "--distilled, or take --demo."
             )
         prices = {name: model.price for name, model in self.models.items()}
         check_prices(self.limits.limits(), prices, scope="[limits]")
+
+    @property
+    def who(self) -> str:
+        """Who rewrites."""
+        if self.simulation is not None:
+            return "simulated models"
+        if self.distilled is not None:
+            return f"the distilled refiner {PurePath(self.distilled).name}"
+        return self.models["refiner"].who
 
     @property
     def task_name(self) -> str:

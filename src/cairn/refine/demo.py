@@ -4,7 +4,6 @@ No language model, and it is said wherever it plays: it shows how a run goes, an
 a model would make of the texts.
 """
 
-import re
 from dataclasses import dataclass
 
 from cairn.core.draws import DrawKey
@@ -14,9 +13,7 @@ from cairn.lm.scripted import ScriptedModel
 from cairn.lm.simulated import REFUSAL
 from cairn.refine.pseudonyms import completed, pseudonymized
 from cairn.refine.spans import settled
-from cairn.refine.tasks.base import Task, pseudonyms_in
-
-_TEXT = re.compile(r"<text-([0-9a-f]{8})>\n(.*)\n</text-\1>", re.S)
+from cairn.refine.tasks.base import Task, pseudonyms_in, text_in
 
 
 @dataclass(frozen=True)
@@ -37,14 +34,13 @@ class DemoRefiner:
 
     def answer(self, request: Request, key: DrawKey) -> str | Completion:
         """The text of a request of `Task.prompt` with what detectors find replaced."""
-        prompt = request.messages[-1].content
-        found = _TEXT.search(prompt)
-        if found is None:
+        asked = text_in(request.messages[-1].content)
+        if asked is None:
             return REFUSAL
         draw = key.random()
         if draw.random() < self.error / 10:
             return REFUSAL
-        text, table = found[2], pseudonyms_in(prompt[: found.start()])
+        text, table = asked.text, pseudonyms_in(asked.before)
         spans = settled(s for detector in self.task.detectors for s in detector.find(text))
         table = completed(table, text, spans, draw.randbytes(32))
         gone = [span for span in spans if draw.random() >= self.error]

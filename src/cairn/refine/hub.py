@@ -115,8 +115,8 @@ def _body(config: RefineConfig, path: Path, count: int, name: str) -> str:
 
 
 def _called(config: RefineConfig) -> str:
-    model = config.models["refiner"]
-    return model.model if isinstance(model, Model) else model.who
+    model = config.models.get("refiner")
+    return model.model if isinstance(model, Model) else config.who
 
 
 def _funnel(path: Path) -> list[str]:

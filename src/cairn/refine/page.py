@@ -53,8 +53,7 @@ def page(figures: Figures, config: RefineConfig, versions: Mapping[str, Any]) ->
         shown = [_item(at, both, config) for at, both in enumerate(figures.shown)]
         items = Items(shown, "ids and texts", ("order",))
         sections.append(Section("texts", "Before and after", [items]))
-    model = "simulated models" if simulated else config.models["refiner"].who
-    facts = {"task": config.task, "model": model}
+    facts = {"task": config.task, "model": config.who}
     sections.append(
         Section("made", "How it was made", [provenance(facts, versions, plain(config))])
     )

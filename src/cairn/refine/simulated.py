@@ -24,7 +24,7 @@ from cairn.refine.presence import Presence
 from cairn.refine.pseudonyms import completed
 from cairn.refine.rewriting_score import leaks
 from cairn.refine.spans import Span, replaced, settled
-from cairn.refine.tasks.base import pseudonyms_in
+from cairn.refine.tasks.base import pseudonyms_in, text_in
 
 LABEL = "simulated"
 INVENTED = (
@@ -32,7 +32,6 @@ INVENTED = (
     "harbour, later praised everyone involved for their remarkable patience."
 )
 """What it adds where it invents."""
-_TEXT = re.compile(r"<text-([0-9a-f]{8})>\n(.*)\n</text-\1>", re.S)
 _FENCED = re.compile(r"<text-([0-9a-f]{8})>(.*)</text-\1>", re.S)
 
 
@@ -81,18 +80,17 @@ class SimulatedRefiner:
 
         Raises RejectedError for a text without labels.
         """
-        prompt = request.messages[-1].content
-        match = _TEXT.search(prompt)
-        record = self._by_text.get(match[2].strip()) if match else None
-        if match is None or record is None:
+        asked = text_in(request.messages[-1].content)
+        record = self._by_text.get(asked.text.strip()) if asked else None
+        if asked is None or record is None:
             raise RejectedError("the simulated refiner has no labels of this text")
-        heeding = "was turned down by the check" in prompt[: match.start()]
+        heeding = "was turned down by the check" in asked.before
         scale = 1 - self.errors.heed if heeding else 1.0
         draw = key.child("whether").random()
         if draw.random() < scale * self.errors.refuse:
             return REFUSAL
         ends_early = draw.random() < scale * self.errors.cut
-        text = self._rewritten(record, pseudonyms_in(prompt[: match.start()]), scale, key)
+        text = self._rewritten(record, pseudonyms_in(asked.before), scale, key)
         if draw.random() < scale * self.errors.invent:
             text = f"{text}\n{INVENTED}"
         if ends_early:

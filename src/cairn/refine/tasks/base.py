@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from cairn.core.draws import DrawKey
 from cairn.core.errors import ConfigError
@@ -12,6 +13,7 @@ from cairn.lm.request import Message
 from cairn.refine.checks.base import Check, Failure
 from cairn.refine.detectors.base import Detector
 
+_TEXT = re.compile(r"<text-([0-9a-f]{8})>\n(.*)\n</text-\1>", re.S)
 _TABLE = re.compile(r"<pseudonyms-([0-9a-f]{8})>(.*)</pseudonyms-\1>", re.S)
 
 
@@ -72,10 +74,22 @@ class Task:
         return [Message("system", self.instructions), Message("user", "\n\n".join(asked))]
 
 
-def pseudonyms_in(prompt: str) -> dict[str, str]:
-    """The pseudonyms that a message of `Task.prompt` asks for: for simulated refiners.
+class Asked(NamedTuple):
+    """A message of `Task.prompt`, apart."""
 
-    `prompt`: the message up to its text, which may hold what looks like such a table.
-    """
-    found = _TABLE.search(prompt)
+    before: str
+    """Up to the text, which may hold what looks like any of it."""
+    text: str
+
+
+def text_in(prompt: str) -> Asked | None:
+    """The text that a message of `Task.prompt` asks to rewrite, for refiners that are no language
+    models; None for another message."""
+    found = _TEXT.search(prompt)
+    return None if found is None else Asked(prompt[: found.start()], found[2])
+
+
+def pseudonyms_in(before: str) -> dict[str, str]:
+    """The pseudonyms that a message of `Task.prompt` asks for, out of what is before its text."""
+    found = _TABLE.search(before)
     return dict(json.loads(line) for line in found[2].split("\n")) if found else {}

@@ -1,0 +1,267 @@
+"""`cairn refine distill`: what it learns from, how chances are read, a training to its end."""
+
+import json
+import math
+import re
+from random import Random
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from cairn.cli.main import run as cairn
+from cairn.nn.language.size import Size
+from cairn.nn.language.transformer import Transformer
+from cairn.refine.detectors.catalogue import detectors
+from cairn.refine.distill import training
+from cairn.refine.distill.config import Distillation
+from cairn.refine.distill.examples import OTHER, Example, of_pair
+from cairn.refine.distill.noise import pools, seen
+from cairn.refine.distill.pieces import BUCKETS, Pieces, cut
+from cairn.refine.distill.reading import spans, windows
+from cairn.refine.distill.refiner import Distilled
+from cairn.refine.distill.run import distill
+from cairn.refine.distill.tagger import Rows, chances, loss, shape
+from cairn.refine.spans import Span
+
+TINY = Size(width=32, layers=1, heads=2, kv_heads=2, head_width=16, inner=64)
+ODD = "Ana İç, 555-0192\n\u200bа@b.de  x_9 \ud800 東京"
+
+
+def test_words_and_what_is_between_them_are_the_text():
+    pieces = cut(ODD)
+    words = [ODD[start:end] for start, end in pieces.words]
+    assert words[:6] == ["Ana", "İç", ",", "555", "-", "0192"] and "".join(words) == "".join(
+        ODD.split(" ")
+    )
+    assert np.bincount(pieces.word).tolist() == [
+        -(-len(word) // (2 if word.isdecimal() else 3)) for word in words
+    ]
+    assert pieces.ids.min() >= 1 and pieces.ids.max() < BUCKETS
+    assert cut("").words.shape == (0, 2)
+    one, inside, after = cut("ana").ids, cut("xxxana").ids[1:], cut("a ana").ids[1:]
+    assert len({*one.tolist(), *inside.tolist(), *after.tolist()}) == 3  # how it stands counts
+
+
+def test_a_pair_says_what_was_removed():
+    text = "Ask Ana Paz (ana.paz@birchpost.eu) about the big brass kettle."
+    made = of_pair(text, "Ask Ida Rey (ida.rey@example.org) about the kettle.", (detectors(),))
+    removed = [(text[s.start : s.end], s.kind) for s in made.example.spans]
+    assert ("ana.paz@birchpost.eu", "EMAIL_ADDRESS") in removed  # whole, though "." and "@" survive
+    assert removed[0] == ("Ana Paz", "PERSON")  # and not "Ask", which the detector takes for a name
+    assert removed[-1] == ("big brass", OTHER) and made.added == 0
+    assert of_pair("Keep this.", "Keep this. And more words.", ()).added == 3
+    assert of_pair("Keep this.", "Keep this.", ()).example.spans == ()
+
+
+@pytest.mark.parametrize("pieces", [0, 7, 16, 17, 33, 1000])
+def test_every_piece_is_taken_from_one_window(pieces):
+    found = windows(pieces, 16)
+    assert [at for w in found for at in range(w.used, w.until)] == list(range(pieces))
+    assert all(w.start <= w.used and w.until <= w.end and w.end - w.start <= 16 for w in found)
+
+
+def test_words_go_whole_and_side_by_side_in_one_span():
+    text = "Ask Anabel Paz, or 7"
+    pieces = cut(text)  # Ask | Ana bel | Paz | , | or | 7
+    assert pieces.word.tolist() == [0, 1, 1, 2, 3, 4, 5]
+    stays = np.array([0.9, 0.2, 0.6, 0.3, 0.9, 0.9, 0.4])
+    rows = np.stack([stays, (1 - stays) * 0.25, (1 - stays) * 0.75], axis=1)
+    found = spans(text, pieces, rows, ("PLACE", "PERSON"), 0.5)
+    assert [(text[s.start : s.end], s.kind) for s in found] == [
+        ("Anabel Paz", "PERSON"), ("7", "PERSON"),
+    ]  # fmt: skip
+    assert found[0].score == pytest.approx(0.7)
+    assert [s.start for s in spans(text, pieces, rows, ("PLACE", "PERSON"), 0.65)] == [11]
+    signs = Pieces(*cut(", ."))
+    assert spans(", .", signs, np.array([[0.1, 0.9]] * 2), ("PERSON",), 0.5) == []
+
+
+def test_noise_moves_no_label():
+    values = {"Anabel Paz": "PERSON", "555-0192": "PHONE_NUMBER"}
+    text = "Ask Anabel Paz, or dial 555-0192 before the kettle is cold; quiet please | thanks"
+    places = [(text.index(value), value, kind) for value, kind in values.items()]
+    example = Example(text, tuple(Span(at, at + len(v), kind) for at, v, kind in places))
+    known, draw, whole = pools([example]), Random(1), 0
+    for _ in range(300):
+        view = seen(example, known, draw, longest=60)
+        assert len(view.text) <= 60 and view.text
+        for span in view.spans:
+            stands = view.text[span.start : span.end].lower()
+            [value] = [v for v, kind in values.items() if kind == span.kind]
+            assert stands and stands in value.lower()  # cut at the edge of the view at most
+            whole += stands == value.lower()
+    assert whole > 100
+
+
+def test_a_model_that_knows_nothing_loses_the_logarithm_of_its_tags():
+    model = Transformer.init(jax.random.key(0), shape(TINY, 2))
+    blank = jax.tree.map(lambda leaf: 0 * leaf, model)
+    example = Example("Ask Ana.", (Span(4, 7, "PERSON"),))
+    ids, tags = training.tagged(example, ["PERSON", "PLACE"])
+    assert tags.tolist() == [0, 1, 0]
+    padded = np.zeros((4, 1, 8), np.int32)
+    padded[:, 0, :3] = ids, [1, 1, 1], [0, 1, 2], tags
+    assert float(loss(blank, Rows(*map(jnp.asarray, padded)))) == pytest.approx(math.log(3))
+
+
+def test_half_of_what_removed_words_get_is_the_threshold(monkeypatch):
+    def given(model, ids, segments, places):
+        goes = np.where(np.asarray(ids) == cut("Ana").ids[0], 0.8, 0.1)
+        return np.stack([1 - goes, goes], axis=-1)
+
+    monkeypatch.setattr(training, "chances", given)
+    config = Distillation("made", rows=1, length=16, noise=False)
+    example = Example("Ana said so", (Span(0, 3, "PERSON"),))
+    model = Transformer.init(jax.random.key(0), shape(TINY, 1))
+    assert training.calibrate(model, [example], ["PERSON"], config) == pytest.approx(0.4)
+
+
+def labelled(path):
+    """Texts in which every word of digits is private: what can be learned in a moment."""
+    draw = Random(0)
+    rows = []
+    for _ in range(80):
+        count = draw.randrange(2, 30)
+        words = draw.choices(["pay", "the", "old", "mill", "by", "noon", "or", "wait"], k=count)
+        for at in range(draw.randrange(6), count, 6):
+            words[at] = str(draw.randrange(10, 60))
+        text = " ".join(words)
+        codes = [match.span() for match in re.finditer(r"\d+", text)]
+        spans = [{"start": start, "end": end, "kind": "CODE"} for start, end in codes]
+        rows.append({"text": text, "spans": spans})
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.mark.slow
+def test_a_training_from_end_to_end_also_after_a_kill(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(training, "SAVED", 20)
+    source = labelled(tmp_path / "labelled.jsonl")
+    config = Distillation(
+        str(source), teacher="labels", updates=100, rows=6, length=32, size=TINY,
+        learning_rate=0.02, noise=False,
+    )  # fmt: skip
+    whole = distill(config, tmp_path / "whole")
+    assert whole["kinds"] == ["CODE"] and whole["texts"] == 80 and whole["removed"] > 80
+
+    def killed(told):
+        if told.done == 50:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        distill(config, tmp_path / "killed", killed)
+    assert (
+        cairn(
+            ["refine", "bench", "--labelled", str(source), "--distilled", str(tmp_path / "killed")]
+        )
+        == 2
+    )
+    assert "has not ended: give its command again" in capsys.readouterr().err
+    again = distill(config, tmp_path / "killed")
+    assert again["weights"] == whole["weights"] and again["threshold"] == whole["threshold"]
+    small = Distilled.open(tmp_path / "whole")
+    text = "wait by the mill 47 or pay " * 12  # more than is read at once
+    found = small.found([text, "the old mill", short := "pay 12 by the old mill"])
+    assert [len(each) for each in found] == [12, 0, 1]
+    assert found[2] == small.find(short) and found[2][0][:3] == (4, 6, "CODE")
+    other = small.rewrite(short)
+    assert re.fullmatch(r"pay \d\d by the old mill", other) and other != short
+    assert small.rewrite(short, {"12": "a sum", "mill": "barn"}) == "pay a sum by the old barn"
+    for name in ("whole", "killed"):
+        held = [p for p in (tmp_path / name).rglob("*") if p.is_file()]
+        assert not any(b"the old mill" in p.read_bytes() for p in held)
+    with pytest.raises(Exception, match="threshold must lie in"):
+        Distilled.open(tmp_path / "whole", threshold=1.5)
+    # As the refiner of a run.
+    rows = [{"text": f"pay {number} by the old mill"} for number in range(20, 32)]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "own.toml").write_text('instructions = "Remove codes."\nchecks = ["length"]\n')
+    words = ["refine", "run", str(tmp_path / "in.jsonl"), str(tmp_path / "out.jsonl")]
+    words += ["--task", str(tmp_path / "own.toml"), "--distilled", str(tmp_path / "whole")]
+    assert cairn(words) == 0
+    out = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert len(out) == 12
+    for before, after in zip(rows, out, strict=True):
+        assert re.fullmatch(r"pay \d\d by the old mill", after["text"])
+        assert after["text"] != before["text"]
+    # And that run, as what another learns from.
+    words = ["refine", "distill", str(tmp_path / "in.jsonl.refine"), str(tmp_path / "second")]
+    words += ["--updates", "1", "--rows", "1", "--length", "16", "--width", "32", "--layers", "1"]
+    capsys.readouterr()
+    assert cairn([*words, "--json", "-"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["kinds"] == [OTHER] and told["removed"] == told["texts"] == 12
+
+
+@pytest.mark.slow
+def test_texts_of_a_row_do_not_see_each_other():
+    model = Transformer.init(jax.random.key(1), shape(TINY, 1))
+    one, two = cut("Ask Anabel").ids, cut("dial 555-0192").ids
+    rows = np.zeros((3, 2, 16), np.int32)
+    for row, texts in enumerate(([one, two], [two])):
+        at = 0
+        for number, ids in enumerate(texts, 1):
+            to = at + len(ids)
+            rows[:, row, at:to] = ids, [number] * len(ids), range(len(ids))
+            at = to
+    both = np.asarray(chances(model, *map(jnp.asarray, rows)))
+    np.testing.assert_allclose(
+        both[0, len(one) : len(one) + len(two)], both[1, : len(two)], rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("nowhere.jsonl", "does not exist; expected a run of cairn refine run, a file of labelled"),
+        ("folder", "is not a run of cairn"),
+        ("empty.jsonl", "expected labelled records, one a line, got none"),
+        ("broken.jsonl", "line 1: expected a JSON object"),
+        ("half.jsonl", 'line 2: expected an object with the strings "text" and "rewrite"'),
+        ("reworded.jsonl", "it cannot learn to reword"),
+        ("clean.jsonl", "nothing was removed from any of its 1 texts"),
+    ],
+)
+def test_a_source_that_teaches_nothing_is_one_line(source, said, tmp_path, capsys):
+    (tmp_path / "folder").mkdir()
+    pair = {"text": "one two three", "rewrite": "one two three"}
+    written = {
+        "empty": "",
+        "broken": "{",
+        "half": f'{json.dumps(pair)}\n{{"text": "x"}}',
+        "reworded": json.dumps(pair | {"rewrite": "quite another thing"}),
+        "clean": json.dumps(pair),
+    }
+    for name, text in written.items():
+        (tmp_path / f"{name}.jsonl").write_text(text)
+    assert cairn(["refine", "distill", str(tmp_path / source), str(tmp_path / "out")]) == 2
+    told = capsys.readouterr().err
+    assert said in told and len(told.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_settings_that_cannot_be_are_one_line(tmp_path, capsys):
+    for words, said in (
+        (["--threshold", "2"], "threshold must lie in (0, 1), got 2"),
+        (["--length", "4"], "length must be at least 16 pieces, got 4"),
+        (["--learning-rate", "0"], "learning_rate must be above 0"),
+    ):
+        assert cairn(["refine", "distill", "made", str(tmp_path / "out"), *words]) == 2
+        assert said in capsys.readouterr().err
+    (tmp_path / "in.jsonl").write_text('{"text": "x"}\n')
+    run = [
+        "refine",
+        "run",
+        str(tmp_path / "in.jsonl"),
+        str(tmp_path / "o.jsonl"),
+        "--task",
+        "anonymize",
+    ]
+    assert cairn([*run, "--distilled", "none", "--demo"]) == 2
+    assert "a model, a distilled or a simulated one" in capsys.readouterr().err
+    assert cairn([*run, "--distilled", str(tmp_path / "none")]) == 2
+    assert "does not exist; expected the directory of a run of cairn refine distill" in (
+        capsys.readouterr().err
+    )
