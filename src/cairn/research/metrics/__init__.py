@@ -1,0 +1,1 @@
+"""What benchmarks of research agents report, from scores that a grader gave."""

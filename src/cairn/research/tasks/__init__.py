@@ -1,0 +1,1 @@
+"""Tasks: read from a folder, run in the jail, graded elsewhere."""
