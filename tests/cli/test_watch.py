@@ -1,5 +1,6 @@
 """The live line, the summary, and what trackers are sent."""
 
+import math
 import sys
 import types
 from pathlib import Path
@@ -50,6 +51,13 @@ def test_the_live_line_shows_means_over_seeds():
         "archive full": "0.50",
         "spent": "training 2.0k mutation 500 evaluation 100",
     }
+
+
+def test_a_warm_up_has_no_pace_and_shows_what_it_learns_by():
+    line = LINE | {"metrics": {"sft_loss": [1.0, 2.0]}}
+    shown = watch.figures(STATUS._replace(line=line, steps=0), left_s=math.inf)
+    assert shown["speed"] == "warming up" and "left" not in shown
+    assert shown["loss on demonstrations"] == "1.50"
 
 
 def test_a_metric_that_a_seed_has_not_is_left_out_of_the_live_line():

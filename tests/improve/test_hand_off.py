@@ -14,7 +14,7 @@ from cairn.core.errors import ConfigError, MissingExtraError, RunError
 from cairn.core.vocabulary import BOS, EOS, PAD, SEP
 from cairn.envs.tokens.addition import Addition
 from cairn.envs.tokens.repair import Repair
-from cairn.improve.hand_off import problems, rows, telling, trl
+from cairn.improve.hand_off import problems, rows, saved, telling, trl
 from cairn.improve.hand_off.problems import Named
 from cairn.improve.hand_off.rows import Answers, Asked
 from cairn.improve.hand_off.source import Prompts
@@ -244,6 +244,9 @@ def test_a_saved_source_asks_next_what_it_would_have_asked(source, tmp_path):
     source.tell_rewards([row.id for row in mine], nothing)
     with pytest.raises(RunError, match=r"expected a file that Prompts.save wrote"):
         Prompts.load(tmp_path / "other.cairn")
+    saved.onefile.write(tmp_path / "old.cairn", saved.KIND, (), {"ids": [], "cycle": 0, "next": 0})
+    with pytest.raises(RunError, match=r"by an older cairn: it says nothing of there, task, how"):
+        Prompts.load(tmp_path / "old.cairn")
 
 
 class Trained:

@@ -148,6 +148,8 @@ def test_settings_of_trl_are_read_as_its_trainer_takes_them():
         ({"top_k": 50}, "top_k = 50"),
         ({"loss_type": "bnpo"}, "An update of 4 pieces"),
         ({"mask_truncated_completions": True}, "left out of the loss and yet scored"),
+        ({"generation_kwargs": {"do_sample": False}}, "taken by the likeliest token"),
+        ({"generation_kwargs": {"num_beams": 4}}, "Answers are the best of 4 beams"),
     ):
         with pytest.raises(ConfigError, match=words):
             mismatch.check(mismatch.of_trl(usual | change, pad=0, ends=(EOS,)))

@@ -1,5 +1,6 @@
 """What a model of rewards says of steps becomes what is paid and kept, and what it cannot say."""
 
+import dataclasses
 from functools import partial
 
 import equinox as eqx
@@ -179,6 +180,19 @@ def test_signs_that_a_start_has_never_seen_begin_as_what_they_stand_for():
     later = eqx.tree_at(lambda s: s.cycle, state, jnp.int32(3))
     kept = begun(problem, config, later).student.model.embed
     assert (np.asarray(kept) == np.asarray(state.student.model.embed)).all()
+
+
+def test_signs_are_known_to_whoever_starts_from_a_run_that_told_them():
+    told, plain = (
+        experiment("addition", method=name, **house.settings(name, "addition")).sections[
+            "algorithm"
+        ]
+        for name in ("conditioned", "grpo")
+    )
+    assert told.unknown and dataclasses.replace(told, **told.follows(plain)).unknown
+    assert not dataclasses.replace(told, **told.follows(told)).unknown
+    said = dataclasses.replace(told, signs="new")
+    assert said.follows(told) == {} and plain.follows(told) == {}
 
 
 def test_several_updates_on_the_same_answers_go_further_down_the_same_loss():

@@ -97,7 +97,7 @@ def show(report: dict[str, Any], console: Console) -> None:
     splits = list(report["model"]["splits"])
     # Narrow enough for a terminal of 80 columns.
     table = Table(title="How its model answers", title_justify="left", box=SIMPLE_HEAD)
-    table.pad_edge, table.padding = False, (0, 1, 0, 0)
+    table.pad_edge, table.padding = False, 0
     first = report["model"]["splits"][splits[0]]
     over = next(iter(first.values()))["interval_over"]
     table.caption, table.caption_justify = f"95 % intervals over {over}", "left"

@@ -24,6 +24,9 @@ SHOWN = {
     "qd_score": "QD score",
     "best": "best",
     "correct": "correct",
+    "held_out_loss": "held-out loss",
+    "sft_loss": "loss on demonstrations",
+    "reward_model_loss": "loss of the reward model",
 }
 """Metrics on the live line; a method has some of them. All are in metrics.jsonl."""
 SPENT = (*STEPS, "evaluations", "tokens_sampled", "tokens_learned", "tokens_tested")
@@ -62,11 +65,13 @@ def figures(status: Status, left_s: float) -> dict[str, str]:
     """The live line: means over seeds, formatted."""
     metrics, ledger = status.line["metrics"], status.line["ledger"]
     spent = {name: float(np.mean(ledger[name])) for name in (*SPENT, "rows") if name in ledger}
+    # A warm-up spends nothing of the budget: nobody knows yet how fast that will go.
+    pace = {"speed": "warming up"}
+    if math.isfinite(left_s):
+        pace = {"speed": rate(status.steps_per_second), "left": duration(left_s)}
     return {
         "steps": f"{count(status.steps)}/{count(status.total)}",
-        "speed": rate(status.steps_per_second),
-        # A warm-up spends nothing of the budget: nobody knows yet.
-        "left": duration(left_s) if math.isfinite(left_s) else "?",
+        **pace,
         **{
             label: f"{np.mean(known):.2f}"
             for name, label in SHOWN.items()
@@ -100,8 +105,9 @@ def summary(outcome: Outcome) -> str:
     width = max(len(name) for name, _ in rows)
     table = "\n".join(f"  {name:<{width}}  {value}" for name, value in rows)
     evaluate = f"\n  cairn evaluate {path}" if "evaluation" in last else ""
+    serve = f"\n  cairn lm serve {path}" if "tokens_learned" in last["ledger"] else ""
     remark = never_replayed(lines, outcome.directory.config)
-    return f"Done.\n{table}\n{remark}Next:{evaluate}\n  cairn show {path}"
+    return f"Done.\n{table}\n{remark}Next:{evaluate}\n  cairn show {path}{serve}"
 
 
 def never_replayed(lines: Sequence[Mapping[str, Any]], config: Mapping[str, Any]) -> str:

@@ -7,8 +7,9 @@ To a start that has never seen the symbols both mean at first what SEP means to 
 answers behind them as well as it did; what they were before would unlearn the task.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
@@ -26,16 +27,23 @@ from cairn.improve.parts import Played, Problem, State
 class Told(Shared):
     """What every method needs to know whose prompts tell how good an answer is going to be."""
 
-    signs: Literal["new", "known"] = "new"
-    """Whether the start has never seen these symbols, or is of such a method itself.
-    Demonstrations of this very run (sft_steps) make them known too."""
+    signs: Literal["auto", "new", "known"] = "auto"
+    """Whether the start has never seen these symbols, or is of such a method itself; auto: as the
+    run that this one starts from says (init_from), and new without one. Demonstrations of this very
+    run (sft_steps) make them known too."""
 
     conditioned: ClassVar[bool] = True
 
     @property
     def unknown(self) -> bool:
         """Whether the start has never seen the conditions that prompts end with."""
-        return self.signs == "new" and not self.sft_steps
+        return self.signs != "known" and not self.sft_steps
+
+    def follows(self, start: Any) -> Mapping[str, Any]:
+        """Whether the start knows the signs."""
+        if self.signs != "auto":
+            return {}
+        return {"signs": "known" if isinstance(start, Told) else "new"}
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Settings that the methods of this wing share: how they sample, how they learn, what they are."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from cairn.core import checks
 from cairn.core.errors import ConfigError
@@ -134,9 +135,14 @@ class Config:
     def check(self, task: TokenTask) -> None:
         """Raise ConfigError if it does not fit the task."""
 
+    def follows(self, start: Any) -> Mapping[str, Any]:
+        """Settings that follow from those of the run that this one starts from."""
+        return {}
+
     def longest(self, task: TokenTask) -> int:
         """Tokens of a prompt with its answer at most."""
-        return task.prompt_length + task.answer_length
+        prompt = task.hinted_length if self.sft_steps and self.sft_hinted else task.prompt_length
+        return prompt + task.answer_length
 
     def least(self, task: TokenTask) -> int:
         """What a cycle spends of the budget at most."""

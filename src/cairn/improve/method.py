@@ -81,6 +81,7 @@ def method(
         columns=_columns if shared else lambda setup: 1,
         least=lambda setup: setup.sections["algorithm"].least(setup.task),
         presets=PRESETS,
+        follows=lambda own, start: own.follows(start),
     )
 
 

@@ -43,6 +43,10 @@ class Sampling:
     """The share of the likeliest's probability below which none was taken; 0: all were."""
     repetition_penalty: float = 1.0
     """What logits of tokens that were there before are divided by when sampling; 1: nothing."""
+    greedy: bool = False
+    """Whether the likeliest token is taken, and nothing is sampled."""
+    beams: int = 1
+    """Answers are the best of so many beams; 1: there is no such search."""
     same_support: bool = False
     """Whether the loss leaves out the same tokens: its probabilities are shares of those kept."""
     pad: int | None = None
@@ -68,6 +72,12 @@ class Sampling:
 
 def check(how: Sampling) -> None:
     """Raise ConfigError if these settings learn from something else than was sampled."""
+    if how.greedy or how.beams > 1:
+        what = "taken by the likeliest token" if how.greedy else f"the best of {how.beams} beams"
+        raise ConfigError(
+            f"Answers are {what}: those of a group are (nearly) the same, and a policy's gradient "
+            f"is of answers that it has sampled. Sample (do_sample = True, num_beams = 1)."
+        )
     cut = how.top_p < 1 or how.top_k > 0 or how.min_p > 0
     if cut and not how.same_support:
         raise ConfigError(
@@ -125,6 +135,8 @@ def of_trl(settings: Mapping[str, Any], *, pad: int | None, ends: tuple[int, ...
         top_k=sampled.get("top_k") or 0,
         min_p=sampled.get("min_p") or 0.0,
         repetition_penalty=sampled.get("repetition_penalty", 1.0),
+        greedy=sampled.get("do_sample") is False,
+        beams=max(sampled.get("num_beams") or 1, sampled.get("num_beam_groups") or 1),
         pad=pad,
         ends=ends,
         masked_by_pad=False,

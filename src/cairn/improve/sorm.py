@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from cairn.core import checks
 from cairn.engine.program import Report
-from cairn.envs.tokens.protocol import Prompt
+from cairn.envs.tokens.protocol import Prompt, TokenTask
 from cairn.improve import drafts, learning, orm, parts, reward_model, reward_training, steps
 from cairn.improve.config import Config as Shared
 from cairn.improve.method import method
@@ -35,6 +35,10 @@ class Config(Shared):
     def __post_init__(self) -> None:
         Shared.__post_init__(self)
         checks.at_least(self, 1, "tries")
+
+    def longest(self, task: TokenTask) -> int:
+        """With a beginning, behind which a whole answer may come."""
+        return Shared.longest(self, task) + task.answer_length
 
 
 def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]:

@@ -112,6 +112,7 @@ def kind_of(value: object) -> str:
 def _within(name: str, value: Any, low: float, high: float) -> Any:
     if not low <= value <= high:
         raise RefusedError(
-            f"{name} must lie between {low:g} and {high:g}, got {kind_of(value)}.", param=name
+            f"{name} must lie between {low:,.10g} and {high:,.10g}, got {kind_of(value)}.",
+            param=name,
         )
     return value

@@ -89,6 +89,14 @@ def students(path: Path, experiment: Experiment) -> dict[str, Any]:
     return found
 
 
+def following(path: Path, experiment: Experiment) -> dict[str, Any]:
+    """Fields of `algorithm` that follow from what the run at `path` was. Raises RunError."""
+    source = RunDir.open(path)
+    trained = Experiment.from_dict(source.config, source.kept)
+    own, theirs = (made.sections.get("algorithm") for made in (experiment, trained))
+    return dict(experiment.how.follows(own, theirs))
+
+
 def _program(experiment: Experiment) -> Program:
     """On one device: for looking, whatever machine the run was made on."""
     return experiment.how.program(experiment.setup(None))

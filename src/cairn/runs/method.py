@@ -76,3 +76,6 @@ class Method:
     """Fields of the task called so that the method wants otherwise than the presets."""
     suits: Callable[[Any], Mapping[str, Any]] = field(default=lambda task: NO_FIELDS)
     """Fields of `algorithm` that follow from what the task can do."""
+    follows: Callable[[Any, Any], Mapping[str, Any]] = field(default=lambda own, start: NO_FIELDS)
+    """Fields of `algorithm` that follow from that section of the run that it starts from
+    (`init_from`)."""

@@ -72,6 +72,8 @@ def train(
         tokens.check(experiment.env)
     experiment = _logged(experiment, log)
     experiment = _on_devices(experiment)
+    if init_from is not None:
+        experiment = _following(experiment, Path(init_from))
     _agree_on(experiment)
     run, start = RunDir(Path(directory or free_directory(experiment))), None
     config, program, compiled = experiment.to_dict(), experiment.program, experiment.compiled()
@@ -159,6 +161,15 @@ def resume(
             kept = hosts.first() and (run.path / behaviour.RESULT).exists()
             return ended if kept else _reported(ended, say)
         return _reported(_advance(experiment, program, compiled, run, state, show, say), say)
+
+
+def _following(experiment: Experiment, path: Path) -> Experiment:
+    """With what follows from the run that it starts from."""
+    fields = hosts.told(lambda: handover.following(path, experiment))
+    if not fields:
+        return experiment
+    own = replace(experiment.sections["algorithm"], **fields)
+    return replace(experiment, sections={**experiment.sections, "algorithm": own})
 
 
 def free_directory(experiment: Experiment) -> Path:

@@ -14,6 +14,8 @@ from cairn.envs.tokens.protocol import TokenTask
 from cairn.improve.hand_off.problems import Named, stacked
 
 KIND, WRITER = "prompts", "Prompts.save"
+FIELDS = ("ids", "cycle", "next", "there", "task", "how")
+"""What a file says of its source."""
 
 
 class Known(NamedTuple):
@@ -35,8 +37,15 @@ def write(path: Path, known: Known, about: dict[str, Any]) -> None:
 
 
 def about(path: Path) -> dict[str, Any]:
-    """How the source of a file was made. Raises RunError if there is none."""
-    return onefile.meta(path, KIND, WRITER)
+    """How the source of a file was made. Raises RunError if there is none, or if another version of
+    cairn has written it."""
+    told = onefile.meta(path, KIND, WRITER)
+    if missing := [name for name in FIELDS if name not in told]:
+        raise RunError(
+            f"{path} was written by an older cairn: it says nothing of {', '.join(missing)}. Make "
+            f"a new source of prompts, or go on with the version that wrote it."
+        )
+    return told
 
 
 def task_of(path: Path, told: dict[str, Any], given: TokenTask | None) -> TokenTask:
