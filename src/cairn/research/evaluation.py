@@ -27,17 +27,22 @@ class Graded(NamedTuple):
     """Wall time of the execution."""
     artefacts: Mapping[str, str] = {}
     """Further texts for operators by name: a profile, a trace."""
+    cpu_seconds: float = 0.0
+    """Processor time of the execution."""
 
 
 @runtime_checkable
 class Evaluator(Protocol):
     """Scores artefacts. What it gives for one text and split may be noisy, never self-reported."""
 
-    larger_is_better: bool
+    @property
+    def larger_is_better(self) -> bool:
+        """Of the score."""
+        ...
 
     async def __call__(self, text: str, split: str, clients: Clients) -> Graded:
-        """The score of `text` on a split; every failure of the candidate is an outcome, none is
-        raised."""
+        """The score of `text` on a split. Every failure of the candidate is an outcome and none is
+        raised; a CairnError is a mistake that somebody must mend, and stops the run."""
         ...
 
 

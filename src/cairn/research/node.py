@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
-OURS = ("failed", "jail_error")
-"""Outcomes that say nothing about the artefact: the model never answered, or the jail broke."""
+OURS = ("no_answer", "jail_error", "grader_error", "no_score", "not_finite")
+"""Outcomes that say nothing about the artefact: no answer of the model, a broken jail or grader."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Node:
     count: int = 1
     """Evaluations that are averaged in the score."""
     outcome: str = "ok"
-    """"ok", the jail's kind, "no-code", "invalid", "failed" …"""
+    """"ok", the jail's kind, "no-code", "invalid", one of `OURS` …"""
     feedback: str = ""
     """What operators may see: trimmed output, the error. Never the words of a jail_error."""
     island: int = 0

@@ -1,0 +1,154 @@
+"""One evaluation, paid once: done under the books, written down before anyone sees it, checked."""
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cairn.core import files
+from cairn.core.budget import Amount
+from cairn.core.desk import NotDoneError
+from cairn.core.errors import CairnError
+from cairn.core.redact import printable
+from cairn.lm.client import Clients
+from cairn.lm.errors import TrialFailedError
+from cairn.research.evaluation import Graded, Problem
+
+ROLE = "grader"
+"""Whose budget evaluations draw on."""
+ATTEMPTS = 2
+"""How often an evaluation is tried that a fault of ours kept from its end."""
+Timed = Callable[[Mapping[str, Any]], None]
+"""Told of each evaluation that was done in this session: name, split, began, seconds, outcome."""
+
+
+class JailBrokenError(TrialFailedError):
+    """The jail did not work: nothing is known of the artefact."""
+
+
+class GraderError(TrialFailedError):
+    """The grader raised, or gave nothing that could be a score."""
+
+
+def digest(text: str) -> str:
+    """Names an artefact."""
+    return hashlib.blake2b(text.encode(errors="replace"), digest_size=16).hexdigest()
+
+
+class Watch(NamedTuple):
+    """What a run does besides with its evaluations."""
+
+    timed: Timed | None = None
+    kept: Path | None = None
+    """A folder in which a result lies from the moment it is there until the journal has it: so
+    that an evaluation that ended in the milliseconds before a kill is not done again either."""
+
+
+async def grade(
+    problem: Problem,
+    text: str,
+    split: str,
+    clients: Clients,
+    watch: Watch = Watch(),  # noqa: B008 (a tuple)
+) -> Graded:
+    """What the problem's grader says; from the journal, if it said so before.
+
+    A score that is not finite is no score ("invalid"). Raises JailBrokenError and GraderError,
+    which end the trial; a CairnError of the grader itself stops the run.
+    """
+    what, broken = f"{split} {digest(text)}", ""
+    trial, stage, _ = clients.place
+    kept = watch.kept and watch.kept / f"{digest(f'{stage} {trial} {what}')}.json"
+
+    async def work() -> tuple[str, Amount]:
+        if kept and kept.exists():
+            told = kept.read_text(encoding="utf-8")
+            return told, _used(_read(told))
+        graded = await _grade(problem, text, split, clients, watch.timed)
+        told = json.dumps({**graded._asdict(), "artefacts": dict(graded.artefacts)}, sort_keys=True)
+        if kept:
+            files.write_private(kept, told)
+        return told, _used(graded)
+
+    for _ in range(ATTEMPTS):
+        try:
+            told = await clients.once(ROLE, what, _reserved(problem), work)
+            if kept:
+                kept.unlink(missing_ok=True)
+            return _read(told)
+        except _BrokenError as error:
+            broken = str(error)
+    raise JailBrokenError(broken)
+
+
+class _BrokenError(NotDoneError):
+    """The jail's fault."""
+
+
+class _BadGraderError(NotDoneError, GraderError):
+    """The grader's fault: its own words are in the message."""
+
+
+async def _grade(
+    problem: Problem, text: str, split: str, clients: Clients, timed: Timed | None
+) -> Graded:
+    began = time.time()
+    try:
+        graded = await problem.evaluator(text, split, clients)
+    except CairnError:
+        raise
+    except Exception as error:
+        words = printable(f"{type(error).__name__}: {error}")[:300]
+        raise _BadGraderError(f"the grader of {problem.name} raised {words}") from error
+    graded = _checked(problem, graded)
+    if graded.outcome == "jail_error":
+        raise _BrokenError(graded.feedback, _used(graded))
+    if timed is not None:
+        trial, stage, _ = clients.place
+        timed({"trial": trial, "stage": stage, "split": split, "began": began,
+               "seconds": time.time() - began, "outcome": graded.outcome})  # fmt: skip
+    return graded
+
+
+def _used(graded: Graded) -> Amount:
+    return Amount(cpu_ms=round(1000 * graded.cpu_seconds), wall_ms=round(1000 * graded.seconds))
+
+
+def _reserved(problem: Problem) -> Amount:
+    limits = problem.limits
+    return Amount(
+        cpu_ms=math.ceil(1000 * limits.get("cpu_seconds", 0)),
+        wall_ms=math.ceil(1000 * limits.get("seconds", 0)),
+        memory_mb=math.ceil(limits.get("memory_mb", 0)),
+    )
+
+
+def _checked(problem: Problem, graded: object) -> Graded:
+    """Raises GraderError for what is no grade."""
+    if not isinstance(graded, Graded):
+        got = "nothing" if graded is None else type(graded).__name__
+        raise _BadGraderError(f"the grader of {problem.name} must give a Graded, got {got}")
+    for name in ("score", "spread"):
+        value = getattr(graded, name)
+        # Not a bool, though Python counts it as an int.
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            kind = type(value).__name__
+            raise _BadGraderError(
+                f"the grader of {problem.name} must give a number as its {name}, got {kind}"
+            )
+    # isfinite first: every comparison with NaN is false, so it would pass any "reject if".
+    if graded.score is not None and not math.isfinite(graded.score):
+        said = f"{graded.feedback}\nThe score is not a finite number.".strip()
+        return graded._replace(score=None, spread=None, outcome="invalid", feedback=said)
+    if graded.spread is not None and not (math.isfinite(graded.spread) and graded.spread >= 0):
+        graded = graded._replace(spread=None)
+    if graded.score is None and graded.outcome == "ok":
+        return graded._replace(outcome="invalid")
+    return graded if graded.outcome == "ok" else graded._replace(score=None, spread=None)
+
+
+def _read(told: str) -> Graded:
+    return Graded(**json.loads(told))

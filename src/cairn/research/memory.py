@@ -1,0 +1,93 @@
+"""What an operator is told of the search so far: memory scopes, as AIRA has them (sheet 1.3)."""
+
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+from cairn.core.errors import ConfigError, suggest
+from cairn.research.node import OURS, Node, Tree
+from cairn.research.policies.base import Proposal
+
+Scope = Literal["none", "simple", "all", "plans", "sibling", "ancestral"]
+LONGEST = 8_000
+"""Characters of a memory; the oldest entries are left out first."""
+SHOWN = 5_100
+"""Output longer than this is shown by its first and last 2,500 characters (AIRA)."""
+
+
+def recall(scope: str, tree: Tree, proposal: Proposal) -> str:
+    """The memory for a proposal. Raises ConfigError for a scope that does not exist."""
+    if scope not in SCOPES:
+        raise ConfigError(
+            f"memory must be one of {', '.join(SCOPES)}, got {scope!r}.{suggest(scope, SCOPES)}"
+        )
+    return SCOPES[scope](tree, proposal)
+
+
+def trimmed(text: str) -> str:
+    """Head and tail of a long output."""
+    if len(text) <= SHOWN:
+        return text
+    return f"{text[:2_500]}\n[… {len(text) - 5_000} characters left out …]\n{text[-2_500:]}"
+
+
+def _simple(tree: Tree, proposal: Proposal) -> str:
+    return _told(node for node in tree if not node.buggy)
+
+
+def _all(tree: Tree, proposal: Proposal) -> str:
+    return _told(tree)
+
+
+def _plans(tree: Tree, proposal: Proposal) -> str:
+    return _told((node for node in tree if not node.buggy), scores=False)
+
+
+def _sibling(tree: Tree, proposal: Proposal) -> str:
+    """Plans of what was made of the same parent before, buggy ones too."""
+    if not proposal.parents:
+        return _told(tree.drafts, scores=False)
+    return _told((tree[id] for id in tree.children(proposal.parents[0])), scores=False)
+
+
+def _ancestral(tree: Tree, proposal: Proposal) -> str:
+    """The failing chain that ends in the parent, oldest first, without the parent itself, whose
+    program and output are shown anyway."""
+    chain = []
+    for id in reversed(tree.path(proposal.parents[0]) if proposal.parents else ()):
+        if not tree[id].buggy:
+            break
+        chain.append(tree[id])
+    return _told(reversed(chain[1:]), output=True)
+
+
+SCOPES: dict[str, Callable[[Tree, Proposal], str]] = {
+    "none": lambda tree, proposal: "",
+    "simple": _simple,
+    "all": _all,
+    "plans": _plans,
+    "sibling": _sibling,
+    "ancestral": _ancestral,
+}
+
+
+def _told(nodes: Iterable[Node], *, scores: bool = True, output: bool = False) -> str:
+    entries: list[str] = []
+    for node in nodes:
+        if node.outcome in OURS:
+            continue  # nothing that a model could learn from
+        lines = [f"- {node.operator}: {node.plan.strip() or '(no plan)'}"]
+        if node.buggy:
+            lines.append(f"  failed: {node.outcome}")
+        elif scores:
+            lines.append(f"  score: {node.score:.6g}")
+        if output and node.feedback:
+            lines.append(f"  output: {trimmed(node.feedback)}")
+        entries.append("\n".join(lines))
+    kept, size = [], 0
+    for entry in reversed(entries):
+        size += len(entry)
+        if size > LONGEST:
+            kept.append(f"({len(entries) - len(kept)} earlier ones are left out)")
+            break
+        kept.append(entry)
+    return "\n".join(reversed(kept))
