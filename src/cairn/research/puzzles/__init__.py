@@ -1,0 +1,1 @@
+"""LLM-First Search and its rivals on Countdown and Sudoku."""
