@@ -246,13 +246,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         path = asked.run or Path(folder) / "run"
         began = time.process_time()
+        source = source_hash(Path(__file__), ["research/puzzles"])
         cells = played(count, path)
         result = {
             "simulated": True, "command": command(), "puzzles": count, "seed": SEED,
             "budgets": {kind: budget_of(kind) for kind in KINDS}, "sigmas": SIGMAS,
             "statements": judged(cells), "cells": cells,
             "cpu_s": round(time.process_time() - began, 1), "versions": versions(),
-            "source": source_hash(Path(__file__), ["research/puzzles"]),
+            "source": source,
         }  # fmt: skip
     if not asked.tiny:
         keep(asked.results, result)

@@ -29,6 +29,7 @@ COMMANDS = {
     "collect": "Write episodes of a run's policy as a dataset to learn from.",
     "redteam": "Find the prompts that break a language model: a map, a report, a mending set.",
     "refine": "Make text and code fit to train on: rewritten, checked, accepted or rejected.",
+    "search": "Search by language models: through puzzles, over programs.",
     "lm": "Language models of one's own: train one on texts, serve it, hand it on.",
     "view": "Every run in a browser, live: overview, comparisons, panels, notes, exports.",
     "list": "Environments, methods, scores and presets, a line each.",

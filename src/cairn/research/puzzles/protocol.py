@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-State = str | tuple[int, ...]
-"""Canonical: two ways to the same position give the same state, so that statistics are shared."""
+State = Any
+"""Hashable, and canonical: two ways to the same position give the same state, so that statistics
+are shared. A tuple of numbers, a board."""
 
 
 class Move(NamedTuple):
@@ -16,6 +17,7 @@ class Move(NamedTuple):
     state: State
 
 
+@runtime_checkable
 class Game(Protocol):
     """One puzzle. All of it is exact."""
 
@@ -73,6 +75,7 @@ class Spent:
         self.tokens += tokens
 
 
+@runtime_checkable
 class Judge(Protocol):
     """Answers a search's questions; a simulation, a model at a server and a local one are alike.
 
