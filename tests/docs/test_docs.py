@@ -72,6 +72,8 @@ def small(arguments):
         return [*arguments, "--trials", "12"]
     if command == "refine" and rest[0] == "bench":
         return [*arguments, "--records", "40"]
+    if command == "search":
+        return [*arguments, "--puzzles", "3"]
     if command == "progress":
         return [*arguments, "--levels", "2", "--attempts", "2", "--epochs", "2"]
     if command == "behaviour":

@@ -122,6 +122,30 @@ def test_the_page_on_scores_shows_the_results_on_file():
     assert set(script.GAMES) < set(found) and script.holds(found)
 
 
+def test_the_page_on_puzzles_shows_the_results_on_file_and_says_what_they_say():
+    before = list(sys.path)
+    sys.path.insert(0, str(BENCHMARKS / "verify"))  # the script imports its neighbour
+    script = load("verify/search_puzzles")
+    sys.path[:] = before
+    found = json.loads(script.RESULTS.read_text())
+    page = script.PAGE.read_text()
+    names = [mark["name"] for mark in script.MARK.finditer(page)]
+    assert sorted(names) == ["aup", "constant", "rivals", "statements"]
+    assert script.shown(page, found) == page
+    cells = found["cells"]
+    assert found["statements"] == script.judged(cells) and found["puzzles"] == 200
+    assert f"; {int(found['cpu_s'])} CPU-seconds" in page
+    for kind in ("sudoku-4", "sudoku-6"):  # what the page says of c
+        for sigma in script.SIGMAS:
+            won = {
+                name: [cells[kind][f"{name}-{c}@{sigma}"]["won"] for c in script.CS]
+                for name in script.VARIANTS
+            }
+            assert won["mcts-reference"][0] > 160 and max(won["mcts-reference"][1:]) <= 1
+            assert won["mcts"][:2] == [200, 200]
+            assert won["mcts"][2] == 200 if sigma == 0 else script.apart(cells[kind], "mcts", sigma)
+
+
 def test_the_redteam_page_shows_the_results_on_file(redteam):
     page = redteam.PAGE.read_text()
     assert redteam.filled(page, redteam.directions.RESULTS) == page
