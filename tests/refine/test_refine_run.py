@@ -172,6 +172,46 @@ def test_a_long_text_is_rewritten_in_pieces_and_joined(tmp_path):
     assert row["refined"]["found"] == 40
 
 
+THIRDS = (
+    "Dear Anna Berger, your parcel is late.\n\n",
+    "The house is dry and so is the yard.\n\n",
+    "See Berger_notes.\n",
+)
+
+
+@pytest.mark.parametrize("heeds", [True, False])
+def test_what_only_the_whole_shows_is_tried_again_in_the_piece_concerned(tmp_path, heeds):
+    """The surname alone is nothing that a detector finds."""
+    asked = []
+
+    def answer(request, key):
+        said = request.messages[-1].content
+        asked.append(said)
+        text = said.rpartition("<text-")[2].partition(">\n")[2].partition("\n</")[0]
+        for value, pseudonym in pseudonyms_in(said).items():
+            text = text.replace(value, pseudonym)
+            if heeds and "turned down by the check 'leak'" in said:
+                text = text.replace(value.split()[-1], pseudonym.split()[-1])
+        return text
+
+    given = write_rows(tmp_path / "in.jsonl", [{"id": "a", "text": "".join(THIRDS)}])
+    task = replace(task_named("anonymize"), checks=(check("leak"),))
+    settings = config(given, tmp_path / "out.jsonl", chunk=45)
+    counted = go(tmp_path, settings, task=task, players=answering(answer))
+    again = [said for said in asked if "turned down" in said]
+    assert all("See Berger_notes" in said and '"Anna Berger"' in said for said in again)
+    assert len(asked) == 3 + len(again)
+    if not heeds:
+        (reject,) = read(counted.rejects)
+        assert (reject["check"], reject["failed"]) == ("leak", ["leak"] * 3) and len(again) == 2
+        return
+    (row,) = read(tmp_path / "out.jsonl")
+    assert "Berger" not in row["text"] and THIRDS[1] in row["text"] and len(again) == 1
+    assert (row["refined"]["tries"], row["refined"]["failed"]) == (2, ["leak"])
+    surname = row["text"].partition(",")[0].split()[-1]
+    assert f"See {surname}_notes" in row["text"]
+
+
 def test_other_settings_on_a_run_are_refused_in_one_line(given, tmp_path):
     settings = config(given, tmp_path / "out.jsonl")
     go(tmp_path, settings)

@@ -18,7 +18,7 @@ COUNTS: Mapping[str, str] = MappingProxyType(
         "evaluations": "solutions whose fitness was computed",
         "rows": "rows of a dataset read",
         "tokens_sampled": "tokens drawn from a model",
-        "tokens_learned": "tokens in the learner's updates",
+        "tokens_learned": "tokens that have a weight in a loss that was gone down, once a pass",
         "tokens_tested": "tokens drawn in tests during the run, never seen by the learner",
     }
 )

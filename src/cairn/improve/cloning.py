@@ -2,7 +2,7 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from cairn.core.rollouts import Rollouts
 from cairn.engine.program import Report
@@ -77,6 +77,12 @@ Chosen = tuple[Rollouts, Float[Array, "P G"]]
 """Answers, and the weight of each."""
 
 
+def held(batch: Chosen) -> Bool[Array, "P G T"]:
+    """The tokens that have a weight in the loss."""
+    rollouts, weight = batch
+    return (rollouts.mask > 0) & (weight > 0)[:, :, None]
+
+
 def _shares(batch: Chosen) -> Float[Array, "P G T"]:
     rollouts, weight = batch
     each = rollouts.mask * weight[:, :, None]
@@ -107,7 +113,7 @@ def warm_up(problem: Problem, config: Config, state: State) -> tuple[State, Repo
     student, moments, norm = learning.descend(
         config, state.student, state.moments, found, jnp.float32(config.sft_learning_rate)
     )
-    tokens = jnp.sum(rollouts.mask).astype(jnp.int32)
+    tokens = learning.count(held(batch))
     ledger = state.ledger.add(tokens_learned=tokens, updates=1)
     metrics = {f"sft_{name}": value for name, value in (metrics | {"gradient_norm": norm}).items()}
     return parts.after(state, student=student, moments=moments, ledger=ledger), Report(metrics)

@@ -63,7 +63,9 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     labelled = relabelled(problem, played.rollouts, good)
     weight = (~jnp.isnan(reward)).astype(jnp.float32)
     batch = labelled, weight
-    return learning.improve(problem, config, state, played, batch, cloning.cross_entropy)
+    return learning.improve(
+        problem, config, state, played, batch, cloning.cross_entropy, held=cloning.held(batch)
+    )
 
 
 def play(problem: Problem, config: Config, state: State) -> Played:

@@ -57,7 +57,8 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
         return value, {"loss": squares, "entropy": entropy}
 
     batch = Batch(played.rollouts, reference)
-    return learning.improve(problem, config, state, played, batch, loss)
+    held = played.mask & ~jnp.isnan(played.rollouts.reward)[:, :, None]
+    return learning.improve(problem, config, state, played, batch, loss, held=held)
 
 
 METHOD = method(__doc__, Config, step)

@@ -60,13 +60,12 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     correct = jax.vmap(problem.task.verify)(problems, said, length).correct
     told = good if config.classes else jnp.ones_like(good)
     labelled = conditioned.relabelled(problem, rollouts, told[:, None])
-    weight = jnp.where(good, 1.0, config.bad_weight)[:, None]
+    batch = labelled, jnp.where(good, 1.0, config.bad_weight)[:, None]
     student, moments, metrics = learning.learn(
-        problem, config, state, (labelled, weight), cloning.cross_entropy,
-        rate=config.sft_learning_rate,
-    )  # fmt: skip
-    spent = jnp.sum(rollouts.mask).astype(jnp.int32) * config.epochs
-    ledger = state.ledger.add(tokens_learned=spent, updates=config.epochs * config.minibatches)
+        problem, config, state, batch, cloning.cross_entropy, rate=config.sft_learning_rate
+    )
+    tokens = learning.count(cloning.held(batch)) * config.epochs
+    ledger = state.ledger.add(tokens_learned=tokens, updates=config.epochs * config.minibatches)
     after = parts.after(state, student=student, moments=moments, ledger=ledger)
     bad = {"bad_correct": parts.masked_mean(correct.astype(jnp.float32), ~good)}
     return after, Report(metrics | bad)

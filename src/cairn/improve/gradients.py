@@ -12,7 +12,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from cairn.core import branches
 from cairn.core.axes import COLUMNS
@@ -30,10 +30,11 @@ Loss = Callable[[Student, Part], tuple[Float[Array, ""], Metrics]]
 
 
 class Summed(NamedTuple):
-    """A loss that is a sum over prompts, as all its metrics are."""
+    """A loss that is a sum over prompts of shares times something, as all its metrics are."""
 
     shares: Callable[[Any], PyTree]
-    """How much each token of a batch counts: leaves (P, ...). Divisors are made here, once."""
+    """How much each token of a batch counts: leaves (P, ...), all 0 of a prompt that is left out.
+    Divisors are made here, once."""
     loss: Callable[[Student, Any], tuple[Float[Array, ""], Metrics]]
     """Of some prompts of `(batch, shares)`."""
 
@@ -64,16 +65,21 @@ def gradient(
     def here(student: Student, own: PyTree) -> tuple[Student, Metrics]:
         P, size = jax.tree.leaves(own)[0].shape[0], _prompts(own)
 
-        def piece(first: Int[Array, ""]) -> tuple[Student, Metrics]:
+        def piece(number: Int[Array, ""]) -> tuple[Student, Metrics]:
+            # The last piece may begin among prompts of the one before it: those count for nothing.
+            first = jnp.minimum(number * size, P - size)
             cut = lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, first, size)  # noqa: E731
-            (_, metrics), found = of_piece(student, jax.tree.map(cut, own))
+            some, shares = jax.tree.map(cut, own)
+            fresh = first + jnp.arange(size, dtype=jnp.int32) >= number * size
+            once = lambda leaf: jnp.where(_along(fresh, leaf), leaf, 0.0)  # noqa: E731
+            (_, metrics), found = of_piece(student, (some, jax.tree.map(once, shares)))
             return found, metrics
 
-        def add(total: PyTree, first: Int[Array, ""]) -> tuple[PyTree, None]:
-            return jax.tree.map(jnp.add, total, piece(first)), None
+        def add(total: PyTree, number: Int[Array, ""]) -> tuple[PyTree, None]:
+            return jax.tree.map(jnp.add, total, piece(number)), None
 
-        firsts = jnp.arange(0, P, size, dtype=jnp.int32)
-        total, _ = jax.lax.scan(add, branches.zeros(piece, firsts[0]), firsts)
+        numbers = jnp.arange(-(-P // size), dtype=jnp.int32)
+        total, _ = jax.lax.scan(add, branches.zeros(piece, numbers[0]), numbers)
         return total if mesh is None else jax.lax.psum(total, COLUMNS)
 
     everywhere = over(mesh, here, (WHOLE, along(COLUMNS)), WHOLE)
@@ -87,5 +93,17 @@ def _prompts(batch: PyTree) -> int:
     P, G, T = rollouts.tok.shape
     if jax.default_backend() != "cpu":
         return P
-    most = max(1, TOKENS // (rollouts.prompt.shape[1] + G * T))
-    return max(size for size in range(1, min(most, P) + 1) if P % size == 0)
+    return piece_size(P, TOKENS // (rollouts.prompt.shape[1] + G * T))
+
+
+def piece_size(prompts: int, most: int) -> int:
+    """Prompts of a piece, `most` if possible: a number that divides them, unless all such are small
+    (a prime number has none but 1); then as many as leave the least to be taken twice."""
+    most = min(max(1, most), prompts)
+    divides = max(size for size in range(1, most + 1) if prompts % size == 0)
+    return divides if 2 * divides > most else -(-prompts // -(-prompts // most))
+
+
+def _along(rows: Bool[Array, " n"], leaf: Array) -> Bool[Array, "n ..."]:
+    """A flag for each row, beside arrays of any further axes."""
+    return rows.reshape(-1, *[1] * (leaf.ndim - 1))

@@ -116,33 +116,30 @@ def improve(
     batch: PyTree,
     loss: Loss | Summed,
     *,
-    tokens: Int[Array, ""] | None = None,
+    held: Bool[Array, "*b"],
     **changes: Any,
 ) -> tuple[State, Report]:
     """Learn from a batch by a loss, enter what it took, and tell how good the answers were.
 
-    `tokens` is how many a pass learns from; all that were sampled, unless told otherwise.
+    `held` are the tokens that have a weight in the loss: the ledger's `tokens_learned` counts them
+    once for every pass.
     """
     student, moments, metrics = learn(
         problem, config, state, batch, loss, rate=config.learning_rate
     )
     steps = config.epochs * config.minibatches
-    ledger = spend(state.ledger, played, learned=config.epochs, updates=steps, tokens=tokens)
+    ledger = spend(state.ledger, played, held, passes=config.epochs, updates=steps)
     state = parts.after(state, student=student, moments=moments, ledger=ledger, **changes)
     return state, merged(Report(metrics | parts.told(played)), parts.told_of_wrong(played))
 
 
 def spend(
-    ledger: Ledger,
-    played: Played,
-    *,
-    learned: int,
-    updates: int,
-    tokens: Int[Array, ""] | None = None,
+    ledger: Ledger, played: Played, held: Bool[Array, "*b"], *, passes: int, updates: int
 ) -> Ledger:
-    """Enter what was sampled, and so many passes of learning from it, or from `tokens` of it."""
-    tokens = count(played.mask) if tokens is None else tokens
-    return ledger.add(tokens_sampled=played.spent, tokens_learned=tokens * learned, updates=updates)
+    """Enter what was sampled, and so many passes over the tokens that the loss holds."""
+    return ledger.add(
+        tokens_sampled=played.spent, tokens_learned=count(held) * passes, updates=updates
+    )
 
 
 def count(there: Bool[Array, "*b"]) -> Int[Array, ""]:

@@ -34,9 +34,9 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     """Sample; learn what became of each answer, after each of its tokens."""
     judge = begun(config, state)
     played = parts.play(problem, config, state)
-    judge, metrics = reward_training.update(config, judge, played)
+    judge, metrics, held = reward_training.update(config, judge, played)
     epochs = config.reward_model_epochs
-    ledger = learning.spend(state.ledger, played, learned=epochs, updates=epochs)
+    ledger = learning.spend(state.ledger, played, held, passes=epochs, updates=epochs)
     told = Report(metrics | parts.told(played))
     return parts.after(state, ledger=ledger, judge=judge), told
 

@@ -106,8 +106,9 @@ def step(
         }
 
     batch = Batch(rollouts, pairs, reference)
-    state, report = learning.improve(problem, config, state, played, batch, loss)
-    paired = jnp.mean(jnp.any(pairs > 0, axis=(1, 2)).astype(jnp.float32))
+    held = mask & select.paired(pairs)[:, :, None]
+    state, report = learning.improve(problem, config, state, played, batch, loss, held=held)
+    paired = jnp.mean(jnp.any(held, axis=(1, 2)).astype(jnp.float32))
     return state, merged(report, Report({"paired": paired}))
 
 

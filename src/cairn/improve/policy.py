@@ -72,7 +72,9 @@ def improve(
     if config.kl:
         reference = learning.scores(state.start, played.rollouts, config.temperature).log_prob
     batch = Batch(played.rollouts, credit.per_token(given, played.mask), reference)
-    state, report = learning.improve(problem, config, state, played, batch, loss, **changes)
+    state, report = learning.improve(
+        problem, config, state, played, batch, loss, held=played.mask, **changes
+    )
     idle = 1.0 - jnp.mean(select.unequal(played.rollouts.reward).astype(jnp.float32))
     return state, merged(report, Report({"idle_groups": idle}))
 

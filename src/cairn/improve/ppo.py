@@ -81,7 +81,9 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     gained = credit.gae(jnp.where(mask, paid, 0.0), value, mask, lam=config.gae_lambda)
     rollouts = rollouts._replace(mask=mask.astype(jnp.float32))
     batch = Batch(rollouts, credit.whitened(gained, mask), value, gained + value)
-    return learning.improve(problem, config, state, played, batch, _loss(problem, config))
+    return learning.improve(
+        problem, config, state, played, batch, _loss(problem, config), held=mask
+    )
 
 
 def _loss(problem: Problem, config: Config) -> learning.Loss[Batch]:

@@ -28,7 +28,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     batch = played.rollouts, chosen
     state, told = learning.improve(
         problem, config, state, played, batch, cloning.cross_entropy,
-        tokens=learning.count(played.mask & (chosen[..., None] > 0)),
+        held=cloning.held(batch),
     )  # fmt: skip
     return state, merged(told, Report({"kept": jnp.mean(jnp.sum(chosen, axis=1))}))
 

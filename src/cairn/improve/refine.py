@@ -79,7 +79,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     batch = learned, weight
     state, told = learning.improve(
         problem, config, state, played, batch, cloning.cross_entropy,
-        tokens=learning.count((learned.mask > 0) & there[:, None, None]),
+        held=cloning.held(batch),
     )  # fmt: skip
     return state, merged(told, Report({"paired": jnp.mean(weight)}))
 

@@ -6,7 +6,7 @@ each step of an answer is right (Uesato et al. 2022, arXiv:2211.14275; segments 
 Wu et al. 2023, arXiv:2306.01693).
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,10 @@ from cairn.core.rollouts import Rollouts
 from cairn.improve import pair_losses, select, steps
 from cairn.nn.language.choice import chosen
 from cairn.nn.language.transformer import Transformer
+
+Loss = Literal["outcome", "bradley-terry", "segments"]
+"""What it may learn from: what became of each answer, or which of two was better, or of every step
+whether it is right."""
 
 
 class Reader(NamedTuple):
@@ -98,6 +102,18 @@ def comparison(judge: Reader, rollouts: Rollouts, quality: Float[Array, "P G"]) 
     pairs = select.pairs(quality, "all")
     there = jnp.maximum(jnp.sum(pairs), 1.0)
     return jnp.sum(pairs * pair_losses.bradley_terry(score)) / there
+
+
+def held(how: Loss, rollouts: Rollouts, quality: Float[Array, "P G"]) -> Bool[Array, "P G T"]:
+    """The tokens that have a weight in one of these losses: a comparison is of whole answers."""
+    live = rollouts.mask > 0
+    match how:
+        case "outcome":
+            return live
+        case "segments":
+            return steps.ends(rollouts.seg, rollouts.length.astype(jnp.int32))
+        case "bradley-terry":
+            return live & select.paired(select.pairs(quality, "all"))[:, :, None]
 
 
 def ranked(

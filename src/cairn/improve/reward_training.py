@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from cairn.core import trees
 from cairn.engine.program import Report
@@ -29,16 +29,17 @@ def train(problem: Problem, config: Config, state: State) -> tuple[State, Report
     played = parts.play_start(problem, verified, state, state.student.model)
     # Whoever asks it later shows it prompts without a condition.
     played = played._replace(rollouts=parts.untold(config, played.rollouts))
-    judge, metrics = update(config, judge, played)
+    judge, metrics, held = update(config, judge, played)
     epochs = config.reward_model_epochs
-    ledger = learning.spend(state.ledger, played, learned=epochs, updates=epochs)
+    ledger = learning.spend(state.ledger, played, held, passes=epochs, updates=epochs)
     return parts.after(state, judge=judge, ledger=ledger), Report(metrics)
 
 
 def update(
     config: Config, judge: Judge, played: Played
-) -> tuple[Judge, dict[str, Float[Array, ""]]]:
-    """Steps down the gradient of the loss that the settings name, all on the same answers."""
+) -> tuple[Judge, dict[str, Float[Array, ""]], Bool[Array, "P G T"]]:
+    """Steps down the gradient of the loss that the settings name, all on the same answers; also the
+    tokens that it holds."""
 
     def loss(student: Reader) -> Float[Array, ""]:
         match config.reward_model_loss:
@@ -53,7 +54,8 @@ def update(
     known = jnp.ones_like(played.correct)
     area = reward_model.ranked(score, played.correct, known)
     judge, value = descended(config, judge, loss)
-    return judge, {"reward_model_loss": value, "reward_model_auroc": area}
+    held = reward_model.held(config.reward_model_loss, played.rollouts, played.rollouts.quality)
+    return judge, {"reward_model_loss": value, "reward_model_auroc": area}, held
 
 
 def descended(

@@ -97,7 +97,7 @@ def refit(
             found, told = gradient(cloning.cross_entropy, now[0], (drawn, drawn.reward), mesh)
             rate = jnp.float32(config.learning_rate)
             learned, after, _ = learning.descend(config, now[0], now[1], found, rate)
-            return (learned, after), (told["loss"], jnp.sum(drawn.mask).astype(jnp.int32))
+            return (learned, after), (told["loss"], learning.count(drawn.mask > 0))
 
         numbers = jnp.arange(config.fit_steps, dtype=jnp.int32)
         (fitted, _), (losses, tokens) = jax.lax.scan(update, (base, moments), numbers)

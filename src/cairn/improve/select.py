@@ -72,6 +72,11 @@ def pairs(reward: Float[Array, "P G"], how: Pairing) -> Float[Array, "P G G"]:
     return weight / jnp.maximum(total, 1.0)
 
 
+def paired(pairs: Float[Array, "P G G"]) -> Bool[Array, "P G"]:
+    """Which answers are in a pair at all, as the better one or the worse."""
+    return jnp.any(pairs > 0, axis=1) | jnp.any(pairs > 0, axis=2)
+
+
 def exponential(reward: Float[Array, "P G"], temperature: float) -> Float[Array, "P G"]:
     """Weights exp(r/τ), not normalised, 0 where there is no reward: reward-weighted regression,
     and RISE with τ = 0.4 (Qu et al. 2024, arXiv:2407.18219)."""

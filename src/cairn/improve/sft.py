@@ -30,11 +30,11 @@ class Config(Shared):
 def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]:
     """Draw problems with a demonstration each, and go down the gradient of -log π."""
     rollouts, _ = cloning.demonstrations(problem, config, state, config.sft_batch)
+    batch = rollouts, rollouts.reward
     student, moments, metrics = learning.learn(
-        problem, config, state, (rollouts, rollouts.reward), cloning.cross_entropy,
-        rate=config.sft_learning_rate,
-    )  # fmt: skip
-    tokens = rollouts.mask.sum().astype("int32") * config.epochs
+        problem, config, state, batch, cloning.cross_entropy, rate=config.sft_learning_rate
+    )
+    tokens = learning.count(cloning.held(batch)) * config.epochs
     ledger = state.ledger.add(tokens_learned=tokens, updates=config.epochs * config.minibatches)
     return parts.after(state, student=student, moments=moments, ledger=ledger), Report(metrics)
 

@@ -67,7 +67,7 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     judge, value = reward_training.descended(config, judge, loss)
     played = played._replace(spent=played.spent + spent)
     epochs = config.reward_model_epochs
-    ledger = learning.spend(state.ledger, played, learned=epochs, updates=epochs)
+    ledger = learning.spend(state.ledger, played, there, passes=epochs, updates=epochs)
     share = jnp.mean(good.astype(jnp.float32))
     told = Report(parts.told(played) | {"reward_model_loss": value, "recoverable": share})
     return parts.after(state, ledger=ledger, judge=judge), told

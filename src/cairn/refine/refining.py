@@ -1,13 +1,11 @@
 """One record: rewrite, check, accept; try again with the failed check named; or reject.
 
     found = detectors(text)      nothing found, checks pass, and clean ones may stay: as it is
-    for each model, for each try:
-        answer = model(task.prompt(chunk, feedback, pseudonyms))
-        feedback = no answer at all, or the first check that fails; none: accepted
+    rewriting(text, found)       tried until it passes; a long text in pieces, see `rewriting`
     otherwise: private spans replaced by tags, if asked for, if detectors find nothing left and
     if the checks pass, or else rejected
 
-Long texts are cut into chunks that share one table of pseudonyms; the whole is checked once more.
+All texts of a record, and all pieces of a text, share one table of pseudonyms.
 Generative Data Refinement, arXiv:2509.08653, section 3; the order of checks, the typed answers and
 the fallback are ours.
 
@@ -21,20 +19,11 @@ from typing import Any, Literal, NamedTuple, NoReturn
 from cairn.core.draws import DrawKey
 from cairn.core.errors import ConfigError
 from cairn.engine.map_items import Item, Reject
-from cairn.lm.client import Client, Clients
-from cairn.lm.errors import (
-    CallFailedError,
-    ModeratedError,
-    RejectedError,
-    TrialFailedError,
-    UnreadableAnswerError,
-)
-from cairn.lm.request import Completion, Message, Request
+from cairn.lm.client import Clients
 from cairn.refine import outcomes
-from cairn.refine.answers import rewrite, unusable
-from cairn.refine.checks.base import Failure, Pair
-from cairn.refine.chunks import split
+from cairn.refine.checks.base import Pair
 from cairn.refine.pseudonyms import Pseudonyms, TooManyValuesError
+from cairn.refine.rewriting import Rewriting, TurnedDownError
 from cairn.refine.sealing import sealed
 from cairn.refine.spans import Span, replaced, settled
 from cairn.refine.tasks.base import Task
@@ -181,88 +170,25 @@ class Refining:
     ) -> Refined:
         if not text.strip():
             return Refined(text, outcomes.CLEAN)
+        rewriting = Rewriting(self.task, tuple(self.models), clients)
         if self.how.skip_clean and not found:
-            failure = await self._failure(Pair(text, text), clients, whole=True)
+            _, failure = await rewriting.first_failure(Pair(text, text), whole=True)
             if failure is None:
                 return Refined(text, outcomes.CLEAN)
         try:
-            return await self._pieces(text, found, name, table, clients)
-        except _TurnedDownError as error:
+            made = await rewriting(text, found, name, table, self.how.chunk)
+        except TurnedDownError as error:
             masked = self._masked(text, found) if self.how.fallback == "mask" else None
             if masked is None:
-                _reject(error.failed[-1], error.failed)
+                _reject(error.check, error.failed)
             # Tags stand in the place of the table, so without it: nothing of it has to be used.
-            failure = await self._failure(Pair(text, masked, tuple(found)), clients)
+            _, failure = await rewriting.first_failure(Pair(text, masked, tuple(found)))
             if failure is not None:
                 _reject(failure.check, error.failed)
             return Refined(masked, outcomes.MASKED, 0, error.failed, (), len(found))
-
-    async def _pieces(
-        self, text: str, found: list[Span], name: str, table: Mapping[str, str], clients: Clients
-    ) -> Refined:
-        """The rewrite of a text, piece by piece. Raises _TurnedDownError."""
-        made: list[Refined] = []
-        failed: tuple[str, ...] = ()
-        start = 0
-        pieces = split(text, self.how.chunk, found)
-        for number, piece in enumerate(pieces):
-            pair = _pair(piece, start, found, table)
-            start += len(piece)
-            if not piece.strip():
-                made.append(Refined(piece, outcomes.REFINED))
-                continue
-            try:
-                made.append(await self._piece(pair, f"{name}/{number}", clients))
-            except _TurnedDownError as error:
-                raise _TurnedDownError((*failed, *error.failed)) from None
-            failed += made[-1].failed
-        whole = "".join(part.text for part in made)
-        if len(made) > 1:
-            pair = Pair(text, whole, tuple(found), table)
-            failure = await self._failure(pair, clients, whole=True)
-            if failure is not None:
-                raise _TurnedDownError((*failed, failure.check))
-        models = tuple(dict.fromkeys(role for part in made for role in part.models))
-        tries = max(part.tries for part in made)
-        return Refined(whole, outcomes.REFINED, tries, failed, models, len(found))
-
-    async def _piece(self, pair: Pair, purpose: str, clients: Clients) -> Refined:
-        """The first rewrite that passes. Raises _TurnedDownError after the last try."""
-        failed: list[str] = []
-        feedback: Failure | None = None
-        for role in self.models:
-            for attempt in range(self.task.tries):
-                messages = self.task.prompt(pair.original, feedback, pair.pseudonyms)
-                said = await _answer(clients[role], messages, f"{purpose}/{role}", attempt)
-                feedback = said if isinstance(said, Failure) else unusable(said)
-                if feedback is None:
-                    assert isinstance(said, Completion)
-                    pair = pair._replace(rewrite=rewrite(said.text, pair.original))
-                    feedback = await self._failure(pair, clients)
-                if feedback is None:
-                    tries, names = len(failed) + 1, tuple(failed)
-                    return Refined(pair.rewrite, outcomes.REFINED, tries, names, (role,))
-                failed.append(feedback.check)
-                if feedback.check in outcomes.TERMINAL:
-                    break
-        raise _TurnedDownError(tuple(failed))
-
-    async def _failure(
-        self, pair: Pair, clients: Clients, *, whole: bool = False
-    ) -> Failure | None:
-        """The first check that fails; of a `whole` only those that ask no model: of what is
-        joined a model has seen each piece, and what is clean is to cost nothing."""
-        for check in self.task.checks:
-            if whole and getattr(check, "roles", ()):
-                continue
-            try:
-                failure = await check(pair, clients)
-            except TrialFailedError as error:
-                kind = type(error).__name__
-                raise UnreadableAnswerError(f"no verdict of {check.name} ({kind})") from None
-            if failure is not None:
-                return failure
-        return None
+        return Refined(
+            made.text, outcomes.REFINED, made.tries, made.failed, made.models, len(found)
+        )
 
     def _masked(self, text: str, found: list[Span]) -> str | None:
         """The text with a tag for each span; None where there is nothing to mask, or where the
@@ -272,43 +198,5 @@ class Refining:
         return whole if found and not left else None
 
 
-class _TurnedDownError(Exception):
-    """No try brought a text through."""
-
-    def __init__(self, failed: tuple[str, ...]):
-        self.failed = failed
-
-
 def _reject(check: str, failed: tuple[str, ...] = ()) -> NoReturn:
     raise Reject(check, check=check, failed=list(failed)) from None
-
-
-def _pair(piece: str, start: int, found: list[Span], table: Mapping[str, str]) -> Pair:
-    """A piece with the spans in it, by its own characters, and what of the table it needs."""
-    end = start + len(piece)
-    inside = tuple(
-        span._replace(start=max(span.start, start) - start, end=min(span.end, end) - start)
-        for span in found
-        if span.start < end and span.end > start
-    )
-    known = {value: name for value, name in table.items() if value in piece}
-    return Pair(piece, "", inside, known)
-
-
-async def _answer(
-    client: Client, messages: list[Message], purpose: str, attempt: int
-) -> Completion | Failure:
-    """What a model says, or why it will never say anything."""
-    role = client.desk.roles[client.role]
-    if role.system is not None:
-        messages = [Message("system", role.system), *messages[1:]]
-    request = Request(tuple(messages), role.sampling)
-    try:
-        return await client.complete(request, purpose=purpose, sample_index=attempt)
-    except ModeratedError:
-        return Failure(outcomes.FILTERED, "A filter stopped it.")
-    except RejectedError:
-        return Failure(outcomes.TURNED_AWAY, "The server does not take this request.")
-    except TrialFailedError as error:
-        # Its own words may repeat the record's.
-        raise CallFailedError(f"no answer of the {client.role}: {type(error).__name__}") from None

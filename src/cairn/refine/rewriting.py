@@ -1,0 +1,216 @@
+"""The rewrite of one text: piece by piece, each tried until it passes; joined, and looked at again.
+
+for each model, for each try:
+    answer = model(task.prompt(piece, feedback, pseudonyms))
+    feedback = no answer at all, or the first check that fails; none: the piece is done
+joined: the first check that fails, of those that ask no model; none: the text is done
+    otherwise the pieces concerned go on with their tries, with that check for feedback
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from cairn.lm.client import Client, Clients
+from cairn.lm.errors import (
+    CallFailedError,
+    ModeratedError,
+    RejectedError,
+    TrialFailedError,
+    UnreadableAnswerError,
+)
+from cairn.lm.request import Completion, Message, Request
+from cairn.refine import outcomes
+from cairn.refine.answers import rewrite, unusable
+from cairn.refine.checks.base import Check, Failure, Pair
+from cairn.refine.chunks import split
+from cairn.refine.spans import Span
+from cairn.refine.tasks.base import Task
+
+
+class TurnedDownError(Exception):
+    """No try brought a text through."""
+
+    def __init__(self, check: str, failed: Sequence[str] = ()):
+        self.check = check
+        """Turned down the last try."""
+        self.failed = tuple(failed)
+        """The check that turned down each try, piece by piece."""
+
+
+class Rewritten(NamedTuple):
+    """A text that passed."""
+
+    text: str
+    tries: int
+    """Of the piece that took the most."""
+    failed: tuple[str, ...]
+    """The check that turned down each failed try."""
+    models: tuple[str, ...]
+    """Roles that wrote it."""
+
+
+@dataclass
+class _Piece:
+    """A piece and its tries."""
+
+    pair: Pair
+    """Its rewrite: the last one that passed."""
+    purpose: str
+    left: list[tuple[str, int]]
+    """Who is asked next, and how often was before."""
+    failed: list[str]
+    role: str | None = None
+    """Who wrote the rewrite; None where there is nothing to rewrite."""
+
+
+@dataclass(frozen=True)
+class Rewriting:
+    """Has texts of one record rewritten."""
+
+    task: Task
+    roles: tuple[str, ...]
+    """Who rewrites, the first one first."""
+    clients: Clients
+
+    async def __call__(
+        self, text: str, found: Sequence[Span], name: str, table: Mapping[str, str], chunk: int
+    ) -> Rewritten:
+        """The rewrite of `text`, in pieces of at most `chunk` characters.
+
+        `name` tells its calls from those of the record's other texts. Raises TurnedDownError.
+        """
+        pieces = self._pieces(text, found, name, table, chunk)
+        try:
+            for piece in pieces:
+                await self._tried(piece, None)
+            while len(pieces) > 1:
+                pair = Pair(text, _joined(pieces), tuple(found), table)
+                check, failure = await self.first_failure(pair, whole=True)
+                if check is None or failure is None:
+                    break
+                for piece in await self._concerned(pieces, pair, check):
+                    piece.failed.append(failure.check)
+                    known = {**piece.pair.pseudonyms, **_half_named(piece.pair.original, table)}
+                    piece.pair = piece.pair._replace(pseudonyms=known)
+                    await self._tried(piece, failure)
+        except TurnedDownError as error:
+            raise TurnedDownError(error.check, _failed(pieces)) from None
+        return Rewritten(
+            _joined(pieces),
+            max(len(piece.failed) + 1 if piece.role else 0 for piece in pieces),
+            _failed(pieces),
+            tuple(dict.fromkeys(piece.role for piece in pieces if piece.role)),
+        )
+
+    def _pieces(
+        self, text: str, found: Sequence[Span], name: str, table: Mapping[str, str], chunk: int
+    ) -> list[_Piece]:
+        pieces, start = [], 0
+        for number, piece in enumerate(split(text, chunk, found)):
+            pair = _pair(piece, start, found, table)
+            start += len(piece)
+            # What is blank is as it should be.
+            left = [(role, n) for role in self.roles for n in range(self.task.tries)]
+            pair = pair if piece.strip() else pair._replace(rewrite=piece)
+            pieces.append(_Piece(pair, f"{name}/{number}", left if piece.strip() else [], []))
+        return pieces
+
+    async def _tried(self, piece: _Piece, feedback: Failure | None) -> None:
+        """Gives a piece its next rewrite that passes. Raises TurnedDownError after the last try."""
+        if not piece.pair.original.strip():
+            return
+        while piece.left:
+            role, attempt = piece.left.pop(0)
+            asked = self.task.prompt(piece.pair.original, feedback, piece.pair.pseudonyms)
+            said = await _answer(self.clients[role], asked, f"{piece.purpose}/{role}", attempt)
+            feedback = said if isinstance(said, Failure) else unusable(said)
+            if feedback is None:
+                assert isinstance(said, Completion)
+                pair = piece.pair._replace(rewrite=rewrite(said.text, piece.pair.original))
+                _, feedback = await self.first_failure(pair)
+                if feedback is None:
+                    piece.pair, piece.role = pair, role
+                    return
+            piece.failed.append(feedback.check)
+            if feedback.check in outcomes.TERMINAL:
+                piece.left = [turn for turn in piece.left if turn[0] != role]
+        raise TurnedDownError(piece.failed[-1])
+
+    async def first_failure(
+        self, pair: Pair, *, whole: bool = False
+    ) -> tuple[Check | None, Failure | None]:
+        """The first check that fails, and what it says; of a `whole` only those that ask no model:
+        of what is joined a model has seen each piece, and what is clean is to cost nothing."""
+        for check in self.task.checks:
+            if whole and getattr(check, "roles", ()):
+                continue
+            try:
+                failure = await check(pair, self.clients)
+            except TrialFailedError as error:
+                kind = type(error).__name__
+                raise UnreadableAnswerError(f"no verdict of {check.name} ({kind})") from None
+            if failure is not None:
+                return check, failure
+        return None, None
+
+    async def _concerned(self, pieces: Sequence[_Piece], pair: Pair, check: Check) -> list[_Piece]:
+        """The pieces in which the check finds what is wrong with the whole: it looks at each beside
+        the whole original, of which other pieces hold what must not be here. Where it finds it in
+        none of them, or needs the whole to judge by and finds it in all: all of them."""
+        written = [piece for piece in pieces if piece.role]
+        failing = [
+            piece for piece in written
+            if await check(pair._replace(rewrite=piece.pair.rewrite), self.clients) is not None
+        ]  # fmt: skip
+        return failing or written
+
+
+def _failed(pieces: Sequence[_Piece]) -> tuple[str, ...]:
+    return tuple(check for piece in pieces for check in piece.failed)
+
+
+def _joined(pieces: Sequence[_Piece]) -> str:
+    return "".join(piece.pair.rewrite for piece in pieces)
+
+
+def _pair(piece: str, start: int, found: Sequence[Span], table: Mapping[str, str]) -> Pair:
+    """A piece with the spans in it, by its own characters, and what of the table it needs."""
+    end = start + len(piece)
+    inside = tuple(
+        span._replace(start=max(span.start, start) - start, end=min(span.end, end) - start)
+        for span in found
+        if span.start < end and span.end > start
+    )
+    return Pair(piece, "", inside, {v: name for v, name in table.items() if v in piece})
+
+
+def _half_named(piece: str, table: Mapping[str, str]) -> dict[str, str]:
+    """What of the table concerns a piece that holds only a part of a name: a surname alone."""
+    there = set(re.findall(r"[^\W\d_]{4,}", piece))
+    return {
+        value: name
+        for value, name in table.items()
+        if re.fullmatch(r"[^\W\d_]+(?:[\s'’.-]+[^\W\d_]+)+", value)
+        and there.intersection(re.findall(r"[^\W\d_]{4,}", value))
+    }
+
+
+async def _answer(
+    client: Client, messages: list[Message], purpose: str, attempt: int
+) -> Completion | Failure:
+    """What a model says, or why it will never say anything."""
+    role = client.desk.roles[client.role]
+    if role.system is not None:
+        messages = [Message("system", role.system), *messages[1:]]
+    request = Request(tuple(messages), role.sampling)
+    try:
+        return await client.complete(request, purpose=purpose, sample_index=attempt)
+    except ModeratedError:
+        return Failure(outcomes.FILTERED, "A filter stopped it.")
+    except RejectedError:
+        return Failure(outcomes.TURNED_AWAY, "The server does not take this request.")
+    except TrialFailedError as error:
+        # Its own words may repeat the record's.
+        raise CallFailedError(f"no answer of the {client.role}: {type(error).__name__}") from None
