@@ -26,10 +26,17 @@ import tree
 _SIGTERM, _SIGKILL = 15, 9
 _DEFAULTS = (1, 2, 13, 15, 25)  # HUP, INT, PIPE, TERM and XFSZ, some of which Python ignores
 _WAITED = (17, _SIGTERM)  # CHLD: a child has ended; TERM: the supervisor wants an end
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/full")
 _MIB = 2**20
 
 
-def ward(ask: dict, streams: tuple[int, int, int], told: int) -> None:
+def main(request: int, told: int, *streams: int) -> None:
+    """The warden of tier 3, which has been started anew inside of the namespaces."""
+    ask = marshal.loads(os.pread(request, os.fstat(request).st_size, 0))
+    ward(ask, streams, told)
+
+
+def ward(ask: dict, streams: tuple[int, ...], told: int) -> None:
     """Do everything for one run and send the result: an "S" when it started, then a record."""
     pthread_sigmask(SIG_BLOCK, _WAITED)  # one that comes early is kept until it is waited for
     kernel.die_with_parent(_SIGKILL if ask["tier"] >= 2 else _SIGTERM)
@@ -46,23 +53,23 @@ def ward(ask: dict, streams: tuple[int, int, int], told: int) -> None:
         os._exit(0)
 
 
-def _run(ask: dict, streams: tuple[int, int, int], told: int) -> dict:
+def _run(ask: dict, streams: tuple[int, ...], told: int) -> dict:
     limits, deep = ask["limits"], ask["tier"] >= 2
     lacking = []
-    if deep:
-        disk = limits["disk_mb"] * _MIB
+    box = "/box"
+    if ask["tier"] == 2:
+        disk = int(limits["disk_mb"] * _MIB)
         lacking = namespaces.build(
             ask["job"] + "/root", ask["visible"], ask["readonly"], disk, ask["machine"]
         )
-        box = "/box"
-    else:
+    elif not deep:
         kernel.adopt()
         box = ask["job"] + "/box"
         for name, source in ask["readonly"]:
             os.makedirs(os.path.dirname(f"{box}/{name}"), exist_ok=True)
             os.symlink(source, f"{box}/{name}")
     kernel.hide()
-    _fill(box, ask["files"], namespaces.USER if deep else -1)
+    _fill(box, ask["files"], namespaces.USER if ask["tier"] == 2 else -1)
     trouble, failed = os.pipe()
     begun = time.monotonic()
     candidate = os.fork()
@@ -138,7 +145,7 @@ def _end_all(deep: bool) -> None:
             return
 
 
-def _become(ask: dict, box: str, streams: tuple[int, int, int], failed: int) -> None:
+def _become(ask: dict, box: str, streams: tuple[int, ...], failed: int) -> None:
     """The last steps before the candidate's program, in the order in which each still may."""
     stage = "jail"
     try:
@@ -161,10 +168,10 @@ def _become(ask: dict, box: str, streams: tuple[int, int, int], failed: int) -> 
         kernel.drop_capabilities()
         kernel.no_new_privileges()
         if tier >= 2 and landlock.version():
-            landlock.restrict(["/"], [box, "/tmp", "/dev", "/proc"])
+            landlock.restrict(["/"], [box, "/tmp", "/dev/shm", *_DEVICES])
         elif tier == 1:
             inputs = [source for _, source in ask["readonly"]]
-            own = [box, ask["job"] + "/tmp", "/dev/null", "/dev/zero", "/dev/full"]
+            own = [box, ask["job"] + "/tmp", *_DEVICES]
             landlock.restrict([*ask["visible"], *ask["seen"], *inputs], own)
         rules = b""
         if tier >= 1:
@@ -197,7 +204,8 @@ def _limit(limits: dict, tier: int) -> None:
         (resource.RLIMIT_STACK, 8 * _MIB, 8 * _MIB),
     )
     if tier >= 2:  # counted apart in each user namespace; elsewhere all that a user runs counts
-        wanted += ((resource.RLIMIT_NPROC, limits["processes"], limits["processes"]),)
+        # And the warden, and who watches it, where all of us are one user.
+        wanted += ((resource.RLIMIT_NPROC, limits["processes"] + 2, limits["processes"] + 2),)
     for kind, soft, hard in wanted:
         _, most = resource.getrlimit(kind)
         if most != resource.RLIM_INFINITY:

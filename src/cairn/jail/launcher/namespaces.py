@@ -9,6 +9,8 @@ USER = 1000
 """Who the candidate is inside, whoever started us."""
 _OUTSIDE = 65534
 _DEVICES = ("null", "zero", "full", "random", "urandom")
+COVERED = ("sys", "sysrq-trigger", "irq", "bus")
+"""Parts of /proc that steer the machine. Root may write there, whatever it has given up."""
 _INODES = 16384
 
 
@@ -101,6 +103,8 @@ def build(
         _bind(source, f"{root}/box/{name}")
     try:
         kernel.mount("proc", f"{root}/proc", "proc", NO_SUID | NO_DEV | NO_EXEC)
+        for name in COVERED:
+            _bind(f"{root}/proc/{name}", f"{root}/proc/{name}")
     except kernel.UnavailableError:
         lacking.append("no /proc")
     kernel.mount("none", root, "", kernel.REMOUNT | BIND | kernel.READ_ONLY | NO_SUID | NO_DEV)
@@ -118,7 +122,7 @@ def _bind(source: str, target: str, only_read: bool = True) -> None:
         return
     if os.path.isdir(source):
         os.makedirs(target, exist_ok=True)
-    else:
+    elif not os.path.exists(target):
         with open(target, "ab"):
             pass
     kernel.mount(os.path.realpath(source), target, "", BIND | RECURSIVE)

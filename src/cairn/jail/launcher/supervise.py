@@ -10,6 +10,7 @@ import select
 import time
 
 import collect
+import helper
 import inside
 import kernel
 import namespaces
@@ -48,10 +49,9 @@ class Kept:
 
 def main(request: int, report: int) -> None:
     """Read what is asked, run it, leave the report."""
-    with open(request, "rb") as file:
-        ask = marshal.load(file)
+    ask = marshal.loads(os.pread(request, os.fstat(request).st_size, 0))
     try:
-        record = Supervisor(ask).run()
+        record = Supervisor(ask).run(request)
     except kernel.UnavailableError as error:
         record = {"error": str(error)}
     except OSError as error:
@@ -76,19 +76,21 @@ class Supervisor:
         self.started = self.ended = 0.0
         self.message = bytearray()
 
-    def run(self) -> dict:
+    def run(self, request: int) -> dict:
         """Start the warden, watch until it has told what became of the candidate."""
+        tier = self.ask["tier"]
+        if tier not in range(4):
+            raise kernel.UnavailableError(f"there is no tier {tier}: they are 0 to 3")
         kernel.adopt()
-        if self.ask["tier"] > 2:
-            raise kernel.UnavailableError("bubblewrap (bwrap) is not installed")
-        if self.ask["tier"] >= 2:
+        if tier == 2:
             namespaces.leave()
         kernel.hide()
         stdin = self._input()
         (told, tell), (out, out_w), (err, err_w) = os.pipe(), os.pipe(), os.pipe()
-        self.warden = os.fork()
+        streams = stdin, out_w, err_w
+        self.warden = helper.start(self.ask, request, streams, tell) if tier == 3 else os.fork()
         if self.warden == 0:
-            inside.ward(self.ask, (stdin, out_w, err_w), tell)
+            inside.ward(self.ask, streams, tell)
         for stream in (stdin, out_w, err_w, tell):
             os.close(stream)
         self.told, most = told, self.limits["output_kb"] * 1024
@@ -159,30 +161,37 @@ class Supervisor:
         limits = self.limits
         if now > self.started + limits["seconds"]:
             return self._end("timeout", f"longer than {limits['seconds']:g} s")
-        pids = tree.descendants(self.warden)
+        inner = self._inner()
+        pids = tree.descendants(inner)
         memory, most = tree.resident(pids), limits["memory_mb"] * _MIB
         if memory > most:
             memory = tree.proportional(pids)
         self.peak = max(self.peak, memory)
         if memory > most:
             return self._end("memory", f"more than {limits['memory_mb']} MB of memory")
-        if tree.cpu_seconds([self.warden, *pids]) > limits["cpu_seconds"]:
+        cpu, threads = tree.spent([inner, *pids])
+        if cpu > limits["cpu_seconds"]:
             return self._end("cpu", f"more than {limits['cpu_seconds']:g} s of processor time")
-        if self.ask["tier"] >= 2:
-            return None  # the kernel holds processes and disk
-        if len(pids) > limits["processes"]:
+        if threads > limits["processes"] + 3:  # the kernel's own limit comes first
             return self._end("killed", f"more than {limits['processes']} processes")
-        if disk:
-            size, count = collect.used(self.ask["job"] + "/box", self.ask["job"] + "/tmp")
+        if disk and self.ask["tier"] != 2:  # where one size holds for all of it
+            box = f"/proc/{inner}/root" if self.ask["tier"] == 3 else self.ask["job"]
+            size, count = collect.used(*[f"{box}/{name}" for name in ("box", "tmp", "dev/shm")])
             if size + tree.unlinked(pids) > limits["disk_mb"] * _MIB or count > _FILES:
                 self._end("disk", f"more than {limits['disk_mb']} MB or {_FILES} files on disk")
         return None
+
+    def _inner(self) -> int:
+        """The warden itself, which bubblewrap's process has for its child."""
+        if self.ask["tier"] < 3:
+            return self.warden
+        return next(iter(tree.descendants(self.warden)), self.warden)
 
     def _end(self, kind: str, reason: str) -> None:
         """Have everything ended. The first reason counts."""
         if self.verdict is None:
             self.verdict, self.ended_at = (kind, reason), time.monotonic()
-            os.kill(self.warden, _SIGTERM)
+            os.kill(self._inner(), _SIGTERM)
 
     def _record(self, out: Kept, err: Kept) -> dict:
         """What is reported: the warden's record with a kind, the streams, and the peak."""
@@ -196,7 +205,8 @@ class Supervisor:
         if "absent" in told:
             return streams | {"kind": "failed", "exit": 127, "reason": told["absent"]}
         if not told and not self.verdict:
-            return {"error": "the warden was killed"}
+            said = os.pread(2, 4096, 0).decode(errors="replace").strip().rpartition("\n")[2]
+            return {"error": said or "the warden was killed"}
         kind, reason, code = self._kind(told, err)
         faults = [f"{name} {fault}" for name, fault in told.get("faults", {}).items()]
         return streams | {

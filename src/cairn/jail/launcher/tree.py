@@ -44,10 +44,13 @@ def _stat(pid: int) -> list[bytes]:
         return []
 
 
-def cpu_seconds(pids: list[int]) -> float:
-    """Processor time of these processes and of the children they waited for."""
-    fields = filter(None, map(_stat, pids))
-    return sum(sum(map(int, stat[11:15])) for stat in fields) / _TICKS
+def spent(pids: list[int]) -> tuple[float, int]:
+    """Processor time of these processes and of children they waited for; how many threads."""
+    fields = list(filter(None, map(_stat, pids)))
+    return (
+        sum(sum(map(int, stat[11:15])) for stat in fields) / _TICKS,
+        sum(int(stat[17]) for stat in fields),
+    )
 
 
 def resident(pids: list[int]) -> int:
