@@ -40,7 +40,7 @@ def leaks(folder, **asked) -> Leaks:
 
 
 def figures(folder, **asked):
-    return measure(folder / "run", Asked(**asked), (Emails(),))
+    return measure(folder / "run", Asked(**asked), TASK)
 
 
 def test_leaks_are_found_after_the_fact_wherever_they_stand(leaking):
@@ -81,7 +81,7 @@ def test_utility_and_embeddings_can_be_ones_own(leaking):
         return {"ids kept": sum(source["id"] == row["id"] for source, row in pairs)}
 
     found = figures(leaking, utility=kept, embed=lengths, by="from")
-    assert found.utility == {"ids kept": 48}
+    assert found.utility == {"words kept": 1.0, "numbers kept": 1.0, "ids kept": 48}
     assert found.diversity[0].name == "all records"
     assert len(found.diversity) == 4
     with pytest.raises(ConfigError, match="must return figures by name"):

@@ -40,7 +40,7 @@ def test_each_record_is_accepted_or_rejected_and_says_how(given, tmp_path):
         "refined": {
             "source_id": "d0", "model": "scripted:writer:0", "task": "emails",
             "checks": ["length", "leak"], "tries": 1, "outcome": "refined", "failed": [],
-            "found": 1,
+            "found": 1, "doubtful": 0,
         },
     }  # fmt: skip
     assert {row["refined"]["tries"] for row in out if "once" in row["text"]} == {2}

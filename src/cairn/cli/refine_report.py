@@ -36,7 +36,7 @@ def _report(arguments: argparse.Namespace) -> int:
 
     path: Path = arguments.run
     run, config = open_run(path)
-    found = measure(path, _asked(arguments), task_of(config).detectors)
+    found = measure(path, _asked(arguments), task_of(config))
     versions = RefineRun.open(run.path).versions
     name = SHOWN if arguments.show_source else REPORT
     target = arguments.out or path / name
@@ -80,7 +80,7 @@ def _parser() -> Parser:
     add("--canaries", type=Path, metavar="FILE", help="strings that must not be left, one a line")
     add("--embed", metavar="MODULE:FUNCTION", help="embeds texts; default hashed n-grams")
     add("--utility", metavar="MODULE:FUNCTION",
-        help="from pairs (source, row) to figures by name, which the report shows")  # fmt: skip
+        help="from pairs (source, row) to figures by name; beside words kept")  # fmt: skip
     add("--show-source", type=int, nargs="?", const=50, metavar="RECORDS",
         help="show so many records before and after, in a file of its own; 50")  # fmt: skip
     add("--out", type=Path, help="where the page goes")

@@ -121,6 +121,7 @@ def described(task: Task) -> dict[str, Any]:
         "instructions": digest_of(task.instructions).hex()[:16],
         "checks": _digest(task.checks),
         "detectors": _digest(task.detectors),
+        "sure": task.sure,
         "tries": task.tries,
         "pseudonyms": task.pseudonyms,
     }

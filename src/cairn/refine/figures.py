@@ -14,13 +14,14 @@ from cairn.engine.map_files import exists
 from cairn.engine.map_sources import source_at
 from cairn.engine.map_state import as_fold, restore
 from cairn.refine.config import RefineConfig
-from cairn.refine.detectors.base import Detector
 from cairn.refine.directory import STAGE, open_run
 from cairn.refine.diversity import Embed, Group, hashed, measured
 from cairn.refine.leaks import Leaks, look
 from cairn.refine.outcomes import reason
 from cairn.refine.pairs import Both, accepted, chosen
 from cairn.refine.run import Funnel
+from cairn.refine.tasks.base import Task
+from cairn.refine.utility import kept
 from cairn.runs.directory import JOURNAL
 from cairn.runs.session import ledger
 
@@ -103,7 +104,7 @@ def _per(spent: float, number: float) -> float | None:
     return spent / number if number else None
 
 
-def measure(path: Path, asked: Asked, detectors: Sequence[Detector]) -> Figures:
+def measure(path: Path, asked: Asked, task: Task) -> Figures:
     """The figures of the run in `path`, as it stands. Reads, and writes nothing.
 
     Raises RunError for a run that cannot be read, and for input and output that do not belong
@@ -123,7 +124,7 @@ def measure(path: Path, asked: Asked, detectors: Sequence[Detector]) -> Figures:
         return _noted(figures, f"the output {config.sink} is gone: nothing was looked for in it")
     if not _there(config):
         return _noted(figures, f"the input {config.source} is gone: no leak was looked for")
-    return _looked(figures, config, asked, detectors)
+    return _looked(figures, config, asked, task)
 
 
 def _there(config: RefineConfig) -> bool:
@@ -135,9 +136,7 @@ def _noted(figures: Figures, note: str) -> Figures:
     return replace(figures, notes=(*figures.notes, note))
 
 
-def _looked(
-    figures: Figures, config: RefineConfig, asked: Asked, detectors: Sequence[Detector]
-) -> Figures:
+def _looked(figures: Figures, config: RefineConfig, asked: Asked, task: Task) -> Figures:
     """With what input and output say beside each other."""
     of, how = figures.accepted, config.how
 
@@ -150,9 +149,12 @@ def _looked(
     )
     return replace(
         figures,
-        leaks=look(pairs(asked.sample), how, detectors, asked.canaries),
+        leaks=look(pairs(asked.sample), how, task.detectors, asked.canaries, sure=task.sure),
         diversity=measured(texts, embed=asked.embed),
-        utility=_utility(asked, pairs(asked.sample)),
+        utility={
+            **kept(pairs(asked.sample), how, task.detectors),
+            **_utility(asked, pairs(asked.sample)),
+        },
         rejects=list(islice(_rejects(config), LISTED)),
         shown=list(islice(pairs(asked.show), asked.show)) if asked.show else [],
     )
@@ -203,6 +205,7 @@ def as_json(figures: Figures) -> dict[str, Any]:
             "private_values": dict(found.values),
             "left_in_refined_fields": dict(found.leaked),
             "left_in_other_fields": dict(found.beside),
+            "kept_in_doubt": dict(found.kept),
             "found_anew": dict(found.new),
             "canaries": {"given": found.canaries, **found.of_canaries._asdict()},
             "ids": found.ids,

@@ -19,7 +19,7 @@ def report_page(path: Path, *, redact: bool = False) -> Page:
     Raises RunError for a run that cannot be read.
     """
     run, config = open_run(path)
-    found = measure(path, Asked(sample=SAMPLE), task_of(config).detectors)
+    found = measure(path, Asked(sample=SAMPLE), task_of(config))
     return page(found, config, run.versions)
 
 

@@ -25,7 +25,7 @@ def funnel(outcome: Outcome, field: str = PROVENANCE) -> dict[str, int]:
 
     `clean`, `accepted at try N`, `masked`, `rejected: CHECK`, `failed: ERROR`; beside them
     `turned down: CHECK` for each try that was turned down, `private values` found in what was
-    accepted, and `accepted` in all.
+    accepted, those of them that were `kept in doubt`, and `accepted` in all.
     """
     if outcome.kind == "failed":
         return {f"failed: {outcome.value['error']}": 1}
@@ -35,7 +35,10 @@ def funnel(outcome: Outcome, field: str = PROVENANCE) -> dict[str, int]:
     made: Mapping[str, Any] = outcome.value[field]
     how = made["outcome"]
     name = f"accepted at try {made['tries']}" if how == REFINED else how
-    return _turned_down(made["failed"]) | {name: 1, "accepted": 1, "private values": made["found"]}
+    counts = {name: 1, "accepted": 1, "private values": made["found"]}
+    if made["doubtful"]:
+        counts["kept in doubt"] = made["doubtful"]
+    return _turned_down(made["failed"]) | counts
 
 
 def _turned_down(checks: Any) -> dict[str, int]:

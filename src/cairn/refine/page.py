@@ -17,8 +17,9 @@ from cairn.report.words import Row
 
 APART = (
     "Looked for after the run, apart from its checks: values that the task's detectors find in the "
-    "sources, compared by letters and digits alone. What no detector finds is not counted, so that "
-    "the true share is higher; plant canaries to learn by how much."
+    "sources, however they are written in the rows. What no detector finds is not counted, so that "
+    "the true share is higher; plant canaries to learn by how much. What they find with little "
+    "certainty and the refiner kept when it was asked again stands apart: a founder, say."
 )
 CUT = (
     "The same records before and after, each pair cut to the shorter of the two; the interval of "
@@ -109,9 +110,11 @@ def _leaks(found: Leaks) -> list[Part]:
         cards.append(Card("canaries left", words.rated(found.of_canaries), "planted strings"))
     kinds = sorted({*found.values, *found.new})
     rows = [
-        (k, found.values[k], found.leaked[k], found.beside[k], found.new[k]) for k in kinds
-    ]  # fmt: skip
-    head = ("kind", "in sources", "left in refined fields", "left in other fields", "new in rows")
+        (k, found.values[k], found.leaked[k], found.kept[k], found.beside[k], found.new[k])
+        for k in kinds
+    ]
+    head = ("kind", "in sources", "left in refined fields", "kept in doubt", "left in other fields",
+            "new in rows")  # fmt: skip
     shown: list[Part] = [Words(APART), parts.Cards(cards), Table(head, rows, name="leaks")]
     if found.ids:
         listed = Table(("record",), [(name,) for name in found.ids], "the first records that leak")

@@ -74,6 +74,8 @@ class Refined(NamedTuple):
     """Roles that wrote it."""
     found: int = 0
     """Private spans in the original."""
+    doubtful: int = 0
+    """Values among them that may be private and were kept on purpose."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ class Refining:
             "outcome": next(kind for kind in order if kind in kinds),
             "failed": [check for part in parts for check in part.failed],
             "found": sum(part.found for part in parts),
+            "doubtful": sum(part.doubtful for part in parts),
         }
         if self.seal and self.pseudonyms is not None:
             sealing = sealed(self.pseudonyms.key, table, about=item.id)
@@ -172,8 +175,8 @@ class Refining:
             return Refined(text, outcomes.CLEAN)
         rewriting = Rewriting(self.task, tuple(self.models), clients)
         if self.how.skip_clean and not found:
-            _, failure = await rewriting.first_failure(Pair(text, text), whole=True)
-            if failure is None:
+            said = await rewriting.verdict(Pair(text, text, sure=self.task.sure), whole=True)
+            if said.check is None:
                 return Refined(text, outcomes.CLEAN)
         try:
             made = await rewriting(text, found, name, table, self.how.chunk)
@@ -182,13 +185,14 @@ class Refining:
             if masked is None:
                 _reject(error.check, error.failed)
             # Tags stand in the place of the table, so without it: nothing of it has to be used.
-            _, failure = await rewriting.first_failure(Pair(text, masked, tuple(found)))
-            if failure is not None:
-                _reject(failure.check, error.failed)
+            said = await rewriting.verdict(Pair(text, masked, tuple(found), sure=self.task.sure))
+            if said.check is not None:
+                _reject(said.check.name, error.failed)
             return Refined(masked, outcomes.MASKED, 0, error.failed, (), len(found))
         return Refined(
-            made.text, outcomes.REFINED, made.tries, made.failed, made.models, len(found)
-        )
+            made.text, outcomes.REFINED, made.tries, made.failed, made.models, len(found),
+            made.doubtful,
+        )  # fmt: skip
 
     def _masked(self, text: str, found: list[Span]) -> str | None:
         """The text with a tag for each span; None where there is nothing to mask, or where the

@@ -49,6 +49,18 @@ class Rewritten(NamedTuple):
     """The check that turned down each failed try."""
     models: tuple[str, ...]
     """Roles that wrote it."""
+    doubtful: int
+    """Values that may be private and were kept on purpose."""
+
+
+class Verdict(NamedTuple):
+    """What the checks say."""
+
+    check: Check | None
+    """The first that fails; None where none does."""
+    failure: Failure | None
+    doubtful: frozenset[int]
+    """Of `Failure.doubtful`: what was let pass."""
 
 
 @dataclass
@@ -63,6 +75,10 @@ class _Piece:
     failed: list[str]
     role: str | None = None
     """Who wrote the rewrite; None where there is nothing to rewrite."""
+    asked: frozenset[int] = frozenset()
+    """Of `Failure.doubtful`: what a rewrite was turned down for already."""
+    kept: frozenset[int] = frozenset()
+    """What of it the rewrite keeps."""
 
 
 @dataclass(frozen=True)
@@ -86,12 +102,15 @@ class Rewriting:
             for piece in pieces:
                 await self._tried(piece, None)
             while len(pieces) > 1:
-                pair = Pair(text, _joined(pieces), tuple(found), table)
-                check, failure = await self.first_failure(pair, whole=True)
-                if check is None or failure is None:
+                pair = Pair(text, _joined(pieces), tuple(found), table, self.task.sure)
+                asked = frozenset().union(*(piece.asked for piece in pieces))
+                said = await self.verdict(pair, asked, whole=True)
+                if said.check is None or said.failure is None:
                     break
-                for piece in await self._concerned(pieces, pair, check):
+                failure = said.failure
+                for piece in await self._concerned(pieces, pair, said.check):
                     piece.failed.append(failure.check)
+                    piece.asked |= failure.doubtful
                     known = {**piece.pair.pseudonyms, **_half_named(piece.pair.original, table)}
                     piece.pair = piece.pair._replace(pseudonyms=known)
                     await self._tried(piece, failure)
@@ -102,6 +121,7 @@ class Rewriting:
             max(len(piece.failed) + 1 if piece.role else 0 for piece in pieces),
             _failed(pieces),
             tuple(dict.fromkeys(piece.role for piece in pieces if piece.role)),
+            len(frozenset().union(*(piece.kept for piece in pieces))),
         )
 
     def _pieces(
@@ -109,7 +129,7 @@ class Rewriting:
     ) -> list[_Piece]:
         pieces, start = [], 0
         for number, piece in enumerate(split(text, chunk, found)):
-            pair = _pair(piece, start, found, table)
+            pair = _pair(piece, start, found, table)._replace(sure=self.task.sure)
             start += len(piece)
             # What is blank is as it should be.
             left = [(role, n) for role in self.roles for n in range(self.task.tries)]
@@ -123,26 +143,34 @@ class Rewriting:
             return
         while piece.left:
             role, attempt = piece.left.pop(0)
-            asked = self.task.prompt(piece.pair.original, feedback, piece.pair.pseudonyms)
-            said = await _answer(self.clients[role], asked, f"{piece.purpose}/{role}", attempt)
+            messages = self.task.prompt(
+                piece.pair.original, feedback, piece.pair.pseudonyms, _doubtful(piece.pair)
+            )
+            said = await _answer(self.clients[role], messages, f"{piece.purpose}/{role}", attempt)
             feedback = said if isinstance(said, Failure) else unusable(said)
             if feedback is None:
                 assert isinstance(said, Completion)
                 pair = piece.pair._replace(rewrite=rewrite(said.text, piece.pair.original))
-                _, feedback = await self.first_failure(pair)
+                verdict = await self.verdict(pair, piece.asked)
+                feedback = verdict.failure
                 if feedback is None:
-                    piece.pair, piece.role = pair, role
+                    piece.pair, piece.role, piece.kept = pair, role, verdict.doubtful
                     return
             piece.failed.append(feedback.check)
+            piece.asked |= feedback.doubtful
             if feedback.check in outcomes.TERMINAL:
                 piece.left = [turn for turn in piece.left if turn[0] != role]
         raise TurnedDownError(piece.failed[-1])
 
-    async def first_failure(
-        self, pair: Pair, *, whole: bool = False
-    ) -> tuple[Check | None, Failure | None]:
-        """The first check that fails, and what it says; of a `whole` only those that ask no model:
-        of what is joined a model has seen each piece, and what is clean is to cost nothing."""
+    async def verdict(
+        self, pair: Pair, asked: frozenset[int] = frozenset(), *, whole: bool = False
+    ) -> Verdict:
+        """What the checks say of a rewrite; of a `whole` only those that ask no model: of what is
+        joined a model has seen each piece, and what is clean is to cost nothing.
+
+        A failure about doubtful values alone, all of them `asked` about before, is none.
+        """
+        kept: frozenset[int] = frozenset()
         for check in self.task.checks:
             if whole and getattr(check, "roles", ()):
                 continue
@@ -152,8 +180,10 @@ class Rewriting:
                 kind = type(error).__name__
                 raise UnreadableAnswerError(f"no verdict of {check.name} ({kind})") from None
             if failure is not None:
-                return check, failure
-        return None, None
+                if not failure.doubtful or failure.doubtful - asked:
+                    return Verdict(check, failure, kept)
+                kept |= failure.doubtful
+        return Verdict(None, None, kept)
 
     async def _concerned(self, pieces: Sequence[_Piece], pair: Pair, check: Check) -> list[_Piece]:
         """The pieces in which the check finds what is wrong with the whole: it looks at each beside
@@ -184,6 +214,15 @@ def _pair(piece: str, start: int, found: Sequence[Span], table: Mapping[str, str
         if span.start < end and span.end > start
     )
     return Pair(piece, "", inside, {v: name for v, name in table.items() if v in piece})
+
+
+def _doubtful(pair: Pair) -> set[str]:
+    """Values of the table that are found with too low a score only."""
+    scores: dict[str, float] = {}
+    for span in pair.private:
+        value = pair.original[span.start : span.end]
+        scores[value] = max(span.score, scores.get(value, 0.0))
+    return {value for value, score in scores.items() if score < pair.sure}
 
 
 def _half_named(piece: str, table: Mapping[str, str]) -> dict[str, str]:

@@ -5,6 +5,10 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from cairn.refine.spans import Span
 
+SURE = 0.75
+"""Least score of a find that cannot be public: of the made documents' training forms, whatever our
+detectors find with it is private, and one in seven of what they find with less is not."""
+
 
 class Failure(NamedTuple):
     """What is wrong with a rewrite."""
@@ -13,6 +17,9 @@ class Failure(NamedTuple):
     """Name of the check."""
     reason: str
     """Tells the model what to mend. Holds no text that is to be removed, only its kind."""
+    doubtful: frozenset[int] = frozenset()
+    """Hashes of the values that it is about, where all of them may be public: what a next rewrite
+    keeps of them all the same, it keeps on purpose, and passes with."""
 
 
 class Pair(NamedTuple):
@@ -24,6 +31,8 @@ class Pair(NamedTuple):
     """Spans of `original` that detectors found."""
     pseudonyms: Mapping[str, str] = {}
     """Original value to its pseudonym, as far as known."""
+    sure: float = SURE
+    """Least score of a span that is not in doubt."""
 
 
 @runtime_checkable

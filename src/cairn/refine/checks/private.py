@@ -24,23 +24,37 @@ class Leak:
 
     async def __call__(self, pair: Pair, clients: Mapping[str, Any]) -> Failure | None:
         """Says the kinds of what is left, and lines where it stands as it was."""
-        values = {
-            (span.kind, pair.original[span.start : span.end])
-            for span in pair.private
-            if not _given(span, pair)
-        }
+        sure: dict[tuple[str, str], bool] = {}
+        for span in pair.private:
+            if not _given(span, pair):
+                value = span.kind, pair.original[span.start : span.end]
+                sure[value] = sure.get(value, False) or span.score >= pair.sure
         hay = haystack(pair.rewrite)
-        left = sorted((k, v) for k, v in values if hay.holds(v, k))
+        left = sorted((k, v) for k, v in sure if hay.holds(v, k))
         if not left:
             return None
         lines = {pair.rewrite.count("\n", 0, pair.rewrite.find(v)) + 1
                  for _, v in left if v in pair.rewrite}  # fmt: skip
         where = f" (in line {', '.join(map(str, sorted(lines)[:8]))})" if lines else ""
+        kinds = _counted(kind for kind, _ in left)
+        if not any(sure[value] for value in left):
+            return _doubt(self.name, f"{kinds} of the original{where}", [v for _, v in left])
         return Failure(
             self.name,
-            f"{_counted(kind for kind, _ in left)} of the original can still be read in the "
+            f"{kinds} of the original can still be read in the "
             f"rewrite{where}, as they were or in another spelling. Replace each of them.",
         )
+
+
+def _doubt(check: str, what: str, values: Iterable[str]) -> Failure:
+    """Says what may be private, once: whether it is can only be judged from what is said of it."""
+    return Failure(
+        check,
+        f"{what} may be private and still stand in the rewrite. Replace what belongs to a private "
+        "person; keep what is public (a person of history or of public life, the founder of a "
+        "firm) or not private at all.",
+        frozenset(hash(value.casefold()) for value in values),
+    )
 
 
 def _given(span: Span, pair: Pair) -> bool:
@@ -94,7 +108,7 @@ class Residual:
         finder = self.finder or detectors(self.detectors, threshold=self.threshold)
         fresh = {name for name in pair.pseudonyms.values() if name.strip()}
         before = None
-        left = []
+        left: list[Span] = []
         for span in settled(finder.find(pair.rewrite)):
             value = pair.rewrite[span.start : span.end]
             ours = any(_is_of(name, span, pair.rewrite) for name in fresh)
@@ -104,19 +118,25 @@ class Residual:
                 before = before or haystack(pair.original)
                 if not before.holds(value):
                     continue
-            left.append(span.kind)
+            left.append(span)
         if not left:
             return None
+        kinds = _counted(span.kind for span in left)
+        if all(span.score < pair.sure for span in left):
+            return _doubt(self.name, kinds, (pair.rewrite[s.start : s.end] for s in left))
         return Failure(
             self.name,
-            f"The rewrite holds {_counted(left)}. Use made-up values that cannot be anybody's: "
+            f"The rewrite holds {kinds}. Use made-up values that cannot be anybody's: "
             "example.com, 192.0.2.x, numbers like 555-0100, and EXAMPLE in keys and passwords.",
         )
 
 
 @dataclass(frozen=True)
 class Consistent:
-    """The table is kept to: one to one, no pseudonym is a real value, each is used."""
+    """The table is kept to: one to one, no pseudonym is a real value, each is used.
+
+    What is in doubt may stay as it is: that is a matter of the checks before this one.
+    """
 
     name: str = "pseudonyms"
     least: float = 1.0
@@ -127,12 +147,13 @@ class Consistent:
         wrong = _table_fault(pair)
         if wrong:
             return Failure(self.name, wrong)
+        hay = haystack(pair.rewrite)
         due = {
             (span.kind, value)
             for span in pair.private
             if (value := pair.original[span.start : span.end]) in pair.pseudonyms
+            and not (span.score < pair.sure and hay.holds(value, span.kind))
         }
-        hay = haystack(pair.rewrite)
         missing = [kind for kind, value in due if not hay.holds(pair.pseudonyms[value])]
         if len(due) - len(missing) >= self.least * len(due):
             return None

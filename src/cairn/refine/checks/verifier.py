@@ -23,7 +23,8 @@ Below are an original and its rewrite. Look for anything in the rewrite by which
 could still be told or reached, or an account opened: a name, address, date of birth, telephone
 number, e-mail address, number of an account or document, key or password that the original holds,
 in whatever spelling, encoding or language, or split over several places. Made-up values that the
-original does not hold are meant to be there. So are companies, places and public events.
+original does not hold are meant to be there. So are companies, places, public events, and people
+who are public: of history, of public life, founders of firms.
 
 <original>{original}</original>
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,9 +10,10 @@ from cairn.core.draws import DrawKey
 from cairn.core.errors import ConfigError
 from cairn.lm.fences import fenced, mark
 from cairn.lm.request import Message
-from cairn.refine.checks.base import Check, Failure
+from cairn.refine.checks.base import SURE, Check, Failure
 from cairn.refine.detectors.base import Detector
 
+IF_PRIVATE = "if private"
 _TEXT = re.compile(r"<text-([0-9a-f]{8})>\n(.*)\n</text-\1>", re.S)
 _TABLE = re.compile(r"<pseudonyms-([0-9a-f]{8})>(.*)</pseudonyms-\1>", re.S)
 
@@ -30,6 +31,9 @@ class Task:
     """Who says what is private in the original."""
     tries: int = 3
     """Rewrites of a record before it is rejected."""
+    sure: float = SURE
+    """Least score of a find that is private for certain. What is found with less may stay if two
+    rewrites in a row keep it: the rewriter is asked once whether it is public."""
     pseudonyms: bool = False
     """Whether private values get consistent pseudonyms, which the rewriter is told."""
 
@@ -38,20 +42,27 @@ class Task:
             raise ConfigError(f"task {self.name!r}: instructions must say what to do, got nothing.")
         if self.tries < 1:
             raise ConfigError(f"task {self.name!r}: tries must be at least 1, got {self.tries}.")
+        if not 0 <= self.sure <= 1:
+            raise ConfigError(f"task {self.name!r}: sure must lie in [0, 1], got {self.sure}.")
 
     def prompt(
         self,
         text: str,
         feedback: Failure | None = None,
         pseudonyms: Mapping[str, str] | None = None,
+        doubtful: Collection[str] = (),
     ) -> list[Message]:
         """Messages that ask for a rewrite of `text`; the answer is to be the rewrite alone.
 
         The text stands between tags that it cannot close. After a failed try, `feedback` names
-        the check and what to mend. `pseudonyms` are the pseudonyms to use, value by value.
+        the check and what to mend. `pseudonyms` are those to use, value by value; of `doubtful`
+        values only where they are private.
         """
         # A value may hold line ends, or whatever sign stood between it and its pseudonym.
-        table = [json.dumps(pair, ensure_ascii=False) for pair in (pseudonyms or {}).items()]
+        table = [
+            json.dumps([*pair, IF_PRIVATE] if pair[0] in doubtful else pair, ensure_ascii=False)
+            for pair in (pseudonyms or {}).items()
+        ]
         parts = (text, *table)
         drawn = mark(DrawKey.root(0).child(*parts), *parts)
         asked = [
@@ -62,7 +73,8 @@ class Task:
         if table:
             asked.append(
                 "Use these pseudonyms, each a JSON list [value, pseudonym], wherever the value "
-                "is meant:\n" + fenced("pseudonyms", "\n".join(table), drawn)
+                f"is meant. A value with {json.dumps(IF_PRIVATE)} behind it may be public, or not "
+                "private at all: then keep it.\n" + fenced("pseudonyms", "\n".join(table), drawn)
             )
         if feedback is not None:
             asked.append(
@@ -92,4 +104,4 @@ def text_in(prompt: str) -> Asked | None:
 def pseudonyms_in(before: str) -> dict[str, str]:
     """The pseudonyms that a message of `Task.prompt` asks for, out of what is before its text."""
     found = _TABLE.search(before)
-    return dict(json.loads(line) for line in found[2].split("\n")) if found else {}
+    return dict(json.loads(line)[:2] for line in found[2].split("\n")) if found else {}

@@ -9,6 +9,7 @@ A file is TOML:
     pseudonyms = true
     detectors = ["standard", "my.package:BadgeNumbers"]
     threshold = 0.4
+    sure = 0.75
     checks = ["refusal", "leak", "length", "my.package:NoTickets"]
 
     [settings.length]
@@ -54,6 +55,8 @@ class TaskFile:
     """By name or as package.module:Name; `standard` is all of ours."""
     threshold: float = THRESHOLD
     """Least score of a span of the detectors."""
+    sure: float | None = None
+    """Least score of a find that is not in doubt."""
     tries: int | None = None
     pseudonyms: bool | None = None
 
@@ -106,7 +109,7 @@ def task_of(file: TaskFile, *, title: str) -> Task:
         changed["detectors"] = (detectors(names, threshold=file.threshold),) if names else ()
     elif file.threshold != THRESHOLD:
         raise ConfigError("threshold is of `detectors`, which the file does not name.")
-    for name in ("instructions", "tries", "pseudonyms"):
+    for name in ("instructions", "sure", "tries", "pseudonyms"):
         if getattr(file, name) is not None:
             changed[name] = getattr(file, name)
     return Task(**changed) if base is None else replace(base, **changed)
