@@ -18,6 +18,7 @@ from cairn.bench import (
     driver,
     figures,
     goal,
+    jail,
     parts,
     sides,
     starting,
@@ -75,6 +76,14 @@ def peers(tmp_path, monkeypatch):
         shutil.copy(Path(__file__).parent / "peer_driver.py", tmp_path / f"{name}.py")
     monkeypatch.setattr(sides, "DRIVERS", tmp_path)
     return tuple(f"{name}={sys.executable}" for name in training.PEERS)
+
+
+def test_the_jail_is_timed_beside_no_jail(tmp_path):
+    config = jail.Config(tiers=(0, 9), json=tmp_path / "figures.json", tiny=True)
+    record = keep(jail.run(config), tmp_path)
+    (row,) = record["rows"]
+    assert row["overhead_s"]["median"] == row["jailed_s"]["median"] - row["bare_s"]["median"]
+    assert "there is no tier 9" in record["absent"]["9"]
 
 
 @pytest.mark.slow

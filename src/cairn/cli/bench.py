@@ -23,6 +23,7 @@ BENCHMARKS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "goal": ("goal", "Wall clock until an agent is good on mazes it has never seen."),
         "parts": ("parts", "Where a training cycle's time goes, and what bounds each part."),
         "lm": ("language", "Sampling from a language model and GRPO, beside transformers and TRL."),
+        "jail": ("jail", "What running a program in the jail costs, by tier."),
         "qd": ("qd", "Quality-diversity on the sphere and the arm, beside published results."),
     }
 )

@@ -14,9 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from cairn.cli.arguments import Parser
+from cairn.cli.jail import described
 from cairn.core.machine import cores
 from cairn.core.rundir import ADAPTED, PACKAGES
 from cairn.core.trackers import MODULES
+from cairn.jail import tier
 
 SLOW = 40.0
 """Ten times as many writes may take this many times longer before we complain: 10 where a write
@@ -51,6 +53,7 @@ def examine() -> dict[str, Any]:
             "memory_gib": _memory_gib(),
             "devices": [f"{device.platform}: {device.device_kind}" for device in jax.devices()],
         },
+        "jail": tier()._asdict(),
         "self_tests": {name: test() for name, test in SELF_TESTS.items()},
         "optional": {
             extra: importlib.util.find_spec(module) is not None
@@ -134,6 +137,7 @@ def _print(found: dict[str, Any]) -> None:
         f"{machine['memory_gib']} GiB of memory"
     )
     print("devices:   " + ", ".join(machine["devices"]))
+    print(f"jail:      {described()}")
     for name, passed in found["self_tests"].items():
         meaning = (SELF_TESTS[name].__doc__ or "").split("\n", 1)[0]
         print(f"self-test: {'ok    ' if passed else 'FAILED'} {name}: {meaning}")

@@ -31,6 +31,7 @@ COMMANDS = {
     "refine": "Make text and code fit to train on: rewritten, checked, accepted or rejected.",
     "search": "Search by language models: through puzzles, over programs.",
     "lm": "Language models of one's own: train one on texts, serve it, hand it on.",
+    "jail": "Run a program that nobody has read, under limits, away from keys and files.",
     "view": "Every run in a browser, live: overview, comparisons, panels, notes, exports.",
     "list": "Environments, methods, scores and presets, a line each.",
     "digest": "One hash over everything that resuming a run must preserve.",

@@ -3,6 +3,7 @@
 import asyncio
 import marshal
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -59,16 +60,12 @@ def run(
         process = subprocess.Popen(job.command, **job.options)
         assert process.stdin is not None
         try:
-            process.wait(job.hard_s)
-        except subprocess.TimeoutExpired:
-            pass
+            _ended(process, job.hard_s)
         finally:
             process.stdin.close()
-            try:
-                process.wait(ENDING_S)
-            except subprocess.TimeoutExpired:
+            if not _ended(process, ENDING_S):
                 process.kill()
-                process.wait()
+            process.wait()
         return _outcome(job)
 
 
@@ -101,6 +98,19 @@ async def arun(
                 process.kill()
                 raise
         return _outcome(job)
+
+
+def _ended(process: subprocess.Popen, seconds: float) -> bool:
+    """Whether it ends in time. `Popen.wait` looks every 50 ms only, which is half of a run."""
+    if process.poll() is not None:
+        return True
+    handle = os.pidfd_open(process.pid)
+    try:
+        waiting = select.poll()
+        waiting.register(handle, select.POLLIN)
+        return bool(waiting.poll(1000 * seconds))
+    finally:
+        os.close(handle)
 
 
 def _strongest() -> int:

@@ -33,7 +33,7 @@ def _read(box: str, name: str, most: int) -> bytes:
         file = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
     finally:
         os.close(place)
-    with open(file, "rb") as stream:
+    try:
         found = os.fstat(file)
         if found.st_mode & _KIND != _PLAIN:
             raise ValueError("is no plain file")
@@ -41,7 +41,10 @@ def _read(box: str, name: str, most: int) -> bytes:
             raise ValueError("is a hard link")
         if found.st_size > most:
             raise ValueError(f"is too large: {found.st_size:,} bytes, {most:,} are left")
-        return stream.read(most)
+        with open(file, "rb", closefd=False) as stream:
+            return stream.read(most)
+    finally:
+        os.close(file)
 
 
 def _refuse_links(place: int, name: str) -> None:

@@ -17,6 +17,7 @@ CHECKS = {
     "language": _ROOM + "form:Language",
     "structure": _ROOM + "form:Structure",
     "code": _ROOM + "code:Code",
+    "tests-pass": _ROOM + "tests_pass:TestsPass",
     "leak": _ROOM + "private:Leak",
     "residual": _ROOM + "private:Residual",
     "pseudonyms": _ROOM + "private:Consistent",
