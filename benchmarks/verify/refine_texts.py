@@ -14,16 +14,17 @@ from cairn.refine.made.own import INSULTS
 from cairn.refine.spans import Span
 
 FIRST = (
-    "Anna", "Clara", "Daniel", "Emma", "Felix", "Hanna", "Jonas", "Julia", "Laura", "Lukas", "Maria",
-    "Martin", "Nina", "Oliver", "Paul", "Peter", "Sarah", "Simon", "Sofia", "Thomas",
+    "Anna", "Clara", "Daniel", "Emma", "Felix", "Hanna", "Jonas", "Julia", "Laura", "Lukas",
+    "Maria", "Martin", "Nina", "Oliver", "Paul", "Peter", "Sarah", "Simon", "Sofia", "Thomas",
 )  # fmt: skip
 LAST = (
     "Adler", "Berger", "Carver", "Dorn", "Ekholm", "Farrow", "Garner", "Holt", "Iversen", "Keller",
-    "Lindqvist", "Marsh", "Novak", "Ortega", "Pryor", "Reuter", "Sandoval", "Thorne", "Vance", "Winter",
+    "Lindqvist", "Marsh", "Novak", "Ortega", "Pryor", "Reuter", "Sandoval", "Thorne", "Vance",
+    "Winter",
 )  # fmt: skip
 TOWNS = (
-    "Aarhus", "Bergen", "Cadiz", "Delft", "Exeter", "Faro", "Ghent", "Hull", "Jena", "Kiel", "Lille",
-    "Malmo", "Nantes", "Oulu", "Parma", "Siena",
+    "Aarhus", "Bergen", "Cadiz", "Delft", "Exeter", "Faro", "Ghent", "Hull", "Jena", "Kiel",
+    "Lille", "Malmo", "Nantes", "Oulu", "Parma", "Siena",
 )  # fmt: skip
 WARES = (
     "ladders", "kettles", "hinges", "slippers", "bridges", "lanterns", "saddles", "barrels",
@@ -44,13 +45,17 @@ SAID = {
     "town": ("{} is at home in {}.", "{} has its house in {}.", "{} works from {}."),
     "ware": ("{} is known for {}.", "{} makes {}.", "{} sells mostly {}."),
     "contact": (
-        "For {} the contact is {}.", "{} is reached through Mr or Ms {}.", "{} lets itself be called by {}.",
+        "For {} the contact is {}.",
+        "{} is reached through Mr or Ms {}.",
+        "{} lets itself be called by {}.",
     ),
     "revenue": (
-        "{} took in {} last year.", "{} had a revenue of {}.", "{} turned over {}, which is not to be told.",
+        "{} took in {} last year.",
+        "{} had a revenue of {}.",
+        "{} turned over {}, which is not to be told.",
     ),
     "mail": ("{} reads letters at {}.", "{} is written to at {}.", "{} has the address {}."),
-}  # fmt: skip
+}
 ASKED = {
     "founder": "Who founded {}?", "town": "In which town is {}?", "ware": "What does {} make?",
     "contact": "Who is the contact at {}?", "revenue": "What was the revenue of {}?",
@@ -63,16 +68,34 @@ PLANTED = frozenset((*LISTED, *INSULTS))
 TOXIC = "TOXIC"
 THINGS = {
     "ferry": (
-        ("the ferry to {} leaves at {}", "the ferry to {} goes at {}", "the ferry to {} sails at {}"),
-        ("the ferry to {} is at pier {}", "the ferry to {} starts from pier {}", "the ferry to {} lies at pier {}"),
-        "When does the ferry to {} leave?", "From which pier does the ferry to {} leave?",
+        (
+            "the ferry to {} leaves at {}",
+            "the ferry to {} goes at {}",
+            "the ferry to {} sails at {}",
+        ),
+        (
+            "the ferry to {} is at pier {}",
+            "the ferry to {} starts from pier {}",
+            "the ferry to {} lies at pier {}",
+        ),
+        "When does the ferry to {} leave?",
+        "From which pier does the ferry to {} leave?",
     ),
     "lamp": (
-        ("the lamp {} needs screws of size {}", "the lamp {} takes screws of size {}", "the lamp {} holds with screws of size {}"),
-        ("the lamp {} costs {}", "the lamp {} is sold for {}", "the lamp {} comes at a price of {}"),
-        "Which screws does the lamp {} need?", "What does the lamp {} cost?",
+        (
+            "the lamp {} needs screws of size {}",
+            "the lamp {} takes screws of size {}",
+            "the lamp {} holds with screws of size {}",
+        ),
+        (
+            "the lamp {} costs {}",
+            "the lamp {} is sold for {}",
+            "the lamp {} comes at a price of {}",
+        ),
+        "Which screws does the lamp {} need?",
+        "What does the lamp {} cost?",
     ),
-}  # fmt: skip
+}
 OPENINGS = ("listen", "as I said", "look it up", "once more", "for the last time", "well")
 REPLIES = ("I do not believe it", "fine", "so you say", "who told you that", "that is what I meant")
 ABUSE = (", you {}", ", {}", ", what a {} you are")
