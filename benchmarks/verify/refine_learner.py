@@ -3,7 +3,7 @@
 import random
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import equinox as eqx
@@ -32,6 +32,10 @@ class Plan(NamedTuple):
     """Rows of an update."""
     chunk: int = 50
     """Updates of one call."""
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**self._asdict(), "size": vars(self.size)}
 
 
 OTHERS = 256
@@ -141,7 +145,8 @@ def trained(models, data: Sequence[tuple], updates: int, keys, *, rate: float, p
 
 
 @eqx.filter_jit
-def _sampled(models, prompts, lengths, keys, temperature, limit):
+def sampled(models, prompts, lengths, keys, temperature, limit):
+    """Tokens (seeds, prompts, limit) after prompts (seeds, prompts, any), padded on the left."""
     arrays, static = eqx.partition(models, eqx.is_array)
 
     def one(given):
@@ -163,6 +168,6 @@ def said(models, words: Sequence[Words], prompts: Sequence[Sequence[str]], keys,
     width = max(len(row) for its in ids for row in its)
     padded = np.array([[[PAD] * (width - len(row)) + row for row in its] for its in ids], np.int32)
     lengths = np.array([[len(row) for row in its] for its in ids], np.int32)
-    tokens = np.asarray(_sampled(models, padded, lengths, keys, jnp.float32(temperature), limit))
+    tokens = np.asarray(sampled(models, padded, lengths, keys, jnp.float32(temperature), limit))
     return [[its.decode(row) for row in answers.tolist()]
             for its, answers in zip(words, tokens, strict=True)]  # fmt: skip

@@ -100,10 +100,7 @@ class ScriptedPeacemaker:
         return ScriptedModel(self.answer, f"{LABEL}-peacemaker-{rates}", seed)
 
     def answer(self, request: Request, key: DrawKey) -> str | Completion:
-        told = request.messages[-1].content
-        before, _, rest = told.partition("<text-")
-        before, text = told.rsplit("<text-", 1)[0], rest
-        text = told.rsplit("<text-", 1)[1].partition(">\n")[2].rpartition("\n</text-")[0]
+        before, text = asked(request)
         record = self.by_text.get(text)
         if record is None:
             raise RejectedError("the scripted peacemaker has no labels of this text")
@@ -122,6 +119,12 @@ class ScriptedPeacemaker:
             at = span.end
         whole = "".join(parts)
         return Completion(whole[: len(whole) // 2], "length") if early else whole
+
+
+def asked(request: Request) -> tuple[str, str]:
+    """What a request of `Task.prompt` says before its text, and the text."""
+    before, _, rest = request.messages[-1].content.rpartition("\n\n<text-")
+    return before, rest.partition(">\n")[2].rpartition("\n</text-")[0]
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

@@ -237,11 +237,6 @@ def toxic(said: Sequence[str]) -> dict[str, float | None]:
     }  # fmt: skip
 
 
-def plain(much: Amounts) -> dict[str, Any]:
-    """For JSON."""
-    return {**much._asdict(), "plan": {**much.plan._asdict(), "size": vars(much.plan.size)}}
-
-
 def measured(study: Study, base, part: str, name: str) -> dict[str, Any]:
     """One arm: the set, and what a model knows that learned from it."""
     with tempfile.TemporaryDirectory() as folder:
@@ -286,7 +281,8 @@ def main() -> None:
             base = study.base() if base is None else base
             found = measured(study, base, part, name)
             keep(path, {
-                "part": part, "arm": name, "seeds": SEEDS, "amounts": plain(much), **found,
+                "part": part, "arm": name, "seeds": SEEDS,
+                "amounts": {**much._asdict(), "plan": much.plan.plain()}, **found,
                 "command": command(), "versions": versions(),
                 "sources": made_by,
             })  # fmt: skip
