@@ -64,7 +64,7 @@ def agreement(records: Sequence[Record], rewrites: Sequence[Rewrite]) -> dict[st
         for said, there in [(changed_lines(record, rewrite.text), private_lines(record))]
     ])  # fmt: skip
     out = np.array([rewrite.text is not None for rewrite in rewrites])
-    said, there, both, lines = counts.T
+    said, there, both, lines = counts.astype(float).T
     columns = (said, there, both, lines, said + there, 2 * both, lines - said)
     drawn = Resampled(np.stack([*columns, said * out, there * out, both * out], axis=1))
     shares = {

@@ -38,7 +38,7 @@ class Plan(NamedTuple):
         return {**self._asdict(), "size": vars(self.size)}
 
 
-OTHERS = 256
+OTHERS = 128
 """Tokens for all words that the table does not hold, by their hash: so every set of texts, whatever
 its pseudonyms, is as long as the raw one, and the model's size depends on none of them."""
 
@@ -105,7 +105,8 @@ def _chunk(models, moments, tokens, which, keys, done, updates, rate, plan):
         places = packed(segment[:, :-1])
         scores = jax.nn.log_softmax(model.logits(model.hidden(token[:, :-1], *places)))
         each = -jnp.take_along_axis(scores, token[:, 1:, None], axis=-1)[..., 0]
-        inside = (segment[:, 1:] == segment[:, :-1]) & (segment[:, 1:] >= 0)
+        same = (segment[:, 1:] == segment[:, :-1]) & (segment[:, 1:] >= 0)
+        inside = same.astype(jnp.float32)
         return (each * inside).sum() / inside.sum()
 
     arrays, static = eqx.partition(models, eqx.is_array)
@@ -119,8 +120,8 @@ def _chunk(models, moments, tokens, which, keys, done, updates, rate, plan):
                 stream(key, "batch", done + number), (plan.batch,), 0, len(tokens)
             )
             gradient = eqx.filter_grad(loss)(model, tokens[at], which[at])
-            share = (done + number) / updates
-            pace = rate * jnp.minimum((done + number + 1) / 50, 1.0 - 0.95 * share)
+            past = (done + number).astype(jnp.float32)
+            pace = rate * jnp.minimum((past + 1.0) / 50.0, 1.0 - 0.95 * past / updates)
             model, moments, _ = adamw.descend(model, gradient, moments, pace, 0.01, 1.0)
             return (model, moments), None
 
