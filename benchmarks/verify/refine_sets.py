@@ -17,6 +17,9 @@ from cairn.lm.simulated import REFUSAL
 from cairn.refine.baselines import removed
 from cairn.refine.config import RefineConfig
 from cairn.refine.detectors.catalogue import STANDARD, detectors
+from cairn.refine.distill.config import Distillation
+from cairn.refine.distill.refiner import Distilled
+from cairn.refine.distill.run import distill
 from cairn.refine.labels import Record
 from cairn.refine.rewriting_score import Rewrite
 from cairn.refine.run import refine
@@ -33,13 +36,28 @@ MISS, ALARM = 0.1, 0.02
 
 def judged(records: Sequence[Record], seed: int) -> Task:
     """`anonymize` for who has a judge of names: without the detector of names, with a verifier."""
+    base = nameless()
+    verifier = SimulatedVerifier(records, MISS, ALARM, seed)
+    return replace(base, name="anonymize-judged", checks=(*base.checks, verifier))
+
+
+def nameless() -> Task:
+    """`anonymize` without the detector of names, to which founders are private people."""
     base = task("anonymize")
     finds = detectors([name for name in STANDARD if name != "names"])
     checks = tuple(
         replace(check, finder=finds) if check.name == "residual" else check for check in base.checks
     )
-    verifier = SimulatedVerifier(records, MISS, ALARM, seed)
-    return replace(base, name="anonymize-judged", detectors=(finds,), checks=(*checks, verifier))
+    return replace(base, name="anonymize-nameless", detectors=(finds,), checks=checks)
+
+
+def distilled(
+    records: Sequence[Record], refiner: Player, folder: Path, updates: int, seed: int
+) -> Distilled:
+    """A small refiner, from what an expensive one made of these records in a run."""
+    refined(records, judged(records, seed), refiner, folder, seed)
+    distill(Distillation(str(folder / "run"), updates=updates, seed=seed), folder / "small")
+    return Distilled.open(folder / "small")
 
 
 def refined(

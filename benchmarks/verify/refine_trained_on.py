@@ -52,18 +52,15 @@ class Amounts(NamedTuple):
     rows: int = 1500
     spoken: int = 100
     """Dialogues that a model begins, to see how it speaks."""
+    distilled: int = 200
+    """Updates of the distilled refiner."""
     plan: learner.Plan = learner.Plan(vocabulary=704)
 
 
 TINY = Amounts(
-    4,
-    2,
-    2,
-    4,
-    20,
-    4,
+    4, 2, 2, 4, 20, 4, 2,
     learner.Plan(learner.Size(8, 1, 2, 2, 4, 8), vocabulary=512, batch=2, chunk=2),
-)
+)  # fmt: skip
 
 
 class World(NamedTuple):
@@ -74,6 +71,7 @@ class World(NamedTuple):
     """Texts about what is open, clean, with questions and answers."""
     closed: list[Record]
     words: learner.Words
+    much: Amounts
 
 
 def world(part: str, seed: int, much: Amounts) -> World:
@@ -89,7 +87,7 @@ def world(part: str, seed: int, much: Amounts) -> World:
     words = learner.Words(
         [*told, *(record.text for record in closed), *answers], much.plan.vocabulary
     )
-    return World(seed, told, closed, words)
+    return World(seed, told, closed, words, much)
 
 
 def asking(fact: Any) -> str:
@@ -108,6 +106,20 @@ def by_refiner(how: Callable[[World], Any], errors: Errors) -> Made:
         return sets.refined(records, how(world), refiner, folder, world.seed)
 
     return made
+
+
+def by_student(world: World, folder: Path) -> list[Rewrite]:
+    """Profiles, refined by a small model that was distilled from the scripted refiner with errors:
+    from a run over as many texts about other firms. Nothing simulated has a part in this run."""
+    draw = random.Random(f"{world.seed} student")
+    taken = {record.id.split("-")[0] for record in world.closed}
+    names = [name for name in texts.names(world.much.open, draw) if name not in taken]
+    others = texts.told([texts.firm(name, draw) for name in names], 2, draw)
+    refiner = SimulatedRefiner(others, sets.ERRORS).model(world.seed)
+    updates = world.much.distilled
+    small = sets.distilled(others, refiner, folder / "student", updates, world.seed)
+    records = world.closed
+    return sets.refined(records, sets.nameless(), small.model(), folder / "run", world.seed)
 
 
 def by_peacemaker(errors: Errors) -> Made:
@@ -141,6 +153,7 @@ ARMS: dict[str, dict[str, Made]] = {
         "refined": by_refiner(judged, Errors()),
         "refined, with errors": by_refiner(judged, sets.ERRORS),
         "refined, as the task comes": by_refiner(lambda _: task("anonymize"), sets.ERRORS),
+        "refined, distilled": by_student,
     },
     DIALOGUES: {
         "raw": raw,

@@ -151,6 +151,9 @@ def test_one_model_writes_refined_texts_and_free_ones(script, monkeypatch, capsy
     changed = [a for a, b in zip(raw.split(), other.split(), strict=True) if a != b]
     assert len(changed) == 2 and one.words.decode(tokens[1][1:]) == f"<sep> {raw}"
     monkeypatch.setattr(sys, "argv", ["refine_grounded.py", "--tiny"])
+    monkeypatch.setattr(study, "HEATS", (1.0,))
+    # Learning is compiled and run for the arm above.
+    monkeypatch.setattr(study.learner, "trained", lambda models, *_, **__: models)
     study.main()
     found = json.loads(capsys.readouterr().out)
     assert {f"{kind}, temperature {heat}" for kind in ("refined", "without grounding")
