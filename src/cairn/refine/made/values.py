@@ -65,7 +65,7 @@ class Values:
             "CREDIT_CARD": lambda person: self._faker.credit_card_number(),
             "IBAN_CODE": self._iban,
             "US_SSN": lambda person: self._faker.ssn(),
-            "ES_NIF": lambda person: self._faker.nif(),
+            "ES_NIF": lambda person: self._nif(),
             "FR_NIR": lambda person: self._faker.ssn(),
             "IP_ADDRESS": self._ip,
             "MAC_ADDRESS": lambda person: self._faker.mac_address(),
@@ -74,6 +74,11 @@ class Values:
 
     def _ip(self, person: Person) -> str:
         return self._faker.ipv6() if self.draw.random() < 0.15 else self._faker.ipv4_public()
+
+    def _nif(self) -> str:
+        """Faker's own is drawn from a generator that nobody seeds."""
+        number = self.draw.randrange(10**8)
+        return f"{number:08d}{'TRWAGMYFPDXBNJZSQVHLCKE'[number % 23]}"
 
     def _iban(self, person: Person) -> str:
         if self.language == "en":  # faker's British ones have letters where digits must be
