@@ -1,0 +1,23 @@
+"""A problem of one's own, by its address."""
+
+from search_harness import Reads
+
+from cairn.research.evaluation import Problem
+
+
+def toy():
+    return Problem("toy", "State a quality.", Reads(), splits=("search", "selection", "test"),
+                   fingerprint="toy-1", limits={"seconds": 0.5, "cpu_seconds": 0.25})  # fmt: skip
+
+
+def lower():
+    return Problem("lower", "State a quality.", Reads(larger_is_better=False))
+
+
+async def researcher(request):
+    """An application that writes a program; the quality is the prompt's length, deterministic."""
+    if "mend it" in request.messages[-1].content:
+        return "```python\nquality = 0.5\n```"
+    size = len(request.messages[-1].content) % 97
+    said = "bug" if size % 5 == 0 else size / 97
+    return f"Plan {size}.\n```python\nquality = {said}\n```"

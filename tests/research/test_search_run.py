@@ -1,0 +1,177 @@
+"""`cairn search run`, resume, report and export, end to end."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cairn.cli.main import run as cairn
+from cairn.research import directory, figures, run
+from cairn.research.node import Tree
+
+HERE = Path(__file__).parent
+CONFIG = """
+task = "own_problem:toy"
+[policy]
+name = "greedy"
+settings = {drafts = 3}
+[engine]
+trials = 24
+lag = 4
+[selection]
+rule = "hidden"
+top = 4
+oracle = 5
+[models.researcher]
+kind = "function"
+function = "own_problem:researcher"
+"""
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(HERE)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.toml").write_text(CONFIG)
+    return tmp_path
+
+
+def tree_of(path):
+    return run.read_back(path, directory.open_run(path))
+
+
+def test_a_run_is_made_reported_gone_on_with_and_exported(place, capsys):
+    assert cairn(["search", "run", "config.toml", "--run", "one", "--trials", "9"]) == 0
+    assert "best search score" in capsys.readouterr().out
+    first = tree_of(place / "one")
+    assert cairn(["search", "resume", "one", "--trials", "24"]) == 0
+    assert cairn(["search", "run", "config.toml", "--run", "two"]) == 0
+    one, two = tree_of(place / "one"), tree_of(place / "two")
+    assert one.tree == two.tree and len(first.tree) == 9
+    assert list(one.tree)[:9] == list(first.tree)
+
+    page = (place / "two" / "report.html").read_text()
+    for words in ("Best score over evaluations", "Operators", "change from node", "oracle gap"):
+        assert words in page
+    summary = json.loads((place / "two" / "summary.json").read_text())
+    assert summary["nodes"] == 24 and summary["chosen"] == two.chosen
+    assert summary["scores"]["test"] == two.score(two.chosen, "test")
+    assert list((place / "two" / "results").iterdir()) == []
+
+    before = (place / "two" / "report.html").read_bytes()
+    assert cairn(["search", "report", "two"]) == 0
+    assert (place / "two" / "report.html").read_bytes() == before
+
+    assert cairn(["search", "export", "two", "best"]) == 0
+    assert (place / "best" / "program.py").read_text() == two.tree[two.chosen].text
+    assert Tree.load(json.loads((place / "best" / "tree.json").read_text())) == two.tree
+    lineage = sorted((place / "best" / "lineage").glob("*.py"))
+    assert len(lineage) == len(two.tree.lineage(two.chosen))
+    assert lineage[-1].read_text() == two.tree[two.chosen].text
+
+
+@pytest.mark.slow
+def test_an_exported_program_scores_what_the_search_said(place):
+    assert cairn(["search", "run", "config.toml", "--run", "one"]) == 0
+    assert cairn(["search", "export", "one", "best"]) == 0
+    done = tree_of(place / "one")
+    command = [sys.executable, "best/score.py", "test"]
+    paths = f"{HERE}:{Path(run.__file__).parents[2]}"
+    said = subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": paths})
+    assert said.stdout == f"ok {done.score(done.chosen, 'test')}\n", said.stderr
+
+
+def test_a_limit_stops_the_run_and_the_line_says_how_to_go_on(place, capsys):
+    flags = ["--limits.calls", "5"]
+    assert cairn(["search", "run", "config.toml", "--run", "one", *flags]) == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "Go on with: cairn search resume one --calls MORE" in said
+    done = tree_of(place / "one")
+    assert (done.spent.calls, done.chosen) == (5, None) and done.stopped.startswith("the search")
+    assert cairn(["search", "export", "one", "best"]) == 0  # the best so far
+    assert cairn(["search", "resume", "one", "--calls", "500"]) == 0
+    assert tree_of(place / "one").chosen is not None
+
+
+def test_the_budget_of_programs_holds(place, capsys):
+    flags = ["--programs.wall-s", "3"]
+    assert cairn(["search", "run", "config.toml", "--run", "one", *flags]) == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "cairn search resume one --programs.wall-s MORE" in said
+    assert 0 < tree_of(place / "one").spent.wall_ms <= 3000
+    assert cairn(["search", "resume", "one", "--programs.wall-s", "100"]) == 0
+    whole = tree_of(place / "one")
+    assert cairn(["search", "run", "config.toml", "--run", "two"]) == 0
+    assert whole.tree == tree_of(place / "two").tree
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run"], "give a TASK or a CONFIG, or --demo, and not both"),
+        (["run", "config.toml"], "give the run's directory by --run DIR"),
+        (["run", "config.toml", "--run", "x", "--policy", "mtcs"], "Did you mean 'mcts'"),
+        (["run", "frieman", "--demo"], "and not both"),
+        (["run", "frieman", "--run", "x"], "models.researcher"),
+        (["run", "config.toml", "--task", "frieman", "--run", "x"], "Did you mean 'friedman'"),
+        (["run", "config.toml", "--run", "x", "--trials", "0"], "at least 1, got 0"),
+        (["run", "config.toml", "--run", "x", "--asking.readings", "0"], "readings must be at"),
+        (["run", "config.toml", "--task", "own_problem:lower", "--run", "x"],
+         "'hidden' needs a task with a selection split"),
+        (["run", "config.toml", "--task", "json:loads", "--run", "x"], "json:loads"),
+        (["resume", "nowhere"], "nowhere does not exist; expected the directory of a run"),
+        (["report", "."], "is not a run of cairn"),
+        (["runn"], "Did you mean 'run'"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_line_and_leaves_nothing(place, capsys, words, said):
+    assert cairn(["search", *words]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1 and said in lines[0], lines
+    assert {path.name for path in place.iterdir()} == {"config.toml"}
+
+
+def test_what_would_change_the_tree_is_refused_and_fewer_trials_are_too(place, capsys):
+    assert cairn(["search", "run", "config.toml", "--run", "one", "--trials", "6"]) == 0
+    for words, said in (
+        (["--policy.name", "mcts"], "policy"),
+        (["--trials", "3"], "fewer than the run is to have, 6"),
+    ):
+        assert cairn(["search", "resume", "one", *words]) == 2
+        assert said in capsys.readouterr().err
+    assert cairn(["search", "export", "one", "best", "--node", "99"]) == 2
+    assert "nodes 0 to 5" in capsys.readouterr().err
+    (place / "taken").mkdir()
+    assert cairn(["search", "export", "one", "taken"]) == 2
+    # Another choice is no other tree: it needs no new search, only its own evaluations.
+    assert cairn(["search", "resume", "one", "--selection.rule", "argmax"]) == 0
+    assert tree_of(place / "one").config.selection.rule == "argmax"
+
+
+def test_operators_are_counted_by_hand(place):
+    assert cairn(["search", "run", "config.toml", "--run", "one"]) == 0
+    done = tree_of(place / "one")
+    found = figures.measure(done)
+    for one in found.operators:
+        nodes = [node for node in done.tree if node.operator == one.name]
+        assert one.nodes == len(nodes)
+        assert one.valid.value == sum(not node.buggy for node in nodes) / len(nodes)
+    assert sum(found.outcomes.values()) == 24
+    best = max(done.score(id, "test") for id in {w.id for w in done.scores if w.split == "test"})
+    assert found.gap == pytest.approx(best - done.score(done.chosen, "test"))
+
+
+@pytest.mark.slow
+def test_the_demo_needs_nothing_and_runs_in_the_jail(place, capsys):
+    assert cairn(["search", "run", "--demo", "--trials", "12"]) == 0
+    done = tree_of(place / "runs" / "search-demo-0")
+    assert len(done.tree) == 12 and done.config.simulation is not None
+    assert done.spent.cpu_ms > 0 and any(node.outcome == "ok" for node in done.tree)
+    page = (place / "runs" / "search-demo-0" / "report.html").read_text()
+    assert re.search("imulated", page)
+    assert cairn(["search", "run", "--demo", "--print-config"]) == 0
+    printed = capsys.readouterr().out
+    assert "[simulation]" in printed
