@@ -17,8 +17,8 @@ from cairn.refine.detectors.catalogue import detectors
 from cairn.refine.distill import training
 from cairn.refine.distill.config import Distillation
 from cairn.refine.distill.examples import OTHER, Example, of_pair
-from cairn.refine.distill.noise import pools, seen
-from cairn.refine.distill.pieces import BUCKETS, Pieces, cut
+from cairn.refine.distill.noise import pools, seen, unknown
+from cairn.refine.distill.pieces import BUCKETS, SHAPES, Pieces, cut, shape_of
 from cairn.refine.distill.reading import spans, windows
 from cairn.refine.distill.refiner import Distilled
 from cairn.refine.distill.run import distill
@@ -78,6 +78,22 @@ def test_words_go_whole_and_side_by_side_in_one_span():
     assert spans(", .", signs, np.array([[0.1, 0.9]] * 2), ("PERSON",), 0.5) == []
 
 
+def test_a_piece_has_its_shape_and_an_unknown_one_keeps_it():
+    pieces = cut("Ask MARIA (mia.bo) at 1905, Анна")
+    shapes = [SHAPES[at] for at in shape_of(pieces.ids)]
+    assert shapes == [
+        "capital", "capitals", "capitals", "sign", "small", "sign", "small", "sign", "small",
+        "digits", "digits", "sign", "capital", "goes on",
+    ]  # fmt: skip
+    changed = np.zeros(len(pieces.ids))
+    for seed in range(200):
+        ids = unknown(pieces.ids, pieces.word, Random(seed))
+        assert (shape_of(ids) == shape_of(pieces.ids)).all()
+        changed += ids != pieces.ids
+    signs = shape_of(pieces.ids) == SHAPES.index("sign")
+    assert not changed[signs].any() and (changed[~signs] > 10).all()
+
+
 def test_noise_moves_no_label():
     values = {"Anabel Paz": "PERSON", "555-0192": "PHONE_NUMBER"}
     text = "Ask Anabel Paz, or dial 555-0192 before the kettle is cold; quiet please | thanks"
@@ -99,10 +115,10 @@ def test_a_model_that_knows_nothing_loses_the_logarithm_of_its_tags():
     model = Transformer.init(jax.random.key(0), shape(TINY, 2))
     blank = jax.tree.map(lambda leaf: 0 * leaf, model)
     example = Example("Ask Ana.", (Span(4, 7, "PERSON"),))
-    ids, tags = training.tagged(example, ["PERSON", "PLACE"])
+    pieces, tags = training.tagged(example, ["PERSON", "PLACE"])
     assert tags.tolist() == [0, 1, 0]
     padded = np.zeros((4, 1, 8), np.int32)
-    padded[:, 0, :3] = ids, [1, 1, 1], [0, 1, 2], tags
+    padded[:, 0, :3] = pieces.ids, [1, 1, 1], [0, 1, 2], tags
     assert float(loss(blank, Rows(*map(jnp.asarray, padded)))) == pytest.approx(math.log(3))
 
 

@@ -3,7 +3,9 @@
 The teacher (patterns, above all) needs a cue: a word before the value, a layout, a form. A student
 that reads the same text learns the cue. One that reads it with words exchanged, signs of the layout
 swapped, cut out anywhere or put together anew has to learn what values look like as well, and that
-is what carries over to formats that nobody wrote patterns for.
+is what carries over to formats that nobody wrote patterns for. And one for whom some words are no
+words that it knows, only shapes, has to go by what stands around them: a text of tomorrow is full
+of such words, and few of them are private.
 
 Source of the idea: Xie et al. 2020 (arXiv:1911.04252), a student with noise learns from a teacher
 without. What the noise does here is our own.
@@ -14,9 +16,13 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from cairn.refine.distill.examples import Example
+from cairn.refine.distill.pieces import RANGE, SHAPES, shape_of
 from cairn.refine.spans import Span
 
+_SIGN = SHAPES.index("sign")
 _WORDS = re.compile(r"[^\W\d_]{2,}")
 _PHRASES = re.compile(r"[^\W_][^\n,;:|<>(){}\[\]\"'`=]{2,40}")
 LAYOUT = ",;:|=\t\"'<>(){}[]/#*-"
@@ -54,6 +60,20 @@ def seen(example: Example, known: Pools, draw: random.Random, *, longest: int) -
     elif draw.random() < 0.6:
         example = _exchanged(example, known, draw)
     return _cropped(example, draw, longest)
+
+
+def unknown(ids: np.ndarray, word: np.ndarray, draw: random.Random) -> np.ndarray:
+    """The ids of a view with those of some words exchanged for any of the same shape.
+
+    So each id of a shape comes to mean "something of this shape" before it means anything more.
+    """
+    share = draw.choice((0.0, 0.05, 0.15, 0.4))
+    if not share or not len(ids):
+        return ids
+    own = np.random.default_rng(draw.getrandbits(64))
+    chosen = (own.random(int(word[-1]) + 1) < share)[word] & (shape_of(ids) != _SIGN)
+    others = 1 + shape_of(ids) * RANGE + own.integers(0, RANGE, len(ids))
+    return np.where(chosen, others, ids).astype(np.int32)
 
 
 def _between(text: str, spans: Sequence[Span]) -> list[str]:

@@ -1,9 +1,10 @@
 """Texts as a tagger reads them: pieces of words, each with the characters that it stands for.
 
 A piece is up to three letters or two digits of one word, or one other sign. Its id is a hash of how
-it is written, whether a blank comes before it and whether it goes on a word, so that nothing is
-fitted and no text holds a piece without an id. (Weinberger et al. 2009, arXiv:0902.2206: features
-by hashing; a collision costs some accuracy and nothing else.)
+it is written, whether a blank comes before it and whether it goes on a word, within the range of
+its shape (`SHAPES`). So nothing is fitted, no text holds a piece without an id, and of a piece that
+training never showed the shape is known. (Weinberger et al. 2009, arXiv:0902.2206: features by
+hashing; a collision costs some accuracy and nothing else.)
 """
 
 import re
@@ -13,7 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-BUCKETS = 8192
+SHAPES = ("small", "capital", "capitals", "goes on", "other letters", "digits", "sign")
+"""Of pieces: how a word of letters begins, or that the piece is not its first."""
+RANGE = 2048
+"""Ids of each shape."""
+BUCKETS = 1 + RANGE * len(SHAPES)
 """Ids of pieces: 1 to BUCKETS - 1. 0 stands where no text is."""
 NOTHING = 0
 _WORD = re.compile(r"[^\W\d_]+|\d+|[^ ]")
@@ -21,12 +26,12 @@ _LETTERS, _DIGITS = 3, 2
 
 
 class Pieces(NamedTuple):
-    """A text cut up; every array has one entry a piece, but `words`."""
+    """A text cut up."""
 
     ids: np.ndarray
-    """int32."""
+    """int32, one a piece."""
     word: np.ndarray
-    """int32: which word a piece belongs to; a sign is a word of its own."""
+    """int32, one a piece: the word that it belongs to; a sign is a word of its own."""
     words: np.ndarray
     """int32, (words, 2): first character of each word and the one behind its last."""
 
@@ -46,6 +51,11 @@ def cut(text: str) -> Pieces:
     return Pieces(np.array(ids, np.int32), np.array(owner, np.int32), places)
 
 
+def shape_of(ids: np.ndarray) -> np.ndarray:
+    """The number of each id's shape in `SHAPES`."""
+    return (ids - 1) // RANGE
+
+
 def _split(word: str) -> list[str]:
     width = _DIGITS if word[0].isdecimal() else _LETTERS
     return [word[at : at + width] for at in range(0, len(word), width)]
@@ -53,4 +63,21 @@ def _split(word: str) -> list[str]:
 
 @lru_cache(maxsize=1 << 17)
 def _id(piece: str) -> int:
-    return 1 + zlib.crc32(piece.encode("utf-8", "surrogatepass")) % (BUCKETS - 1)
+    """`piece`: behind "_" after a blank, behind "+" inside a word."""
+    hashed = zlib.crc32(piece.encode("utf-8", "surrogatepass")) % RANGE
+    return 1 + SHAPES.index(_shape(piece)) * RANGE + hashed
+
+
+def _shape(piece: str) -> str:
+    letters = piece[1:] if piece[0] in "_+" and len(piece) > 1 else piece
+    if letters[0].isdecimal():
+        return "digits"
+    if not letters[0].isalpha():
+        return "sign"
+    if letters is not piece and piece[0] == "+" and letters.islower():
+        return "goes on"
+    if letters.islower():
+        return "small"
+    if letters[0].isupper():
+        return "capital" if len(letters) == 1 or letters[1:].islower() else "capitals"
+    return "other letters"

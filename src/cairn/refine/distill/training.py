@@ -21,8 +21,8 @@ from cairn.nn.language import adamw
 from cairn.nn.language.transformer import Transformer
 from cairn.refine.distill.config import Distillation
 from cairn.refine.distill.examples import Example
-from cairn.refine.distill.noise import Pools, pools, seen
-from cairn.refine.distill.pieces import NOTHING, cut
+from cairn.refine.distill.noise import Pools, pools, seen, unknown
+from cairn.refine.distill.pieces import NOTHING, Pieces, cut
 from cairn.refine.distill.tagger import Rows, chances, learn, shape
 
 SAVED = 200
@@ -98,7 +98,8 @@ def drawn(
             example = examples[draw.randrange(len(examples))]
             longest = config.length * _LETTERS_A_PIECE
             view = seen(example, known, draw, longest=longest) if config.noise else example
-            one, tag = tagged(view, kinds)
+            pieces, tag = tagged(view, kinds)
+            one = unknown(pieces.ids, pieces.word, draw) if config.noise else pieces.ids
             room = config.length - at
             if len(one) > room and text > 1:
                 break
@@ -110,14 +111,14 @@ def drawn(
     return Rows(*map(jnp.asarray, (ids, segments, places, tags)))
 
 
-def tagged(example: Example, kinds: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Ids of an example's pieces, and the tag of each: that of the span its word begins in."""
+def tagged(example: Example, kinds: Sequence[str]) -> tuple[Pieces, np.ndarray]:
+    """An example's pieces, and the tag of each: that of the span that its word is in or touches."""
     pieces = cut(example.text)
     tags = np.zeros(len(pieces.words), np.int32)
     for span in example.spans:
         inside = (pieces.words[:, 0] < span.end) & (pieces.words[:, 1] > span.start)
         tags[inside] = 1 + kinds.index(span.kind)
-    return pieces.ids, tags[pieces.word]
+    return pieces, tags[pieces.word]
 
 
 def calibrate(
