@@ -99,16 +99,18 @@ def test_noise_moves_no_label():
     text = "Ask Anabel Paz, or dial 555-0192 before the kettle is cold; quiet please | thanks"
     places = [(text.index(value), value, kind) for value, kind in values.items()]
     example = Example(text, tuple(Span(at, at + len(v), kind) for at, v, kind in places))
-    known, draw, whole = pools([example]), Random(1), 0
+    known, draw, whole = pools([example], ["zebra"]), Random(1), 0
+    met = ""
     for _ in range(300):
         view = seen(example, known, draw, longest=60)
         assert len(view.text) <= 60 and view.text
+        met += view.text
         for span in view.spans:
             stands = view.text[span.start : span.end].lower()
             [value] = [v for v, kind in values.items() if kind == span.kind]
             assert stands and stands in value.lower()  # cut at the edge of the view at most
             whole += stands == value.lower()
-    assert whole > 100
+    assert whole > 100 and "zebra" in met and "Zebra" in met
 
 
 def test_a_model_that_knows_nothing_loses_the_logarithm_of_its_tags():

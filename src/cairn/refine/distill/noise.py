@@ -38,19 +38,36 @@ class Pools(NamedTuple):
     values: tuple[tuple[str, str], ...]
     """What was removed, with its kind."""
     words: tuple[str, ...]
+    """Of what was kept."""
     phrases: tuple[str, ...]
     """Stretches of what was kept."""
+    more: tuple[str, ...]
+    """Words of a language at large; none: `words`."""
+
+    def word(self, draw: random.Random) -> str:
+        """Any word, one in four of those at large with a capital."""
+        if draw.random() < 0.5:
+            return draw.choice(self.words)
+        word = draw.choice(self.more or self.words)
+        return word.capitalize() if draw.random() < 0.25 else word
+
+    def phrase(self, draw: random.Random) -> str:
+        """Some words of which none has to go."""
+        if not self.more or draw.random() < 0.6:
+            return draw.choice(self.phrases)
+        return " ".join(self.word(draw) for _ in range(draw.randrange(1, 6)))
 
 
-def pools(examples: Sequence[Example]) -> Pools:
-    """Of all examples."""
+def pools(examples: Sequence[Example], more: Sequence[str] = ()) -> Pools:
+    """Of all examples, and more words: forms that are made have few of their own."""
     values, words, phrases = [], [], []
     for text, spans in examples:
         values += [(text[span.start : span.end], span.kind) for span in spans]
         for between in _between(text, spans):
             words += _WORDS.findall(between)
             phrases += [match.strip() for match in _PHRASES.findall(between)]
-    return Pools(tuple(values), tuple(words) or ("and",), tuple(filter(None, phrases)) or ("and",))
+    phrases = list(filter(None, phrases))
+    return Pools(tuple(values), tuple(words) or ("and",), tuple(phrases) or ("and",), tuple(more))
 
 
 def seen(example: Example, known: Pools, draw: random.Random, *, longest: int) -> Example:
@@ -93,7 +110,7 @@ def _exchanged(example: Example, known: Pools, draw: random.Random) -> Example:
             table[ord(sign)] = draw.choice(LAYOUT)
 
     def other(match: re.Match[str]) -> str:
-        return draw.choice(known.words) if draw.random() < rate else match[0]
+        return known.word(draw) if draw.random() < rate else match[0]
 
     text, spans, parts = "", [], _between(*example)
     for number, between in enumerate(parts):
@@ -119,14 +136,14 @@ def _recombined(known: Pools, draw: random.Random) -> Example:
         if number:
             text += join if draw.random() < 0.8 else draw.choice(_JOINS)
         if named is not None:
-            text += draw.choice(known.words) + named
+            text += known.word(draw) + named
         text += left
         if draw.random() < 0.45:
             value, kind = draw.choice(known.values)
             spans.append(Span(len(text), len(text) + len(value), kind))
             text += value
         else:
-            text += draw.choice(known.phrases)
+            text += known.phrase(draw)
         text += right
     return Example(text, tuple(spans))
 

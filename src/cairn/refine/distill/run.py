@@ -36,6 +36,8 @@ class Taken:
     """Pairs of which most words are others: no removal, left out."""
     added: int = 0
     """Pairs whose rewrite says more than the text: taken, without what was added."""
+    words: tuple[str, ...] = ()
+    """More words for the noise: forms that are made have few of their own."""
 
 
 def distill(
@@ -73,13 +75,16 @@ def distill(
 def examples(config: Distillation) -> Taken:
     """What a source teaches. Raises ConfigError, DatasetError or RunError if it teaches nothing."""
     if config.source == MADE:
+        from cairn.refine.made.forms import LANGUAGES
         from cairn.refine.made.records import make
+        from cairn.refine.made.values import words
 
         made = make(
             config.records, seed=config.seed, split="train", formats=config.formats,
             languages=config.languages, about=("plain", "negatives", "adversarial", "profile"),
         )  # fmt: skip
-        return Taken(list(of_records(made, config.teacher)))
+        known = words(config.languages or LANGUAGES)
+        return Taken(list(of_records(made, config.teacher)), words=known)
     path = Path(config.source)
     if path.is_dir():
         return _of_pairs(_run_pairs(path), path)
@@ -103,10 +108,10 @@ def _trained(
     began = time.monotonic()
     learned = [each for at, each in enumerate(taken.examples) if at % APART]
     apart = taken.examples[::APART]
-    model = train(learned or apart, kinds, config, folder / CHECKPOINTS, told)
+    model = train(learned or apart, kinds, config, folder / CHECKPOINTS, told, taken.words)
     threshold = config.threshold
     if threshold is None:
-        threshold = calibrate(model, apart, kinds, config)
+        threshold = calibrate(model, apart, kinds, config, taken.words)
     shutil.rmtree(folder / MODEL, ignore_errors=True)  # of one that was killed while it wrote
     weights.save(model, folder / MODEL)
     result = {

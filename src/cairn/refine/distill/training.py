@@ -46,8 +46,9 @@ def train(
     config: Distillation,
     folder: Path,
     told: Callable[[Told], None],
+    words: Sequence[str] = (),
 ) -> Transformer:
-    """Train, or go on from the newest checkpoint in `folder`.
+    """Train, or go on from the newest checkpoint in `folder`. `words`: more of them for the noise.
 
     Raises RunError if that learned from other examples.
     """
@@ -66,7 +67,7 @@ def train(
                 f"{folder.parent} was begun on other texts than {config.source} holds now: choose "
                 f"another folder."
             )
-    known = pools(examples)
+    known = pools(examples, words)
     root = DrawKey.root(config.seed).child("distil")
     model, moments = state
     for number in range(done, config.updates):
@@ -122,7 +123,11 @@ def tagged(example: Example, kinds: Sequence[str]) -> tuple[Pieces, np.ndarray]:
 
 
 def calibrate(
-    model: Transformer, apart: Sequence[Example], kinds: Sequence[str], config: Distillation
+    model: Transformer,
+    apart: Sequence[Example],
+    kinds: Sequence[str],
+    config: Distillation,
+    words: Sequence[str] = (),
 ) -> float:
     """The chance from which a word goes: half of what the words that the teacher removed get.
 
@@ -134,7 +139,7 @@ def calibrate(
     section 2, estimator e1; on examples that were not learned from, in noisy views.
     """
     key = DrawKey.root(config.seed).child("calibrate")
-    known = pools(apart)
+    known = pools(apart, words)
     sure: list[np.ndarray] = []
     for number in range(-(-len(apart) // config.rows)):
         rows = drawn(apart, known, kinds, config, key.child(number))

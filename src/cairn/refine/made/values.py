@@ -8,6 +8,7 @@ domain, and names of first and last name.
 import random
 import re
 import unicodedata
+from collections.abc import Sequence
 from datetime import date
 from functools import cache
 from typing import NamedTuple
@@ -107,6 +108,14 @@ class Values:
         maker = ascii_of(self._faker.last_name())
         tail = {"en": "com", "de": "de", "fr": "fr", "es": "es"}[self.language]
         return f"{name}@{maker}-{self.draw.choice(('post', 'mail', 'net', 'works'))}.{tail}"
+
+
+def words(languages: Sequence[str]) -> tuple[str, ...]:
+    """Common words of languages, those of `LOCALES`. Raises MissingExtraError without faker."""
+    found: dict[str, None] = {}
+    for language in languages:
+        found |= dict.fromkeys(_faker(LOCALES[language]).get_words_list())
+    return tuple(found)
 
 
 def iban(country: str, account: str) -> str:
