@@ -6,6 +6,7 @@ from typing import get_type_hints
 
 from cairn.cli import flags
 from cairn.cli.train import train_command
+from cairn.core.console import plural
 from cairn.core.errors import ConfigError
 from cairn.offline.corpus import Kind, prepare
 
@@ -55,8 +56,8 @@ def lm_train_command(arguments: list[str]) -> int:
     corpus = prepare(Path(source), data, asked.tokens, asked.vocabulary)
     about = corpus.dataset.about
     print(
-        f"{data}: {about['texts']:,} texts, {about['characters']:,} characters, a vocabulary of "
-        f"{corpus.vocabulary:,}",
+        f"{data}: {plural(about['texts'], 'text')}, {about['characters']:,} characters, a "
+        f"vocabulary of {corpus.vocabulary:,}",
         flush=True,
     )
     told = ["--data", str(data), "--task.vocabulary", str(corpus.vocabulary)]

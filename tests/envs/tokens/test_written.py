@@ -72,13 +72,17 @@ class Nan(Reversed):
         return float("nan")
 
 
-def test_a_judge_that_raises_or_gives_no_number_is_an_error_in_one_line():
+def test_a_judge_that_raises_or_gives_no_number_is_an_error_in_one_line(caplog):
     for kind, message in (
-        (Raises, r"Raises.score failed on the answer 'a' to '[abc]{4}': KeyError: 'abacus'"),
+        (
+            Raises,
+            r"Raises.score failed on the answer 'a' to '[abc]{4}': KeyError: 'abacus' \(test_w",
+        ),
         (Nan, r"Nan.score must give a number in \[0, 1\], got nan for the answer 'a' to "),
     ):
         with pytest.raises(TaskError, match=message):
             judge(kind(**SMALL), ["a$"])
+    assert not caplog.records, "JAX's page is not shown beside it"
 
 
 class Constant(Written):

@@ -8,7 +8,9 @@ import abc
 import functools
 import math
 import string
+import traceback
 import zlib
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -216,9 +218,11 @@ def _one(
     try:
         score = float(task.score(question, text))
     except Exception as error:  # a user's own code
+        at = traceback.extract_tb(error.__traceback__)[-1]
         raise TaskError(
             f"{name}.score failed on the answer {text!r} to {question.text!r}: "
-            f"{type(error).__name__}: {error}. It must give every text a number."
+            f"{type(error).__name__}: {error} ({Path(at.filename).name}, line {at.lineno}). It "
+            f"must give every text a number."
         ) from error
     if not (math.isfinite(score) and 0 <= score <= 1):
         raise TaskError(
