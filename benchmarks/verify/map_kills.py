@@ -29,7 +29,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from provenance import command, source_hash
+from provenance import command, source_hash, told
 
 from cairn.core.journal import Journal
 from cairn.engine.map_items import Reject
@@ -307,10 +307,7 @@ def main() -> None:
         "same_bytes": all(run["same_bytes"] for run in runs),
         "runs": runs,
     }
-    text = json.dumps(outcome, indent=2)
-    print(text)
-    if options.results:
-        options.results.write_text(text + "\n")
+    told(outcome, options.results)
     sys.exit(0 if outcome["same_bytes"] else 1)
 
 

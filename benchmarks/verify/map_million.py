@@ -20,10 +20,11 @@ import resource
 import tempfile
 import threading
 import time
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from provenance import command, source_hash
+from provenance import command, source_hash, told
 
 from cairn.core.journal import Journal
 from cairn.engine.map_progress import MapConsole
@@ -70,14 +71,12 @@ def funnel(outcome):
 
 def write_source(path: Path, records: int) -> None:
     """Short records: an id and five words."""
-    if path.exists():
-        return
-    beside = path.with_suffix(".new")
-    with beside.open("w") as file:
-        for i in range(records):
-            words = " ".join(WORDS[(i >> (3 * place)) % 8] for place in range(5))
-            file.write(json.dumps({"id": f"doc-{i}", "text": f"{words} {i}"}) + "\n")
-    beside.replace(path)
+    written(path, (f"{words(i, 5)} {i}" for i in range(records)))
+
+
+def words(number: int, count: int) -> str:
+    """So many words that go by a number."""
+    return " ".join(WORDS[(number >> (3 * place)) % 8] for place in range(count))
 
 
 class Sampler(threading.Thread):
@@ -172,6 +171,31 @@ async def go(folder: Path, config: MapConfig) -> dict:
     }
 
 
+@contextmanager
+def measured(folder: Path) -> Iterator[dict]:
+    """What a run in `folder` takes, in the dict once it is over: `wall_s`, `cpu_s`, memory and
+    journals."""
+    sampler, found = Sampler(folder), {}
+    sampler.start()
+    before, began = processor_s(), time.perf_counter()
+    yield found
+    found |= {"wall_s": time.perf_counter() - began, "cpu_s": processor_s() - before}
+    sampler.over.set()
+    sampler.join()
+    found |= sampler.figures()
+
+
+def written(path: Path, texts: Iterable[str]) -> None:
+    """A source of records with these texts, numbered; what is there stays."""
+    if path.exists():
+        return
+    beside = path.with_suffix(".new")
+    with beside.open("w") as file:
+        for i, text in enumerate(texts):
+            file.write(json.dumps({"id": f"doc-{i}", "text": text}) + "\n")
+    beside.replace(path)
+
+
 def processor_s() -> float:
     """User and system time of this process and of the workers that have ended."""
     mine, theirs = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
@@ -204,13 +228,10 @@ def main() -> None:
         config = MapConfig(
             processes=options.processes, workers=options.workers, shard=options.shard
         )
-        sampler = Sampler(folder)
-        sampler.start()
-        before = processor_s()
-        outcome = asyncio.run(go(folder, config))
-        cpu_s = processor_s() - before
-        sampler.over.set()
-        sampler.join()
+        with measured(folder) as taken:
+            outcome = asyncio.run(go(folder, config))
+        cpu_s = taken.pop("cpu_s")
+        taken.pop("wall_s")  # the map's own is in the outcome
         figures = {
             "command": command(),
             "source": source_hash(Path(__file__), ("core", "engine", "lm")),
@@ -221,13 +242,10 @@ def main() -> None:
             "shard": options.shard,
             **outcome,
             "cpu_ms_per_record": round(cpu_s / outcome["records"] * 1000, 3),
-            **sampler.figures(),
+            **taken,
             "sink_sha256": digest(folder / "out.jsonl"),
         }
-    text = json.dumps(figures, indent=2)
-    print(text)
-    if options.results:
-        options.results.write_text(text + "\n")
+    told(figures, options.results)
 
 
 if __name__ == "__main__":

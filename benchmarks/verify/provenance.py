@@ -62,6 +62,13 @@ def keep(path: Path, found: Any, *, indent: int | None = 1) -> None:
     partial.replace(path)
 
 
+def told(found: Any, results: Path | None) -> None:
+    """Print a result as JSON, and write it where one is to be kept."""
+    print(json.dumps(found, indent=2))
+    if results:
+        keep(results, found, indent=2)
+
+
 def into_page(page: str, mark: str, text: str) -> None:
     """Put `text` between `<!-- mark -->` and `<!-- mark end -->` on a page of docs/methods."""
     path = ROOT / "docs" / "methods" / page

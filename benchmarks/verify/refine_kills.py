@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 
 from map_million import digest
-from provenance import command, source_hash
+from provenance import command, source_hash, told
 from refine_million import checked, model, settings, write_source
 
 from cairn.refine.casting import task_of
@@ -122,10 +122,7 @@ def main() -> None:
         "same_bytes": all(run["same_bytes"] for run in runs),
         "runs": runs,
     }
-    text = json.dumps(outcome, indent=2)
-    print(text)
-    if options.results:
-        options.results.write_text(text + "\n")
+    told(outcome, options.results)
     sys.exit(0 if outcome["same_bytes"] else 1)
 
 

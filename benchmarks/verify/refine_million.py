@@ -18,11 +18,10 @@ import os
 import platform
 import re
 import tempfile
-import time
 from pathlib import Path
 
-from map_million import WORDS, Sampler, digest, processor_s
-from provenance import command, source_hash
+from map_million import WORDS, digest, measured, words, written
+from provenance import command, source_hash, told
 
 from cairn.lm.scripted import ScriptedModel
 from cairn.refine.casting import task_of
@@ -56,15 +55,13 @@ def model() -> ScriptedModel:
 
 def write_source(path: Path, records: int) -> None:
     """Short records: an id, four words, an address and a number."""
-    if path.exists():
-        return
-    beside = path.with_suffix(".new")
-    with beside.open("w") as file:
-        for i in range(records):
-            words = " ".join(WORDS[(i >> (3 * place)) % 8] for place in range(4))
-            text = f"{words} write to {WORDS[i % 8]}.{i}@birchpost.eu about {i}"
-            file.write(json.dumps({"id": f"doc-{i}", "text": text}) + "\n")
-    beside.replace(path)
+    written(
+        path,
+        (
+            f"{words(i, 4)} write to {WORDS[i % 8]}.{i}@birchpost.eu about {i}"
+            for i in range(records)
+        ),
+    )
 
 
 def settings(source: Path, folder: Path, task: str, processes: int, **more) -> RefineConfig:
@@ -112,13 +109,9 @@ def main() -> None:
         source = folder / "in.jsonl"
         write_source(source, options.records)
         config = settings(source, folder, options.task, options.processes)
-        sampler = Sampler(folder)
-        sampler.start()
-        before, began = processor_s(), time.perf_counter()
-        counted = refine(config, folder / "run", task_of(config), players={"refiner": model()})
-        wall_s, cpu_s = time.perf_counter() - began, processor_s() - before
-        sampler.over.set()
-        sampler.join()
+        with measured(folder) as taken:
+            counted = refine(config, folder / "run", task_of(config), players={"refiner": model()})
+        wall_s, cpu_s = taken.pop("wall_s"), taken.pop("cpu_s")
         figures = {
             "command": command(),
             "source": source_hash(Path(__file__), ("core", "engine", "lm", "refine")),
@@ -135,14 +128,11 @@ def main() -> None:
             "wall_s": round(wall_s, 1),
             "records_per_s": round(counted.records / wall_s),
             "cpu_ms_per_record": round(cpu_s / counted.records * 1000, 3),
-            **sampler.figures(),
+            **taken,
             **checked(folder, options.records, source),
             "sink_sha256": digest(folder / "out.jsonl"),
         }
-    text = json.dumps(figures, indent=2)
-    print(text)
-    if options.results:
-        options.results.write_text(text + "\n")
+    told(figures, options.results)
 
 
 if __name__ == "__main__":

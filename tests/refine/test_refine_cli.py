@@ -13,7 +13,7 @@ from cairn.cli.main import run as cairn
 from cairn.cli.refine import PARTS
 from cairn.core.resolve import function_at
 from cairn.refine.directory import open_run
-from cairn.refine.records import default_run
+from cairn.refine.places import default_run
 from cairn.view.kinds import KINDS, told
 
 TASK = ["--task", "refine_job:TASK"]

@@ -135,7 +135,7 @@ async def checked(item, clients, key):
     pseudonyms = {"Anna": "Berta"}
     pair = Pair(CHECKED, item.value["rewrite"], pseudonyms=pseudonyms)
     failure = await CoveCheck()(pair, clients)
-    return None if failure is None else list(failure)
+    return None if failure is None else list(failure[:2])
 
 
 def reader(request, key):

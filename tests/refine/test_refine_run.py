@@ -299,6 +299,24 @@ def test_pseudonyms_are_one_to_a_value_and_only_the_key_file_opens_their_table(t
         go(tmp_path, settings, task=task, players=answering(replacing))
 
 
+def test_a_key_file_cannot_be_given_to_a_run_with_a_key_of_its_own(given, tmp_path):
+    task = replace(TASK, pseudonyms=True)
+    go(tmp_path, config(given, tmp_path / "out.jsonl"), task=task)
+    with pytest.raises(RunError, match=r"was begun without --key and draws .* leave --key out"):
+        go(tmp_path, config(given, tmp_path / "out.jsonl", key=str(tmp_path / "new")), task=task)
+    assert not (tmp_path / "new").exists()
+
+
+def test_more_values_than_a_range_has_reject_the_record_before_a_model_is_asked(tmp_path):
+    """RFC 7042 keeps 256 hardware addresses for examples."""
+    text = "mac " + " ".join(f"0a:1b:2c:3d:{n // 256:02x}:{n % 256:02x}" for n in range(300))
+    given = write_rows(tmp_path / "in.jsonl", [{"id": "a", "text": text}])
+    settings = config(given, tmp_path / "out.jsonl")
+    counted = go(tmp_path, settings, task=task_named("anonymize"))
+    (reject,) = read(counted.rejects)
+    assert (reject["check"], reject["failed"], counted.spent.calls) == ("too-many-values", [], 0)
+
+
 def test_urls_and_patterns_are_read_and_written(tmp_path):
     pytest.importorskip("fsspec")
     for name in "ab":

@@ -1,9 +1,6 @@
 """`cairn lm`: language models of one's own: trained from text files, served, handed on."""
 
-from importlib import import_module
-
-from cairn.cli.flags import HELP
-from cairn.core.errors import CairnError, suggest
+from cairn.cli.groups import hand_over
 
 PARTS = {
     "train": "Train a small language model from nothing, on text files.",
@@ -30,14 +27,4 @@ usage: cairn lm PART [...]
 
 def lm_command(arguments: list[str]) -> int:
     """Hand over to the part."""
-    name = arguments[0] if arguments else "--help"
-    if name in HELP:
-        width = max(map(len, PARTS))
-        lines = [f"  {part:<{width}}  {text}" for part, text in PARTS.items()]
-        print(USAGE.format(parts="\n".join(lines)), end="")
-        return 0
-    if name not in PARTS:
-        raise CairnError(
-            f"cairn lm has no {name!r}. Expected one of {', '.join(PARTS)}.{suggest(name, PARTS)}"
-        )
-    return getattr(import_module(f"cairn.cli.lm_{name}"), f"lm_{name}_command")(arguments[1:])
+    return hand_over("lm", PARTS, USAGE, arguments)

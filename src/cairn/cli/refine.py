@@ -1,9 +1,6 @@
 """`cairn refine`: text and code made fit to train on, record by record, with nothing lost."""
 
-from importlib import import_module
-
-from cairn.cli.flags import HELP
-from cairn.core.errors import CairnError, suggest
+from cairn.cli.groups import hand_over
 
 PARTS = {
     "run": "Rewrite every record of a source: anonymise text or code, detoxify, or your own task.",
@@ -34,16 +31,4 @@ usage: cairn refine PART [...]
 
 def refine_command(arguments: list[str]) -> int:
     """Hand over to the part."""
-    name = arguments[0] if arguments else "--help"
-    if name in HELP:
-        width = max(map(len, PARTS))
-        lines = [f"  {part:<{width}}  {text}" for part, text in PARTS.items()]
-        print(USAGE.format(parts="\n".join(lines)), end="")
-        return 0
-    if name not in PARTS:
-        raise CairnError(
-            f"cairn refine has no {name!r}. Expected one of {', '.join(PARTS)}."
-            f"{suggest(name, PARTS)}"
-        )
-    command = import_module(f"cairn.cli.refine_{name}")
-    return getattr(command, f"refine_{name}_command")(arguments[1:])
+    return hand_over("refine", PARTS, USAGE, arguments)

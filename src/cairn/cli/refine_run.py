@@ -86,7 +86,7 @@ def _long(word: str) -> str:
 def _go(arguments: argparse.Namespace, changes: Mapping[str, str]) -> int:
     from cairn.cli import refine_output as output
     from cairn.cli.testing import give_json
-    from cairn.refine import records
+    from cairn.refine import places
     from cairn.refine.casting import task_of
     from cairn.refine.run import refine
 
@@ -95,7 +95,7 @@ def _go(arguments: argparse.Namespace, changes: Mapping[str, str]) -> int:
     if arguments.print_config:
         print(tomli_w.dumps(plain(config)), end="")
         return 0
-    path = arguments.run or records.default_run(config.source, config.sink)
+    path = arguments.run or places.default_run(config.source, config.sink)
     if config.simulation is None:
         cast(config.models)  # a key that is missing is named before anything is made
     output.begin(config, task, path)

@@ -3,10 +3,9 @@
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import get_type_hints
 
-from cairn.cli import flags
-from cairn.core.errors import ConfigError
+from cairn.cli import places
+from cairn.cli.places import Command
 from cairn.refine.source2synth import simulated
 from cairn.refine.source2synth.config import SynthConfig, read_config
 from cairn.refine.source2synth.run import Synthesized, synthesize
@@ -27,16 +26,16 @@ CONFIG names the models: [models.writer] writes; [models.solver], fine-tuned on 
 """
 
 
+COMMAND = Command(
+    "cairn refine synth", USAGE, ("a source", "an output"),
+    "texts/ questions.jsonl --config synth.toml",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
-class Flags:
+class Flags(places.Flags):
     """What to make."""
 
-    config: Path | None = None
-    """TOML: models, trainer, and all settings (docs/source2synth.md)."""
-    demo: bool = False
-    """Simulated models, which make some errors."""
-    run: Path | None = None
-    """Directory of the run. Default: OUTPUT.synth."""
     items: int | None = None
     """Questions that are tried, in place of the config's."""
     seed: int | None = None
@@ -45,25 +44,7 @@ class Flags:
 
 def refine_synth_command(arguments: list[str]) -> int:
     """Make the set, or go on with it; the exit status."""
-    if not arguments or any(flag in arguments for flag in flags.HELP):
-        print(USAGE, flush=True)
-        kinds = get_type_hints(Flags)
-        flags.parse(
-            Flags, ["--help"], kinds, default=Flags(), prog="cairn refine synth SOURCE OUTPUT"
-        )
-    named = [word for word in arguments[:2] if not word.startswith("-")]
-    if len(named) < 2:
-        raise ConfigError(
-            f"cairn refine synth needs a source and an output, got "
-            f"{' '.join(arguments) or 'none'}. Try cairn refine synth texts/ questions.jsonl "
-            f"--config synth.toml."
-        )
-    source, output = named
-    asked = flags.parse(
-        Flags, arguments[2:], get_type_hints(Flags), default=Flags(), prog="cairn refine synth"
-    )
-    if asked.demo == (asked.config is not None):
-        raise ConfigError("cairn refine synth: give --config CONFIG, or --demo, and not both.")
+    source, output, asked = places.read(COMMAND, Flags, arguments)
     config = SynthConfig(models={}) if asked.config is None else read_config(asked.config)
     given = {name: getattr(asked, name) for name in ("items", "seed")}
     config = replace(config, **{n: value for n, value in given.items() if value is not None})

@@ -3,10 +3,9 @@
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import get_type_hints
 
-from cairn.cli import flags
-from cairn.core.errors import ConfigError
+from cairn.cli import places
+from cairn.cli.places import Command
 from cairn.refine import cove_simulated
 from cairn.refine.cove import Variant
 from cairn.refine.cove_run import VerifyConfig, read_config, verify
@@ -26,41 +25,23 @@ if somebody else is to answer the questions. Killed anywhere, the same command g
 """
 
 
+COMMAND = Command(
+    "cairn refine verify", USAGE, ("an input", "an output"),
+    "drafts.jsonl verified.jsonl --config cove.toml",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
-class Flags:
+class Flags(places.Flags):
     """How to verify."""
 
-    config: Path | None = None
-    """TOML: models and all settings (docs/source2synth.md)."""
-    demo: bool = False
-    """A simulated model that writes lists with errors."""
     variant: Variant | None = None
     """In place of the config's."""
-    run: Path | None = None
-    """Directory of the run. Default: OUTPUT.verify."""
 
 
 def refine_verify_command(arguments: list[str]) -> int:
     """Verify, or go on with it; the exit status."""
-    if not arguments or any(flag in arguments for flag in flags.HELP):
-        print(USAGE, flush=True)
-        kinds = get_type_hints(Flags)
-        flags.parse(
-            Flags, ["--help"], kinds, default=Flags(), prog="cairn refine verify INPUT OUTPUT"
-        )
-    named = [word for word in arguments[:2] if not word.startswith("-")]
-    if len(named) < 2:
-        raise ConfigError(
-            f"cairn refine verify needs an input and an output, got "
-            f"{' '.join(arguments) or 'none'}. Try cairn refine verify drafts.jsonl "
-            f"verified.jsonl --config cove.toml."
-        )
-    source, output = named
-    asked = flags.parse(
-        Flags, arguments[2:], get_type_hints(Flags), default=Flags(), prog="cairn refine verify"
-    )
-    if asked.demo == (asked.config is not None):
-        raise ConfigError("cairn refine verify: give --config CONFIG, or --demo, and not both.")
+    source, output, asked = places.read(COMMAND, Flags, arguments)
     config = VerifyConfig(models={}) if asked.config is None else read_config(asked.config)
     if config.verification.checker == "" and "checker" in config.models:
         config = replace(config, verification=replace(config.verification, checker="checker"))

@@ -1,10 +1,8 @@
 """`cairn search`: let a language model improve a program, or find its way through a puzzle."""
 
-from importlib import import_module
 from importlib.util import find_spec
 
-from cairn.cli.flags import HELP
-from cairn.core.errors import CairnError, suggest
+from cairn.cli.groups import hand_over
 
 PARTS = {
     "run": "Improve a program against a measured score, over a tree of attempts.",
@@ -27,20 +25,5 @@ usage: cairn search PART [...]
 
 def search_command(arguments: list[str]) -> int:
     """Hand over to the part."""
-    parts = {name: text for name, text in PARTS.items() if find_spec(_module(name))}
-    name = arguments[0] if arguments else "--help"
-    if name in HELP:
-        width = max(map(len, parts))
-        lines = [f"  {part:<{width}}  {text}" for part, text in parts.items()]
-        print(USAGE.format(parts="\n".join(lines)), end="")
-        return 0
-    if name not in parts:
-        raise CairnError(
-            f"cairn search has no {name!r}. Expected one of {', '.join(parts)}."
-            f"{suggest(name, parts)}"
-        )
-    return getattr(import_module(_module(name)), f"search_{name}_command")(arguments[1:])
-
-
-def _module(part: str) -> str:
-    return f"cairn.cli.search_{part}"
+    parts = {name: text for name, text in PARTS.items() if find_spec(f"cairn.cli.search_{name}")}
+    return hand_over("search", parts, USAGE, arguments)

@@ -4,11 +4,9 @@ Sources are lenient: a record that cannot be read is a reject, and no record is 
 """
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +14,10 @@ from cairn.core.errors import ConfigError, RunError, suggest
 from cairn.engine.map_files import Where, exists, is_url, reading, writing
 from cairn.engine.map_sinks import FolderSink, Results, Sink, digest_of_file_in, sink_at
 from cairn.engine.map_sources import Folder, Source, source_at
+from cairn.refine.places import LISTED, SIGNS
 
-SIGNS = frozenset("*?[")
-"""What makes a path a pattern of paths."""
 MOST_NAMES = 20
 """Fields that a message lists."""
-LISTED = "_refined.jsonl"
-"""In a folder of output: where each of its files comes from, a line a file."""
 
 
 def source(where: str, *, id_field: str | None, files: Sequence[str]) -> Source:
@@ -85,53 +80,6 @@ class RefinedFolder(FolderSink):
         return f"{(total + digest_of_file_in(LISTED, listed)) % 2**128:032x}"
 
 
-def check_places(given: str, wanted: str) -> None:
-    """Raise ConfigError where the output, or its list of rejects, would lie in the input or be it.
-
-    What fits a pattern of the input counts even if it is not there yet: the next start would read
-    it.
-    """
-    made = [wanted.rstrip("/"), f"{wanted.rstrip('/')}.rejects.jsonl"]
-    if isinstance(sink_at(wanted), FolderSink):
-        made.append(f"{wanted.rstrip('/')}/{LISTED}")
-    if is_url(given) or is_url(wanted):
-        pattern = given.rstrip("/")
-        same = pattern in made or any(_fits(name, pattern) for name in made)
-    else:
-        pattern = _resolved(given)
-        here, paths = Path(pattern), [Path(name).resolve() for name in made]
-        same = here in paths or any(_fits(str(path), pattern) for path in paths)
-        same = same or (here.is_dir() and paths[0].is_relative_to(here))
-    if same:
-        raise ConfigError(
-            f"the output {wanted} is, or lies in, the input {given}: it would be read as input. "
-            f"Choose another place."
-        )
-
-
-def _resolved(given: str) -> str:
-    """A path or pattern, absolute and without links as far as it says where that is."""
-    parts = Path(given).parts
-    at = next((n for n, part in enumerate(parts) if SIGNS & set(part)), len(parts))
-    return str(Path(*parts[:at]).resolve().joinpath(*parts[at:]))
-
-
-def _fits(name: str, pattern: str) -> bool:
-    """Whether the glob of a pattern finds a name: `**` stands for any folders, `*` for no slash
-    and no dot at the front."""
-
-    def fits(names: Sequence[str], signs: Sequence[str]) -> bool:
-        if not signs:
-            return not names
-        if signs[0] == "**":
-            return any(fits(names[n:], signs[1:]) for n in range(len(names) + 1))
-        if not names or (names[0].startswith(".") and not signs[0].startswith(".")):
-            return False
-        return fnmatchcase(names[0], signs[0]) and fits(names[1:], signs[1:])
-
-    return bool(SIGNS & set(pattern)) and fits(name.split("/"), pattern.split("/"))
-
-
 def check_fields(found: Source, text: Sequence[str]) -> None:
     """Look at the first record that can be read: raise RunError unless it has the fields.
 
@@ -161,31 +109,6 @@ def check_fields(found: Source, text: Sequence[str]) -> None:
             f"the first record of {found.name} has no field {missing!r}; name the field that "
             f"holds the text by --text.{suggest(missing, record if named else ())}{there}"
         )
-
-
-def default_run(given: str, wanted: str) -> Path:
-    """Where a run lies unless somebody says otherwise: beside the input, which is as private.
-
-    For a URL, a pattern, and where nothing can be written beside the input: beside the output.
-    Raises ConfigError where neither input nor output names a place on this machine.
-    """
-    pattern = SIGNS & set(given)
-    if not is_url(given) and not pattern:
-        place = _run_of(given)
-        if place is not None and os.access(place.parent, os.W_OK):
-            return place
-    place = None if is_url(wanted) else _run_of(wanted)
-    if place is not None:
-        return place
-    raise ConfigError(f"name a directory for the run by --run: {given} is no place for one.")
-
-
-def _run_of(where: str) -> Path | None:
-    """The directory beside a path; None for the root of all, which nothing lies beside."""
-    place = Path(where)
-    if place.name in ("", ".."):  # `.` and its like: its own name is that of the folder
-        place = Path(os.path.abspath(where))
-    return place.with_name(f"{place.name}.refine") if place.name else None
 
 
 def written(where: str, provenance: str) -> Iterator[tuple[str, dict[str, Any]]]:

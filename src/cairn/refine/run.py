@@ -20,7 +20,7 @@ from cairn.engine.map_ray import OnRay
 from cairn.engine.mapped import map_stage
 from cairn.lm.cast import Application, Model, Player, company, shaping
 from cairn.lm.client import Role
-from cairn.refine import records
+from cairn.refine import places, records
 from cairn.refine.casting import check_roles, players_of
 from cairn.refine.config import RefineConfig
 from cairn.refine.directory import KEY, STAGE, SUMMARY, RefineRun
@@ -93,7 +93,7 @@ def refine(
     sink = records.sink(config.sink, config.how.provenance)
     names = {role: _called(players[role]) for role in ROLES if role in players}
     settings = plain(config)
-    given = _given_key(config, begun)  # before anything is made
+    given = _given_key(config, run if begun else None)  # before anything is made
     if run is None:
         run = RefineRun.create(path, settings)
     elif not begun:
@@ -142,7 +142,7 @@ class Funnel:
 
 def _checked(config: RefineConfig, path: Path, begun: bool) -> Any:
     """The source, after a look at what would only fail later."""
-    records.check_places(config.source, config.sink)
+    places.check_places(config.source, config.sink)
     found = records.source(config.source, id_field=config.id, files=config.files)
     if not begun and exists(config.sink):
         raise RunError(
@@ -163,12 +163,17 @@ def _check_same_places(run: RefineRun, config: RefineConfig) -> None:
             )
 
 
-def _given_key(config: RefineConfig, begun: bool) -> bytes | None:
+def _given_key(config: RefineConfig, begun: RefineRun | None) -> bytes | None:
     """The key of the file named, which a run that was begun does not make."""
     if config.key is None:
         return None
     path = Path(config.key)
-    if begun and not path.exists():
+    if begun is not None and begun.config.get("key") is None:
+        raise RunError(
+            f"{begun.path} was begun without --key and draws its pseudonyms by a key of its own: "
+            f"leave --key out, or begin another run by --run."
+        )
+    if begun is not None and not path.exists():
         raise RunError(f"the key file {path} of this run is not there.")
     return read_key(path) if path.exists() else make_key(path)
 
