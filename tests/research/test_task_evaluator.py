@@ -41,12 +41,12 @@ def test_a_problem_says_what_to_write_and_where_the_score_is_not_from(task):
 @pytest.mark.parametrize(
     ("program", "outcome", "told"),
     [
-        ("raise KeyError('age')", "error", "KeyError: 'age'"),
+        ("raise KeyError('age')", "failed", "KeyError: 'age'"),
         ("print('score: 0.0')", "no_result", "without writing out.csv"),
         ("while True: pass", "timeout", "timeout"),
         ("open('out.csv', 'w').write('id,y\\n' + '0,nan\\n' * 4)", "invalid", "not finite"),
         ("open('out.csv', 'w').write('id,y\\n')", "invalid", "must have 4 rows"),
-        ("def f(:", "error", "SyntaxError"),
+        ("def f(:", "failed", "SyntaxError"),
         ("", "no_result", "without writing"),
     ],
 )  # fmt: skip
@@ -73,7 +73,7 @@ def test_a_planted_leak_gets_no_score_that_it_did_not_earn(task):
 
 def test_nothing_is_told_on_hidden_splits(task):
     got = scored(task, "print('hello'); raise ValueError", "test")
-    assert got.outcome == "error" and got.feedback == "" and got.artefacts == {}
+    assert got.outcome == "failed" and got.feedback == "" and got.artefacts == {}
     with pytest.raises(ConfigError, match="no split 'final'"):
         scored(task, "", "final")
 
@@ -118,5 +118,5 @@ json.dump([(low + high) // 2], open("guess.json", "w"))
 
 def test_a_starter_without_a_score_is_the_tasks_fault(tmp_path):
     folder = task_folders.write(tmp_path / "words", starter="1 / 0")
-    with pytest.raises(ConfigError, match=r"its own starter has no score on search \(error\)"):
+    with pytest.raises(ConfigError, match=r"its own starter has no score on search \(failed\)"):
         check(read_folder(folder))

@@ -16,11 +16,6 @@ from cairn.research.evaluation import Graded, Problem
 from cairn.research.tasks.grading import Round, Verdict, grade
 from cairn.research.tasks.task import Bounds, Task
 
-OUTCOMES = {
-    "failed": "error",  # a journaled trial that has no outcome is called failed
-}
-"""Kinds of the jail that have another name here."""
-
 
 @dataclass
 class TaskEvaluator:
@@ -44,7 +39,7 @@ class TaskEvaluator:
     async def _graded(self, text: str, split: str) -> Graded:
         rounds: list[Round] = []
         asked: Mapping[str, str] = {}
-        said, seconds = "", 0.0
+        said, seconds, cpu = "", 0.0, 0.0
         if self.task.rounds:
             verdict = await grade(self.task, split, rounds)
             if verdict.outcome != "ask":
@@ -52,22 +47,23 @@ class TaskEvaluator:
             asked = verdict.ask
         for _ in range(max(1, self.task.rounds)):
             outcome = await self._run(text, split, asked)
-            seconds += outcome.seconds
+            seconds, cpu = seconds + outcome.seconds, cpu + outcome.cpu_seconds
             said = _output(outcome)
             if outcome.kind == "jail_error":
-                return Graded(None, "jail_error", "", seconds=seconds)
+                return Graded(None, "jail_error", outcome.reason, seconds=seconds)
             if outcome.kind != "ok":
-                kind = OUTCOMES.get(outcome.kind, outcome.kind)
-                return Graded(None, kind, _failure(outcome, said), seconds=seconds)
+                return Graded(
+                    None, outcome.kind, _failure(outcome, said), seconds=seconds, cpu_seconds=cpu
+                )
             missing = [name for name in self.task.results if name not in outcome.files]
             if missing:
                 feedback = f"The program ended without writing {', '.join(missing)}.\n{said}"
-                return Graded(None, "no_result", feedback, seconds=seconds)
+                return Graded(None, "no_result", feedback, seconds=seconds, cpu_seconds=cpu)
             left = {name: outcome.files[name] for name in self.task.results}
             rounds.append(Round(left, outcome.seconds, outcome.cpu_seconds))
             verdict = await grade(self.task, split, rounds)
             if verdict.outcome != "ask":
-                return _told(verdict, said, seconds)
+                return _told(verdict, said, seconds, cpu)
             asked = verdict.ask
         return Graded(None, "grader_error", "", seconds=seconds)
 
@@ -113,7 +109,11 @@ def problem_of(task: Task, *, tier: int | None = None) -> Problem:
         initial=task.starter,
         splits=tuple(task.splits),
         fingerprint=task.digest,
-        limits={"seconds": bounds.seconds, "memory_mb": bounds.memory_mb},
+        limits={
+            "seconds": bounds.seconds * max(1, task.rounds),
+            "cpu_seconds": (bounds.cpu_seconds or 2 * bounds.seconds) * max(1, task.rounds),
+            "memory_mb": bounds.memory_mb,
+        },
     )
 
 
@@ -153,11 +153,13 @@ def check(task: Task, *, tier: int | None = None) -> dict[str, Graded]:
     return asyncio.run(baselines(task, tier=tier))
 
 
-def _told(verdict: Verdict, said: str, seconds: float) -> Graded:
+def _told(verdict: Verdict, said: str, seconds: float = 0.0, cpu: float = 0.0) -> Graded:
     if verdict.outcome in ("no_score", "not_finite", "grader_error"):
-        return Graded(None, verdict.outcome, "", seconds=seconds)
+        return Graded(None, verdict.outcome, "", seconds=seconds, cpu_seconds=cpu)
     feedback = "\n".join(part for part in (verdict.feedback, said) if part)
-    return Graded(verdict.score, verdict.outcome, feedback, verdict.spread, seconds)
+    return Graded(
+        verdict.score, verdict.outcome, feedback, verdict.spread, seconds, cpu_seconds=cpu
+    )
 
 
 def _output(outcome: jail.Outcome) -> str:

@@ -1,0 +1,1 @@
+"""Programs that the scripted researcher writes, task by task."""
