@@ -22,6 +22,7 @@ _LAZY = {
     "regret": "cairn.runs.regret",
     "behaviour": "cairn.runs.behaviour",
     "search": "cairn.runs.search",
+    "optimise": "cairn.research.optimise",
     "tune": "cairn.tuning.driver",
     "JsonPolicy": "cairn.engine.json_policy",
     "map": "cairn.runs.mapping",

@@ -4,6 +4,7 @@ foreseen mistake."""
 import argparse
 import re
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,14 +20,13 @@ from cairn.engine.journal_console import JournalConsole
 from cairn.lm.cast import cast
 from cairn.report.render import document
 from cairn.report.words import money
-from cairn.research import directory, figures, grading, page, run
+from cairn.research import directory, figures, grading, page, problems, run
 from cairn.research import export as exporting
 from cairn.research.config import ResearchConfig, config_of, players, read_config
-from cairn.research.problems import problem_of
 from cairn.research.searching import score_of
 
 DEMO = {
-    "task": "friedman",
+    "task": problems.DEMO,
     "simulation": {},
     "engine": {"trials": 60, "lag": 8, "workers": 2},
     "selection": {"rule": "hidden", "top": 8, "oracle": 10},
@@ -39,13 +39,18 @@ def begin(arguments: argparse.Namespace) -> int:
     if arguments.print_config:
         print(tomli_w.dumps(_without_none(plain(config))), end="")
         return 0
-    problem = problem_of(config.task)
-    config.selection.split(problem.splits)
     if arguments.run is None and not arguments.demo:
         raise ConfigError("cairn search run: give the run's directory by --run DIR.")
     path = arguments.run or free(Path("runs") / f"search-demo-{config.engine.seed}")
     cast(players(config))  # a key that is missing is named before anything is made
-    directory.create(path, config)
+    with tempfile.TemporaryDirectory(prefix="cairn-task-") as home:
+        # A task that cannot be is named before anything is made.
+        problems.write(config.task, Path(home))
+        problem = problems.problem_of(config.task, Path(home))
+        config.selection.split(problem.splits)
+        if config.task not in (*problems.PROBLEMS, *problems.shipped()) and ":" not in config.task:
+            config = replace(config, task=str(Path(config.task).resolve()))
+        directory.create(path, config, Path(home) / problems.FOLDER)
     with directory.ResearchRun.open(path).lock():
         return _go(path, config)
 

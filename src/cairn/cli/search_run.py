@@ -15,7 +15,7 @@ Let a language model improve a program, a prompt or a config against a measured 
 and every evaluation is journaled: a run that is killed goes on where it stood.
 
   cairn search run --demo                          a scripted researcher, no account, half a minute
-  cairn search run friedman --policy greedy --run DIR --models.researcher.model my-model \\
+  cairn search run circles-6 --policy greedy --run DIR --models.researcher.model my-model \\
       --models.researcher.base-url http://127.0.0.1:8000/v1 --models.researcher.max-tokens 8000
   cairn search run CONFIG --run DIR                all settings in a TOML file
   cairn search run my_tasks/one --policy mypkg.mod:Mine --run DIR ...
@@ -43,11 +43,11 @@ def search_run_command(argv: list[str]) -> int:
 
 
 def _parser() -> Parser:
-    from cairn.research.problems import PROBLEMS
+    from cairn.research.problems import PROBLEMS, shipped
 
     parser = Parser(
         prog="cairn search run",
-        description=ABOUT.format(tasks=", ".join(PROBLEMS)),
+        description=ABOUT.format(tasks=", ".join((*PROBLEMS, *shipped()))),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=MORE + described(ResearchConfig, {"models": ("ROLE",)}),
     )

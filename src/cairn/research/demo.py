@@ -3,7 +3,8 @@
 The task is a regression (Friedman 1991, "#1", with noise): a program reads `train.csv` and
 `inputs.csv` and writes `predictions.csv`; the grader compares with labels that only it has. The
 programs are real and really run in the jail. The researcher is a grammar of features with draws
-keyed by the sample: it shows how a search goes, and nothing about what a model would find.
+keyed by the sample: it shows how a search goes, and nothing about what a model would find. The data
+come from a seed that anyone can read here, so this task is for that researcher alone.
 """
 
 import math
@@ -104,7 +105,7 @@ def rmse(squares: list[float]) -> tuple[float, float]:
 def problem(tier: int | None = None) -> Problem:
     """The task."""
     return Problem(
-        name="friedman",
+        name="demo",
         description=DESCRIPTION,
         evaluator=Regression(tier=tier),
         splits=("search", "selection", "test"),

@@ -1,12 +1,14 @@
 """A search on disk."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 from cairn.core.errors import ConfigError, RunError
 from cairn.core.typed import build, plain
 from cairn.research.config import ResearchConfig
+from cairn.research.problems import FOLDER
 from cairn.runs.directory import LanguageRun
 
 TIMING, KEPT, REPORT, SUMMARY = "timing.jsonl", "results", "report.html", "summary.json"
@@ -25,6 +27,7 @@ config.json      every setting of the run
 versions.json    format of this directory, when the run was begun, and with which versions
 journal.sqlite   all events, answers and results: the tree is a fold over them
 timing.jsonl     when evaluations began and how long they took: nothing depends on it
+task/            a shipped task's data, answers and grader
 results/         results on their way into the journal; empty while nothing runs
 report.html      the tree, its nodes, curves, operators: to be read in a browser
 summary.json     the figures of the report
@@ -37,9 +40,11 @@ Best program:    cairn search export DIR FOLDER
 """
 
 
-def create(path: Path, config: ResearchConfig) -> Path:
-    """Make the directory of a new run, complete or not at all."""
+def create(path: Path, config: ResearchConfig, task: Path | None = None) -> Path:
+    """Make the directory of a new run; `task` is a folder that it keeps for itself."""
     made = ResearchRun.create(path, plain(config)).path
+    if task is not None and task.is_dir():
+        shutil.copytree(task, made / FOLDER)
     (made / KEPT).mkdir(mode=0o700)
     return made
 

@@ -9,6 +9,7 @@ from cairn.core import files
 from cairn.core.errors import ConfigError, RunError
 from cairn.research.node import Node
 from cairn.research.page import diff
+from cairn.research.problems import FOLDER
 from cairn.research.run import Finished
 from cairn.research.searching import score_of
 
@@ -35,7 +36,7 @@ from pathlib import Path
 from cairn.research.problems import problem_of
 
 split = sys.argv[1] if len(sys.argv) > 1 else "search"
-problem = problem_of({task!r})
+problem = problem_of({task})
 if problem.fingerprint != {fingerprint!r}:
     print("the task is another one than in the search: scores cannot be compared", file=sys.stderr)
 text = Path(__file__).with_name({file!r}).read_text(encoding="utf-8")
@@ -89,7 +90,11 @@ def _fill(folder: Path, done: Finished, node: Node, file: str, ending: str) -> N
     said = README.format(
         name=done.problem.name, id=node.id, rule=rule, file=file, score=score_of(node)
     )
-    score = SCORE.format(task=done.config.task, fingerprint=done.problem.fingerprint, file=file)
+    task = repr(done.config.task)
+    if (done.path / FOLDER).is_dir():
+        shutil.copytree(done.path / FOLDER, folder / FOLDER)
+        task = f"str(Path(__file__).with_name({FOLDER!r}))"
+    score = SCORE.format(task=task, fingerprint=done.problem.fingerprint, file=file)
     texts = {"README.txt": said, file: node.text, "score.py": score,
              "tree.json": done.tree.to_json() + "\n",
              "task.txt": done.problem.description + "\n"}  # fmt: skip

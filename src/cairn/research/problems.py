@@ -1,4 +1,4 @@
-"""What a search can work on, by name: shipped problems, one's own, folders of tasks."""
+"""What a search can work on: shipped tasks, folders of tasks, one's own by its address."""
 
 import inspect
 from pathlib import Path
@@ -7,17 +7,29 @@ from cairn.core.errors import ConfigError, suggest
 from cairn.core.resolve import resolve
 from cairn.research.evaluation import Evaluator, Problem
 
-PROBLEMS = {"friedman": "cairn.research.demo:problem"}
+DEMO = "demo"
+PROBLEMS = {DEMO: "cairn.research.demo:problem"}
 """Addresses of problems, or of functions that make them."""
+FOLDER = "task"
+"""Where a run keeps the folder of its shipped task."""
 
 
-def problem_of(name: str) -> Problem:
+def shipped() -> tuple[str, ...]:
+    """Names of the tasks that are written as a folder of each run."""
+    from cairn.research.shipped.catalogue import SHIPPED
+
+    return tuple(SHIPPED)
+
+
+def problem_of(name: str, home: Path | None = None) -> Problem:
     """The problem of that name, at `package.module:Name`, or in a task folder.
 
-    Raises ConfigError.
+    `home`: a run, whose own folder of the task comes first. Raises ConfigError.
     """
+    if home is not None and (home / FOLDER).is_dir():
+        return _of_folder(home / FOLDER)
     if name not in PROBLEMS and ":" not in name:
-        return _of_folder(name)
+        return _named(name)
     made = resolve(name, PROBLEMS, "task")
     if inspect.isroutine(made):
         try:
@@ -37,14 +49,28 @@ def problem_of(name: str) -> Problem:
     return made
 
 
-def _of_folder(name: str) -> Problem:
+def write(name: str, home: Path) -> None:
+    """The folder of a shipped task for a run; its data are drawn anew, from a seed that stands
+    nowhere, so that no program can make the answers again. Of other tasks, nothing."""
+    if name in shipped():
+        from cairn.research.shipped import catalogue
+
+        catalogue.write(name, home / FOLDER, seed=None)
+
+
+def _named(name: str) -> Problem:
+    path = Path(name)
+    if not path.is_dir():
+        known = (*PROBLEMS, *shipped())
+        raise ConfigError(
+            f"there is no task {name!r}. Expected one of {', '.join(known)}, a task folder, or "
+            f"your own as package.module:Name.{suggest(name, known)}"
+        )
+    return _of_folder(path)
+
+
+def _of_folder(path: Path) -> Problem:
     from cairn.research.tasks.evaluator import problem_of as of_task
     from cairn.research.tasks.folder import read_folder
 
-    path = Path(name)
-    if not path.is_dir():
-        raise ConfigError(
-            f"there is no task {name!r}. Expected one of {', '.join(PROBLEMS)}, a task folder, or "
-            f"your own as package.module:Name.{suggest(name, PROBLEMS)}"
-        )
     return of_task(read_folder(path))

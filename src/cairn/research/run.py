@@ -42,6 +42,7 @@ Scores = dict[Want, tuple[float | None, float | None]]
 class Finished:
     """What a search came to."""
 
+    path: Path
     config: ResearchConfig
     problem: Problem
     tree: Tree
@@ -86,7 +87,7 @@ def execute(path: Path, config: ResearchConfig, show: Show | None = None) -> Fin
 
     Raises KeyboardInterrupt on Ctrl-C and SIGTERM, after what is in flight had a moment to end.
     """
-    problem = problem_of(config.task)
+    problem = problem_of(config.task, path)
 
     def work(roles: Mapping[str, Role]) -> Awaitable[Finished]:
         return _Session(path, config, problem, show).go(roles)
@@ -96,7 +97,7 @@ def execute(path: Path, config: ResearchConfig, show: Show | None = None) -> Fin
 
 def read_back(path: Path, config: ResearchConfig) -> Finished:
     """What the journal of a run holds. Makes no call, runs no program, writes nothing."""
-    began, problem = time.monotonic(), problem_of(config.task)
+    began, problem = time.monotonic(), problem_of(config.task, path)
     with Journal.read(path / JOURNAL, config=tied(config, problem)) as journal:
         policy = _policy(config, problem)
         fold = restore(policy, journal.stage(SEARCH))
@@ -243,6 +244,7 @@ def _finished(
     lines = ledger(journal.spending())
     ours = any(node.outcome in ("no_answer", "jail_error", "grader_error") for node in after.tree)
     return Finished(
+        path=path,
         config=after.config,
         problem=after.problem,
         tree=after.tree,
