@@ -100,13 +100,13 @@ def checks() -> str:
     """What comes through the checks of the task, and what is turned down."""
     result = _read("refine_checks.json")
     parts = list(next(iter(result["turned_down"].values()))["rejected_of"])
-    rows = [["simulated refiner", "accepted", "values leaked", "public kept",
+    rows = [["simulated refiner", "accepted", "values leaked", "public kept", "tries",
              *(f"{part}: rejected" for part in parts)]]  # fmt: skip
     for name, score in result["rewriters"].items():
         lost = result["turned_down"][name]["rejected_of"]
         shares = (score["outcomes"]["out"], score["leaks"]["any kind"], score["public_kept"])
         cells = [f"{lost[part][0]} of {lost[part][1]}" for part in parts]
-        rows.append([name, *map(_interval, shares), *cells])
+        rows.append([name, *map(_interval, shares), f"{score['tries']:.2f}", *cells])
     return _table(rows)
 
 

@@ -1,16 +1,19 @@
 """Is a refinement that is killed at random moments the refinement that never was?
 
     uv run python benchmarks/verify/refine_kills.py [--records 20000] [--moments 20]
-        [--task anonymize] [--results FILE]
+        [--task anonymize] [--only ray] [--results FILE]
 
 Refines short records whole; then again with 1 and 64 workers, and in two processes, each time
 killed (SIGKILL) at random moments of its work and started again by the same call. Each must end
-with the bytes of the first: the output, and the rejects. The model is simulated, as in
+with the bytes of the first: the output, and the rejects. With `--only ray` (it needs `cairn[ray]`)
+no run is killed, and one is worked on by two actors of a Ray cluster on this machine, as by
+`--engine ray`: of a node that dies, map_kills.py tells. The model is simulated, as in
 refine_million.py; every fault point of the map itself is passed by map_kills.py. Writes the outcome
 as JSON.
 """
 
 import argparse
+import importlib
 import json
 import os
 import random
@@ -31,10 +34,12 @@ from cairn.refine.run import refine
 NAMES = ("out.jsonl", "out.jsonl.rejects.jsonl")
 
 
-def child(folder: Path, task: str, workers: int, processes: int) -> None:
+def child(folder: Path, task: str, workers: int, processes: int, actors: int = 0) -> None:
     """What is killed: one session."""
     source, key = folder.parent / "in.jsonl", folder.parent / "key"
-    config = settings(source, folder, task, processes, workers=workers, shard=500, key=str(key))
+    config = settings(
+        source, folder, task, processes, workers=workers, shard=500, key=str(key), ray=actors
+    )
     counted = refine(
         config, folder / "run", task_of(config), players={"refiner": model()}, show=False
     )
@@ -89,12 +94,36 @@ def killed(folder: Path, task: str, workers: int, processes: int, moments: int) 
     }
 
 
+def on_ray(folder: Path, task: str, actors: int = 2) -> dict:
+    """A whole refinement by actors of a cluster on this machine."""
+    folder.mkdir()
+    ray = importlib.import_module("ray")
+    here = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    ray.init(
+        num_cpus=actors, include_dashboard=False, log_to_driver=False,
+        runtime_env={"env_vars": {"PYTHONPATH": here}},
+    )  # fmt: skip
+    began = time.perf_counter()
+    try:
+        child(folder, task, 64, 1, actors)
+    finally:
+        ray.shutdown()
+    return {
+        "ray": ray.__version__,
+        "actors": actors,
+        "wall_s": round(time.perf_counter() - began, 1),
+        **json.loads((folder / "summary.json").read_text()),
+        "digests": [digest(folder / name) for name in NAMES],
+    }
+
+
 def main() -> None:
     """Kill; print and write what came of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=20_000)
     parser.add_argument("--moments", type=int, default=20)
     parser.add_argument("--task", default="anonymize")
+    parser.add_argument("--only", choices=["ray"])
     parser.add_argument("--results", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -105,7 +134,9 @@ def main() -> None:
         whole = [digest(root / "whole" / name) for name in NAMES]
         order = checked(root / "whole", options.records, root / "in.jsonl")
         runs = []
-        for workers, processes in ((1, 1), (64, 1), (64, 2)):
+        if options.only == "ray":
+            runs.append(on_ray(root / "ray", options.task))
+        for workers, processes in () if runs else ((1, 1), (64, 1), (64, 2)):
             folder = root / f"killed-{workers}-{processes}"
             runs.append(killed(folder, options.task, workers, processes, options.moments))
             print(json.dumps(runs[-1]), flush=True)
