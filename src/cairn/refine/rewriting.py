@@ -7,7 +7,6 @@ joined: the first check that fails, of those that ask no model; none: the text i
     otherwise the pieces concerned go on with their tries, with that check for feedback
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -25,6 +24,14 @@ from cairn.refine import outcomes
 from cairn.refine.answers import rewrite, unusable
 from cairn.refine.checks.base import Check, Failure, Pair
 from cairn.refine.chunks import split
+from cairn.refine.pieces import (
+    Piece,
+    doubtful_in,
+    failed_of,
+    half_named,
+    joined,
+    pair_of,
+)
 from cairn.refine.spans import Span
 from cairn.refine.tasks.base import Task
 
@@ -63,24 +70,6 @@ class Verdict(NamedTuple):
     """Of `Failure.doubtful`: what was let pass."""
 
 
-@dataclass
-class _Piece:
-    """A piece and its tries."""
-
-    pair: Pair
-    """Its rewrite: the last one that passed."""
-    purpose: str
-    left: list[tuple[str, int]]
-    """Who is asked next, and how often was before."""
-    failed: list[str]
-    role: str | None = None
-    """Who wrote the rewrite; None where there is nothing to rewrite."""
-    asked: frozenset[int] = frozenset()
-    """Of `Failure.doubtful`: what a rewrite was turned down for already."""
-    kept: frozenset[int] = frozenset()
-    """What of it the rewrite keeps."""
-
-
 @dataclass(frozen=True)
 class Rewriting:
     """Has texts of one record rewritten."""
@@ -102,7 +91,7 @@ class Rewriting:
             for piece in pieces:
                 await self._tried(piece, None)
             while len(pieces) > 1:
-                pair = Pair(text, _joined(pieces), tuple(found), table, self.task.sure)
+                pair = Pair(text, joined(pieces), tuple(found), table, self.task.sure)
                 asked = frozenset().union(*(piece.asked for piece in pieces))
                 said = await self.verdict(pair, asked, whole=True)
                 if said.check is None or said.failure is None:
@@ -111,40 +100,40 @@ class Rewriting:
                 for piece in await self._concerned(pieces, pair, said.check):
                     piece.failed.append(failure.check)
                     piece.asked |= failure.doubtful
-                    known = {**piece.pair.pseudonyms, **_half_named(piece.pair.original, table)}
+                    known = {**piece.pair.pseudonyms, **half_named(piece.pair.original, table)}
                     piece.pair = piece.pair._replace(pseudonyms=known)
                     await self._tried(piece, failure)
         except TurnedDownError as error:
-            raise TurnedDownError(error.check, _failed(pieces)) from None
+            raise TurnedDownError(error.check, failed_of(pieces)) from None
         return Rewritten(
-            _joined(pieces),
+            joined(pieces),
             max(len(piece.failed) + 1 if piece.role else 0 for piece in pieces),
-            _failed(pieces),
+            failed_of(pieces),
             tuple(dict.fromkeys(piece.role for piece in pieces if piece.role)),
             len(frozenset().union(*(piece.kept for piece in pieces))),
         )
 
     def _pieces(
         self, text: str, found: Sequence[Span], name: str, table: Mapping[str, str], chunk: int
-    ) -> list[_Piece]:
+    ) -> list[Piece]:
         pieces, start = [], 0
         for number, piece in enumerate(split(text, chunk, found)):
-            pair = _pair(piece, start, found, table)._replace(sure=self.task.sure)
+            pair = pair_of(piece, start, found, table)._replace(sure=self.task.sure)
             start += len(piece)
             # What is blank is as it should be.
             left = [(role, n) for role in self.roles for n in range(self.task.tries)]
             pair = pair if piece.strip() else pair._replace(rewrite=piece)
-            pieces.append(_Piece(pair, f"{name}/{number}", left if piece.strip() else [], []))
+            pieces.append(Piece(pair, f"{name}/{number}", left if piece.strip() else [], []))
         return pieces
 
-    async def _tried(self, piece: _Piece, feedback: Failure | None) -> None:
+    async def _tried(self, piece: Piece, feedback: Failure | None) -> None:
         """Gives a piece its next rewrite that passes. Raises TurnedDownError after the last try."""
         if not piece.pair.original.strip():
             return
         while piece.left:
             role, attempt = piece.left.pop(0)
             messages = self.task.prompt(
-                piece.pair.original, feedback, piece.pair.pseudonyms, _doubtful(piece.pair)
+                piece.pair.original, feedback, piece.pair.pseudonyms, doubtful_in(piece.pair)
             )
             said = await _answer(self.clients[role], messages, f"{piece.purpose}/{role}", attempt)
             feedback = said if isinstance(said, Failure) else unusable(said)
@@ -185,7 +174,7 @@ class Rewriting:
                 kept |= failure.doubtful
         return Verdict(None, None, kept)
 
-    async def _concerned(self, pieces: Sequence[_Piece], pair: Pair, check: Check) -> list[_Piece]:
+    async def _concerned(self, pieces: Sequence[Piece], pair: Pair, check: Check) -> list[Piece]:
         """The pieces in which the check finds what is wrong with the whole: it looks at each beside
         the whole original, of which other pieces hold what must not be here. Where it finds it in
         none of them, or needs the whole to judge by and finds it in all: all of them."""
@@ -195,45 +184,6 @@ class Rewriting:
             if await check(pair._replace(rewrite=piece.pair.rewrite), self.clients) is not None
         ]  # fmt: skip
         return failing or written
-
-
-def _failed(pieces: Sequence[_Piece]) -> tuple[str, ...]:
-    return tuple(check for piece in pieces for check in piece.failed)
-
-
-def _joined(pieces: Sequence[_Piece]) -> str:
-    return "".join(piece.pair.rewrite for piece in pieces)
-
-
-def _pair(piece: str, start: int, found: Sequence[Span], table: Mapping[str, str]) -> Pair:
-    """A piece with the spans in it, by its own characters, and what of the table it needs."""
-    end = start + len(piece)
-    inside = tuple(
-        span._replace(start=max(span.start, start) - start, end=min(span.end, end) - start)
-        for span in found
-        if span.start < end and span.end > start
-    )
-    return Pair(piece, "", inside, {v: name for v, name in table.items() if v in piece})
-
-
-def _doubtful(pair: Pair) -> set[str]:
-    """Values of the table that are found with too low a score only."""
-    scores: dict[str, float] = {}
-    for span in pair.private:
-        value = pair.original[span.start : span.end]
-        scores[value] = max(span.score, scores.get(value, 0.0))
-    return {value for value, score in scores.items() if score < pair.sure}
-
-
-def _half_named(piece: str, table: Mapping[str, str]) -> dict[str, str]:
-    """What of the table concerns a piece that holds only a part of a name: a surname alone."""
-    there = set(re.findall(r"[^\W\d_]{4,}", piece))
-    return {
-        value: name
-        for value, name in table.items()
-        if re.fullmatch(r"[^\W\d_]+(?:[\s'’.-]+[^\W\d_]+)+", value)
-        and there.intersection(re.findall(r"[^\W\d_]{4,}", value))
-    }
 
 
 async def _answer(
