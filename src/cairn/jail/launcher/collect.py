@@ -2,6 +2,8 @@
 
 import os
 
+CLOSED = 1 << 60
+"""Bytes that a folder counts for into which nobody can look."""
 _KIND, _PLAIN, _LINK = 0o170000, 0o100000, 0o120000
 
 
@@ -53,14 +55,20 @@ def _refuse_links(place: int, name: str) -> None:
 
 
 def used(*folders: str) -> tuple[int, int]:
-    """Bytes on disk below some folders, and how many files; what cannot be looked into is over."""
+    """Bytes on disk below some folders, and how many files; what cannot be looked into is over.
+
+    Other file systems are not entered.
+    """
     size = count = 0
     waiting = list(folders)
+    devices = {os.stat(folder).st_dev for folder in folders if os.path.isdir(folder)}
     while waiting:
         try:
             with os.scandir(waiting.pop()) as entries:
                 for entry in entries:
                     found = entry.stat(follow_symlinks=False)
+                    if found.st_dev not in devices:
+                        continue  # an input that is shown there
                     size += found.st_blocks * 512
                     count += 1
                     if entry.is_dir(follow_symlinks=False):
@@ -68,7 +76,7 @@ def used(*folders: str) -> tuple[int, int]:
         except (FileNotFoundError, NotADirectoryError):
             pass  # gone meanwhile
         except OSError:
-            size += 1 << 60  # closed to us, or deeper than a path can be
+            size += CLOSED  # to us, or deeper than a path can be
     return size, count
 
 
@@ -85,6 +93,7 @@ def remove(folder: str) -> None:
                     continue
                 moved += 1  # up to the top, so that no path is ever too long
                 waiting.append(f"{folder}/.{moved}")
+                os.chmod(entry.path, 0o700)  # a closed folder cannot be moved
                 os.rename(entry.path, waiting[-1])
         if inner != folder:
             os.rmdir(inner)

@@ -33,18 +33,18 @@ def _arguments(ask: dict) -> list[str]:
     words = ["--unshare-all", "--unshare-user", "--uid", str(USER), "--gid", str(USER)]
     words += ["--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
     words += ["--as-pid-1", "--hostname", "box"]
-    for path in ask["visible"]:
-        if os.path.islink(path) and os.path.dirname(path) == "/":
-            words += ["--symlink", os.readlink(path), path]
-        elif os.path.exists(path):
-            words += ["--ro-bind", os.path.realpath(path), path]
-    words += ["--ro-bind", os.path.dirname(os.path.abspath(__file__)), _HERE]
     words += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
     for name in COVERED:
         if os.path.exists(f"/proc/{name}"):
             words += ["--ro-bind", f"/proc/{name}", f"/proc/{name}"]
     for place in ("/dev/shm", "/tmp", "/box"):
         words += ["--size", str(int(ask["limits"]["disk_mb"] * _MIB)), "--tmpfs", place]
+    for path in ask["visible"]:
+        if os.path.islink(path) and os.path.dirname(path) == "/":
+            words += ["--symlink", os.readlink(path), path]
+        elif os.path.exists(path):
+            words += ["--ro-bind", os.path.realpath(path), path]
+    words += ["--ro-bind", os.path.dirname(os.path.abspath(__file__)), _HERE]
     for name, source in ask["readonly"]:
         words += ["--ro-bind", source, f"/box/{name}"]
     return [*words, "--remount-ro", "/", "--chdir", "/"]

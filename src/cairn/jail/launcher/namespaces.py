@@ -79,8 +79,6 @@ def build(
     kernel.unshare(kernel.NEW_MOUNTS, "mount")
     kernel.mount("none", "/", "", RECURSIVE | PRIVATE)
     kernel.mount("tmpfs", root, "tmpfs", NO_SUID | NO_DEV, "size=1m,nr_inodes=4096,mode=755")
-    for path in visible:
-        _bind(path, root + path)
     for name in ("box", "tmp", "proc", "dev/shm", "etc"):
         os.makedirs(f"{root}/{name}", exist_ok=True)
     for name in _DEVICES:
@@ -99,6 +97,8 @@ def build(
         os.chown(f"{root}/box/{name}", USER, USER)
     for name, place in (("tmp", "tmp"), ("shm", "dev/shm"), ("box", "box")):
         kernel.mount(f"{root}/box/{name}", f"{root}/{place}", "", BIND)
+    for path in visible:  # after /tmp, below which an interpreter may lie
+        _bind(path, root + path)
     for name, source in readonly:
         _bind(source, f"{root}/box/{name}")
     try:

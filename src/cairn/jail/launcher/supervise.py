@@ -174,9 +174,12 @@ class Supervisor:
             return self._end("cpu", f"more than {limits['cpu_seconds']:g} s of processor time")
         if threads > limits["processes"] + 3:  # the kernel's own limit comes first
             return self._end("killed", f"more than {limits['processes']} processes")
-        if disk and self.ask["tier"] != 2:  # where one size holds for all of it
+        found = inner != self.warden or self.ask["tier"] < 3
+        if disk and found and self.ask["tier"] != 2:  # where one size holds for all of it
             box = f"/proc/{inner}/root" if self.ask["tier"] == 3 else self.ask["job"]
             size, count = collect.used(*[f"{box}/{name}" for name in ("box", "tmp", "dev/shm")])
+            if self.ask["tier"] == 3:  # closed when it ends; and the kernel limits each of them
+                size %= collect.CLOSED
             if size + tree.unlinked(pids) > limits["disk_mb"] * _MIB or count > _FILES:
                 self._end("disk", f"more than {limits['disk_mb']} MB or {_FILES} files on disk")
         return None
