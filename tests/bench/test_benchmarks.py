@@ -83,6 +83,7 @@ def test_the_jail_is_timed_beside_no_jail(tmp_path):
     record = keep(jail.run(config), tmp_path)
     (row,) = record["rows"]
     assert row["overhead_s"]["median"] == row["jailed_s"]["median"] - row["bare_s"]["median"]
+    assert row["overhead_cpu_s"]["median"] > 0
     assert "there is no tier 9" in record["absent"]["9"]
 
 

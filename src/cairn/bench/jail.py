@@ -1,5 +1,6 @@
 """`cairn bench jail`: what a run in the jail costs beside the same program without one."""
 
+import resource
 import subprocess
 import sys
 import time
@@ -40,27 +41,17 @@ def run(config: Config) -> dict[str, Any]:
             absent[str(tier)] = found.reason
     if not there:
         raise CairnError(f"No tier works here: {absent}.")
-    bare: dict[int, list[float]] = {tier: [] for tier in there}
-    jailed: dict[int, list[float]] = {tier: [] for tier in there}
+    bare: dict[int, list[tuple[float, float]]] = {tier: [] for tier in there}
+    jailed: dict[int, list[tuple[float, float]]] = {tier: [] for tier in there}
     for _ in range(config.repeats):
         for tier in there:
             bare[tier].append(_timed(_bare))
             jailed[tier].append(_timed(lambda tier=tier: _jailed(tier)))
-    rows = [
-        {
-            "tier": tier,
-            "bare_s": figures.spread(bare[tier]),
-            "jailed_s": figures.spread(jailed[tier]),
-            "overhead_s": figures.spread(
-                [b - a for a, b in zip(bare[tier], jailed[tier], strict=True)]
-            ),
-        }
-        for tier in there
-    ]
+    rows = [_row(tier, bare[tier], jailed[tier]) for tier in there]
     record = figures.record("jail", config.repeats, {"rows": rows, "absent": absent})
     figures.show(
         "Overhead of the jail, ms: median (least to greatest)",
-        ("tier", "without", "in the jail", "overhead"),
+        ("tier", "without", "in the jail", "overhead", "of it processor time"),
         [
             (str(row["tier"]), *(figures.between(row[name], _ms) for name in _COLUMNS))
             for row in rows
@@ -72,17 +63,37 @@ def run(config: Config) -> dict[str, Any]:
     return record
 
 
-_COLUMNS = ("bare_s", "jailed_s", "overhead_s")
+_COLUMNS = ("bare_s", "jailed_s", "overhead_s", "overhead_cpu_s")
+
+
+def _row(
+    tier: int, bare: list[tuple[float, float]], jailed: list[tuple[float, float]]
+) -> dict[str, Any]:
+    """Spreads in seconds; overheads are differences round by round."""
+    more = [(b[0] - a[0], b[1] - a[1]) for a, b in zip(bare, jailed, strict=True)]
+    return {
+        "tier": tier,
+        "bare_s": figures.spread([wall for wall, _ in bare]),
+        "jailed_s": figures.spread([wall for wall, _ in jailed]),
+        "overhead_s": figures.spread([wall for wall, _ in more]),
+        "overhead_cpu_s": figures.spread([cpu for _, cpu in more]),
+    }
 
 
 def _ms(seconds: float) -> str:
     return f"{1000 * seconds:.0f}"
 
 
-def _timed(work: Callable[[], None]) -> float:
-    begun = time.perf_counter()
+def _timed(work: Callable[[], None]) -> tuple[float, float]:
+    """Seconds by the clock, and of processor time, ours and that of what we waited for."""
+    begun, before = time.perf_counter(), _processor()
     work()
-    return time.perf_counter() - begun
+    return time.perf_counter() - begun, _processor() - before
+
+
+def _processor() -> float:
+    both = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in both)
 
 
 def _bare() -> None:
