@@ -44,6 +44,11 @@ def test_the_performance_page_shows_the_results_on_file():
     assert tables.MARK.sub(lambda found: tables.block(found["name"]), page) == page
 
 
+def test_the_page_on_the_jail_shows_its_suite_and_its_overhead():
+    page = (ROOT / "docs" / "jail.md").read_text()
+    assert load("jail_page").filled(page) == page
+
+
 def test_the_page_on_other_environments_shows_the_results_on_file():
     script = load("verify/craftax_adapter")
     found = json.loads((BENCHMARKS / "results" / "craftax.json").read_text())

@@ -81,7 +81,13 @@ def test_what_cannot_be_is_said_before_anything_runs(wrong, words):
     assert words in str(told.value)
 
 
+@pytest.mark.skipif(os.geteuid() != 0 or 2 not in TIERS, reason="root in tier 2 becomes another")
+def test_an_input_that_only_root_can_read_is_refused(tmp_path):
+    (tmp_path / "closed").mkdir(mode=0o700)
+    with pytest.raises(JailError, match=r"closed to other users \(mode 700\).*chmod -R o\+rX"):
+        jail.run("pass", readonly={"x": tmp_path / "closed"}, tier=2)
+
+
 def test_a_program_that_is_not_there_is_the_candidates_fault():
     found = jail.run(["no-such-program"])
     assert (found.kind, found.exit_code) == ("failed", 127) and "No such file" in found.reason
-    assert os.getpid()

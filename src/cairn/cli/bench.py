@@ -71,7 +71,7 @@ def _check(config: Any) -> None:
     """Raises ConfigError for what would fail only at the end: no rounds, no place to write."""
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
-        least = 0 if field.name == "seeds" else 1
+        least = 0 if field.name in ("seeds", "tiers") else 1
         if field.default and value == ():
             raise ConfigError(f"{field.name} needs at least one value.")
         for number in value if isinstance(value, tuple) else (value,):

@@ -54,7 +54,7 @@ def ask(
         "env": _environment(env),
         "limits": _limits(limits),
         "files": list(contents.items()),
-        "readonly": [(name, _existing(name, path)) for name, path in readonly.items()],
+        "readonly": [(name, _input(name, path, tier)) for name, path in readonly.items()],
         "back": list(back),
         "stdin": stdin,
         "visible": visible(),
@@ -90,9 +90,16 @@ def _check_name(name: str) -> None:
         )
 
 
-def _existing(name: str, path: Path) -> str:
+def _input(name: str, path: Path, tier: int) -> str:
     if not path.exists():
         raise JailError(f"{name}: {path} is not there to be read.")
+    wanted = 0o5 if path.is_dir() else 0o4
+    mode = path.stat().st_mode & 0o777
+    if tier == 2 and os.geteuid() == 0 and mode & wanted != wanted:
+        raise JailError(
+            f"{name}: {path} is closed to other users (mode {mode:o}). Started by root, the jail "
+            "runs programs as another user: chmod -R o+rX it."
+        )
     return str(path.resolve())
 
 
