@@ -78,7 +78,7 @@ def exported(name: str, folder: Path) -> tuple[Path, Path]:
 
 def loaded(run: Path, form: str, folder: Path) -> datasets.Dataset:
     """The rows of a form, the same from both kinds of file."""
-    words = ["--form", form, "--words", "symbols", "--count", str(ROWS)]
+    words = ["--form", form, "--words", "symbols", "--count", str(ROWS), "--reward", "quality"]
     if form in ("prompt-completion", "messages"):  # this model is hardly ever right
         words += ["--answers", "demonstrations"]
     found = []

@@ -27,7 +27,7 @@ from cairn.improve import drafts, parts, reward_model, steps, testing
 from cairn.improve.cloning import upto_end, written
 from cairn.improve.config import Config
 from cairn.improve.parts import Problem
-from cairn.improve.reward_model import Reader
+from cairn.improve.reward_model import RewardModel
 from cairn.nn.language.transformer import Transformer
 
 TASK: dict[str, Any] = {"digits": 1, "operands": 4, "scratch": True}
@@ -51,8 +51,8 @@ class Models(NamedTuple):
     whole: Transformer
     """The global refiner."""
     local: Transformer
-    orm: Reader
-    sorm: Reader
+    orm: RewardModel
+    sorm: RewardModel
 
 
 def tried(problem: Problem, config: Config, models: Models, asked: Any) -> dict[str, Array]:
@@ -70,13 +70,13 @@ def tried(problem: Problem, config: Config, models: Models, asked: Any) -> dict[
 
     tokens = jnp.concatenate([drawn.rollouts.tok, new.rollouts.tok, mended], axis=1)
     tokens = jnp.concatenate([tokens, fresh.rollouts.tok], axis=1)
-    right, score = judged(problem, models.orm, asked, prompt, tokens)
+    right, score = scored(problem, models.orm, asked, prompt, tokens)
     sampled = [part.rollouts.length for part in (drawn, new, on, fresh)]
     cost = jnp.concatenate(sampled, axis=1)
     return told(right, score, cost)
 
 
-def doubted(sorm: Reader, rollouts: Any) -> Array:
+def doubted(sorm: RewardModel, rollouts: Any) -> Array:
     """Tokens before the first step that it thinks cannot be brought to a right end; where it
     believes in all of them, before the one it believes in least."""
     logit, seg = reward_model.readings(sorm, rollouts)[:, 0], rollouts.seg[:, 0]
@@ -87,8 +87,8 @@ def doubted(sorm: Reader, rollouts: Any) -> Array:
     return steps.first(seg == jnp.take_along_axis(seg, where[:, None], axis=1))
 
 
-def judged(
-    problem: Problem, orm: Reader, asked: Any, prompt: Prompt, tokens: Array
+def scored(
+    problem: Problem, orm: RewardModel, asked: Any, prompt: Prompt, tokens: Array
 ) -> tuple[Array, Array]:
     """Of answers (P, n, T): whether each is right, and what the outcome model says."""
     mask = upto_end(problem.vocabulary, tokens)
@@ -156,8 +156,8 @@ def answers(this: Study) -> dict[str, Any]:
         start.state.student.model,
         made["global"].student.model,
         made["local"].student.model,
-        made["orm"].judge.student,
-        made["sorm"].judge.student,
+        made["orm"].reward_model.params,
+        made["sorm"].reward_model.params,
     )
     one = partial(tried, start.problem, start.config)
     every = jax.jit(lambda models, asked: over_seeds(one, this.seeds)(models, asked))

@@ -183,24 +183,24 @@ def problems(task: TokenTask, number: int, split: str = "test") -> Any:
     return jax.jit(jax.vmap(lambda key: task.problem(key, split)))(keys)
 
 
-def _asking(problem: Problem, config: Config, number: int, judged: bool) -> Callable[..., Any]:
+def _asking(problem: Problem, config: Config, number: int, scored: bool) -> Callable[..., Any]:
     """One compiled program for all runs that ask alike: these have the symbols of their task as
     tokens, so that task, shape and conditions say what their vocabulary is."""
-    key = (problem.task, problem.shape, problem.vocabulary.told, config, number, judged)
+    key = (problem.task, problem.shape, problem.vocabulary.conditions, config, number, scored)
     if key not in _ASKING:
-        _ASKING[key] = _compiled(problem, config, number, judged)
+        _ASKING[key] = _compiled(problem, config, number, scored)
     return _ASKING[key]
 
 
 _ASKING: dict[Any, Callable[..., Any]] = {}
 
 
-def _compiled(problem: Problem, config: Config, number: int, judged: bool) -> Callable[..., Any]:
+def _compiled(problem: Problem, config: Config, number: int, scored: bool) -> Callable[..., Any]:
     def one(arrays: Any, asked: Any) -> reranking.Candidates:
-        model, start, judge = arrays
+        model, start, scorer = arrays
         key = jax.random.key(7)
         return reranking.answer(
-            problem, config, model, start, asked, key, number, judge if judged else None
+            problem, config, model, start, asked, key, number, scorer if scored else None
         )
 
     def every(arrays: Any, asked: Any) -> Any:
@@ -212,17 +212,17 @@ def _compiled(problem: Problem, config: Config, number: int, judged: bool) -> Ca
 
 def figures(
     problem: Problem, config: Config, models: Any, starts: Any, asked: Any, *,
-    number: int, judge: Any = None,
+    number: int, scorer: Any = None,
 ) -> dict[str, list[float | None]]:  # fmt: skip
     """What models answer to problems, in figures: lists over seeds.
 
     One program serves every model of a shape: `config` says how problems are shown, and by what
-    `judge` scores.
+    `scorer` scores.
     """
     kind = conditioned.Config if config.conditioned else Config
     plain = kind(reward=config.reward, reward_model_loss=config.reward_model_loss)
-    ask = _asking(problem._replace(steps=0), plain, number, judge is not None)
-    told = ask((models, starts, judge), asked)
+    ask = _asking(problem._replace(steps=0), plain, number, scorer is not None)
+    told = ask((models, starts, scorer), asked)
     rows = [reranking.described(each, problem.shape.vocabulary) for each in reranking.by_seed(told)]
     return {name: [row[name] for row in rows] for name in rows[0]}
 

@@ -82,7 +82,7 @@ def asked(
         told[name] = figures(
             run.problem._replace(task=task), config, run.state.student.model,
             start.state.student.model, some, number=4 if tiny else NUMBER,
-            judge=by.state.judge.student,
+            scorer=by.state.reward_model.params,
         )  # fmt: skip
     return told
 

@@ -66,7 +66,7 @@ def asked(this: Study, run: Loaded, by: Loaded) -> dict[str, Any]:
     return figures(
         run.problem, Loaded(config, None).config, run.state.student.model,
         by.state.student.model, problems(Addition(**TASK), number),
-        number=4 if this.tiny else NUMBER, judge=by.state.judge.student,
+        number=4 if this.tiny else NUMBER, scorer=by.state.reward_model.params,
     )  # fmt: skip
 
 

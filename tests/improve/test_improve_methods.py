@@ -108,7 +108,7 @@ def test_a_start_is_shown_no_condition_that_it_never_learned():
         @jax.jit
         def prompts(key, problem=problem, config=config):
             some = questions.draw(problem, "test", key, 3)
-            return parts.taught(problem, config, some), parts.shown(problem, config, some)
+            return parts.shown_to_start(problem, config, some), parts.shown(problem, config, some)
 
         shown[steps] = jax.device_get(prompts(jax.random.key(0)))
     plain, told = shown[0]

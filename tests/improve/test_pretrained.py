@@ -74,7 +74,7 @@ def test_a_model_of_nothing_has_the_symbols_for_its_tokens():
     ids = jnp.arange(len(Addition().symbols) + 2)
     assert found.write(ids).tolist() == ids.tolist()
     assert found.read(ids).tolist() == [*ids[:-2].tolist(), PAD, PAD]
-    assert found.token[BOS] == BOS and found.told == tuple(ids[-2:].tolist())
+    assert found.token[BOS] == BOS and found.conditions == tuple(ids[-2:].tolist())
 
 
 def test_a_separator_is_no_symbol_and_a_table_of_cairns_has_one_of_its_own():

@@ -65,7 +65,7 @@ def test_choosing_the_best_of_n_moves_this_far_from_who_wrote_them():
 def test_who_was_never_told_how_good_an_answer_will_be_reads_the_prompt_without_it():
     rollouts = found().played.rollouts
     rollouts = rollouts._replace(prompt=jnp.asarray(rollouts.prompt))
-    plain = parts.untold(conditioned.Config(), rollouts)
+    plain = parts.unconditioned(conditioned.Config(), rollouts)
     assert (plain.prompt[:, :-1] == rollouts.prompt[:, :-1]).all()
     assert (plain.prompt[:, -1] == SEP).all() and plain.prompt_len is rollouts.prompt_len
-    assert parts.untold(Config(), rollouts) is rollouts
+    assert parts.unconditioned(Config(), rollouts) is rollouts

@@ -111,14 +111,14 @@ def test_what_a_step_is_paid_reaches_the_learner_and_the_judge_is_handed_on():
     @jax.jit
     def one():
         state = program.init(jax.random.key(0))
-        blank = parts.judged(config, state, parts.play(_problem(made), config, state))
-        weight = jnp.ones_like(state.judge.student.weight)
-        state = eqx.tree_at(lambda s: s.judge.student.weight, state, weight)
+        blank = parts.rewarded(config, state, parts.play(_problem(made), config, state))
+        weight = jnp.ones_like(state.reward_model.params.weight)
+        state = eqx.tree_at(lambda s: s.reward_model.params.weight, state, weight)
         played = parts.play(_problem(made), config, state)
-        said = jax.nn.sigmoid(reward_model.readings(state.judge.student, played.rollouts))
+        said = jax.nn.sigmoid(reward_model.readings(state.reward_model.params, played.rollouts))
         end = reward_model.last(said, played.rollouts)
         end = jnp.where(played.rollouts.truncated, 0.0, end)
-        return blank.rollouts.reward, played, end, program.models(state)["judge"].weight
+        return blank.rollouts.reward, played, end, program.models(state)["reward_model"].weight
 
     blank, played, end, handed = jax.device_get(one())
     assert np.isnan(blank).all() and (handed == 1).all()
@@ -199,12 +199,12 @@ def test_several_updates_on_the_same_answers_go_further_down_the_same_loss():
     def loss(student):
         return jnp.sum((student.weight - 1.0) ** 2)
 
-    student = reward_model.Reader(None, jnp.zeros(2), jnp.zeros(()), jnp.zeros(()))
-    judge = reward_model.Judge(student, learning.adam().init(student))
+    student = reward_model.RewardModel(None, jnp.zeros(2), jnp.zeros(()), jnp.zeros(()))
+    trainee = reward_model.TrainState(student, learning.adam().init(student))
     weights = []
     for epochs in (1, 4):
         config = Shared(reward_model_epochs=epochs)
-        after, value = jax.jit(partial(reward_training.descended, config, loss=loss))(judge)
+        after, value = jax.jit(partial(reward_training.descended, config, loss=loss))(trainee)
         assert value == 2.0, "what it was before the first"
-        weights.append(float(after.student.weight[0]))
+        weights.append(float(after.params.weight[0]))
     assert weights[0] == pytest.approx(1e-3, rel=1e-3) and weights[1] > 3 * weights[0]

@@ -50,6 +50,9 @@ class Flags:
     """Answers to each."""
     answers: Literal["model", "demonstrations"] | None = None
     """Who answers: the run's model or the task itself. Default: the model, if there is a run."""
+    reward: Literal["correct", "quality"] | None = None
+    """What makes one answer better than another: whether it is correct, or its graded quality.
+    Default: as the run was paid."""
     problems: Literal["archive", "new"] | None = None
     """Where problems are from. Default: the run's archive, if it has one that is not empty."""
     split: Literal["train", "test", "shifted"] = "train"
@@ -102,14 +105,16 @@ def lm_data_command(arguments: list[str]) -> int:
         with Watch("answering", "problems") as watch:
             advance = partial(watch, named[0])
             advance(0, len(posed.prompts))
-            sampled = collect.answered(run, posed, asked.group, asked.seed, advance)
+            sampled = collect.answered(
+                run, posed, asked.group, asked.seed, advance, reward=asked.reward
+            )
     unjudged = 0 if sampled is None else int(np.isnan(sampled.reward).sum())
     found = rows(asked.form, task, wording, posed, sampled)
     if not found:
         raise ConfigError(
             f"There is no row: of {len(posed.prompts)} problems with {asked.group} answers none "
-            f"gives {asked.form}{_doubt(unjudged)}. Ask more (--count, --group), or let the task "
-            f"answer (--answers demonstrations)."
+            f"gives {asked.form}{_doubt(unjudged)}. Ask more (--count, --group), or "
+            f"{_else(asked.form, made.graded)}."
         )
     if path.suffix == ".parquet":
         write_parquet(path, found)
@@ -131,6 +136,12 @@ def lm_data_command(arguments: list[str]) -> int:
         rows_of = f"{plural(len(found), 'row')} of {plural(len(posed.prompts), 'problem')}"
         print(f"{path}: {rows_of}, {asked.form}{_doubt(unjudged)}")
     return 0
+
+
+def _else(form: Form, graded: bool) -> str:
+    if form != "preference":
+        return "let the task answer (--answers demonstrations)"
+    return "compare by --reward quality" if graded else "take a run that is sometimes right"
 
 
 def _doubt(unjudged: int) -> str:

@@ -24,7 +24,7 @@ from cairn.improve.parts import Played, Problem, State
 
 
 @dataclass(frozen=True)
-class Told(Shared):
+class Conditioned(Shared):
     """What every method needs to know whose prompts tell how good an answer is going to be."""
 
     signs: Literal["auto", "new", "known"] = "auto"
@@ -43,11 +43,11 @@ class Told(Shared):
         """Whether the start knows the signs."""
         if self.signs != "auto":
             return {}
-        return {"signs": "known" if isinstance(start, Told) else "new"}
+        return {"signs": "known" if isinstance(start, Conditioned) else "new"}
 
 
 @dataclass(frozen=True)
-class Config(Told):
+class Config(Conditioned):
     """Return-conditioned learning."""
 
     behaviour: Literal["current", "start"] = "start"
@@ -72,7 +72,7 @@ def play(problem: Problem, config: Config, state: State) -> Played:
     """Answers to be told what they are."""
     if config.behaviour == "current":
         return parts.play(problem, config, state)
-    return parts.judged(config, state, parts.play_start(problem, config, state, state.start))
+    return parts.rewarded(config, state, parts.play_start(problem, config, state, state.start))
 
 
 def relabelled(problem: Problem, rollouts: Rollouts, good: Bool[Array, "P G"]) -> Rollouts:
@@ -82,8 +82,8 @@ def relabelled(problem: Problem, rollouts: Rollouts, good: Bool[Array, "P G"]) -
     group still shares its prompt.
     """
     shorter = jnp.pad(rollouts.prompt[:, :-1], ((0, 0), (1, 0)))  # a prompt stands at the right
-    told = problem.vocabulary.told
-    first = jnp.where(good, told[GOOD], told[BAD]).astype(jnp.int32)
+    conditions = problem.vocabulary.conditions
+    first = jnp.where(good, conditions[GOOD], conditions[BAD]).astype(jnp.int32)
     ahead = lambda row, value: jnp.concatenate([value[:, :, None], row], axis=2)  # noqa: E731
     none = jnp.zeros(good.shape, jnp.float32)
     return rollouts._replace(

@@ -78,7 +78,7 @@ class Config:
     budget: ClassVar[tuple[str, ...]] = ("tokens_sampled",)
     conditioned: ClassVar[bool] = False
     """Whether a prompt ends with a condition, how good the answer is going to be, and not SEP."""
-    judges: ClassVar[bool] = False
+    trains_reward_model: ClassVar[bool] = False
     """Whether what it trains is a model of rewards."""
 
     def __post_init__(self) -> None:
@@ -113,7 +113,7 @@ class Config:
         return False
 
     @property
-    def tells(self) -> bool:
+    def uses_conditions(self) -> bool:
         """Whether it uses a condition anywhere."""
         return self.conditioned
 
@@ -123,9 +123,9 @@ class Config:
         return self.reward in ("model", "steps")
 
     @property
-    def judged(self) -> bool:
+    def has_reward_model(self) -> bool:
         """Whether there is a model of rewards at all."""
-        return self.modelled or self.judges or self.reward_model_steps > 0
+        return self.modelled or self.trains_reward_model or self.reward_model_steps > 0
 
     @property
     def before(self) -> int:

@@ -22,7 +22,7 @@ from cairn.improve.parts import Problem, State
 
 
 @dataclass(frozen=True)
-class Config(conditioned.Told):
+class Config(conditioned.Conditioned):
     """C-RLFT. Data are `sft_batch` answers a cycle."""
 
     clean: float = 0.2
@@ -38,7 +38,7 @@ class Config(conditioned.Told):
     budget: ClassVar[tuple[str, ...]] = ("tokens_learned",)
 
     def __post_init__(self) -> None:
-        conditioned.Told.__post_init__(self)
+        conditioned.Conditioned.__post_init__(self)
         checks.share(self, "clean", "errors")
         checks.not_negative(self, "bad_weight")
 

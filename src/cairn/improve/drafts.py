@@ -63,8 +63,8 @@ def go_on(
         stop=problem.vocabulary.ends,
     )  # fmt: skip
     tokens, length = whole(begun, cut, said.tok, said.mask)
-    judge = jax.vmap(jax.vmap(problem.task.verify, in_axes=(None, 0, 0)))
-    correct = judge(problems, problem.vocabulary.read(tokens), length).correct
+    verify = jax.vmap(jax.vmap(problem.task.verify, in_axes=(None, 0, 0)))
+    correct = verify(problems, problem.vocabulary.read(tokens), length).correct
     own = jnp.sum(said.mask, axis=-1).astype(jnp.int32)
     return said.tok, own, correct, jnp.sum(own)
 
@@ -85,7 +85,7 @@ def shown(
         more, kept = [draft, end], [inside, always]
         return extended(prompt, jnp.concatenate(more, axis=1), jnp.concatenate(kept, axis=1))
     good = inside & (place < marked[:, None])
-    sign = jnp.full_like(end, problem.vocabulary.told[BAD])
+    sign = jnp.full_like(end, problem.vocabulary.conditions[BAD])
     more, kept = [draft, sign, draft, end], [good, always, inside & ~good, always]
     return extended(prompt, jnp.concatenate(more, axis=1), jnp.concatenate(kept, axis=1))
 

@@ -137,7 +137,7 @@ def play(
         deep = (starts.nodes.depth > 0)[:, None]
         reward = jnp.where(deep, gained, played.rollouts.reward)
         played = played._replace(rollouts=played.rollouts._replace(reward=reward))
-    return parts.judged(config, state, played), before
+    return parts.rewarded(config, state, played), before
 
 
 def instructed(task: Revising, config: Config, nodes: Node, key: Key[Array, ""]) -> parts.Problems:

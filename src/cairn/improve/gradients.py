@@ -39,7 +39,7 @@ class Summed(NamedTuple):
     """Of some prompts of `(batch, shares)`."""
 
 
-def slope(loss: Callable[..., Any], has_aux: bool = False) -> Callable[..., Any]:
+def value_and_grad(loss: Callable[..., Any], has_aux: bool = False) -> Callable[..., Any]:
     """`jax.value_and_grad` of a loss by what learns in its first argument."""
 
     def of(params: Any, *more: Any) -> Any:
@@ -58,9 +58,9 @@ def gradient(
     Anything but a sum is taken by each of them as a whole.
     """
     if not isinstance(loss, Summed):
-        (_, metrics), found = slope(loss, has_aux=True)(student, batch)
+        (_, metrics), found = value_and_grad(loss, has_aux=True)(student, batch)
         return found, metrics
-    of_piece = slope(loss.loss, has_aux=True)
+    of_piece = value_and_grad(loss.loss, has_aux=True)
 
     def here(student: Student, own: PyTree) -> tuple[Student, Metrics]:
         P, size = jax.tree.leaves(own)[0].shape[0], _prompts(own)

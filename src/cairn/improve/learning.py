@@ -77,7 +77,7 @@ def learn(
 def descend(
     config: Config, params: Part, moments: PyTree, gradient: Part, rate: Array
 ) -> tuple[Part, PyTree, Float[Array, ""]]:
-    """One step of Adam along the clipped gradient (`slope`); also the norm before clipping."""
+    """One step of Adam along the clipped gradient (of `value_and_grad`); also its norm before."""
     learned, rest = eqx.partition(params, lora.learned(params))
     norm = optax.tree.norm(gradient)
     scale = jnp.minimum(1.0, config.max_gradient_norm / jnp.maximum(norm, 1e-8))
@@ -130,7 +130,7 @@ def improve(
     steps = config.epochs * config.minibatches
     ledger = spend(state.ledger, played, held, passes=config.epochs, updates=steps)
     state = parts.after(state, student=student, moments=moments, ledger=ledger, **changes)
-    return state, merged(Report(metrics | parts.told(played)), parts.told_of_wrong(played))
+    return state, merged(Report(metrics | parts.figures(played)), parts.length_of_wrong(played))
 
 
 def spend(

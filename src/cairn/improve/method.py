@@ -117,7 +117,7 @@ def check(setup: Setup) -> None:
             f"{type(setup.task).__name__} take up to {longest} by this method. Give the task "
             f"smaller settings."
         )
-    if config.tells and not problem.vocabulary.told:
+    if config.uses_conditions and not problem.vocabulary.conditions:
         raise ConfigError(
             "This method tells the model how good an answer is going to be, by tokens that mean "
             "nothing yet: a model of a folder (weights) has none. Expected a model without."
@@ -139,11 +139,11 @@ def begin(
         student=student,
         moments=learning.moments(student),
         start=jax.tree.map(jnp.copy, model),
-        judge=None,
+        reward_model=None,
         extra=extra(problem, config, stream(key, "extra")),
     )
-    judge = reward_training.untrained(state) if config.judged else None
-    return eqx.tree_at(lambda s: s.judge, state, judge, is_leaf=lambda leaf: leaf is None)
+    trainee = reward_training.untrained(state) if config.has_reward_model else None
+    return eqx.tree_at(lambda s: s.reward_model, state, trainee, is_leaf=lambda leaf: leaf is None)
 
 
 def pretrained(problem: Problem) -> Pretrained | None:
@@ -162,8 +162,8 @@ def pretrained(problem: Problem) -> Pretrained | None:
 
 def models(state: State) -> dict[str, PyTree]:
     """What another run may start from: the model, and the model of rewards if there is one."""
-    judge = {} if state.judge is None else {"judge": state.judge.student}
-    return {"student": state.student.model, **judge}
+    rewards = {} if state.reward_model is None else {"reward_model": state.reward_model.params}
+    return {"student": state.student.model, **rewards}
 
 
 def unpaid(config: Config, report: Report) -> str | None:
@@ -182,7 +182,7 @@ def unpaid(config: Config, report: Report) -> str | None:
 def spoken(problem: Problem, config: Config, state: State) -> Spoken:
     """The model with its symbols, for one who talks to it: a prompt is closed as the task's are."""
     words = problem.vocabulary
-    closing = words.told[GOOD] if config.conditioned else int(words.token[SEP])
+    closing = words.conditions[GOOD] if config.conditioned else int(words.token[SEP])
     return Spoken(lora.added(state.student.model), words.tokenizer, (closing,), words.folder)
 
 
@@ -195,8 +195,8 @@ def cycle(problem: Problem, config: Config, step: Step, state: State) -> tuple[S
     def later(state: State) -> tuple[State, Report]:
         if not config.reward_model_steps:
             return own(state)
-        judge = partial(reward_training.train, problem, config)
-        return in_turn(state.cycle < config.before, judge, own, state)
+        train = partial(reward_training.train, problem, config)
+        return in_turn(state.cycle < config.before, train, own, state)
 
     if not config.sft_steps:
         return later(state)

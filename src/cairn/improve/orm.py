@@ -18,7 +18,7 @@ from cairn.improve import learning, parts, reward_model, reward_training, steps,
 from cairn.improve.config import Config as Shared
 from cairn.improve.method import method
 from cairn.improve.parts import Problem, State
-from cairn.improve.reward_model import Judge
+from cairn.improve.reward_model import TrainState
 from cairn.improve.testing import Figures
 
 
@@ -27,23 +27,25 @@ class Config(Shared):
     """ORM. Its step size is `reward_model_learning_rate`, its loss `reward_model_loss`: so it also
     trains models of comparisons and of steps, which other runs may start from."""
 
-    judges: ClassVar[bool] = True
+    trains_reward_model: ClassVar[bool] = True
 
 
 def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]:
     """Sample; learn what became of each answer, after each of its tokens."""
-    judge = begun(config, state)
+    trainee = begun(config, state)
     played = parts.play(problem, config, state)
-    judge, metrics, held = reward_training.update(config, judge, played)
+    trainee, metrics, held = reward_training.update(config, trainee, played)
     epochs = config.reward_model_epochs
     ledger = learning.spend(state.ledger, played, held, passes=epochs, updates=epochs)
-    told = Report(metrics | parts.told(played))
-    return parts.after(state, ledger=ledger, judge=judge), told
+    told = Report(metrics | parts.figures(played))
+    return parts.after(state, ledger=ledger, reward_model=trainee), told
 
 
-def begun(config: Shared, state: State) -> Judge:
-    """The judge, which begins with the policy's weights."""
-    return trees.where(state.cycle == config.before, reward_training.untrained(state), state.judge)
+def begun(config: Shared, state: State) -> TrainState:
+    """The model of rewards, which begins with the policy's weights."""
+    return trees.where(
+        state.cycle == config.before, reward_training.untrained(state), state.reward_model
+    )
 
 
 def test(problem: Problem, config: Shared, state: State) -> tuple[Figures, Int[Array, ""]]:
@@ -57,7 +59,7 @@ def test(problem: Problem, config: Shared, state: State) -> tuple[Figures, Int[A
     checked = testing.verified(config)
     played = parts.answer(problem, checked, state.student.model, problems, prompt, state.key)
     rollouts = played.rollouts
-    logit = reward_model.readings(state.judge.student, rollouts)
+    logit = reward_model.readings(state.reward_model.params, rollouts)
     length = rollouts.length.astype(jnp.int32)
     ends = steps.ends(rollouts.seg, length)
     final = reward_model.last(logit, rollouts)

@@ -68,7 +68,7 @@ class State(eqx.Module):
     """Adam's."""
     start: Transformer
     """The model as it was when the method itself began: reference, base, behaviour."""
-    judge: PyTree
+    reward_model: PyTree
     """A model of rewards, if there is one."""
     extra: PyTree
     """What one method keeps for itself."""
@@ -181,18 +181,18 @@ def play(
     who = state.student.model if model is None else model
     prompt = shown(problem, config, problems)
     played = answer(problem, config, who, problems, prompt, key_for(state, "answers"))
-    return judged(config, state, played)
+    return rewarded(config, state, played)
 
 
 def play_start(problem: Problem, config: Config, state: State, start: Transformer) -> Played:
     """Answers of the model that the method begins with, asked as it was taught; by the verifier,
     or by a coin."""
     problems = draw(problem, config, state, config.prompts, "problems")
-    prompt = taught(problem, config, problems)
+    prompt = shown_to_start(problem, config, problems)
     return answer(problem, config, start, problems, prompt, key_for(state, "answers"))
 
 
-def judged(config: Config, state: State, played: Played) -> Played:
+def rewarded(config: Config, state: State, played: Played) -> Played:
     """With rewards by the model of rewards, if that is who gives them.
 
     Of outcomes and steps it is a probability, and an answer without an end has none. Where nobody
@@ -200,8 +200,8 @@ def judged(config: Config, state: State, played: Played) -> Played:
     """
     if not config.modelled:
         return played
-    reader, rollouts, paid = state.judge.student, played.rollouts, None
-    said = reward_model.readings(reader, untold(config, rollouts))
+    scorer, rollouts, paid = state.reward_model.params, played.rollouts, None
+    said = reward_model.readings(scorer, unconditioned(config, rollouts))
     if config.reward_model_loss != "bradley-terry":
         said = jnp.where(rollouts.truncated[..., None], 0.0, jax.nn.sigmoid(said))
     if config.reward == "steps":
@@ -209,7 +209,7 @@ def judged(config: Config, state: State, played: Played) -> Played:
         reward, paid = steps.least(said, at), steps.progress(said, at)
     else:
         reward = reward_model.last(said, rollouts)
-    known = reward_model.trained(reader)
+    known = reward_model.trained(scorer)
     if config.truncated == "mask":
         known = known & ~jnp.isnan(rollouts.reward)
     reward = jnp.where(known, reward, jnp.nan)
@@ -222,11 +222,11 @@ def shown(problem: Problem, config: Config, problems: Problems, condition: int =
     prompt = plain(problem, problems)
     if not config.conditioned:
         return prompt
-    sign = problem.vocabulary.told[condition]
+    sign = problem.vocabulary.conditions[condition]
     return prompt._replace(ids=prompt.ids.at[:, -1].set(sign))
 
 
-def taught(problem: Problem, config: Config, problems: Problems) -> Prompt:
+def shown_to_start(problem: Problem, config: Config, problems: Problems) -> Prompt:
     """What the start is shown: no condition, unless it can know one.
 
     A sign that a model has never seen would make it answer nothing sensible, and look far away.
@@ -241,7 +241,7 @@ def plain(problem: Problem, problems: Problems) -> Prompt:
     return problem.vocabulary.prompt(jax.vmap(problem.task.prompt)(problems))
 
 
-def untold(config: Config, rollouts: Rollouts) -> Rollouts:
+def unconditioned(config: Config, rollouts: Rollouts) -> Rollouts:
     """The same without what the prompt tells of the answer, in whose place stands SEP again: for
     who was never told."""
     if not config.conditioned:
@@ -254,7 +254,7 @@ def after(state: State, **changes: Any) -> State:
     return dataclasses.replace(state, cycle=state.cycle + 1, **changes)
 
 
-def told(played: Played) -> Metrics:
+def figures(played: Played) -> Metrics:
     """How good a batch of answers is."""
     rollouts = played.rollouts
     known = rollouts.quality == rollouts.quality
@@ -269,7 +269,7 @@ def told(played: Played) -> Metrics:
     }
 
 
-def told_of_wrong(played: Played) -> Report:
+def length_of_wrong(played: Played) -> Report:
     """How long wrong answers are, where there are any: what a bias by length makes longer."""
     length = played.rollouts.length
     wrong = ~played.correct & (length > 0)

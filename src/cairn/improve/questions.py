@@ -45,7 +45,7 @@ def answer(
     """n answers to each problem, of the model or of the start, and whole ones: what a method leaves
     out is looked at too. The start is asked as it was taught."""
     prompt = parts.shown(problem, config, problems)
-    plain = parts.taught(problem, config, problems)
+    plain = parts.shown_to_start(problem, config, problems)
     asked = trees.where(begun, plain, prompt)
     model = trees.where(begun, state.start, state.student.model)
     played = parts.answer(

@@ -38,7 +38,7 @@ def play(problem: Problem, config: Config, state: State, most: int) -> tuple[Pla
         problems = parts.given(problem, config, state, keys)
         prompt = parts.plain(problem, problems)
         key = jax.random.fold_in(parts.key_for(state, "answers"), batch)
-        return parts.judged(
+        return parts.rewarded(
             config, state, parts.answer(problem, config, model, problems, prompt, key)
         )
 

@@ -35,7 +35,7 @@ class Config(Shared):
     """Ways to go on from before the error, of which a right one is learned (local)."""
 
     @property
-    def tells(self) -> bool:
+    def uses_conditions(self) -> bool:
         """A sign stands before the error."""
         return self.where == "local"
 

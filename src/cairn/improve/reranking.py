@@ -17,7 +17,7 @@ from cairn.evaluation.behaviour import Answers, figures, powers
 from cairn.improve import learning, parts, reward_model, steps, testing
 from cairn.improve.config import Config
 from cairn.improve.parts import Played, Problem, Problems
-from cairn.improve.reward_model import Reader
+from cairn.improve.reward_model import RewardModel
 from cairn.nn.language.transformer import Transformer
 
 
@@ -41,9 +41,9 @@ def answer(
     problems: Problems,
     key: Key[Array, ""],
     number: int,
-    judge: Reader | None = None,
+    scorer: RewardModel | None = None,
 ) -> Candidates:
-    """`number` answers at temperature 1 to each of P problems, scored by `judge` if there is one.
+    """`number` answers at temperature 1 to each of P problems, scored by `scorer` if there is one.
 
     The score goes by the settings: of `reward = steps` the least of an answer's steps, else what is
     thought of the whole. To be compiled, and mapped over seeds, by the caller.
@@ -54,15 +54,15 @@ def answer(
     )
     played = ask(number, 1.0)
     rollouts = played.rollouts
-    score = None if judge is None else scored(config, judge, played)
-    own = learning.scores(start, parts.untold(config, rollouts)).log_prob
+    score = None if scorer is None else scored(config, scorer, played)
+    own = learning.scores(start, parts.unconditioned(config, rollouts)).log_prob
     return Candidates(played, own, score, ask(1, 0.0).correct[:, 0])
 
 
-def scored(config: Config, judge: Reader, played: Played) -> Float[Array, "P n"]:
+def scored(config: Config, scorer: RewardModel, played: Played) -> Float[Array, "P n"]:
     """What a model of rewards thinks of answers: a logit, whatever it was trained by."""
     rollouts = played.rollouts
-    logit = reward_model.readings(judge, parts.untold(config, rollouts))
+    logit = reward_model.readings(scorer, parts.unconditioned(config, rollouts))
     if config.reward != "steps":
         return reward_model.last(logit, rollouts)
     at = steps.ends(rollouts.seg, rollouts.length.astype(jnp.int32))

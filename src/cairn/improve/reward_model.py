@@ -22,7 +22,7 @@ Loss = Literal["outcome", "bradley-terry", "segments"]
 whether it is right."""
 
 
-class Reader(NamedTuple):
+class RewardModel(NamedTuple):
     """A model and a linear reading of it, and of how likely it finds the answer so far."""
 
     model: Transformer
@@ -35,32 +35,32 @@ class Reader(NamedTuple):
     over five seeds), with it at 0.69 after 40."""
 
 
-class Judge(NamedTuple):
-    """Who gives rewards, and Adam's moments of it."""
+class TrainState(NamedTuple):
+    """A model of rewards while it learns, and Adam's moments of it."""
 
-    student: Reader
+    params: RewardModel
     moments: PyTree
 
 
-def reader(model: Transformer) -> Reader:
+def begun(model: Transformer) -> RewardModel:
     """One that starts from a model, and thinks best what that finds likeliest."""
     copied = jax.tree.map(jnp.copy, model)
-    return Reader(copied, jnp.zeros(model.norm.shape[0]), jnp.zeros(()), jnp.ones(()))
+    return RewardModel(copied, jnp.zeros(model.norm.shape[0]), jnp.zeros(()), jnp.ones(()))
 
 
-def trained(judge: Reader) -> Bool[Array, ""]:
+def trained(model: RewardModel) -> Bool[Array, ""]:
     """Whether it has ever learned anything: its reading of what is hidden begins as nothing."""
-    return jnp.any(judge.weight != 0)
+    return jnp.any(model.weight != 0)
 
 
-def readings(judge: Reader, rollouts: Rollouts) -> Float[Array, "P G T"]:
+def readings(model: RewardModel, rollouts: Rollouts) -> Float[Array, "P G T"]:
     """The logit after each token has been read, the last one too."""
     # A model reads up to the token before the last: one more, which nobody reads.
     tokens = jnp.pad(rollouts.tok, ((0, 0), (0, 0), (0, 1)))
-    hidden = judge.model.grouped(rollouts.prompt, rollouts.prompt_len, tokens)
-    log_probs = jax.nn.log_softmax(judge.model.logits(hidden[:, :, :-1]))
+    hidden = model.model.grouped(rollouts.prompt, rollouts.prompt_len, tokens)
+    log_probs = jax.nn.log_softmax(model.model.logits(hidden[:, :, :-1]))
     so_far = jnp.cumsum(chosen(log_probs, rollouts.tok) * rollouts.mask, axis=-1)
-    return hidden[:, :, 1:] @ judge.weight + judge.bias + judge.likelihood * so_far
+    return hidden[:, :, 1:] @ model.weight + model.bias + model.likelihood * so_far
 
 
 def last(values: Float[Array, "P G T"], rollouts: Rollouts) -> Float[Array, "P G"]:
@@ -70,9 +70,9 @@ def last(values: Float[Array, "P G T"], rollouts: Rollouts) -> Float[Array, "P G
     return jnp.sum(jnp.where(place == end, values, 0.0), axis=-1)
 
 
-def reward(judge: Reader, rollouts: Rollouts) -> Float[Array, "P G"]:
+def reward(model: RewardModel, rollouts: Rollouts) -> Float[Array, "P G"]:
     """What is thought of a whole answer: a logit, for Bradley-Terry a score without a zero."""
-    return last(readings(judge, rollouts), rollouts)
+    return last(readings(model, rollouts), rollouts)
 
 
 def cross_entropy(
@@ -83,22 +83,28 @@ def cross_entropy(
     return jnp.sum(weight * loss) / jnp.maximum(jnp.sum(weight), 1e-8)
 
 
-def outcome(judge: Reader, rollouts: Rollouts, correct: Bool[Array, "P G"]) -> Float[Array, ""]:
+def outcome(
+    model: RewardModel, rollouts: Rollouts, correct: Bool[Array, "P G"]
+) -> Float[Array, ""]:
     """The loss of every prefix against what became of the answer."""
-    logit = readings(judge, rollouts)
+    logit = readings(model, rollouts)
     label = jnp.broadcast_to(correct[:, :, None], logit.shape)
     return cross_entropy(logit, label, rollouts.mask)
 
 
-def segments(judge: Reader, rollouts: Rollouts, right: Bool[Array, "P G T"]) -> Float[Array, ""]:
+def segments(
+    model: RewardModel, rollouts: Rollouts, right: Bool[Array, "P G T"]
+) -> Float[Array, ""]:
     """The loss at the end of every step against whether nothing was wrong up to there."""
     at = steps.ends(rollouts.seg, rollouts.length.astype(jnp.int32))
-    return cross_entropy(readings(judge, rollouts), right, at.astype(jnp.float32))
+    return cross_entropy(readings(model, rollouts), right, at.astype(jnp.float32))
 
 
-def comparison(judge: Reader, rollouts: Rollouts, quality: Float[Array, "P G"]) -> Float[Array, ""]:
+def comparison(
+    model: RewardModel, rollouts: Rollouts, quality: Float[Array, "P G"]
+) -> Float[Array, ""]:
     """The loss of all pairs of a better and a worse answer to one prompt."""
-    score = last(readings(judge, rollouts), rollouts)
+    score = last(readings(model, rollouts), rollouts)
     pairs = select.pairs(quality, "all")
     there = jnp.maximum(jnp.sum(pairs), 1.0)
     return jnp.sum(pairs * pair_losses.bradley_terry(score)) / there

@@ -122,7 +122,7 @@ def step(
     steps = jnp.where(tokens > 0, config.fit_steps, 0)
     ledger = state.ledger.add(tokens_sampled=played.spent, tokens_learned=tokens, updates=steps)
     after = parts.after(state, student=student, ledger=ledger, extra=held)
-    return after, merged(Report(parts.told(played)), fitted, *reports)
+    return after, merged(Report(parts.figures(played)), fitted, *reports)
 
 
 def ends(problem: Problem, config: Config, state: State, spent: Int[Array, ""]) -> Bool[Array, ""]:

@@ -20,7 +20,7 @@ from cairn.improve import drafts, learning, orm, parts, reward_model, reward_tra
 from cairn.improve.config import Config as Shared
 from cairn.improve.method import method
 from cairn.improve.parts import Played, Problem, State
-from cairn.improve.reward_model import Reader
+from cairn.improve.reward_model import RewardModel
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Config(Shared):
     tries: int = 8
     """K, ways to go on from a beginning; the better the policy, the fewer there should be."""
 
-    judges: ClassVar[bool] = True
+    trains_reward_model: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         Shared.__post_init__(self)
@@ -43,7 +43,7 @@ class Config(Shared):
 
 def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]:
     """Sample; cut each answer after some step, and see whether anybody gets it right from there."""
-    judge = orm.begun(config, state)
+    trainee = orm.begun(config, state)
     played = parts.play(problem, config, state)
     cut = cuts(played, jax.random.uniform(parts.key_for(state, "cuts"), played.correct.shape))
     G, flat = config.group, lambda leaf: leaf.reshape(-1, *leaf.shape[2:])
@@ -59,18 +59,18 @@ def step(problem: Problem, config: Config, state: State) -> tuple[State, Report]
     label, there = labels(played, cut, good)
     weight = drafts.balanced(label, there)
 
-    def loss(student: Reader) -> Float[Array, ""]:
+    def loss(student: RewardModel) -> Float[Array, ""]:
         return reward_model.cross_entropy(
             reward_model.readings(student, played.rollouts), label, weight
         )
 
-    judge, value = reward_training.descended(config, judge, loss)
+    trainee, value = reward_training.descended(config, trainee, loss)
     played = played._replace(spent=played.spent + spent)
     epochs = config.reward_model_epochs
     ledger = learning.spend(state.ledger, played, there, passes=epochs, updates=epochs)
     share = jnp.mean(good.astype(jnp.float32))
-    told = Report(parts.told(played) | {"reward_model_loss": value, "recoverable": share})
-    return parts.after(state, ledger=ledger, judge=judge), told
+    told = Report(parts.figures(played) | {"reward_model_loss": value, "recoverable": share})
+    return parts.after(state, ledger=ledger, reward_model=trainee), told
 
 
 def cuts(played: Played, luck: Float[Array, "P G"]) -> Int[Array, "P G"]:

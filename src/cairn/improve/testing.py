@@ -36,7 +36,7 @@ def test(problem: Problem, config: Config, state: State) -> tuple[Figures, Int[A
             problem, verified(config), state.student.model, problems, prompt, state.key,
             group=1, temperature=temperature,
         )  # fmt: skip
-        found = parts.told(played)
+        found = parts.figures(played)
         also = {what: found[what] for what in ("quality", "length", "truncated")}
         figures[name] = {"solve_rate": found["correct"], **also}
         spent = spent + played.spent

@@ -37,7 +37,7 @@ class Vocabulary(NamedTuple):
     """Tokens that end an answer."""
     begins: bool
     """Whether there is a token for BOS; without one a prompt has none."""
-    told: tuple[int, ...] = ()
+    conditions: tuple[int, ...] = ()
     """Tokens of the conditions, if there are any: only where tokens are the symbols themselves."""
     folder: Path | None = None
     """Where the model's config and tokeniser lie, if they came with it."""
@@ -64,8 +64,8 @@ def own(task: TokenTask) -> Vocabulary:
     names = (*task.symbols, *CONDITIONS)
     token = np.arange(len(names), dtype=np.int32)
     symbol = np.where(token < len(task.symbols), token, PAD)  # conditions answer nothing
-    told = tuple(range(len(task.symbols), len(names)))
-    return Vocabulary(Symbols(names), token, symbol, (EOS,), True, told)
+    conditions = tuple(range(len(task.symbols), len(names)))
+    return Vocabulary(Symbols(names), token, symbol, (EOS,), True, conditions)
 
 
 def borrowed(task: TokenTask, tokenizer: Tokenizer, size: int, where: Path) -> Vocabulary:

@@ -126,8 +126,11 @@ def answered(
     group: int,
     seed: int,
     advance: Callable[[int, int], None] = lambda behind, total: None,
+    *,
+    reward: Literal["correct", "quality"] | None = None,
 ) -> Answers:
-    """The run's own answers, `group` to each problem, sampled and rewarded as it does.
+    """The run's own answers, `group` to each problem, sampled and rewarded as it does, or by
+    `reward`.
 
     `advance` is told how many problems of all have been answered.
     """
@@ -150,7 +153,7 @@ def answered(
         return said, jnp.where(strange, jnp.nan, played.rollouts.reward), played.correct
 
     # By the verifier, whoever gave the rewards while it trained, and all that could be judged.
-    by = config.reward if config.reward == "quality" else "correct"
+    by = reward or ("quality" if config.reward == "quality" else "correct")
     verified = dataclasses.replace(config, reward=by, truncated="zero")
     count = len(asked.prompts)
     found = []
