@@ -14,6 +14,7 @@ from cairn.core.errors import ConfigError
 from cairn.lm.client import Clients
 from cairn.research.evaluation import Graded, Problem
 from cairn.research.tasks.grading import Round, Verdict, grade
+from cairn.research.tasks.scripts import grade_by_script
 from cairn.research.tasks.task import Bounds, Task
 
 
@@ -36,12 +37,19 @@ class TaskEvaluator:
         graded = await self._graded(text, split)
         return graded if split == "search" else graded._replace(feedback="", artefacts={})
 
+    async def _verdict(self, split: str, rounds: Sequence[Round]) -> Verdict:
+        if self.task.grader.form == "script":
+            return await grade_by_script(self.task, split, rounds, tier=self.tier)
+        return await grade(self.task, split, rounds)
+
     async def _graded(self, text: str, split: str) -> Graded:
+        if self.task.results == (self.task.program,):  # the program itself is what is graded
+            return _told(await self._verdict(split, [Round({self.task.program: text.encode()})]))
         rounds: list[Round] = []
         asked: Mapping[str, str] = {}
         said, seconds, cpu = "", 0.0, 0.0
         if self.task.rounds:
-            verdict = await grade(self.task, split, rounds)
+            verdict = await self._verdict(split, rounds)
             if verdict.outcome != "ask":
                 return _told(verdict, said, seconds)
             asked = verdict.ask
@@ -61,7 +69,7 @@ class TaskEvaluator:
                 return Graded(None, "no_result", feedback, seconds=seconds, cpu_seconds=cpu)
             left = {name: outcome.files[name] for name in self.task.results}
             rounds.append(Round(left, outcome.seconds, outcome.cpu_seconds))
-            verdict = await grade(self.task, split, rounds)
+            verdict = await self._verdict(split, rounds)
             if verdict.outcome != "ask":
                 return _told(verdict, said, seconds, cpu)
             asked = verdict.ask
@@ -76,7 +84,7 @@ class TaskEvaluator:
         inputs = task.split(split).inputs
         readonly = {} if task.train is None else {"train": task.train}
         if inputs is not None:
-            readonly["inputs"] = inputs
+            readonly[task.inputs_as] = inputs
         return await jail.arun(
             ["python", entry],
             files=files,
@@ -153,7 +161,7 @@ def check(task: Task, *, tier: int | None = None) -> dict[str, Graded]:
     return asyncio.run(baselines(task, tier=tier))
 
 
-def _told(verdict: Verdict, said: str, seconds: float = 0.0, cpu: float = 0.0) -> Graded:
+def _told(verdict: Verdict, said: str = "", seconds: float = 0.0, cpu: float = 0.0) -> Graded:
     if verdict.outcome in ("no_score", "not_finite", "grader_error"):
         return Graded(None, verdict.outcome, "", seconds=seconds, cpu_seconds=cpu)
     feedback = "\n".join(part for part in (verdict.feedback, said) if part)

@@ -150,6 +150,7 @@ def by_mle_bench(order):
     class InvalidSubmissionError(Exception):
         pass
 
+    sys.path[:0] = order["path"]
     if importlib.util.find_spec("mlebench") is None:  # what nearly every grade.py imports of it
         package, helpers = types.ModuleType("mlebench"), types.ModuleType("mlebench.grade_helpers")
         vars(helpers)["InvalidSubmissionError"] = InvalidSubmissionError

@@ -75,10 +75,10 @@ def _grade(task: Task, split_name: str, rounds: Sequence[Round]) -> Verdict:
                 stderr=subprocess.PIPE, timeout=task.grader.seconds, start_new_session=True,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
-            return _failed(task, f"took longer than {task.grader.seconds:g} s")
+            return failed(task, f"took longer than {task.grader.seconds:g} s")
         if not report.is_file():
             said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-            return _failed(task, f"ended without a verdict (status {done.returncode}): {said}")
+            return failed(task, f"ended without a verdict (status {done.returncode}): {said}")
         return read_verdict(task, json.loads(report.read_text()))
 
 
@@ -86,7 +86,7 @@ def read_verdict(task: Task, said: Mapping[str, Any]) -> Verdict:
     """The verdict in a grader's report."""
     feedback = str(said.get("feedback", ""))
     if "error" in said:
-        return _failed(task, f"{said['error']}\n{said.get('trace', '')}")
+        return failed(task, f"{said['error']}\n{said.get('trace', '')}")
     if "invalid" in said:
         return Verdict("invalid", feedback=f"The result is not valid: {said['invalid']}")
     if "ask" in said:
@@ -103,7 +103,8 @@ def read_verdict(task: Task, said: Mapping[str, Any]) -> Verdict:
     return Verdict("ok", score, spread, feedback)
 
 
-def _failed(task: Task, why: str) -> Verdict:
+def failed(task: Task, why: str) -> Verdict:
+    """A grader that could not grade: its words go to the log, and to no candidate."""
     log.warning("The grader of task %s failed: %s", task.name, printable(why, keep="\n"))
     return Verdict("grader_error")
 
@@ -125,6 +126,6 @@ def _order(
     order.write_text(json.dumps({
         "form": task.grader.form, "grader": str(task.grader.file),
         "function": task.grader.function, "answers": str(split.answers), "split": split_name,
-        "results": task.results, "rounds": entries,
+        "results": task.results, "rounds": entries, "path": [str(p) for p in task.grader.path],
     }))  # fmt: skip
     return order

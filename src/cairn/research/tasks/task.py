@@ -62,7 +62,9 @@ class Grader:
     seconds: float = 60.0
     """How long it may take."""
     arguments: tuple[str, ...] = ()
-    """Of a script; `{results}` and `{answers}` are put in."""
+    """Of a script."""
+    path: tuple[Path, ...] = ()
+    """Folders from which a grader may import, besides its own."""
     key: str = ""
     """Which entry of a script's object is the score; empty: its first number."""
 
@@ -72,7 +74,7 @@ class Split:
     """One split of a task."""
 
     inputs: Path | None
-    """A folder that the candidate sees as `inputs/`."""
+    """A folder that the candidate sees, as `inputs/` if the task does not say otherwise."""
     answers: Path
     """A folder (or file) that only the grader sees."""
 
@@ -98,6 +100,8 @@ class Task:
     """The name under which a candidate is run."""
     harness: Path | None = None
     """What is run in the candidate's place, in the jail beside it; it imports the candidate."""
+    inputs_as: str = "inputs"
+    """The name under which a program sees its split's inputs."""
     train: Path | None = None
     """A folder that every candidate sees as `train/`."""
     support: Mapping[str, Path] = field(default_factory=dict)
