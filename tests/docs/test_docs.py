@@ -72,8 +72,10 @@ def small(arguments):
         return [*arguments, "--trials", "12"]
     if command == "refine" and rest[0] == "bench":
         return [*arguments, "--records", "40"]
-    if command == "search":
+    if command == "search" and rest[0] == "puzzles":
         return [*arguments, "--puzzles", "3"]
+    if command == "search" and rest[0] == "run":
+        return [*arguments, "--trials", "12"]
     if command == "progress":
         return [*arguments, "--levels", "2", "--attempts", "2", "--epochs", "2"]
     if command == "behaviour":
