@@ -1,9 +1,9 @@
 """The local transformer as judge: it learns from solved puzzles to say whether a state can be won.
 
 It reads a state in characters (`3,5,14=22`, or a board) and says yes or no; its value is the
-chance of yes. It learns from puzzles of the train split alone: games from the start by random moves, of
-which every state that was passed and all its children are labelled by the exact solver, as many
-won as lost. A real model with errors of its own, in the place of the simulated judge's noise.
+chance of yes. It learns from puzzles of the train split alone: games by random moves, of which
+every state that was passed and all its children are labelled by the exact solver, as many won as
+lost. A real model with errors of its own, in the place of the simulated judge's noise.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float, Int
@@ -116,15 +117,17 @@ def labelled(puzzles: Sequence[dict[str, Any]], rng: Random, count: int) -> Labe
 
 @eqx.filter_jit
 def chances(
-    model: Transformer, tokens: Int[Array, "B T"], lengths: Int[Array, " B"]
+    model: Transformer,
+    tokens: Int[Array | np.ndarray, "B T"],
+    lengths: Int[Array | np.ndarray, " B"],
 ) -> Float[Array, " B"]:
     """Log-odds of yes against no after each text."""
     return _odds(model, tokens, lengths)
 
 
-def _odds(model: Transformer, tokens: Array, lengths: Array) -> Array:
-    places = left_padded(lengths, tokens.shape[-1])
-    hidden = model.hidden(tokens, places.positions, places.allowed)[:, -1]
+def _odds(model: Transformer, tokens: Any, lengths: Any) -> Array:
+    places = left_padded(jnp.asarray(lengths), tokens.shape[-1])
+    hidden = model.hidden(jnp.asarray(tokens), places.positions, places.allowed)[:, -1]
     logits = model.logits(hidden)
     return logits[:, YES] - logits[:, NO]
 
@@ -132,7 +135,7 @@ def _odds(model: Transformer, tokens: Array, lengths: Array) -> Array:
 def learn(states: Labelled, config: Config, seed: int) -> Transformer:
     """A transformer that has learned from labelled states, in batches drawn at random."""
     schedule = optax.warmup_cosine_decay_schedule(
-        0.0, config.learning_rate, max(1, config.steps // 20), config.steps,
+        0.0, config.learning_rate, max(1, config.steps // 20), config.steps + 1,
         config.learning_rate / 10,
     )  # fmt: skip
     optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(schedule))
@@ -140,13 +143,14 @@ def learn(states: Labelled, config: Config, seed: int) -> Transformer:
     state = optimiser.init(eqx.filter(model, eqx.is_array))
 
     @eqx.filter_jit
-    def update(model: Transformer, state: Any, tokens: Array, lengths: Array, solvable: Array):
+    def update(model: Transformer, state: Any, tokens: Any, lengths: Any, solvable: Any):
         def loss(model: Transformer) -> Array:
             odds = _odds(model, tokens, lengths)
             return optax.sigmoid_binary_cross_entropy(odds, solvable).mean()
 
         gradient = eqx.filter_grad(loss)(model)
-        change, state = optimiser.update(gradient, state, eqx.filter(model, eqx.is_array))
+        with jax.numpy_dtype_promotion("standard"):  # optax counts in int32
+            change, state = optimiser.update(gradient, state, eqx.filter(model, eqx.is_array))
         return eqx.apply_updates(model, change), state
 
     rng = np.random.default_rng(seed)
