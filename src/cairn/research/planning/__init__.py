@@ -1,0 +1,1 @@
+"""Dynamic planning: when a plan is worth what it costs."""
