@@ -236,13 +236,13 @@ def main() -> int:
     parser.add_argument("--puzzles", type=int, default=200)
     parser.add_argument("--run", type=Path, help="directory to go on from; a new one in /tmp")
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--tiny", action="store_true", help="3 puzzles of each kind; keeps nothing")
+    parser.add_argument("--tiny", action="store_true", help="1 puzzle of each kind; keeps nothing")
     parser.add_argument("--page", action="store_true", help="make the page anew; play nothing")
     asked = parser.parse_args()
     if asked.page:
         PAGE.write_text(shown(PAGE.read_text(), json.loads(asked.results.read_text())))
         return 0
-    count = 3 if asked.tiny else asked.puzzles
+    count = 1 if asked.tiny else asked.puzzles
     with tempfile.TemporaryDirectory() as folder:
         path = asked.run or Path(folder) / "run"
         began = time.process_time()

@@ -148,7 +148,7 @@ HOPS = 12
 def _distances(edges: Float[Array, "N N"], target: Bool[Array, " N"]) -> Float[Array, " N"]:
     """Lengths of the shortest ways to a node, by Bellman and Ford."""
 
-    def relax(_: int, distance: Array) -> Array:
+    def relax(_: Array, distance: Array) -> Array:
         return jnp.minimum(distance, (edges + distance[None]).min(1))
 
     return jax.lax.fori_loop(0, HOPS, relax, jnp.where(target, 0.0, FAR))
@@ -159,11 +159,11 @@ def _steps(
 ) -> Int[Array, ""]:
     """Steps of the shortest way from a node."""
 
-    def step(_: int, found: tuple[Array, Array]) -> tuple[Array, Array]:
+    def step(_: Array, found: tuple[Array, Array]) -> tuple[Array, Array]:
         at, steps = found
         goes = distance[at] > 0
         after = jnp.argmin(edges[at] + distance)
-        return jnp.where(goes, after, at), steps + goes
+        return jnp.where(goes, after, at), jnp.where(goes, steps + 1, steps)
 
     return jax.lax.fori_loop(0, HOPS, step, (at, jnp.array(0)))[1]
 

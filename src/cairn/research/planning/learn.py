@@ -129,7 +129,7 @@ def _chosen(moves: Array, steps: Step) -> Array:
 
 def _mean(values: Array, steps: Step) -> Float[Array, ""]:
     """Over steps of episodes that were going on."""
-    return jnp.where(steps.live, values, 0.0).sum() / steps.live.sum()
+    return jnp.where(steps.live, values, 0.0).sum() / steps.live.sum().astype(jnp.float32)
 
 
 def imitation(network: Network, steps: Step) -> Float[Array, ""]:

@@ -29,21 +29,21 @@ class Choice(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One step of an episode, or of many (time first)."""
+    """One step of an episode; with axes in front, an episode (T) or a batch of them (B, T)."""
 
-    decision: Float[Array, " D"]
+    decision: Float[Array, "*B D"]
     """What was seen before the decision."""
-    moves: Float[Array, "N M"]
+    moves: Float[Array, "*B N M"]
     """What was seen of each node after it."""
-    joined: Bool[Array, " N"]
-    plan: Bool[Array, ""]
-    to: Int[Array, ""]
-    reward: Float[Array, ""]
+    joined: Bool[Array, "*B N"]
+    plan: Bool[Array, "*B"]
+    to: Int[Array, "*B"]
+    reward: Float[Array, "*B"]
     """With the cost of a plan taken off."""
-    tokens: Int[Array, ""]
-    live: Bool[Array, ""]
+    tokens: Int[Array, "*B"]
+    live: Bool[Array, "*B"]
     """Whether the episode was still going on."""
-    done: Bool[Array, ""]
+    done: Bool[Array, "*B"]
     """Whether the goal has been reached after it."""
 
 
@@ -96,7 +96,7 @@ def followed(walk: Walk, key: Key[Array, ""]) -> Int[Array, ""]:
     """Where a fixed arm goes: after its plan, or else to the goal or where it has been least."""
     to, leads = next_of(walk)
     nodes = jnp.arange(walk.visits.shape[0])
-    least = walk.visits + jax.random.uniform(key, nodes.shape)
+    least = walk.visits.astype(jnp.float32) + jax.random.uniform(key, nodes.shape)
     least = jnp.where(nodes == walk.graph.goal, -1.0, least)
     return jnp.where(leads, to, jnp.argmin(jnp.where(walk.graph.joined[walk.at], least, FAR)))
 
@@ -118,7 +118,7 @@ def episode(world: World, decide: Decide, move: Move, key: Key[Array, ""]) -> St
         near, joined = move_features(walk), walk.graph.joined[walk.at]
         to = move(walk, near, stream(own, "move"))
         walk, reward = walked(world, walk, to)
-        told = reward - world.cost * tokens
+        told = reward - world.cost * tokens.astype(jnp.float32)
         return walk, Step(seen, near, joined, plan, to, told, tokens, live, walk.done)
 
     _, steps = jax.lax.scan(step, draw(world, stream(key, "graph")), jnp.arange(world.limit))
@@ -157,7 +157,7 @@ def of_network(network: Network) -> tuple[Decide, Move]:
     return decide, move
 
 
-def masked(scores: Float[Array, " N"], joined: Bool[Array, " N"]) -> Float[Array, " N"]:
+def masked(scores: Float[Array, "*B N"], joined: Bool[Array, "*B N"]) -> Float[Array, "*B N"]:
     """Scores of neighbours; all others are never chosen."""
     return jnp.where(joined, scores, -1e9)
 
@@ -185,8 +185,8 @@ def told(steps: Step) -> Told:
     return Told(
         steps.done[:, -1].mean(),
         length.mean(),
-        steps.plan.sum() / length.sum(),
-        steps.tokens.sum(1).mean(),
+        steps.plan.sum().astype(jnp.float32) / length.sum(),
+        steps.tokens.sum(1).astype(jnp.float32).mean(),
         worth.mean(),
         worth.std() / jnp.sqrt(worth.shape[0] - 1),
     )
