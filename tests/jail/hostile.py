@@ -264,7 +264,7 @@ CASES = (
         "killing process 1",
         "for n in (9, 15, 19, 2): os.kill(1, n) if not attempt('1', lambda: "
         "None) else 0\ntime.sleep(0.2)\nprint('still')",
-        "ok|failed",
+        "ok|failed|killed",
         2,
     ),
     Case(

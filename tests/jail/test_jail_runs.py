@@ -71,6 +71,7 @@ def test_a_tier_that_is_not_there_is_no_weaker_run():
         ({"back": ["/etc/passwd"]}, "inside its work folder"),
         ({"files": {"main.py": b""}}, "no other file can have that name"),
         ({"files": {"x": b"0" * 2**21}, "limits": Limits(disk_mb=1)}, "disk_mb allows 1 MiB"),
+        ({"files": {"x/y": b""}, "readonly": {"x": Path("/")}}, "'x/y' and 'x' cannot both be"),
         ({"limits": Limits(seconds=0)}, "Limits.seconds must be a number above 0, got 0"),
         ({"readonly": {"x": Path("/nowhere")}}, "/nowhere is not there"),
         ({"env": {"A=B": ""}}, "name of an environment variable"),

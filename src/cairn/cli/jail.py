@@ -90,4 +90,5 @@ def described() -> str:
     found = tier()
     why = "; ".join(f"not {number}: {reason}" for number, reason in found.why_not.items())
     name = TIERS.get(found.tier, "none works here")
-    return f"tier {found.tier}, {name}, Landlock {found.landlock or 'missing'}; {why}".rstrip("; ")
+    lacking = f" without {' and '.join(found.lacking)}" if found.lacking else ""
+    return f"tier {found.tier}, {name}{lacking}; {why}".rstrip("; ")

@@ -11,7 +11,10 @@ TIERS = {
     2: "namespaces",
     3: "helper (bubblewrap)",
 }
-_TRIAL = "import ctypes; print(ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1))"
+_TRIAL = """
+import ctypes, os
+print(ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1), os.path.exists("/proc/self"))
+"""
 
 
 @cache
@@ -21,7 +24,10 @@ def tier() -> Probe:
     for number in sorted(TIERS, reverse=True):
         found = run(_TRIAL, tier=number, limits=Limits(seconds=30.0))
         if found.kind == "ok":
-            landlock = max(0, int(found.stdout))
-            return Probe(number, why_not, landlock)
+            version, proc = found.stdout.split()
+            landlock = max(0, int(version))
+            without = {"Landlock": number >= 1 and not landlock, "/proc": proc == "False"}
+            lacking = tuple(name for name, missing in without.items() if missing)
+            return Probe(number, why_not, landlock, lacking)
         why_not[number] = found.reason or found.stderr.strip().rpartition("\n")[2]
     return Probe(-1, why_not, landlock)

@@ -41,6 +41,7 @@ def ask(
         argv = [str(word) for word in argv_or_source]
     for name in (*contents, *readonly, *back):
         _check_name(name)
+    _check_apart([*contents, *readonly])
     size = sum(map(len, contents.values()))
     if size > limits.disk_mb * 2**20:
         raise JailError(
@@ -88,6 +89,18 @@ def _check_name(name: str) -> None:
         raise JailError(
             f"A file in the jail is named by a path inside its work folder, got {name!r}."
         )
+
+
+def _check_apart(names: list[str]) -> None:
+    """No name twice, and none inside of another that is a file or somebody's own folder."""
+    taken = set(names)
+    if len(taken) < len(names):
+        raise JailError("A name is given in `files` and in `readonly`.")
+    for name in names:
+        parts = name.split("/")
+        above = [other for n in range(1, len(parts)) if (other := "/".join(parts[:n])) in taken]
+        if above:
+            raise JailError(f"{name!r} and {above[0]!r} cannot both be in the jail.")
 
 
 def _input(name: str, path: Path, tier: int) -> str:

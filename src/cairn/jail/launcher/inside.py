@@ -55,11 +55,10 @@ def ward(ask: dict, streams: tuple[int, ...], told: int) -> None:
 
 def _run(ask: dict, streams: tuple[int, ...], told: int) -> dict:
     limits, deep = ask["limits"], ask["tier"] >= 2
-    lacking = []
     box = "/box"
     if ask["tier"] == 2:
         disk = int(limits["disk_mb"] * _MIB)
-        lacking = namespaces.build(
+        namespaces.build(
             ask["job"] + "/root", ask["visible"], ask["readonly"], disk, ask["machine"]
         )
     elif not deep:
@@ -68,6 +67,7 @@ def _run(ask: dict, streams: tuple[int, ...], told: int) -> dict:
         for name, source in ask["readonly"]:
             os.makedirs(os.path.dirname(f"{box}/{name}"), exist_ok=True)
             os.symlink(source, f"{box}/{name}")
+    _volunteer()
     kernel.hide()
     _fill(box, ask["files"], namespaces.USER if ask["tier"] == 2 else -1)
     trouble, failed = os.pipe()
@@ -99,8 +99,16 @@ def _run(ask: dict, streams: tuple[int, ...], told: int) -> dict:
         "full": deep and (space.f_bavail * space.f_frsize < 2**16 or space.f_favail < 2),
         "files": files,
         "faults": faults,
-        "lacking": lacking,
     }
+
+
+def _volunteer() -> None:
+    """If the machine runs out of memory, the kernel ends this before anything else."""
+    try:
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write("1000")
+    except OSError:
+        pass  # without /proc
 
 
 def _fill(box: str, files: list[tuple[str, bytes]], owner: int) -> None:
@@ -203,7 +211,8 @@ def _limit(limits: dict, tier: int) -> None:
         (resource.RLIMIT_MEMLOCK, 2**16, 2**16),
         (resource.RLIMIT_STACK, 8 * _MIB, 8 * _MIB),
     )
-    if tier >= 2:  # counted apart in each user namespace; elsewhere all that a user runs counts
+    # Counted apart in each user namespace since Linux 5.14; elsewhere all that a user runs counts.
+    if tier >= 2 and tuple(map(int, os.uname().release.split(".")[:2])) >= (5, 14):
         # And the warden, and who watches it, where all of us are one user.
         wanted += ((resource.RLIMIT_NPROC, limits["processes"] + 2, limits["processes"] + 2),)
     for kind, soft, hard in wanted:

@@ -69,13 +69,11 @@ def _write(pid: str, name: str, text: str) -> None:
 
 def build(
     root: str, visible: list[str], readonly: list[tuple[str, str]], disk: int, machine: str
-) -> list[str]:
+) -> None:
     """Only what is named, for reading; `/box`, `/tmp` and `/dev/shm` share `disk` bytes.
 
-    Called as process 1. Becomes the whole of what this process and its children see. Returns what
-    could not be had (/proc, where a container hides parts of its own).
+    Called as process 1. Becomes the whole of what this process and its children see.
     """
-    lacking = []
     kernel.unshare(kernel.NEW_MOUNTS, "mount")
     kernel.mount("none", "/", "", RECURSIVE | PRIVATE)
     kernel.mount("tmpfs", root, "tmpfs", NO_SUID | NO_DEV, "size=1m,nr_inodes=4096,mode=755")
@@ -106,10 +104,9 @@ def build(
         for name in COVERED:
             _bind(f"{root}/proc/{name}", f"{root}/proc/{name}")
     except kernel.UnavailableError:
-        lacking.append("no /proc")
+        pass  # where a container hides parts of its own: most programs do without
     kernel.mount("none", root, "", kernel.REMOUNT | BIND | kernel.READ_ONLY | NO_SUID | NO_DEV)
     kernel.pivot(root, machine)
-    return lacking
 
 
 def _bind(source: str, target: str, only_read: bool = True) -> None:

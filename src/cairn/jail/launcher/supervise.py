@@ -220,7 +220,6 @@ class Supervisor:
             "cpu_seconds": told.get("cpu_seconds", 0.0),
             "peak": max(self.peak, told.get("peak", 0)),
             "files": told.get("files", {}),
-            "lacking": told.get("lacking", []),
         }
 
     def _kind(self, told: dict, err: Kept) -> tuple[str, str, int | None]:
