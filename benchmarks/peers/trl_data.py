@@ -42,7 +42,7 @@ from cairn.improve.hand_off.trl import reward
 
 RESULT = Path(__file__).parents[1] / "results" / "trl_data.json"
 PARTS = ("improve/hand_off", "report")
-TASKS: dict[str, dict[str, Any]] = {"repair": {}, "addition": {"digits": 2}}
+TASKS: dict[str, dict[str, Any]] = {"repair": {}, "addition": {"digits": 1}}
 TINY = {"width": 16, "layers": 1, "heads": 2, "kv_heads": 2, "head_width": 8, "inner": 32}
 ROWS = 16
 ARGS = {
@@ -105,9 +105,13 @@ def stepped(
         kind, more = transformers.AutoModelForSequenceClassification, {"num_labels": 1}
     model = kind.from_pretrained(weights, dtype=torch.float32, **more)
     before = {name: value.detach().clone() for name, value in model.named_parameters()}
-    args = ARGS | (
-        {"num_generations": 4, "max_completion_length": 8} if form == "prompt-only" else {}
-    )
+    args = ARGS
+    if form == "prompt-only":  # enough answers to one prompt that some are better than others
+        args = args | {
+            "num_generations": 32,
+            "per_device_train_batch_size": 32,
+            "max_completion_length": 8,
+        }
     how = {"reward_funcs": reward} if form == "prompt-only" else {}
     if form != "prompt-only":
         rows = rows.select_columns([name for name in COLUMNS if name in rows.column_names])
@@ -123,7 +127,7 @@ def stepped(
         float((value - before[name]).abs().max().detach())
         for name, value in trainer.model.named_parameters()
     )
-    assert math.isfinite(loss) and math.isfinite(moved)
+    assert math.isfinite(loss) and 0 < moved < 1
     return {"loss": loss, "moved": moved}
 
 

@@ -15,6 +15,7 @@ from cairn.core import locks
 from cairn.core.errors import ConfigError
 from cairn.core.rundir import RunDir
 from cairn.view import index, notes, state
+from cairn.view.compiled import Tests as Suites
 from cairn.view.index import Runs, Summary
 
 HOLD = """
@@ -383,3 +384,9 @@ def test_a_run_that_is_slow_to_read_rests_but_what_is_noted_of_it_is_there_at_on
         assert runs.scan() == [first]
         notes.write(run, star=True)
         assert runs.get("busy").star
+
+
+def test_the_headline_of_a_language_run_is_of_its_usual_problems():
+    tests = Suites()
+    tests.older({"evaluation": {"shifted": {"solve_rate": [0.1]}, "test": {"solve_rate": [0.4]}}})
+    assert (tests.suite, tests.values) == ("test", {0: 0.4})

@@ -33,6 +33,8 @@ def test_a_config_says_what_is_worth_asking_for(method, task, expected):
     assert [offer.panel for offer in nested] == expected
     assert all(offer.title and offer.words for offer in nested)
     assert offers("compiled", flat(config)) == nested
+    begun = config | {"init_from": {"run": "runs/other"}, "dataset": {"digest": "0"}}
+    assert offers("compiled", begun) == nested, "nobody acts for having learned from something"
 
 
 @pytest.mark.parametrize("method", sorted(catalogue.METHODS.keys() - QD - MODELS))

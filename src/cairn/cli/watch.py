@@ -104,8 +104,9 @@ def summary(outcome: Outcome) -> str:
     rows += [("time in chunks", duration(seconds)), ("run", str(path))]
     width = max(len(name) for name, _ in rows)
     table = "\n".join(f"  {name:<{width}}  {value}" for name, value in rows)
-    evaluate = f"\n  cairn evaluate {path}" if "evaluation" in last else ""
-    serve = f"\n  cairn lm serve {path}" if "tokens_learned" in last["ledger"] else ""
+    speaks = "tokens_learned" in last["ledger"]  # a language model: nobody acts
+    evaluate = f"\n  cairn evaluate {path}" if "evaluation" in last and not speaks else ""
+    serve = f"\n  cairn lm serve {path}" if speaks else ""
     remark = never_replayed(lines, outcome.directory.config)
     return f"Done.\n{table}\n{remark}Next:{evaluate}\n  cairn show {path}{serve}"
 

@@ -1,6 +1,6 @@
 """What an evaluation's headline is called, and which attempts' figures it is made of."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -42,6 +42,12 @@ def is_share(measure: str) -> bool:
 def label(measure: str) -> str:
     """A measure's name for a person: "solve rate"."""
     return measure.replace("_", " ")
+
+
+def usual_first(suites: Iterable[str]) -> list[str]:
+    """Suites in their order, but the usual problems of a task (`test`) before harder ones: lines of
+    a run have them by the alphabet."""
+    return sorted(suites, key=lambda name: name != "test")
 
 
 def headline(figures: Mapping[str, Any]) -> tuple[str, list[float | None]]:

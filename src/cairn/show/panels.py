@@ -52,7 +52,10 @@ class Panel:
         return Path(self.file).stem
 
 
-NOBODY = frozenset(("experiment", "task", "run", "algorithm", "model", "extended"))
+NOBODY = frozenset((
+    "experiment", "task", "run", "algorithm", "model", "extended", "dataset", "weights",
+    "init_from",
+))  # fmt: skip
 """Sections of a config that are nobody's who acts."""
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeGuard
 import numpy as np
 
 from cairn.core import counts
-from cairn.core.measures import headline, is_share, label
+from cairn.core.measures import headline, is_share, label, usual_first
 from cairn.core.stats import wilson_of_alike
 from cairn.report import series
 from cairn.view.reading import UnreadableError, open_plain
@@ -94,7 +94,7 @@ def _last(lines: list[bytes]) -> tuple[Row | None, int]:
 
 
 class Tests:
-    """The newest test of every seed in the first suite."""
+    """The newest test of every seed in the usual suite."""
 
     def __init__(self) -> None:
         self.suite = self.measure = ""
@@ -105,11 +105,11 @@ class Tests:
 
     def older(self, row: Row) -> None:
         """Take in a line before those so far; a seed that has a figure keeps it."""
-        for suite, figures in row["evaluation"].items():
+        for suite in usual_first(row["evaluation"]):
             if self.suite not in ("", suite):
                 continue
             self.suite = suite
-            self.measure, column = headline(figures)
+            self.measure, column = headline(row["evaluation"][suite])
             known = {seed: value for seed, value in enumerate(column) if _is_number(value)}
             self.values = known | self.values
             self.complete = len(self.values) == len(column)

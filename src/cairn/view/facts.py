@@ -17,7 +17,7 @@ from cairn.core import counts
 from cairn.core.console import count
 from cairn.core.counts import COUNTS
 from cairn.core.errors import CairnError
-from cairn.core.measures import headline
+from cairn.core.measures import headline, usual_first
 from cairn.report.parts import Figures, Part, Section, Table, Text, Words
 from cairn.report.words import Row, moment
 from cairn.view.kinds import KINDS
@@ -164,19 +164,19 @@ def main_figures(lines: Sequence[str]) -> list[Table]:
 def _newest(rows: Sequence[Mapping[str, Any]]) -> Table:
     known = dict.fromkeys(name for row in rows for name in row["metrics"])
     shown = sorted(known, key=lambda name: name not in MAIN)[:MOST_METRICS]
-    tests = dict.fromkeys(suite for row in rows for suite in row.get("evaluation", {}))
+    tests = usual_first(dict.fromkeys(suite for row in rows for suite in row.get("evaluation", {})))
     head = ["cycle", "spent", *(name.replace("_", " ") for name in shown)]
     table = [
         [
             max(row["cycle"]),
             count(round(sum(cost) / len(cost))),
             *(_mean(row["metrics"].get(name, ())) for name in shown),
-            *(_tested(row.get("evaluation", {}).get(suite)) for suite in [*tests][:1]),
+            *(_tested(row.get("evaluation", {}).get(suite)) for suite in tests[:1]),
         ]
         for row in rows
         for cost in [counts.cost(row["ledger"])]
     ]
-    return Table([*head, *(f"test, {suite}" for suite in [*tests][:1])], table)
+    return Table([*head, *(f"test, {suite}" for suite in tests[:1])], table)
 
 
 def _mean(values: Sequence[Any]) -> str | None:
