@@ -1,0 +1,1 @@
+"""A shell for research agents: a task's folder in the jail, one command at a time."""
