@@ -110,3 +110,10 @@ def test_a_trainer_of_other_people_is_taught(monkeypatch, capsys):
     assert model.num_timesteps == 1500 and 1000 < ledger["training"] <= 1500
     assert ledger["episodes"] == 4 * (ledger["asked"] - 1) and ledger["scoring"] == 0
     assert f"levels kept: {len(teacher.lineage.score)}" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_program_is_improved_in_the_jail(tmp_path, capsys):
+    example("improve_program").main(tmp_path / "run", trials=12)
+    before, after = capsys.readouterr().out.splitlines()[0].split(" -> ")
+    assert float(after) < float(before)

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from cairn.cli.main import run as cairn
-from cairn.research import directory, figures, run
+from cairn.research import directory, figures, look, run
 from cairn.research.node import Tree
+from cairn.view.kinds import told
 
 HERE = Path(__file__).parent
 CONFIG = """
@@ -60,6 +61,15 @@ def test_a_run_is_made_reported_gone_on_with_and_exported(place, capsys):
     assert summary["nodes"] == 24 and summary["chosen"] == two.chosen
     assert summary["scores"]["test"] == two.score(two.chosen, "test")
     assert list((place / "two" / "results").iterdir()) == []
+
+    stands = told(place / "two", "cairn search run", directory.ResearchRun(place / "two").config)
+    assert stands.title == "Search over programs" and stands.finished
+    assert stands.named[2].name == "test score" and stands.progress[0][:3] == ("search", 24, 24)
+    seen = look.report_page(place / "two", redact=True)
+    assert "nodes" not in {section.id for section in seen.sections}
+    assert [section.id for section in look.report(place / "two")][:3] == [
+        "report", "result", "curves",
+    ]  # fmt: skip
 
     before = (place / "two" / "report.html").read_bytes()
     assert cairn(["search", "report", "two"]) == 0

@@ -15,6 +15,7 @@ from cairn.core.resolve import function_at
 from cairn.redteam import run as redteam_run
 from cairn.redteam import testing
 from cairn.refine.directory import RefineRun
+from cairn.research.directory import ResearchRun
 from cairn.runs.mapping import MapRun
 from cairn.runs.search import SearchRun
 from cairn.view import kinds
@@ -38,6 +39,7 @@ def asked(stage, items, told, *, lag):
 
 def test_every_kind_of_run_there_is_has_a_line_here():
     commands = {run.COMMAND for run in (redteam_run.directory.RedteamRun, testing.TestRun)}
+    commands.add(ResearchRun.COMMAND)
     assert set(KINDS) == commands | {SearchRun.COMMAND, MapRun.COMMAND, RefineRun.COMMAND}
     for kind in KINDS.values():
         for address in (*kind.panels, *filter(None, [kind.page])):

@@ -46,6 +46,16 @@ def search(config: Config, summary: Config | None) -> Named:
     return Named(_text(config, "policy"), "search", None)
 
 
+def research(config: Config, summary: Config | None) -> Named:
+    """A search over programs: its policy, its task, the score of what it chose."""
+    scores, found = _inside(summary or {}, "scores"), None
+    for split in ("test", "selection", "search"):
+        value = scores.get(split) if _is_table(scores) else None
+        if found is None and isinstance(value, int | float):
+            found = Headline(f"{split} score", value, None, None)
+    return Named(_text(config, "policy", "name"), _text(config, "task"), found)
+
+
 def mapping(config: Config, summary: Config | None) -> Named:
     """A map, by its source."""
     return Named("map", _text(config, "source"), None)
@@ -89,6 +99,19 @@ def search_progress(db: sqlite3.Connection, config: Config) -> list[Progress]:
     trials, found = _number(config, "engine", "trials"), standing.searched(db, "search")
     complete = trials is not None and found.told >= trials
     return [Progress("search", found.told, trials, "trials told", complete)]
+
+
+def research_progress(db: sqlite3.Connection, config: Config) -> list[Progress]:
+    """Nodes of the tree, then evaluations of the final choice and of the report."""
+    (search,) = search_progress(db, config)
+    search = search._replace(what="nodes of the tree")
+    begun = standing.stages(db)
+    stage = next((name for name in reversed(begun) if name.startswith("select-")), None)
+    if stage is None or begun[stage] < _last(db, "search"):
+        return [search]
+    chosen = _listed(db, stage, begun[stage], "evaluations of the last round")
+    # There may be another round: that it was the last one, the summary says.
+    return [search, chosen._replace(name="choice", finished=False)]
 
 
 def mapping_progress(db: sqlite3.Connection, config: Config) -> list[Progress]:

@@ -165,6 +165,14 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             panels=("cairn.refine.look:report",),
             page="cairn.refine.look:report_page",
         ),
+        "cairn search run": Kind(
+            "Search over programs",
+            parts.research,
+            parts.research_progress,
+            lambda path: f"cairn search resume {shlex.quote(str(path))}",
+            panels=("cairn.research.look:report",),
+            page="cairn.research.look:report_page",
+        ),
         "cairn.search": Kind(
             "Search",
             parts.search,
