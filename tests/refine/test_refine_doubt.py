@@ -14,6 +14,7 @@ from cairn.refine.detectors.catalogue import detectors
 from cairn.refine.figures import Asked, as_json, measure
 from cairn.refine.run import refine
 from cairn.refine.spans import Span
+from cairn.refine.tasks.base import text_in
 from cairn.refine.tasks.catalogue import read_task, task
 
 SAID = "Grace Hopper wrote the first compiler. Write to ann.lee@corp.io about it."
@@ -93,3 +94,37 @@ def test_how_sure_a_find_must_be_is_a_setting(tmp_path):
     assert json.dumps(["Ann", "Eva", "if private"]) in (
         task("anonymize").prompt("x", None, {"Ann": "Eva"}, {"Ann"})[-1].content
     )
+
+
+def test_a_piece_that_keeps_what_it_was_asked_about_is_not_tried_for_another_piece(tmp_path):
+    """Of three pieces the first keeps a public name, and only the last leaks what the second shows
+    to be private."""
+    thirds = (
+        "Grace Hopper wrote the first compiler.\n\n",
+        "Dear Anna Berger, your parcel is late.\n\n",
+        "See Berger_notes.\n",
+    )
+    asked = []
+
+    def answer(request, key):
+        said = request.messages[-1].content
+        found = text_in(said)
+        asked.append(found.text)
+        text = found.text.replace("Anna Berger", "Val Stone")
+        return text.replace("Berger", "Stone") if "turned down" in said else text
+
+    given = write_rows(tmp_path / "in.jsonl", [{"id": "a", "text": "".join(thirds)}])
+    (tmp_path / "own.toml").write_text(
+        'base = "anonymize"\nchecks = ["leak"]\npseudonyms = false\n'
+    )
+    settings = config(given, tmp_path / "out.jsonl", chunk=45)
+    players = {"refiner": ScriptedModel(answer, name="pieces")}
+    own = read_task(tmp_path / "own.toml")
+    counted = refine(settings, tmp_path / "run", own, players=players, show=False)
+    (row,) = read(tmp_path / "out.jsonl")
+    assert row["text"] == "".join(thirds).replace("Anna Berger", "Val Stone").replace(
+        "Berger", "Stone"
+    )
+    tries = [sum(third.strip() in text for text in asked) for third in thirds]
+    assert tries == [2, 1, 2] and counted.spent.calls == 5
+    assert (row["refined"]["doubtful"], row["refined"]["failed"]) == (1, ["leak"] * 2)

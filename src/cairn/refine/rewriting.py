@@ -97,7 +97,7 @@ class Rewriting:
                 if said.check is None or said.failure is None:
                     break
                 failure = said.failure
-                for piece in await self._concerned(pieces, pair, said.check):
+                for piece in await self._concerned(pieces, pair, said.check, asked):
                     piece.failed.append(failure.check)
                     piece.asked |= failure.doubtful
                     known = {**piece.pair.pseudonyms, **half_named(piece.pair.original, table)}
@@ -169,21 +169,29 @@ class Rewriting:
                 kind = type(error).__name__
                 raise UnreadableAnswerError(f"no verdict of {check.name} ({kind})") from None
             if failure is not None:
-                if not failure.doubtful or failure.doubtful - asked:
+                if not _settled(failure, asked):
                     return Verdict(check, failure, kept)
                 kept |= failure.doubtful
         return Verdict(None, None, kept)
 
-    async def _concerned(self, pieces: Sequence[Piece], pair: Pair, check: Check) -> list[Piece]:
+    async def _concerned(
+        self, pieces: Sequence[Piece], pair: Pair, check: Check, asked: frozenset[int]
+    ) -> list[Piece]:
         """The pieces in which the check finds what is wrong with the whole: it looks at each beside
         the whole original, of which other pieces hold what must not be here. Where it finds it in
         none of them, or needs the whole to judge by and finds it in all: all of them."""
         written = [piece for piece in pieces if piece.role]
-        failing = [
-            piece for piece in written
-            if await check(pair._replace(rewrite=piece.pair.rewrite), self.clients) is not None
-        ]  # fmt: skip
+        failing = []
+        for piece in written:
+            failure = await check(pair._replace(rewrite=piece.pair.rewrite), self.clients)
+            if failure is not None and not _settled(failure, asked):
+                failing.append(piece)
         return failing or written
+
+
+def _settled(failure: Failure, asked: frozenset[int]) -> bool:
+    """Whether it is about doubtful values alone that were asked about before."""
+    return bool(failure.doubtful) and failure.doubtful <= asked
 
 
 async def _answer(
