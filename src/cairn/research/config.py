@@ -28,8 +28,8 @@ class Policy:
     """Where the search goes on."""
 
     name: str = "mcts"
-    """greedy, aide, mcts, evolution, ab-mcts-a, ab-mcts-m, restarts, best-of, linear, or one's own
-    at `package.module:Name`."""
+    """greedy, aide, mcts, evolution, ab-mcts-a, ab-mcts-m, map-elites, shinka, pareto, restarts,
+    best-of, linear, or one's own at `package.module:Name`."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The policy's own: its fields."""
 

@@ -1,6 +1,6 @@
 """How artefacts are scored: a grader out of the candidate's reach, on splits of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -29,6 +29,9 @@ class Graded(NamedTuple):
     """Further texts for operators by name: a profile, a trace."""
     cpu_seconds: float = 0.0
     """Processor time of the execution."""
+    parts: Sequence[float] = ()
+    """Scores of single examples, if the score is made of several; always of the same ones, in the
+    same order. For policies that keep a Pareto front over examples."""
 
 
 @runtime_checkable

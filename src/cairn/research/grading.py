@@ -143,11 +143,15 @@ def _checked(problem: Problem, graded: object) -> Graded:
     if graded.score is not None and not math.isfinite(graded.score):
         said = f"{graded.feedback}\nThe score is not a finite number.".strip()
         return graded._replace(score=None, spread=None, outcome="invalid", feedback=said)
+    parts = [float(part) for part in graded.parts]
+    if not all(map(math.isfinite, parts)):
+        raise _BadGraderError(f"the grader of {problem.name} gave parts that are not finite")
+    graded = graded._replace(parts=parts)
     if graded.spread is not None and not (math.isfinite(graded.spread) and graded.spread >= 0):
         graded = graded._replace(spread=None)
     if graded.score is None and graded.outcome == "ok":
         return graded._replace(outcome="invalid")
-    return graded if graded.outcome == "ok" else graded._replace(score=None, spread=None)
+    return graded if graded.outcome == "ok" else graded._replace(score=None, spread=None, parts=())
 
 
 def _read(told: str) -> Graded:

@@ -46,6 +46,10 @@ class Node:
     """Of an evolution with islands."""
     seconds: float = 0.0
     """How long its evaluation took."""
+    parts: tuple[float, ...] = ()
+    """Utilities of single examples, if the grader gives them."""
+    role: str = ""
+    """Which role was asked for it, where a policy chose among several."""
 
     @property
     def buggy(self) -> bool:
@@ -202,14 +206,20 @@ class Tree:
 
     def dump(self) -> list[dict[str, Any]]:
         """The nodes as JSON values."""
-        return [asdict(node) | {"parents": list(node.parents)} for node in self]
+        return [
+            asdict(node) | {"parents": list(node.parents), "parts": list(node.parts)}
+            for node in self
+        ]
 
     @staticmethod
     def load(rows: Iterable[dict[str, Any]]) -> "Tree":
         """The tree that was dumped."""
         names = [entry.name for entry in fields(Node)]
         kept = ({name: row[name] for name in names if name in row} for row in rows)
-        return Tree(Node(**{**row, "parents": tuple(row["parents"])}) for row in kept)
+        return Tree(
+            Node(**{**row, **{name: tuple(row.get(name, ())) for name in ("parents", "parts")}})
+            for row in kept
+        )
 
     def to_json(self) -> str:
         """The nodes as one line of JSON: equal trees, equal text."""

@@ -34,6 +34,8 @@ class Context(NamedTuple):
     memory: str
     complexity: str
     """"simple", "normal", "complex", or ""."""
+    beside: tuple[Shown, ...]
+    """Others, for ideas."""
     mark: str
     """Ends every tag of the prompt: no text within contains it (`cairn.lm.fences`)."""
 
@@ -127,6 +129,11 @@ def _prompt(context: Context, wish: str) -> str:
             parts.append(f"It failed: {parent.outcome}")
         if parent.feedback:
             parts.append(fenced("output", f"\n{trimmed(parent.feedback)}\n", mark))
+    if context.beside:
+        parts.append("Others that were tried, for ideas; do not copy them:")
+    for number, other in enumerate(context.beside):
+        parts.append(fenced(f"other-{number + 1}", f"\n{trimmed(other.text.rstrip())}\n", mark))
+        parts.append("" if other.score is None else f"Its score: {other.score:.6g}")
     parts += [wish, COMPLEXITY.get(context.complexity, "")]
     what = "a Python program" if context.language == "python" else f"a {context.language}"
     parts.append(

@@ -19,7 +19,7 @@ from cairn.lm.answers import whole_text
 from cairn.lm.client import Clients
 from cairn.lm.completion import Completion
 from cairn.lm.fences import mark
-from cairn.research import grading, memory, parsing
+from cairn.research import grading, memory, novelty, parsing
 from cairn.research.evaluation import Graded, Problem
 from cairn.research.node import OURS, Node, Tree, utility_of
 from cairn.research.operators import Context, Operator, Shown, operators_of
@@ -56,6 +56,11 @@ class Asking:
     """What an operator is told of the search: none, simple, all, plans, sibling or ancestral."""
     roles: Mapping[str, str] = field(default_factory=dict)
     """Which role an operator asks; left out: researcher."""
+    arms: tuple[str, ...] = ()
+    """Further roles, among which a policy may choose (`shinka` does)."""
+    novelty: float = 1.0
+    """An artefact is refused, and asked for again, if so large a share of what it says is said by
+    another one of its island (ShinkaEvolve: 0.99 by embeddings); 1: none is refused."""
     readings: int = 3
     """Samples of an answer until one holds an artefact."""
     longest: int = parsing.LONGEST
@@ -70,7 +75,7 @@ class Asking:
     @property
     def asked(self) -> tuple[str, ...]:
         """All roles that are asked."""
-        return tuple(sorted({RESEARCHER, *self.roles.values()}))
+        return tuple(sorted({RESEARCHER, *self.roles.values(), *self.arms}))
 
 
 class TreeSearch:
@@ -109,9 +114,18 @@ class TreeSearch:
             **proposal._asdict(),
             "parents": list(proposal.parents),
             "shown": [_shown(state.tree[parent]) for parent in proposal.parents],
+            "beside": [{"id": other, **_shown(state.tree[other])} for other in proposal.beside],
+            "known": self._known(state.tree, proposal),
             "memory": memory.recall(scope, state.tree, proposal),
             "given": self.problem.initial if first else "",
         }
+
+    def _known(self, tree: Tree, proposal: Proposal) -> list[list[int]]:
+        """Sketches of what the proposal's island has, if copies of it are refused."""
+        if self.asking.novelty >= 1:
+            return []
+        island = [node.text for node in tree if node.island == proposal.island and node.text]
+        return [novelty.sketch(text) for text in island[-novelty.KNOWN :]]
 
     def _check(self, proposal: Proposal, tree: Tree) -> None:
         name = type(self.policy).__name__
@@ -120,10 +134,19 @@ class TreeSearch:
                 f"{name} proposes the operator {proposal.operator!r}, which is not there: give it "
                 f"in [asking.operators].{suggest(proposal.operator, self.operators)}"
             )
-        for parent in proposal.parents:
+        if proposal.role and proposal.role not in self.asking.asked:
+            raise ConfigError(
+                f"{name} proposes to ask the role {proposal.role!r}: name it in [asking] arms "
+                f"(there are {', '.join(self.asking.asked)})."
+            )
+        for parent in (*proposal.parents, *proposal.beside):
             if parent not in tree:
                 raise ConfigError(f"{name} proposes the parent {parent}, which is not in the tree.")
-            if tree[parent].buggy and proposal.operator in ("improve", "crossover"):
+            if (
+                parent in proposal.parents
+                and tree[parent].buggy
+                and proposal.operator in ("improve", "crossover")
+            ):
                 raise ConfigError(
                     f"{name} proposes {proposal.operator} of node {parent}, which is buggy: "
                     f"propose debug, or another node."
@@ -143,7 +166,10 @@ class TreeSearch:
         return _outcome(proposed.text, proposed.plan, graded)
 
     async def _propose(self, trial: Any, clients: Clients) -> parsing.Proposed:
-        texts = [text for parent in trial["shown"] for text in (parent["text"], parent["feedback"])]
+        beside = [{**other} for other in trial["beside"]]
+        texts = [
+            text for one in (*trial["shown"], *beside) for text in (one["text"], one["feedback"])
+        ]
         description = self.problem.description
         context = Context(
             description,
@@ -152,14 +178,18 @@ class TreeSearch:
             tuple(Shown(**parent) for parent in trial["shown"]),
             trial["memory"],
             trial["complexity"],
+            tuple(Shown(**{k: v for k, v in other.items() if k != "id"}) for other in beside),
             mark(clients.key.child("mark"), description, trial["memory"], *texts),
         )
         prompt = self.operators[trial["operator"]](context)
-        client = clients[self.asking.roles.get(trial["operator"], RESEARCHER)]
+        role = trial["role"] or self.asking.roles.get(trial["operator"], RESEARCHER)
+        client = clients[role]
 
         def read(answer: Completion) -> parsing.Proposed:
             text = whole_text(answer, by=client.role)
-            return parsing.read(text, self.problem.language, self.asking.longest)
+            found = parsing.read(text, self.problem.language, self.asking.longest)
+            novelty.check(found, trial["known"], self.asking.novelty)
+            return found
 
         readings = self.asking.readings
         return await client.read(
@@ -177,8 +207,10 @@ class TreeSearch:
             parents=tuple(trial["parents"]),
             operator=trial["operator"],
             island=trial["island"],
+            role=trial["role"],
+            parts=tuple(part if larger else -part for part in outcome["parts"]),
             utility=utility_of(outcome["score"], larger_is_better=larger),
-            **outcome,
+            **{name: value for name, value in outcome.items() if name != "parts"},
         )
         tree = state.tree.grown(node)
         draws = self.root.child("observe", node.id).random()
@@ -215,7 +247,10 @@ def score_of(node: Node) -> str:
 
 def _proposal(trial: Mapping[str, Any]) -> Proposal:
     parents = tuple(trial["parents"])
-    return Proposal(trial["operator"], parents, trial["complexity"], trial["island"])
+    beside = tuple(other["id"] for other in trial["beside"])
+    return Proposal(
+        trial["operator"], parents, trial["complexity"], trial["island"], trial["role"], beside
+    )
 
 
 def _shown(node: Node) -> dict[str, Any]:
@@ -237,6 +272,7 @@ def _outcome(text: str, plan: str, graded: Graded) -> dict[str, Any]:
         "plan": plan[:SHOWN_ERROR],
         "score": None if graded.score is None else float(graded.score),
         "spread": graded.spread,
+        "parts": [float(part) for part in graded.parts],
         "outcome": graded.outcome,
         "feedback": memory.trimmed("\n".join(filter(None, [graded.feedback, *extra]))),
     }

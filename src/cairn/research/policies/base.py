@@ -23,6 +23,10 @@ class Proposal(NamedTuple):
     complexity: str = ""
     """"simple", "normal", "complex": a cue to the operator; "" for none."""
     island: int = 0
+    role: str = ""
+    """Which role is asked; "": the operator's own (`asking.roles`)."""
+    beside: tuple[int, ...] = ()
+    """Nodes that the operator is shown for ideas, besides the parents."""
 
 
 @runtime_checkable
