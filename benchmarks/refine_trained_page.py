@@ -73,14 +73,16 @@ def dialogues() -> str:
 def code() -> str:
     """Agreement of changed lines with the labels."""
     found = _read("code")
-    rows = [["", "files out, %", "lines left, %", "precision", "recall", "F1",
+    rows = [["forms", "", "files out, %", "lines left, %", "precision", "recall", "F1",
              "precision in files out", "recall in files out"]]  # fmt: skip
-    for name, its in found["arms"].items():
-        rows.append([
-            name, f"{100 * its['files out']:.1f}", f"{100 * its['lines left']['value']:.1f}",
-            *(_share(its[part]) for part in ("precision", "recall", "f1")),
-            *(_share(its[f"{part} in files out"], False) for part in ("precision", "recall")),
-        ])  # fmt: skip
+    for split, arms in found["arms"].items():
+        for name, its in arms.items():
+            rows.append([
+                split, name, f"{100 * its['files out']:.1f}",
+                f"{100 * its['lines left']['value']:.1f}",
+                *(_share(its[part]) for part in ("precision", "recall", "f1")),
+                *(_share(its[f"{part} in files out"], False) for part in ("precision", "recall")),
+            ])  # fmt: skip
     return _table(rows)
 
 

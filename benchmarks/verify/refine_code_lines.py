@@ -1,12 +1,14 @@
 """Do refined files of code differ in those lines that hold something private, and in no others?
 
-    uv run python benchmarks/verify/refine_code_lines.py [--files 400] [--results FILE]
+    uv run python benchmarks/verify/refine_code_lines.py [--files 200] [--results FILE]
 
 Line-level agreement, as arXiv:2509.08653 measures it against experts: a line that was changed or
 lost is taken for one that was said to be private, and the labels of made files say which are.
 A file that is dropped or rejected loses all its lines. Removal by the detectors of the task
-`anonymize-code` is real; the refiners are SIMULATED (they know the labels and err at stated rates),
-and what they write goes the way of `cairn refine run`, with its checks, tries and rejects.
+`anonymize-code` is real; two refiners are SIMULATED (they know the labels and err at stated rates).
+A third one is real: a small model that was distilled from what the scripted one with errors made of
+files of the training forms, and that is asked about held-out forms. What refiners write goes the
+way of `cairn refine run`, with its checks, tries and rejects.
 """
 
 import argparse
@@ -25,6 +27,9 @@ import refine_sets as sets
 from provenance import command, keep, source_hash, versions
 
 from cairn.refine.baselines import removed
+from cairn.refine.distill.config import Distillation
+from cairn.refine.distill.refiner import Distilled
+from cairn.refine.distill.run import distill
 from cairn.refine.intervals import Resampled
 from cairn.refine.labels import Record
 from cairn.refine.made.records import make
@@ -32,6 +37,8 @@ from cairn.refine.rewriting_score import Rewrite
 from cairn.refine.simulated import Errors, SimulatedRefiner
 from cairn.refine.tasks.catalogue import task
 
+SPLITS = ("train", "held")
+ABOUT = ("plain", "negatives", "adversarial")
 RESULTS = Path(__file__).parent / "results" / "refine_trained_on" / "code.json"
 
 
@@ -80,45 +87,61 @@ def agreement(records: Sequence[Record], rewrites: Sequence[Rewrite]) -> dict[st
     return found
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--files", type=int, default=400)
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    asked = parser.parse_args()
-    began = time.process_time()
-    half = asked.files // 2
-    records = [
-        record
-        for split in ("train", "held")
-        for record in make(
-            half, seed=27, split=split, formats=("code",),
-            about=("plain", "negatives", "adversarial"),
-        )
-    ]  # fmt: skip
+def arms(records: Sequence[Record], folder: Path, student: Distilled | None) -> dict[str, Any]:
+    """All arms on the same files; the distilled refiner's where there is one."""
     how = task("anonymize-code")
     (finds,) = how.detectors
     spans = [finds.find(record.text) for record in records]
-    arms = {
+    removals = {"files dropped": "drop-document", "lines dropped": "drop-line", "masked": "mask"}
+    found = {
         f"{name}, detectors": agreement(records, removed(records, spans, removal))
-        for name, removal in (
-            ("files dropped", "drop-document"), ("lines dropped", "drop-line"), ("masked", "mask"),
-        )
-    }  # fmt: skip
+        for name, removal in removals.items()
+    }
+    players: dict[str, Any] = {
+        f"refined {name}, simulated": SimulatedRefiner(records, errors).model(27)
+        for name, errors in (("without errors", Errors()), ("with errors", sets.ERRORS))
+    }
+    if student is not None:
+        players["refined, distilled"] = student.model()
+    for at, (name, player) in enumerate(players.items()):
+        found[name] = agreement(records, sets.refined(records, how, player, folder / f"{at}", 27))
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--files", type=int, default=200, help="of each half of the forms")
+    parser.add_argument("--updates", type=int, default=300, help="of the distilled refiner")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    asked = parser.parse_args()
+    began = time.process_time()
+    records = {
+        split: list(make(asked.files, seed=27, split=split, formats=("code",), about=ABOUT))
+        for split in SPLITS
+    }
     with tempfile.TemporaryDirectory() as folder:
-        for name, errors in (("without errors", Errors()), ("with errors", sets.ERRORS)):
-            refiner = SimulatedRefiner(records, errors).model(27)
-            made = sets.refined(records, how, refiner, Path(folder) / name.replace(" ", "-"), 27)
-            arms[f"refined {name}, simulated"] = agreement(records, made)
+        known = arms(records["train"], Path(folder) / "train", None)
+        # What the scripted refiner with errors made of the training forms is in the second run.
+        source = str(Path(folder) / "train" / "1" / "run")
+        small = Path(folder) / "small"
+        told = distill(Distillation(source, updates=asked.updates), small)
+        held = arms(records["held"], Path(folder) / "held", Distilled.open(small))
+    lines = {split: sum(r.text.count("\n") + 1 for r in its) for split, its in records.items()}
+    private = {split: sum(len(private_lines(r)) for r in its) for split, its in records.items()}
+    found = {"train": known, "held": held}
     keep(asked.results, {
-        "files": len(records), "lines": sum(r.text.count("\n") + 1 for r in records),
-        "private lines": sum(len(private_lines(record)) for record in records),
-        "errors": vars(sets.ERRORS), "arms": arms, "cpu_s": round(time.process_time() - began, 1),
+        "files": asked.files, "lines": lines, "private lines": private,
+        "errors": vars(sets.ERRORS), "distilled": {"updates": asked.updates, **told},
+        "arms": found, "cpu_s": round(time.process_time() - began, 1),
         "command": command(), "versions": versions(faker=metadata.version("faker")),
-        "sources": source_hash(Path(__file__), ("refine",), Path(sets.__file__ or "")),
+        "sources": source_hash(
+            Path(__file__), ("refine", "nn/language"), Path(sets.__file__ or "")
+        ),
     })  # fmt: skip
-    for name, its in arms.items():
-        print(name, {k: v["value"] if isinstance(v, dict) and "value" in v else v
-                     for k, v in its.items()})  # fmt: skip
+    for split, its in found.items():
+        for name, shares in its.items():
+            print(split, name, {k: v["value"] if isinstance(v, dict) and "value" in v else v
+                                for k, v in shares.items()})  # fmt: skip
     return 0
 
 
