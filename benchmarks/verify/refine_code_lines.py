@@ -111,9 +111,11 @@ def arms(records: Sequence[Record], folder: Path, student: Distilled | None) -> 
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--files", type=int, default=200, help="of each half of the forms")
-    parser.add_argument("--updates", type=int, default=300, help="of the distilled refiner")
+    parser.add_argument("--updates", type=int, default=150, help="of the distilled refiner")
     parser.add_argument("--results", type=Path, default=RESULTS)
     asked = parser.parse_args()
+    if asked.results.exists():
+        raise SystemExit(f"{asked.results} is there: delete it to measure again.")
     began = time.process_time()
     records = {
         split: list(make(asked.files, seed=27, split=split, formats=("code",), about=ABOUT))

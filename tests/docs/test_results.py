@@ -89,6 +89,28 @@ def test_the_page_on_the_benchmark_of_refinement_shows_the_results_on_file():
     assert simulated["without_errors"]["over"] < 1.5e-4
 
 
+def test_the_page_on_training_on_refined_data_shows_the_results_on_file():
+    script = load("refine_trained_page")
+    page = script.PAGE.read_text()
+    assert {found["name"] for found in script.MARK.finditer(page)} == set(script.TABLES)
+    assert script.shown(page) == page
+
+    def right(arm, which, part="profiles"):
+        seeds = json.loads((script.RESULTS / f"{part}-{arm}.json").read_text())["quiz"]
+        assert len(seeds) == 3
+        return sum(seed[which] for seed in seeds) / len(seeds)
+
+    for arm in ("refined-with-errors", "refined-distilled"):
+        assert right(arm, "public") > right("masked", "public") > right("dropped", "public")
+        assert right(arm, "private") < 0.2 * right("raw", "private")
+    told = json.loads((script.RESULTS / "grounded.json").read_text())["sets"]
+    for refined, free in zip(
+        told["refined, temperature 0.7"], told["without grounding, temperature 0.7"], strict=True
+    ):
+        before, after = refined["measures"]["distinct 2-grams"]
+        assert after > 0.9 * before and free["measures"]["distinct 2-grams"][1] < 0.8 * before
+
+
 def test_the_page_on_cloning_shows_the_results_on_file():
     before = list(sys.path)
     sys.path.insert(0, str(BENCHMARKS / "verify"))  # the script imports its neighbour
