@@ -29,15 +29,18 @@ FACTS = {
 
 def profiles() -> str:
     """What is in the sets, and what models answer that learned from them."""
-    rows = [["learned from", "texts out, %", "private values in it, %", "public: right, %",
+    rows = [["learned from", "texts out, %", "private values in it, %", "public facts kept, %",
+             "public: right, %",
              "private: right, %"]]  # fmt: skip
     for found in _arms("profiles", PROFILES):
-        its, quiz = found["set"], found["quiz"]
+        its = found["set"]
+        right = [_over([seed[of] for seed in found["quiz"]]) if "quiz" in found else "-"
+                 for of in ("public", "private")]  # fmt: skip
         left = [seed["leaked"] or 0.0 for seed in its]
-        rows.append([
-            found["arm"], _over([seed["out"] for seed in its]), _over(left),
-            _over([seed["public"] for seed in quiz]), _over([seed["private"] for seed in quiz]),
-        ])  # fmt: skip
+        kept = [seed["public kept"] for seed in its]
+        rows.append(
+            [found["arm"], _over([seed["out"] for seed in its]), _over(left), _over(kept), *right]
+        )
     return _table(rows)
 
 
@@ -45,6 +48,8 @@ def facts() -> str:
     """The same answers, fact by fact."""
     rows = [["learned from", *FACTS]]
     for found in _arms("profiles", PROFILES):
+        if "quiz" not in found:
+            continue
         cells = [found["arm"]]
         for begins in FACTS.values():
             cells.append(_over([
@@ -60,12 +65,18 @@ def dialogues() -> str:
     rows = [["learned from", "texts out, %", "toxicity: mean", "95th percentile", "quiz: right, %",
              "what the model says: mean", "95th percentile"]]  # fmt: skip
     for found in _arms("dialogues", DIALOGUES):
-        its, says = found["toxicity"], found["speech"]
+        its = found["toxicity"]
+        model = ["-"] * 3
+        if "quiz" in found:
+            says = found["speech"]
+            model = [
+                _over([seed["public"] for seed in found["quiz"]]),
+                *(_plain([seed[part] for seed in says]) for part in ("mean", "p95")),
+            ]
         rows.append([
             found["arm"], _over([seed["out"] for seed in found["set"]]),
             _plain([seed["mean"] for seed in its]), _plain([seed["p95"] for seed in its]),
-            _over([seed["public"] for seed in found["quiz"]]),
-            _plain([seed["mean"] for seed in says]), _plain([seed["p95"] for seed in says]),
+            *model,
         ])  # fmt: skip
     return _table(rows)
 
