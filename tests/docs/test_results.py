@@ -101,8 +101,11 @@ def test_the_page_on_training_on_refined_data_shows_the_results_on_file():
         return sum(seed[which] for seed in seeds) / len(seeds)
 
     for arm in ("refined-with-errors", "refined-distilled"):
-        assert right(arm, "public") > right("masked", "public") > right("dropped", "public")
-        assert right(arm, "private") < 0.2 * right("raw", "private")
+        assert right(arm, "public") > 0.8 * right("raw", "public")
+        assert right(arm, "private") < 0.1 * right("raw", "private")
+    assert right("dropped", "public") < 0.3 * right("raw", "public")
+    assert right("masked", "private") > 0.3 * right("raw", "private")
+    assert right("masked", "Who founded") < 0.3 * right("raw", "Who founded")
     told = json.loads((script.RESULTS / "grounded.json").read_text())["sets"]
     for refined, free in zip(
         told["refined, temperature 0.7"], told["without grounding, temperature 0.7"], strict=True
