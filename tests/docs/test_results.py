@@ -176,6 +176,22 @@ def test_the_page_on_puzzles_shows_the_results_on_file_and_says_what_they_say():
             assert won["mcts"][2] == 200 if sigma == 0 else script.apart(cells[kind], "mcts", sigma)
 
 
+def test_the_page_on_planning_shows_the_results_on_file():
+    before = list(sys.path)
+    sys.path.insert(0, str(BENCHMARKS / "verify"))  # the script imports its neighbour
+    script = load("verify/planning")
+    sys.path[:] = before
+    found = json.loads(script.RESULTS.read_text())
+    page = script.PAGE.read_text()
+    assert [mark["name"] for mark in script.MARK.finditer(page)] == [
+        "statements",
+        "fixed",
+        "learned",
+    ]
+    assert script.shown(page, found) == page
+    assert found["statements"] == script.judged(found) and found["episodes"] == 1_000
+
+
 def test_the_redteam_page_shows_the_results_on_file(redteam):
     page = redteam.PAGE.read_text()
     assert redteam.filled(page, redteam.directions.RESULTS) == page
