@@ -175,7 +175,8 @@ def _become(ask: dict, box: str, streams: tuple[int, ...], failed: int) -> None:
             os.setresuid(*[namespaces.USER] * 3)
         kernel.drop_capabilities()
         kernel.no_new_privileges()
-        if tier >= 2 and landlock.version():
+        held = landlock.version() if tier else 0
+        if tier >= 2 and held:
             landlock.restrict(["/"], [box, "/tmp", "/dev/shm", *_DEVICES])
         elif tier == 1:
             inputs = [source for _, source in ask["readonly"]]
@@ -183,7 +184,9 @@ def _become(ask: dict, box: str, streams: tuple[int, ...], failed: int) -> None:
             landlock.restrict([*ask["visible"], *ask["seen"], *inputs], own)
         rules = b""
         if tier >= 1:
-            rules = seccomp.program(ask["machine"], alone=tier >= 2)
+            rules = seccomp.program(
+                ask["machine"], alone=tier >= 2, truncate=tier >= 2 or held >= 3
+            )
         os.closerange(3, failed)
         os.closerange(failed + 1, 2**16)
         if rules:

@@ -97,7 +97,7 @@ _METADATA = {
     "utimensat": (280, 88),
 }
 _CLONE, _CLONE3, _SOCKET = (56, 220), (435, 435), (41, 198)
-_SOCKETPAIR, _KILL, _IOCTL = (53, 199), (62, 129), (16, 29)
+_TRUNCATE, _SOCKETPAIR, _KILL, _IOCTL = (76, 45), (53, 199), (62, 129), (16, 29)
 _NEW_NAMESPACES = 0x7E02_0000
 _UNIX, _DATAGRAM = 1, 2
 _TERMINAL_INPUT = (0x5412, 0x541C)  # TIOCSTI and TIOCLINUX put words into a terminal's mouth
@@ -108,12 +108,13 @@ _NOTHING, _EPERM, _ENOSYS = 0, 1, 38
 _NUMBER, _ARCHITECTURE = 0, 4
 
 
-def program(machine: str, *, alone: bool) -> bytes:
+def program(machine: str, *, alone: bool, truncate: bool) -> bytes:
     """The filter for a machine; UnavailableError for one whose calls are not in the table.
 
     `alone`: the candidate has a network, processes and files of its own. Otherwise it can make no
     socket but connected pairs that lead nowhere else, and changes of modes, owners and times of
-    files are not carried out, though they seem to be.
+    files are not carried out, though they seem to be. `truncate`: files may be cut by their path,
+    which Landlock holds from its third version on.
     """
     if machine not in _ARCHITECTURES:
         raise UnavailableError(f"no seccomp filter is written for {machine}")
@@ -129,6 +130,8 @@ def program(machine: str, *, alone: bool) -> bytes:
     for numbers in _CALLS.values():
         if numbers[column] is not None:
             code += _refuse_all(numbers[column])
+    if not truncate:
+        code += _refuse_all(_TRUNCATE[column])
     code += _refuse_all(_CLONE3[column], _ENOSYS)
     code += _refuse(_CLONE[column], 0, (_ANY_BIT, _NEW_NAMESPACES))
     if alone:
