@@ -102,6 +102,9 @@ def test_a_limit_stops_the_run_and_the_line_says_how_to_go_on(place, capsys):
     done = tree_of(place / "one")
     assert (done.spent.calls, done.chosen) == (5, None) and done.stopped.startswith("the search")
     assert cairn(["search", "export", "one", "best"]) == 0  # the best so far
+    # What was spent is part of the run: the same limit allows nothing more.
+    assert cairn(["search", "resume", "one"]) == 1
+    assert tree_of(place / "one").spent == done.spent
     assert cairn(["search", "resume", "one", "--calls", "500"]) == 0
     assert tree_of(place / "one").chosen is not None
 
@@ -116,6 +119,16 @@ def test_the_budget_of_programs_holds(place, capsys):
     whole = tree_of(place / "one")
     assert cairn(["search", "run", "config.toml", "--run", "two"]) == 0
     assert whole.tree == tree_of(place / "two").tree
+
+
+@pytest.mark.parametrize("flags", [["--limits.tokens", "1"], ["--programs.wall-s", "0.1"]])
+def test_a_budget_that_allows_no_step_is_said_and_the_run_can_go_on(place, capsys, flags):
+    assert cairn(["search", "run", "config.toml", "--run", "one", *flags]) == 1
+    out, err = capsys.readouterr()
+    assert "no node has a score" in out and "Go on with: cairn search resume one --" in err
+    assert len(tree_of(place / "one").tree) == 0
+    assert cairn(["search", "export", "one", "best"]) == 2
+    assert "nothing to export" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

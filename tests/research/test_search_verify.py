@@ -1,5 +1,6 @@
 """The script behind the page's statement on kills, in small, and what it calls a breach."""
 
+import asyncio
 import importlib.util
 import json
 import subprocess
@@ -8,16 +9,40 @@ from pathlib import Path
 
 import pytest
 
+from cairn.core.draws import DrawKey
+from cairn.lm.request import Request
+from cairn.research import demo
+from cairn.research.parsing import read
+
+ASKED = Request.of("a draft")
+
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "verify" / "search_kills.py"
+
+
+def load(name, monkeypatch):
+    monkeypatch.syspath_prepend(SCRIPT.parent)
+    spec = importlib.util.spec_from_file_location(name, SCRIPT.with_name(f"{name}.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture
 def script(monkeypatch):
-    monkeypatch.syspath_prepend(SCRIPT.parent)
-    spec = importlib.util.spec_from_file_location("search_kills", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("search_kills", monkeypatch)
+
+
+@pytest.mark.slow
+def test_programs_run_in_process_score_what_they_score_in_the_jail(monkeypatch):
+    study = load("search_demo", monkeypatch)
+    grader, said = demo.Regression(), set()
+    for i in range(8):
+        answer = demo.Researcher(p_bug=0.4, p_nothing=0).answer(ASKED, DrawKey.root(i))
+        text = read(answer).text
+        one, other = study.graded(text, "search"), asyncio.run(grader(text, "search", None))
+        assert (one.score, one.outcome) == (other.score, other.outcome)
+        said.add(one.outcome)
+    assert said == {"ok", "failed"}
 
 
 @pytest.mark.slow
