@@ -24,13 +24,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from provenance import ROOT, command, source_hash, versions
+from provenance import ROOT, command, keep, source_hash, versions
 
 from cairn.research import demo, directory, run
 from cairn.research.config import config_of
@@ -145,7 +146,7 @@ def compared(found: dict[str, Any], whole: dict[str, Any], log: Path) -> dict[st
 
 
 def events(
-    keep: "Keep", *, trials: int, seconds: float, every: int, points: tuple[str, ...], at_once: int
+    rows: "Keep", *, trials: int, seconds: float, every: int, points: tuple[str, ...], at_once: int
 ) -> None:
     """A search for each of its events, killed there."""
     job = {"trials": trials, "workers": 4, "policy": "mcts"}
@@ -154,21 +155,21 @@ def events(
         place.mkdir()
         whole = finish(session(place, seconds, seconds, job))
         assert whole is not None
-        keep.say(trials=trials, program_s=seconds, whole=whole)
+        rows.say(trials=trials, program_s=seconds, whole=whole)
 
         def one(point: str, count: int) -> bool:
             """Whether the search passes that point so often."""
             name = f"{point}:{count}"
-            if name in keep.rows:
-                return not keep.rows[name].get("beyond")
+            if name in rows.rows:
+                return not rows.rows[name].get("beyond")
             place = Path(folder) / name.replace(":", "-")
             place.mkdir()
             if finish(session(place, seconds, seconds, job, fault=name)) is not None:
-                keep.row(name, {"beyond": True})
+                rows.row(name, {"beyond": True})
                 return False
             found = finish(session(place, seconds, seconds, job))
             assert found is not None
-            keep.row(name, compared(found, whole, place / "log"))
+            rows.row(name, compared(found, whole, place / "log"))
             return True
 
         with ThreadPoolExecutor(at_once) as pool:
@@ -181,9 +182,9 @@ def events(
                     count += at_once * every
 
 
-def moments(keep: "Keep", *, trials: int, seconds: float, kills: int, gap: float) -> None:
+def moments(rows: "Keep", *, trials: int, seconds: float, kills: int, gap: float) -> None:
     """One search, killed again and again."""
-    if "moments" in keep.rows:
+    if "moments" in rows.rows:
         return
     draw = random.Random(0)
     job = {"trials": trials, "workers": 8, "policy": "mcts"}
@@ -207,33 +208,33 @@ def moments(keep: "Keep", *, trials: int, seconds: float, kills: int, gap: float
         found, whole = finish(process), finish(running)
         assert found is not None and whole is not None
         row = compared(found, whole, places[1] / "log")
-        keep.say(trials=trials, program_s=seconds)
-        keep.row("moments", {"kills": made, **row})
+        rows.say(trials=trials, program_s=seconds)
+        rows.row("moments", {"kills": made, **row})
 
 
-def busy(keep: "Keep", *, trials: int, low: float, high: float) -> None:
+def busy(rows: "Keep", *, trials: int, low: float, high: float) -> None:
     """Workers' time with a program in it."""
     for policy in ("mcts", "greedy", "best-of"):
-        if policy in keep.rows:
+        if policy in rows.rows:
             continue
         workers = 4
         with tempfile.TemporaryDirectory() as folder:
             job = {"trials": trials, "workers": workers, "policy": policy}
             assert finish(session(Path(folder), low, high, job)) is not None
-            rows = [row for row in read(Path(folder) / "log") if row[1].endswith(" search")]
-        began = {evaluation: at for kind, evaluation, at in rows if kind == "start"}
-        ended = {evaluation: at for kind, evaluation, at in rows if kind == "end"}
+            noted = [row for row in read(Path(folder) / "log") if row[1].endswith(" search")]
+        began = {evaluation: at for kind, evaluation, at in noted if kind == "start"}
+        ended = {evaluation: at for kind, evaluation, at in noted if kind == "end"}
         first, last = sorted(began.values())[workers - 1], max(began.values())
         ran = sum(max(0.0, min(ended[k], last) - max(began[k], first)) for k in began)
-        keep.say(trials=trials, program_s=[low, high], workers=workers, lag=4 * workers)
-        keep.row(policy, {"busy_share": round(ran / (workers * (last - first)), 4)})
+        rows.say(trials=trials, program_s=[low, high], workers=workers, lag=4 * workers)
+        rows.row(policy, {"busy_share": round(ran / (workers * (last - first)), 4)})
 
 
 class Keep:
     """The rows of one part, on disk as they come."""
 
     def __init__(self, path: Path | None, part: str):
-        self.path, self.part = path, part
+        self.path, self.part, self.lock = path, part, threading.Lock()
         self.record = json.loads(path.read_text()) if path and path.exists() else {}
         self.rows: dict[str, dict[str, Any]] = self.record.setdefault(part, {}).get("rows", {})
         self.say(
@@ -247,14 +248,13 @@ class Keep:
         self.record[self.part].update(facts)
 
     def row(self, name: str, row: dict[str, Any]) -> None:
-        """One more result."""
-        self.rows[name] = row
-        self.record[self.part]["rows"] = dict(sorted(self.rows.items()))
-        if self.path is not None:
-            partial = self.path.with_suffix(".partial")
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_text(json.dumps(self.record, indent=1) + "\n")
-            partial.replace(self.path)
+        """One more result, of any of the threads."""
+        with self.lock:
+            self.rows[name] = row
+            self.record[self.part]["rows"] = dict(sorted(self.rows.items()))
+            if self.path is not None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                keep(self.path, self.record)
 
     def broken(self) -> list[str]:
         """The rows that break the claim."""
@@ -269,18 +269,18 @@ class Keep:
 
 PARTS = {
     "events": (
-        lambda keep: events(keep, trials=30, seconds=0.5, every=1, points=POINTS, at_once=4),
-        lambda keep: events(
-            keep, trials=3, seconds=0.02, every=4, points=POINTS[1:4:2] + POINTS[4:], at_once=1
+        lambda rows: events(rows, trials=30, seconds=0.5, every=1, points=POINTS, at_once=4),
+        lambda rows: events(
+            rows, trials=3, seconds=0.02, every=4, points=POINTS[1:4:2] + POINTS[4:], at_once=1
         ),
     ),
     "moments": (
-        lambda keep: moments(keep, trials=30, seconds=20.0, kills=20, gap=25.0),
-        lambda keep: moments(keep, trials=10, seconds=0.4, kills=2, gap=2.0),
+        lambda rows: moments(rows, trials=30, seconds=20.0, kills=20, gap=25.0),
+        lambda rows: moments(rows, trials=10, seconds=0.4, kills=2, gap=2.0),
     ),
     "busy": (
-        lambda keep: busy(keep, trials=60, low=1.0, high=4.0),
-        lambda keep: busy(keep, trials=10, low=0.1, high=0.3),
+        lambda rows: busy(rows, trials=60, low=1.0, high=4.0),
+        lambda rows: busy(rows, trials=10, low=0.1, high=0.3),
     ),
 }
 
@@ -300,11 +300,11 @@ def main() -> None:
         return
     broken = []
     for name in arguments.parts or PARTS:
-        keep = Keep(arguments.results, name)
-        PARTS[name][arguments.tiny](keep)
-        killed = [row for row in keep.rows.values() if not row.get("beyond")]
-        print(name, len(killed), "rows", json.dumps(keep.rows)[-600:], flush=True)
-        broken += keep.broken()
+        kept = Keep(arguments.results, name)
+        PARTS[name][arguments.tiny](kept)
+        killed = [row for row in kept.rows.values() if not row.get("beyond")]
+        print(name, len(killed), "rows", json.dumps(kept.rows)[-600:], flush=True)
+        broken += kept.broken()
     print("\n".join(broken), end="\n" if broken else "")
     sys.exit(1 if broken else 0)
 
