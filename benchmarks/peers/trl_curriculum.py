@@ -1,4 +1,4 @@
-"""TRL's own trainers on what cairn hands on: a curriculum of prompts, weights, data sets.
+"""TRL's own trainer on what cairn hands on: a curriculum of prompts, and weights.
 
     python benchmarks/peers/trl_curriculum.py [--steps 32] [--seeds 5] [--tiny] [--results FILE]
 
@@ -10,8 +10,8 @@ prompts as the same tokens and compute the same logits. From that one start TRL'
 twice for every seed, as long and with as many prompts: with those of `cairn.Prompts`, half of them
 places that come back by what is to be learned there (curriculum), and with new problems alone
 (uniform). A trainer is stopped at a checkpoint and another goes on from it, with the prompts that
-were chosen and not yet answered. Then one step each of TRL's SFTTrainer, DPOTrainer and KTOTrainer
-on data that `cairn lm data` wrote. What must hold is asserted; which arm learns more is not.
+were chosen and not yet answered. What must hold is asserted; which arm learns more is not. Data
+sets that `cairn lm data` writes are the matter of trl_data.py.
 Without `--tasks` only addition is run, which takes minutes; `repair` takes several times as long.
 """
 
@@ -239,43 +239,6 @@ def compared(arms: dict[str, list[dict]]) -> dict:
     return told
 
 
-def written(run: Path, weights: Path, folder: Path, tiny: bool) -> dict:
-    """One step of TRL's trainers on files that `cairn lm data` wrote."""
-    found = {}
-    count = "4" if tiny else "64"
-    forms = {
-        "prompt-completion": (trl.SFTTrainer, trl.SFTConfig),
-        "preference": (trl.DPOTrainer, trl.DPOConfig),
-        "unpaired-preference": (trl.KTOTrainer, trl.KTOConfig),
-    }
-    for form, (trainer, config) in forms.items():
-        file = folder / f"{form}.jsonl"
-        words = ["lm", "data", str(run), str(file), "--form", form, "--words", "symbols"]
-        status = cairn_command([*words, "--count", count, "--problems", "new"])
-        if status:  # a model that is never right has no pairs
-            found[form] = {"rows": 0}
-            continue
-        rows = datasets.load_dataset(
-            "json", data_files=str(file), split="train", cache_dir=str(folder / "cache")
-        )
-        columns = ("prompt", "completion", "chosen", "rejected", "label")
-        args = config(
-            output_dir=str(folder / form),
-            per_device_train_batch_size=4,
-            max_steps=1,
-            save_strategy="no",
-            **QUIET,
-        )
-        made = trainer(
-            model=transformers.AutoModelForCausalLM.from_pretrained(weights, dtype=torch.float32),
-            args=args,
-            train_dataset=rows.select_columns([n for n in columns if n in rows.column_names]),
-            processing_class=transformers.AutoTokenizer.from_pretrained(weights),
-        )
-        found[form] = {"rows": len(rows), "loss": float(made.train().training_loss)}
-    return found
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--steps", type=int, default=32)
@@ -317,7 +280,6 @@ def main() -> None:
                         one = learned(*shape, folder, arm, seed, asked.tiny, steps)
                     runs.append(one)
                     print(name, arm, seed, one, flush=True)
-            found["data"] = written(*shape[1:], folder, asked.tiny)
         result["tasks"][name] = found | {"compared": compared(arms), "arms": arms}
         result["seconds"] = time.monotonic() - begun
         result["processor_seconds"] = time.process_time()
