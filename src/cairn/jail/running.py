@@ -3,6 +3,7 @@
 import asyncio
 import marshal
 import os
+import secrets
 import select
 import shutil
 import subprocess
@@ -19,7 +20,7 @@ from cairn.jail.outcome import NOTHING, Limits, Outcome
 LAUNCHER = str(Path(__file__).parent / "launcher")
 SLACK_S = 45.0
 """What setting up and ending may take before the launcher itself is taken for hung."""
-ENDING_S = 10.0
+ENDING_S = 30.0
 """For the launcher to kill and reap everything once its caller wants an end."""
 
 
@@ -96,6 +97,7 @@ async def arun(
                 await asyncio.wait_for(process.wait(), ENDING_S)
             except BaseException:
                 process.kill()
+                await process.wait()  # so that the folder is not removed by two at a time
                 raise
         return _outcome(job)
 
@@ -133,11 +135,10 @@ def _job(
     """A folder and three files in memory, gone afterwards."""
     tier = _strongest() if tier is None else tier
     ask = request.ask(argv_or_source, files, readonly, back, limits, tier, stdin, env)
-    folder = tempfile.mkdtemp(prefix="cairn-jail-")
+    # Made by the launcher, which removes it: nothing is left if we are killed before it starts.
+    folder = f"{tempfile.gettempdir()}/cairn-jail-{secrets.token_hex(8)}"
     opened = []
     try:
-        for name in ("root", "box", "tmp"):
-            os.mkdir(f"{folder}/{name}", 0o700)
         temporary = "/tmp" if tier >= 2 else f"{folder}/tmp"
         ask |= {"job": folder, "env": {"TMPDIR": temporary, **ask["env"]}}
         for name in ("request", "report", "log"):

@@ -51,6 +51,8 @@ def main(request: int, report: int) -> None:
     """Read what is asked, run it, leave the report."""
     ask = marshal.loads(os.pread(request, os.fstat(request).st_size, 0))
     try:
+        for name in ("", "/root", "/box", "/tmp"):
+            os.mkdir(ask["job"] + name, 0o700)
         record = Supervisor(ask).run(request)
     except kernel.UnavailableError as error:
         record = {"error": str(error)}
