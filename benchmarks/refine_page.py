@@ -1,15 +1,17 @@
-"""Puts the results of the refine benchmark into docs/refine-bench.md.
+"""Puts the results of refine into docs/refine-bench.md and docs/refine-distill.md.
 
 uv run python benchmarks/refine_page.py
 """
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "refine-bench.md"
+DISTILLED = ROOT / "docs" / "refine-distill.md"
 RESULTS = ROOT / "benchmarks" / "verify" / "results"
 OURS, THEIRS, TUNED = "cairn", "presidio", "presidio, all languages, 0.4"
 WHO = {OURS: "ours", THEIRS: "Presidio", TUNED: "Presidio, all languages, 0.4"}
@@ -121,6 +123,71 @@ def diversity() -> str:
     return _table(rows)
 
 
+def distilled() -> str:
+    """The small refiner beside the patterns that made its labels, on the three tests."""
+    found = _read("refine_distill.json")
+    rows = [["", "recall", "more than patterns", "precision", "values leaked", "documents leaking",
+             "outside edited", "public kept"]]  # fmt: skip
+    for test, arms in found["tests"].items():
+        its = found["patterns"][test]
+        shares = (its["leaks"]["any kind"], its["leaking"], its["over_edited"], its["public_kept"])
+        first = its["kinds"][0]
+        cells = [_interval(first["recall"]), "", _interval(first["precision"])]
+        rows.append([f"{test}: patterns", *cells, *map(_interval, shares)])
+        for arm, made in arms.items():
+            every = [[one["kinds"][0]["recall"], one["kinds"][0]["precision"],
+                      one["leaks"]["any kind"], one["leaking"], one["over_edited"],
+                      one["public_kept"]] for one in made["seeds"]]  # fmt: skip
+            recall, *others = map(_seeds, zip(*every, strict=True))
+            low, high = made["gained"]["interval"]
+            more = f"{made['gained']['value']:+.3f} [{low:+.3f}, {high:+.3f}]"
+            rows.append([f"{test}: {ARMS[arm]}", recall, more, *others])
+    return _table(rows)
+
+
+def kinds() -> str:
+    """Kind by kind in held-out formats: recall and precision of patterns and of the small one."""
+    found = _read("refine_distill.json")
+    arms = found["tests"][NEW]
+    columns = [arm for arm in ARMS if arm in arms]
+    rows = [["kind", "spans", "patterns: recall", "prec.",
+             *(part for arm in columns for part in (f"{ARMS[arm]}: recall", "prec."))]]  # fmt: skip
+    for at, row in enumerate(found["patterns"][NEW]["kinds"]):
+        name = row["kind"]
+        cells = [name if name == "any kind" else f"`{name}`", f"{row['labelled']:,}"]
+        cells += [_interval(row["recall"]), _interval(row["precision"])]
+        for arm in columns:
+            its = [one["kinds"][at] for one in arms[arm]["seeds"]]
+            cells += [_seeds([one[part] for one in its]) for part in ("recall", "precision")]
+        rows.append(cells)
+    return _table(rows)
+
+
+def curves() -> str:
+    """Recall and precision by the threshold, in held-out formats, means of the seeds."""
+    arms = _read("refine_distill.json")["tests"][NEW]
+    columns = [arm for arm in ARMS if "curves" in arms.get(arm, {})]
+    rows = [["a word goes from", *(f"{ARMS[arm]}: {part}" for arm in columns
+                                   for part in ("recall", "precision"))]]  # fmt: skip
+    for at, point in enumerate(arms[columns[0]]["curves"][0]):
+        cells = [f"{point['threshold']:g}"]
+        for arm in columns:
+            points = [each[at] for each in arms[arm]["curves"]]
+            for part in ("recall", "precision"):
+                values = [one[part] for one in points if one[part] is not None]
+                cells.append(f"{sum(values) / len(values):.3f}" if values else "-")
+        rows.append(cells)
+    return _table(rows)
+
+
+NEW = "held-out formats"
+ARMS = {
+    "patterns": "distilled from patterns",
+    "patterns and the small one": "patterns and that one",
+    "labels": "distilled from labels",
+}
+
+
 TABLES = {
     "detectors": detectors,
     "parts": parts,
@@ -130,12 +197,15 @@ TABLES = {
     "checks": checks,
     "diversity": diversity,
 }
+SMALL = {"distilled": distilled, "kinds": kinds, "curves": curves}
+"""The same of the page on the small refiner."""
 MARK = re.compile(r"<!-- (?P<name>[a-z]+) -->\n.*?<!-- end -->", re.S)
 
 
 def shown(page: str) -> str:
     """The page with its tables as the results on file have them."""
-    return MARK.sub(lambda m: f"<!-- {m['name']} -->\n{TABLES[m['name']]()}<!-- end -->", page)
+    tables = {**TABLES, **SMALL}
+    return MARK.sub(lambda m: f"<!-- {m['name']} -->\n{tables[m['name']]()}<!-- end -->", page)
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -149,6 +219,14 @@ def _interval(share: dict[str, Any], value: str = "value") -> str:
     return f"{share[value]:.3f} [{low:.3f}, {high:.3f}]"
 
 
+def _seeds(shares: Sequence[dict[str, Any]]) -> str:
+    """The mean of all seeds, with the least and the most."""
+    values = [share["value"] for share in shares if share["value"] is not None]
+    if not values:
+        return "-"
+    return f"{sum(values) / len(values):.3f} ({min(values):.3f} to {max(values):.3f})"
+
+
 def _table(rows: list[list[str]]) -> str:
     head, *rest = rows
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rest]
@@ -156,4 +234,5 @@ def _table(rows: list[list[str]]) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(shown(PAGE.read_text()))
+    for path in (PAGE, DISTILLED):
+        path.write_text(shown(path.read_text()))

@@ -114,6 +114,16 @@ def test_the_page_on_training_on_refined_data_shows_the_results_on_file():
         assert after > 0.9 * before and free["measures"]["distinct 2-grams"][1] < 0.8 * before
 
 
+def test_the_page_on_the_small_refiner_shows_the_results_on_file():
+    script = load("refine_page")
+    page = script.DISTILLED.read_text()
+    assert {found["name"] for found in script.MARK.finditer(page)} == set(script.SMALL)
+    assert script.shown(page) == page
+    found = json.loads((script.RESULTS / "refine_distill.json").read_text())
+    assert f"{found['settings']['updates']:,} updates" in page
+    assert all(one["seconds"] <= 600 for one in found["trained"]["patterns"])
+
+
 def test_the_page_on_cloning_shows_the_results_on_file():
     before = list(sys.path)
     sys.path.insert(0, str(BENCHMARKS / "verify"))  # the script imports its neighbour

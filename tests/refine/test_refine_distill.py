@@ -2,6 +2,7 @@
 
 import json
 import math
+import pickle
 import re
 from random import Random
 
@@ -192,6 +193,14 @@ def test_a_training_from_end_to_end_also_after_a_kill(tmp_path, monkeypatch, cap
         assert not any(b"the old mill" in p.read_bytes() for p in held)
     with pytest.raises(Exception, match="threshold must lie in"):
         Distilled.open(tmp_path / "whole", threshold=1.5)
+    other = pickle.loads(pickle.dumps(small.model()))  # for other processes
+    assert other.identity == small.model().identity and small.digest in other.identity
+    capsys.readouterr()
+    words = ["refine", "bench", "--labelled", str(source), "--detectors", "none", "--json", "-"]
+    assert cairn([*words, "--baselines", "mask", "--distilled", str(tmp_path / "whole")]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["detectors"]["distilled"]["kinds"][1]["recall"]["value"] > 0.9
+    assert told["rewriters"]["mask, distilled"]["over_edited"]["value"] < 0.05
     # As the refiner of a run.
     rows = [{"text": f"pay {number} by the old mill"} for number in range(20, 32)]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
