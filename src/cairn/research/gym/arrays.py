@@ -101,7 +101,7 @@ def lines(nodes: Nodes) -> Int[Array, " N"]:
 
 def _count(nodes: Nodes, has: Bool[Array, " N"]) -> Int[Array, " N"]:
     # A product, since scattering is a loop on a CPU.
-    of = nodes.parent[:, None] == jnp.arange(nodes.parent.size)
+    of = nodes.parent[:, None] == jnp.arange(nodes.parent.size)[None]
     return (of & has[:, None]).sum(0)
 
 

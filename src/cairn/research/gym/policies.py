@@ -99,8 +99,8 @@ class Greedy(ArrayPolicy):
         leaves = there(nodes) & (children(nodes) == 0) & nodes.buggy
         leaves &= nodes.depth <= self.max_debug_depth
         coin, choice = jax.random.uniform(key, (2,))
-        rank = jnp.cumsum(leaves) * leaves
-        chosen = jnp.argmax(rank == 1 + jnp.floor(choice * leaves.sum()).astype(jnp.int32))
+        rank = jnp.where(leaves, jnp.cumsum(leaves), 0)
+        chosen = jnp.argmax(rank == 1 + jnp.floor(choice * leaves.sum().astype(jnp.float32)).astype(jnp.int32))
         works = good(nodes)
         best = jnp.argmax(jnp.where(works, nodes.seen, -jnp.inf))
         step = _either(works.any(), _move(IMPROVE, best), _move(DRAFT))
@@ -128,10 +128,10 @@ class Mcts(ArrayPolicy):
         """Mend what is open, finish what is being expanded, else descend by UCT."""
         found = variants(nodes, self.max_debug_depth)
         mend, variant = first(found.open)
-        above = nodes.above & found.head & found.head[:, None]
+        above = nodes.above & found.head[None] & found.head[:, None]
         value = jnp.where(found.good, scaled(nodes)[found.last], 0.0)
         visits = above.sum(0).astype(jnp.float32)
-        mean = jnp.dot(value, above) / jnp.maximum(visits, 1)
+        mean = jnp.dot(value, above.astype(jnp.float32)) / jnp.maximum(visits, 1)
         every = found.head.sum().astype(jnp.float32)
 
         def born(node: Array) -> Array:
@@ -145,8 +145,8 @@ class Mcts(ArrayPolicy):
 
         def deeper(place: _Place) -> Bool[Array, ""]:
             # The 1e-4 is what a square root in floats may lie above a whole number.
-            wide = jnp.ceil(visited(place) ** self.widening - 1e-4) if self.widening else 1
-            full = born(place.node) >= jnp.maximum(self.children, wide)
+            wide = jnp.ceil(visited(place) ** self.widening - 1e-4) if self.widening else 1.0
+            full = born(place.node).astype(jnp.float32) >= jnp.maximum(self.children, wide)
             return full & options(place).any()
 
         def step(place: _Place) -> _Place:
@@ -158,7 +158,7 @@ class Mcts(ArrayPolicy):
 
         root = _Place(jnp.int32(-1), jnp.int32(-1))
         place = jax.lax.while_loop(deeper, step, root).node
-        counts = (found.head[:, None] & (nodes.parent[:, None] == found.last)).sum(0)
+        counts = (found.head[:, None] & (nodes.parent[:, None] == found.last[None])).sum(0)
         open_here = found.good & (counts > 0) & (counts < self.children)
         unfinished, head = first(open_here)
         place = jnp.where(unfinished, found.last[head], place)
@@ -210,7 +210,7 @@ class Evolution(ArrayPolicy):
     def observe(self, state: Population, nodes: Nodes, at: Int[Array, ""]) -> Population:
         """Note a variant that ended; with the last of a generation, let its good ones join."""
         open_still = nodes.buggy[at] & (nodes.depth[at] < self.max_debug_depth)
-        ended = state.ended + ~open_still
+        ended = state.ended + (~open_still).astype(jnp.int32)
         joining = state.joining.at[at].set(~nodes.buggy[at])
         full = ended >= self.population
         order = jnp.argsort(jnp.where(joining, nodes.head, joining.size))
@@ -223,7 +223,7 @@ class Evolution(ArrayPolicy):
 
         members = jax.lax.fori_loop(0, self.population, join, state.members)
         return Population(
-            state.generation + full,
+            state.generation + full.astype(jnp.int32),
             jnp.where(full, members, state.members),
             jnp.where(full, 0, ended),
             joining & ~full,
@@ -243,16 +243,17 @@ class AbMctsA(ArrayPolicy):
     def propose(self, state: State, nodes: Nodes, key: Key[Array, ""]) -> Move:
         """Descend by Thompson draws."""
         exist, value = there(nodes), scaled(nodes)
-        own = jnp.stack([exist * 1.0, value * exist, value**2 * exist])
-        above = nodes.above * 1.0
+        own = jnp.stack([jnp.ones_like(value), value, value**2]) * exist.astype(jnp.float32)[None]
+        above = nodes.above.astype(jnp.float32)
         below = jnp.dot(own, above)
         mendable = exist & nodes.buggy & (nodes.depth < self.max_debug_depth)
         open_ = good(nodes) | mendable
-        leads = jnp.dot(open_ * 1.0, above) > 0
+        leads = jnp.dot(open_.astype(jnp.float32), above) > 0
 
         def look(place: Array, key: Key[Array, ""]) -> tuple[Array, Array]:
             kids = exist & (nodes.parent == place)
-            seen = jnp.stack([(own * kids).sum(1), ((below - own) * kids).sum(1)])
+            of = kids.astype(jnp.float32)
+            seen = jnp.stack([jnp.dot(own, of), jnp.dot(below - own, of)])
             drawn = self._draw(jnp.concatenate([seen, below.T]), key)
             new = (place < 0) | open_[place]
             usable = kids & leads

@@ -25,7 +25,7 @@ def variants(nodes: Nodes, max_debug_depth: int) -> Variants:
     index = jnp.arange(nodes.head.size)
     exist = there(nodes)
     head = exist & (nodes.operator != DEBUG)
-    of = (nodes.head[:, None] == index) & exist[:, None]
+    of = (nodes.head[:, None] == index[None]) & exist[:, None]
     last = jnp.max(index[:, None], axis=0, where=of, initial=0)
     good = head & ~nodes.buggy[last]
     return Variants(head, last, good, head & ~good & (nodes.depth[last] < max_debug_depth))
