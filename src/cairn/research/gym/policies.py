@@ -100,7 +100,9 @@ class Greedy(ArrayPolicy):
         leaves &= nodes.depth <= self.max_debug_depth
         coin, choice = jax.random.uniform(key, (2,))
         rank = jnp.where(leaves, jnp.cumsum(leaves), 0)
-        chosen = jnp.argmax(rank == 1 + jnp.floor(choice * leaves.sum().astype(jnp.float32)).astype(jnp.int32))
+        chosen = jnp.argmax(
+            rank == 1 + jnp.floor(choice * leaves.sum().astype(jnp.float32)).astype(jnp.int32)
+        )
         works = good(nodes)
         best = jnp.argmax(jnp.where(works, nodes.seen, -jnp.inf))
         step = _either(works.any(), _move(IMPROVE, best), _move(DRAFT))
