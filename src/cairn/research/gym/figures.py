@@ -41,7 +41,7 @@ def measure(
             found = play(
                 POLICIES[policy](), landscape, evaluations=evaluations, count=count, seed=seed
             )
-            cells.append(Cell(name, policy, Curves(*map(np.asarray, found))))
+            cells.append(Cell(name, policy, found))
     return sorted(cells, key=lambda cell: list(landscapes).index(cell.landscape))
 
 

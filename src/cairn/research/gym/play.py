@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from cairn.core.keys import stream
@@ -16,9 +17,9 @@ from cairn.research.gym.policies import ArrayPolicy
 class Curves(NamedTuple):
     """S searches, after each of N evaluations."""
 
-    chosen: Float[Array, "S N"]
+    chosen: Float[np.ndarray, "S N"]
     """True quality of the node that measured best; NaN while none runs."""
-    oracle: Float[Array, "S N"]
+    oracle: Float[np.ndarray, "S N"]
     """That of the truly best node."""
 
 
@@ -59,4 +60,4 @@ def play(
         part = keys[jnp.arange(begin, begin + size) % count]
         nodes = searches(policy, floats, part, evaluations=evaluations)
         every.append(jax.vmap(chosen)(nodes))
-    return Curves(*(jnp.concatenate(part)[:count] for part in zip(*every, strict=True)))
+    return Curves(*(np.concatenate(part)[:count] for part in zip(*every, strict=True)))

@@ -44,9 +44,10 @@ class Measured:
         self._draws = np.random.default_rng([seed, 1])
 
     def again(self, nodes: np.ndarray, times: int) -> np.ndarray:
-        """The mean of so many fresh measurements of nodes (S, K)."""
+        """The mean of so many fresh measurements of nodes (S, K); −inf of those that do not run."""
         true = np.take_along_axis(self.quality, nodes, 1)
-        return true + self._draws.normal(0, self.noise / np.sqrt(times), true.shape)
+        mean = true + self._draws.normal(0, self.noise / np.sqrt(times), true.shape)
+        return np.where(np.isfinite(np.take_along_axis(self.seen, nodes, 1)), mean, -np.inf)
 
     def best(self, count: int) -> np.ndarray:
         """The nodes (S, K) that measured best, best first."""
@@ -105,7 +106,7 @@ def both_splits(measured: Measured, extra: int) -> np.ndarray:
 
 def _hidden(measured: Measured) -> tuple[np.ndarray, np.ndarray]:
     every = np.broadcast_to(np.arange(measured.seen.shape[1]), measured.seen.shape)
-    return every, np.where(np.isfinite(measured.seen), measured.again(every, 1), -np.inf)
+    return every, measured.again(every, 1)
 
 
 def _best(nodes: np.ndarray, scores: np.ndarray) -> np.ndarray:
