@@ -66,9 +66,16 @@ def test_a_plain_function_is_searched_by_asking_and_telling(capsys):
 def test_every_example_is_tested():
     tested = {
         "train_maze", "evaluate_run", "act_with_policy", "own_environment", "own_fitness",
-        "map_texts", "teacher_loop", "teacher_sb3",
+        "map_texts", "teacher_loop", "teacher_sb3", "improve_program",
     }  # fmt: skip
     assert {path.stem for path in FOLDER.glob("*.py")} == tested
+
+
+@pytest.mark.slow
+def test_a_program_is_improved_in_the_jail(tmp_path, capsys):
+    example("improve_program").main(tmp_path / "run", trials=8)
+    first, best = capsys.readouterr().out.splitlines()[0].split(" -> ")
+    assert float(best) <= float(first) == pytest.approx(0.4597, abs=1e-4)
 
 
 def test_texts_are_mapped(tmp_path, capsys):

@@ -37,7 +37,7 @@ def test_a_cell_of_the_map_opens_its_prompt_response_and_verdicts(red, shown_fol
     expect(main).to_contain_text(IMAGE)
     links = red.get_by_role("navigation", name="Parts of this page")
     expect(links.get_by_role("link", name="Cells, one by one")).to_have_attribute(
-        "href", "#cells", timeout=60_000
+        "href", "#cells", timeout=180_000
     )
     cell = main.locator("table.map a, td a[href^='#']").first
     cell.click()
