@@ -71,13 +71,6 @@ def test_every_example_is_tested():
     assert {path.stem for path in FOLDER.glob("*.py")} == tested
 
 
-@pytest.mark.slow
-def test_a_program_is_improved_in_the_jail(tmp_path, capsys):
-    example("improve_program").main(tmp_path / "run", trials=8)
-    first, best = capsys.readouterr().out.splitlines()[0].split(" -> ")
-    assert float(best) <= float(first) == pytest.approx(0.4597, abs=1e-4)
-
-
 def test_texts_are_mapped(tmp_path, capsys):
     example("map_texts").main(tmp_path, texts=30)
     printed = capsys.readouterr().out
