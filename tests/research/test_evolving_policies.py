@@ -4,6 +4,7 @@ import asyncio
 import math
 from random import Random
 
+import numpy as np
 import pytest
 from search_harness import Reads, answer, model, problem, search
 
@@ -117,6 +118,21 @@ def test_an_island_drops_its_worst_and_a_gain_is_over_the_better_parent():
     assert gain(tree, tree[3]) == pytest.approx((5 - 3) / (5 - 1))
     assert gain(tree, tree[2]) == pytest.approx(1 / 4), "over the first artefact"
     assert gain(tree, node(9, None, (3,))) == 0
+
+
+def test_migration_into_full_islands_loses_nobody_twice():
+    policy, drawn = Shinka(archive=3, migration=0.5, migrate_every=2), Random(0)
+    nodes = [node(at, drawn.gauss(0, 1), island=at % 2) for at in range(40)]
+    _, state = grown(policy, nodes)
+    every = [id for members in state["islands"] for id in members]
+    assert len(every) == len(set(every)) and max(map(len, state["islands"])) <= 3
+
+
+def test_a_scale_moves_no_weight():
+    for scale in (1.0, 1e-8):
+        tree, _ = grown(Shinka(), [node(at, scale * at) for at in range(5)])
+        found = Shinka().weights(tree, [0, 1, 2, 3, 4])
+        assert found == pytest.approx([0, 4.5e-5, 0.5, 1, 1], abs=1e-4)
 
 
 def test_the_bandit_by_hand():
@@ -267,3 +283,10 @@ def test_a_front_begins_with_the_text_that_is_given(tmp_path):
     assert half.score <= whole.score > -10
     assert len(measured) == len(whole.tree) == 12
     assert [node.id for node in whole.tree.drafts] == [0], "whoever comes waits for the first"
+
+
+def test_numbers_of_any_library_are_scores_and_too_large_ones_are_invalid(tmp_path):
+    for at, (value, outcome) in enumerate([(np.int64(3), "ok"), (10**400, "invalid")]):
+        how = {"models": model(), "run": tmp_path / str(at), "show": False, "trials": 1}
+        tree = cairn.optimise("x = 1\n", lambda text, value=value: value, **how).tree
+        assert tree[0].outcome == outcome

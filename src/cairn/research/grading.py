@@ -5,6 +5,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping
+from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -133,12 +134,15 @@ def _checked(problem: Problem, graded: object) -> Graded:
         raise _BadGraderError(f"the grader of {problem.name} must give a Graded, got {got}")
     for name in ("score", "spread"):
         value = getattr(graded, name)
-        # Not a bool, though Python counts it as an int.
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        if value is None:
+            continue
+        # NumPy's numbers are Real too; a bool is none here, though Python counts it as an int.
+        if isinstance(value, bool) or not isinstance(value, Real):
             kind = type(value).__name__
             raise _BadGraderError(
                 f"the grader of {problem.name} must give a number as its {name}, got {kind}"
             )
+        graded = graded._replace(**{name: _float(value)})
     # isfinite first: every comparison with NaN is false, so it would pass any "reject if".
     if graded.score is not None and not math.isfinite(graded.score):
         said = f"{graded.feedback}\nThe score is not a finite number.".strip()
@@ -152,6 +156,13 @@ def _checked(problem: Problem, graded: object) -> Graded:
     if graded.score is None and graded.outcome == "ok":
         return graded._replace(outcome="invalid")
     return graded if graded.outcome == "ok" else graded._replace(score=None, spread=None, parts=())
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _read(told: str) -> Graded:

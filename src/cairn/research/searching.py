@@ -112,6 +112,7 @@ class TreeSearch:
         return {
             "id": trial_id,
             **proposal._asdict(),
+            "role": "" if first and self.problem.initial else proposal.role,
             "parents": list(proposal.parents),
             "shown": [_shown(state.tree[parent]) for parent in proposal.parents],
             "beside": [{"id": other, **_shown(state.tree[other])} for other in proposal.beside],
@@ -122,8 +123,8 @@ class TreeSearch:
 
     def _known(self, tree: Tree, proposal: Proposal) -> list[list[int]]:
         """Sketches of what the proposal's island has, if copies of it are refused."""
-        if self.asking.novelty >= 1:
-            return []
+        if self.asking.novelty >= 1 or proposal.operator == "debug":
+            return []  # a mended program is nearly the one that failed
         island = [node.text for node in tree if node.island == proposal.island and node.text]
         return [novelty.sketch(text) for text in island[-novelty.KNOWN :]]
 

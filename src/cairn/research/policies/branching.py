@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from cairn.research.node import Tree
+from cairn.research.node import OURS, Tree
 from cairn.research.policies.base import Proposal, Stateless, busy, check
 
 
@@ -67,7 +67,8 @@ def places(tree: Tree, pending: Sequence[Proposal], max_debug_depth: int) -> Pla
     for node in reversed(list(tree)):
         value = tree.scaled(node)
         kids = found.kids[node.id] = found.kids.get(node.id, [])[::-1]
-        below = found.own[node.id] = Seen(1, value, value * value)
+        seen = Seen() if node.outcome in OURS else Seen(1, value, value * value)
+        below = found.own[node.id] = seen
         for kid in kids:
             below = below.plus(found.below[kid])
         found.below[node.id] = below

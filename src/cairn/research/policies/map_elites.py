@@ -119,7 +119,7 @@ class MapElites:
 
     def cell(self, tree: Tree, node: Node) -> int:
         """Where a node belongs: a function of its text and the tree's first."""
-        first = next(iter(tree)).text
+        first = next((one.text for one in tree if one.text), "")
         features = (math.log2(max(len(node.text), 1)), distance(first, node.text))
         row, column = (
             bisect_right(edges, value) for edges, value in zip(self._edges, features, strict=True)

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from cairn.research.node import Node, Tree
+from cairn.research.node import OURS, Node, Tree
 from cairn.research.policies.base import Proposal, Stateless, check, cue
 from cairn.research.policies.variants import Variant, head_of, next_debug, variants
 
@@ -90,6 +90,8 @@ class Statistics:
         self.good: defaultdict[int, list[Variant]] = defaultdict(list)
         """Those of them with a score: where a descent may go on."""
         for one in found:
+            if one.status != "good" and one.last.outcome in OURS:
+                continue  # our fault: it says nothing of the place that it was made at
             place = one.head.parents[0] if one.head.parents else ROOT
             self.born[place] += 1
             if one.status == "good":

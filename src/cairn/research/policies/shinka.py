@@ -14,7 +14,7 @@ from statistics import median
 from typing import TypedDict
 
 from cairn.core.errors import ConfigError
-from cairn.research.node import Node, Tree
+from cairn.research.node import OURS, Node, Tree
 from cairn.research.policies.bandit import AsymmetricUcb, Pulls
 from cairn.research.policies.base import Proposal, check
 
@@ -88,7 +88,7 @@ class Shinka:
         self, tree: Tree, members: Sequence[int], pending: Sequence[Proposal] = ()
     ) -> list[float]:
         """sigmoid(λ (α - median) / MAD) / (1 + children) of each member."""
-        values = [_utility(tree, one) for one in members]
+        values = [tree.scaled(tree[one]) for one in members]  # no policy sees a metric's scale
         middle = median(values)
         spread = max(median(abs(value - middle) for value in values), 1e-6)
         found = []
@@ -101,7 +101,7 @@ class Shinka:
     def observe(self, state: Evolving, tree: Tree, node: Node, draws: Random) -> Evolving:
         """Let it join its island, and tell the bandit what the model's answer was worth."""
         islands, pulls = [list(members) for members in state["islands"]], state["pulls"]
-        if node.role in self.arms:
+        if node.role in self.arms and node.outcome not in OURS:
             pulls = self.bandit.told(pulls, node.role, gain(tree, node))
         if not node.buggy:
             self._join(islands[node.island], tree, node.id)
@@ -116,11 +116,16 @@ class Shinka:
             members.remove(min(members, key=lambda one: (_utility(tree, one), one)))
 
     def _migrate(self, islands: list[list[int]], tree: Tree, draws: Random) -> None:
-        for at, members in enumerate([list(members) for members in islands]):
+        going = []
+        for members in islands:
             best = max(members, key=lambda one: _utility(tree, one), default=None)
             others = [one for one in members if one != best]
-            for one in draws.sample(others, int(self.migration * len(others))):
-                islands[at].remove(one)
+            going.append(draws.sample(others, int(self.migration * len(others))))
+        # All leave before anybody arrives: who arrives may push somebody out.
+        for members, leaving in zip(islands, going, strict=True):
+            members[:] = [one for one in members if one not in leaving]
+        for at, leaving in enumerate(going):
+            for one in leaving:
                 self._join(islands[(at + 1) % self.islands], tree, one)
 
 
