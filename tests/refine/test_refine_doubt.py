@@ -128,3 +128,12 @@ def test_a_piece_that_keeps_what_it_was_asked_about_is_not_tried_for_another_pie
     tries = [sum(third.strip() in text for text in asked) for third in thirds]
     assert tries == [2, 1, 2] and counted.spent.calls == 5
     assert (row["refined"]["doubtful"], row["refined"]["failed"]) == (1, ["leak"] * 2)
+
+
+def test_a_weak_find_of_what_is_never_public_is_certain():
+    """An echo must not pass: a password, a passport number, an address of a machine."""
+    for kind in ("PASSWORD", "ID_NUMBER", "IP_ADDRESS", "USERNAME", "STREET_ADDRESS"):
+        text = "hunter-2-oak stands here"
+        pair = Pair(text, text, (Span(0, 12, kind, 0.55),))
+        failure = asyncio.run(check("leak")(pair, {}))
+        assert failure is not None and not failure.doubtful, kind

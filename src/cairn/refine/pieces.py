@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cairn.refine.checks.base import Pair
-from cairn.refine.spans import Span
+from cairn.refine.spans import Span, certain
 
 
 @dataclass
@@ -49,11 +49,11 @@ def pair_of(piece: str, start: int, found: Sequence[Span], table: Mapping[str, s
 
 def doubtful_in(pair: Pair) -> set[str]:
     """Values of the table that are found with too low a score only."""
-    scores: dict[str, float] = {}
+    sure: dict[str, bool] = {}
     for span in pair.private:
         value = pair.original[span.start : span.end]
-        scores[value] = max(span.score, scores.get(value, 0.0))
-    return {value for value, score in scores.items() if score < pair.sure}
+        sure[value] = sure.get(value, False) or certain(span, pair.sure)
+    return {value for value, known in sure.items() if not known}
 
 
 def half_named(piece: str, table: Mapping[str, str]) -> dict[str, str]:

@@ -54,3 +54,12 @@ def replaced(text: str, spans: Iterable[Span], fresh: Callable[[Span], str]) -> 
 def _worth(span: Span) -> tuple[float, int, int, str, str]:
     """Smaller is better."""
     return (-span.score, span.start - span.end, span.start, span.kind, span.by)
+
+
+MAY_BE_PUBLIC = frozenset({"PERSON"})
+"""Kinds of which a weak find may be somebody known. No password or passport is public."""
+
+
+def certain(span: Span, sure: float) -> bool:
+    """Whether a find is private for certain: of any other kind, or by its score."""
+    return span.score >= sure or span.kind not in MAY_BE_PUBLIC

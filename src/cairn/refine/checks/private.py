@@ -13,7 +13,7 @@ from cairn.refine.detectors.catalogue import STANDARD, detectors
 from cairn.refine.detectors.combined import hidden
 from cairn.refine.pseudonym_marks import marked
 from cairn.refine.pseudonyms import normal
-from cairn.refine.spans import Span, settled
+from cairn.refine.spans import Span, certain, settled
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Leak:
         for span in pair.private:
             if not _given(span, pair):
                 value = span.kind, pair.original[span.start : span.end]
-                sure[value] = sure.get(value, False) or span.score >= pair.sure
+                sure[value] = sure.get(value, False) or certain(span, pair.sure)
         hay = haystack(pair.rewrite)
         left = sorted((k, v) for k, v in sure if hay.holds(v, k))
         if not left:
@@ -122,7 +122,7 @@ class Residual:
         if not left:
             return None
         kinds = _counted(span.kind for span in left)
-        if all(span.score < pair.sure for span in left):
+        if not any(certain(span, pair.sure) for span in left):
             return _doubt(self.name, kinds, (pair.rewrite[s.start : s.end] for s in left))
         return Failure(
             self.name,
@@ -152,7 +152,7 @@ class Consistent:
             (span.kind, value)
             for span in pair.private
             if (value := pair.original[span.start : span.end]) in pair.pseudonyms
-            and not (span.score < pair.sure and hay.holds(value, span.kind))
+            and not (not certain(span, pair.sure) and hay.holds(value, span.kind))
         }
         missing = [kind for kind, value in due if not hay.holds(pair.pseudonyms[value])]
         if len(due) - len(missing) >= self.least * len(due):
