@@ -13,7 +13,7 @@ from cairn.refine.detectors.base import Detector
 from cairn.refine.pairs import Both
 from cairn.refine.presence import Presence
 from cairn.refine.refining import How
-from cairn.refine.spans import settled
+from cairn.refine.spans import MAY_BE_PUBLIC, settled
 
 SHOWN = 50
 
@@ -99,7 +99,7 @@ def _look(
     for (kind, value), score in scores.items():
         found.values[kind] += 1
         there, by_side = value in refined, value in beside
-        if there and score < sure:
+        if there and score < sure and kind in MAY_BE_PUBLIC:
             found.kept[kind] += 1
             there = False
         found.leaked[kind] += there
