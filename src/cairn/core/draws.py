@@ -7,6 +7,7 @@ run draws what the uninterrupted run would have drawn, in whatever order its ans
 import hashlib
 import random
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class DrawKey:
     """16 bytes."""
 
     @staticmethod
+    @lru_cache(64)
     def root(seed: int) -> "DrawKey":
         """The key every draw of a run descends from."""
         return DrawKey(hashlib.blake2b(f"seed:{seed}".encode(), digest_size=16).digest())

@@ -6,7 +6,6 @@ soon as all of this one's are taken.
 
 import asyncio
 import hashlib
-import json
 import os
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -18,6 +17,7 @@ from cairn.core import files
 from cairn.core.draws import DrawKey
 from cairn.core.errors import CairnError
 from cairn.core.faults import point
+from cairn.core.jsontext import parse
 from cairn.engine.journal_blame import blamed
 from cairn.engine.map_items import (
     KINDS,
@@ -199,7 +199,7 @@ class Hands:
         job, key = self.job, self.job.key(shard.task, row.id)
         clients = shard.clients(shard.task.label(row.id), key)
         try:
-            value = await self._value(Item(row.id, json.loads(row.raw)), clients, key)
+            value = await self._value(Item(row.id, parse(row.raw)), clients, key)
         except Reject as error:
             return packed(Outcome(row.id, "rejected", _reason(error)))
         except TrialFailedError as error:

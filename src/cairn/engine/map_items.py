@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from cairn.core.errors import CairnError, RunError
+from cairn.core.jsontext import compact, parse
 from cairn.lm.errors import TrialFailedError
 
 Kind = Literal["done", "rejected", "failed"]
@@ -72,9 +73,7 @@ def packed(outcome: Outcome) -> bytes:
     Raises RunError if the work's result is no JSON value.
     """
     try:
-        body = json.dumps(
-            outcome.value, allow_nan=False, ensure_ascii=False, separators=(",", ":")
-        ).encode("utf-8", "replace")
+        body = compact(outcome.value).encode("utf-8", "replace")
     except (TypeError, ValueError) as error:
         raise RunError(
             f"the work must return a JSON value without NaN (item {outcome.id!r}): {error}."
@@ -85,7 +84,7 @@ def packed(outcome: Outcome) -> bytes:
 def unpacked(line: bytes) -> Outcome:
     """The outcome in a line of a part."""
     head, _, body = line.partition(b"\t")
-    return Outcome(json.loads(head[1:]), KINDS[head[:1]], json.loads(body))
+    return Outcome(parse(head[1:]), KINDS[head[:1]], parse(body))
 
 
 class Part(NamedTuple):

@@ -182,7 +182,10 @@ def cache_key(identity: str, request: Request, sample: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-_quoted = json.encoder.encode_basestring_ascii
+@functools.lru_cache(32)
+def _quoted(text: str) -> str:
+    """As JSON. The system prompt is that of the call before, and of a prompt two keys are made."""
+    return json.encoder.encode_basestring_ascii(text)
 
 
 @functools.lru_cache(256)

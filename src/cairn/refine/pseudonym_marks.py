@@ -26,20 +26,20 @@ def _unadded(kind: str, value: str) -> bool:
     return not any(p.valid and p.regex.fullmatch(value) and p.valid(value) for p in forms)
 
 
-_WRITTEN = {
+_WRITTEN = {kind: re.compile(form, re.ASCII) for kind, form in {
     "EMAIL_ADDRESS": r"[^\s@]+@[^\s@]+",
     "PHONE_NUMBER": r"[+(]{0,2}\d[\d() \xa0./\u2010-\u2013-]*",
     "MAC_ADDRESS": r"[\da-fA-F](?:[:.-]?[\da-fA-F]){11}",
     "CREDIT_CARD": r"\d(?:[ \xa0-]?\d){11,18}",
     "IBAN_CODE": r"[A-Za-z]{2}\d\d(?:[ \xa0-]?[A-Za-z0-9]){11,30}",
-}
+}.items()}  # fmt: skip
 
 
 def _in_notation(kind: str, value: str) -> bool:
     """Whether a value is written as its kind is. Of one in words or in base64 no check digit is
     right, and yet it is somebody's."""
     if kind in _WRITTEN:
-        return re.fullmatch(_WRITTEN[kind], value, re.ASCII) is not None
+        return _WRITTEN[kind].fullmatch(value) is not None
     if kind == "CRYPTO" or (kind in NUMBERS and kind != "ID_NUMBER"):
         forms = (*IDENTITIES.patterns, *CRYPTO.patterns)
         return any(p.kind == kind and p.regex.fullmatch(value) for p in forms)
@@ -54,9 +54,9 @@ def marked(kind: str, value: str) -> bool | None:
 
 
 def _marked(kind: str, value: str) -> bool | None:
-    digits = re.sub(r"\D", "", value)
     if kind == "EMAIL_ADDRESS":
         return example_host(value.rpartition("@")[2])
+    digits = re.sub(r"\D", "", value)
     if kind == "URL":
         host = re.match(r"(?:\w+://)?([^/\s:?#]+)", value)
         return host is not None and example_host(host[1])

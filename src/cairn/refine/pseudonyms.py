@@ -38,6 +38,7 @@ _CYRILLIC = str.maketrans(
     "abdefghiklmnoprstuvwBDFGHKLMNPRSTVW", "абдефгхиклмнопрстуввБДФГХКЛМНПРСТВВ"
 )
 _PARTICLES = re.compile(PARTICLE + r"|[^\W\d_]\.")
+_LETTERS, _SEPARATORS = re.compile(r"[^\W\d_]+"), re.compile(r"[\W_]")
 _TRIES = 200
 _RANGES = ("IP_ADDRESS", "MAC_ADDRESS", "PHONE_NUMBER")
 """Kinds whose pseudonyms are of ranges kept for examples, which may be used up."""
@@ -51,12 +52,12 @@ def normal(kind: str, value: str) -> str:
     """What counts as the same value: without case, blanks and separators; names word by word."""
     folded = unicodedata.normalize("NFKC", value).casefold()
     if kind == "PERSON":
-        return " ".join(re.findall(r"[^\W\d_]+", folded))
+        return " ".join(_LETTERS.findall(folded))
     if kind == "EMAIL_ADDRESS":
-        return re.sub(r"\s", "", folded)
+        return "".join(folded.split())
     if kind in ("SECRET", "PASSWORD", "CRYPTO"):
         return value  # here case is part of the value
-    return re.sub(r"[\W_]", "", folded)
+    return _SEPARATORS.sub("", folded)
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class _Making:
         self.text = text
         self.folded = text.casefold()
         self.spans = sorted(spans)
-        self.words = set(re.findall(r"[^\W\d_]+", self.folded))
+        self.words = set(_LETTERS.findall(self.folded))
         self.taken: set[str] = set()
         self.made: dict[tuple[str, str], str] = {}
         self.parts: dict[str, str] = {}

@@ -62,7 +62,7 @@ def make_key(path: Path) -> bytes:
 def derived(key: bytes, *purpose: str) -> bytes:
     """32 bytes for one purpose: HMAC-SHA256 over its parts, each with its length before it."""
     parts = b"".join(len(p.encode()).to_bytes(8, "big") + p.encode() for p in purpose)
-    return hmac.new(key, parts, hashlib.sha256).digest()
+    return hmac.digest(key, parts, "sha256")
 
 
 def sealed(key: bytes, table: dict[str, str], *, about: str) -> str:

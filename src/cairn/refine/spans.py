@@ -26,8 +26,11 @@ def settled(spans: Iterable[Span]) -> list[Span]:
     Of spans that overlap the surest stays, then the longest, then the first. A longer span that
     holds a surer one of the same kind stands in its place, with its score: no part is left over.
     """
+    found = set(spans)
+    if len(found) < 2:  # as in most short texts
+        return [span for span in found if span.start < span.end]
     chosen: list[Span] = []  # without overlaps and in order
-    for span in sorted(set(spans), key=_worth):
+    for span in sorted(found, key=_worth):
         if span.start >= span.end:
             continue
         first = bisect_right(chosen, span.start, key=lambda other: other.end)

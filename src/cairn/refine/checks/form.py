@@ -11,6 +11,7 @@ from cairn.core.errors import ConfigError, suggest
 from cairn.lm.readings import refuses
 from cairn.refine.checks.base import Failure, Pair
 from cairn.refine.checks.languages import language
+from cairn.refine.detectors.patterns import holds
 
 _LEAD = re.compile(
     r"\A\s*(?:(?:sure|certainly|of course|okay|ok|absolutely)\b[^\n]{0,80}[:!.]|"
@@ -27,6 +28,7 @@ _TAIL = re.compile(
 )
 _TAGS = re.compile(r"</?(?:text|pseudonyms)-[0-9a-f]{8}>")
 _SHINGLE = 8
+_WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True)
@@ -44,14 +46,14 @@ class Wrapper:
         around = any(r.search(text) and not r.search(before) for r in (_LEAD, _TAIL, _TAGS))
         if fence or around:
             return Failure(self.name, "There are words, tags or a fence around it. Leave them out.")
-        echo = _prompted(self.instructions) & _shingles(text) - _shingles(before)
-        if echo:
+        echo = _prompted(self.instructions) & _shingles(text)
+        if echo and echo - _shingles(before):
             return Failure(self.name, "It repeats the instructions. Answer with the text alone.")
         return None
 
 
 def _shingles(text: str) -> set[tuple[str, ...]]:
-    words = re.findall(r"[^\W_]+", text.lower())
+    words = _WORD.findall(text.lower())
     return {tuple(words[at : at + _SHINGLE]) for at in range(len(words) - _SHINGLE + 1)}
 
 
@@ -115,15 +117,19 @@ class Length:
         return None
 
 
+def _begin(signs: str, form: str) -> Callable[[str], int]:
+    """Counts lines that begin in this form, which has one of these signs; most texts have none."""
+    line = re.compile(f"^{form}", re.M)
+    return lambda text: len(line.findall(text)) if holds(text, signs) else 0
+
+
 _PARTS: dict[str, Callable[[str], int]] = {
     "lines": lambda text: len(text.strip("\n").split("\n")),
-    "headings": lambda text: len(re.findall(r"^#{1,6} \S", text, re.M)),
-    "list items": lambda text: len(re.findall(r"^[ \t]*(?:[-*+]|\d{1,3}[.)]) \S", text, re.M)),
-    "table rows": lambda text: len(re.findall(r"^[ \t]*\|.*\|[ \t]*$", text, re.M)),
-    "speaker turns": lambda text: len(
-        re.findall(r"^[ \t]*(?:\[[^\]\n]{1,30}\] ?)?[^\W\d_][\w .'’-]{0,30}:(?= |$)", text, re.M)
-    ),
-    "code fences": lambda text: len(re.findall(r"^[ \t]*```", text, re.M)),
+    "headings": _begin("#", r"#{1,6} \S"),
+    "list items": _begin("-*+.)", r"[ \t]*(?:[-*+]|\d{1,3}[.)]) \S"),
+    "table rows": _begin("|", r"[ \t]*\|.*\|[ \t]*$"),
+    "speaker turns": _begin(":", r"[ \t]*(?:\[[^\]\n]{1,30}\] ?)?[^\W\d_][\w .'’-]{0,30}:(?= |$)"),
+    "code fences": _begin("`", r"[ \t]*```"),
 }
 
 

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, cached_property, lru_cache
 
 from cairn.refine.detectors import forms
@@ -19,29 +19,41 @@ _LEET = str.maketrans("0134578@$!|l", "oieastbasiii")
 _WORD = re.compile(r"[^\W_]+")
 _RUN = re.compile(r"\d(?:[\W_]{0,3}\d)*+")
 _MARKS = re.compile(r"[^\W_]|[@$!|]")
-_FORMS = (forms.spelt, forms.spaced, forms.mailed, forms.unescaped, forms.concatenated)
 
 
 _GRAM = 4
 """Every run of `LONG` characters holds a whole one of the pieces of this length that a text is cut
 into, wherever the run begins."""
 
+_SHORT = 4000
+"""Characters up to which a text is searched from its beginning: an index takes longer to make."""
+
 Piece = tuple[str, int]
 """A piece of a text, and where it stands there."""
 
 
 class _Index:
-    """Where the pieces of a text stand, so that a value takes time in its own length alone, not in
-    the text's: a document has as many values as it is long."""
+    """A text, and where its pieces stand, so that a value takes time in its own length alone, not
+    in the text's: a document has as many values as it is long. A short one is read instead."""
 
-    def __init__(self, whole: str, pieces: Iterable[Piece]):
+    def __init__(self, whole: str, cut: Callable[[str], Iterable[Piece]]):
         self.whole = whole
-        self.places: defaultdict[str, array[int]] = defaultdict(lambda: array("I"))
-        for piece, at in pieces:
-            self.places[piece].append(at)
+        self.short = len(whole) <= _SHORT
+        self._cut = cut
+
+    @cached_property
+    def places(self) -> "Mapping[str, array[int]]":
+        """Where each piece stands."""
+        places: defaultdict[str, array[int]] = defaultdict(lambda: array("I"))
+        for piece, at in self._cut(self.whole):
+            places[piece].append(at)
+        return places
 
     def holds(self, value: str, pieces: Iterable[Piece]) -> bool:
-        """Whether the value is there with each of these pieces of it as a piece of the text."""
+        """Whether the value is there, of which these are pieces that stand in the text as pieces
+        wherever it does."""
+        if self.short:
+            return value in self.whole
         found = [(self.places.get(piece, ()), at) for piece, at in pieces]
         places, before = min(found, key=lambda one: len(one[0]))
         return any(p >= before and self.whole.startswith(value, p - before) for p in places)
@@ -60,10 +72,10 @@ class _Run(_Index):
     """An index of a text without words."""
 
     def __init__(self, whole: str):
-        super().__init__(whole, _grams(whole))
+        super().__init__(whole, _grams)
 
     def __contains__(self, value: str) -> bool:
-        if len(value) < LONG:
+        if self.short or len(value) < LONG:
             return value in self.whole
         return any(self.holds(value, _grams(value, start)) for start in range(_GRAM))
 
@@ -76,11 +88,10 @@ class Haystack:
         folds = list(forms.folded(text))
         flat = View(text, folds).text if folds else text
         self.readings = [flat]
-        for form in _FORMS:
-            edits = _apart(form(flat))
-            if edits:
-                self.readings.append(View(flat, edits).text)
-        self.readings += [edit.new for edit in forms.encoded(flat)]
+        for form, edits in forms.edits(flat).items():
+            if edits and form != "grouped":  # `_digits` reads numbers without what groups them
+                self.readings.append(View(flat, _apart(edits)).text)
+        self.readings += [edit.new for edit in forms.decoded(flat)]
 
     @cached_property
     def _flat(self) -> list[str]:
@@ -93,8 +104,7 @@ class Haystack:
 
     @cached_property
     def _words(self) -> _Index:
-        whole = " \n ".join(self._lines)
-        return _Index(whole, _words(whole))
+        return _Index(" \n ".join(self._lines), _words)
 
     @cached_property
     def _spelt(self) -> frozenset[str]:

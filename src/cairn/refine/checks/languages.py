@@ -44,9 +44,9 @@ def language(text: str) -> str | None:
         found = len(script.findall(text))
         if found * 2 > letters or (name == "Japanese" and found * 6 > letters):
             return name
-    counts = Counter[str]()
-    for word in _WORD.findall(text.lower()):
-        for name in _LANGUAGES.get(word, ()):
-            counts[name] += 1
-    first, second = [*counts.most_common(2), ("", 0), ("", 0)][:2]
+    common = [name for word in _WORD.findall(text.lower()) if word in _LANGUAGES
+              for name in _LANGUAGES[word]]  # fmt: skip
+    if len(common) < _LEAST:
+        return None
+    first, second = [*Counter(common).most_common(2), ("", 0)][:2]
     return first[0] if first[1] >= _LEAST and first[1] >= 2 * second[1] else None

@@ -1,23 +1,14 @@
 """Several detectors as one, which also reads a text's other forms."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from cairn.refine.detectors import forms
 from cairn.refine.detectors.base import Detector
-from cairn.refine.detectors.views import Edit, View, windows
+from cairn.refine.detectors.views import View, windows
 from cairn.refine.spans import Span, settled
 
 THRESHOLD = 0.4
 """Least score of what is reported: weaker signs need a context word, which lifts them to it."""
-_FORMS: tuple[Callable[[str], Iterator[Edit]], ...] = (
-    forms.spelt,
-    forms.spaced,
-    forms.mailed,
-    forms.unescaped,
-    forms.concatenated,
-    forms.grouped,
-)
 _SURE_ENOUGH = 0.5
 DISGUISED, ENCODED = "in another form", "in an encoding"
 """What `by` of a span ends in that was not found in the text as it stands."""
@@ -57,13 +48,13 @@ class Combined:
             for view in windows(text, folds):
                 found += self._through(view, self._plainly(view.text))
         flat = whole.text if whole else text
-        for form in _FORMS:
-            for view in windows(flat, form(flat)):
+        for form, edits in forms.edits(flat).items():
+            for view in windows(flat, edits):
                 spans = self._through(view, self._plainly(view.text))
-                if form is forms.spelt:
+                if form == "spelt":
                     spans += self._spelt(flat, view, spans)
                 found += [_back(whole, span) for span in spans]
-        for edit in forms.encoded(flat):
+        for edit in forms.decoded(flat):
             inside = settled(self._found(edit.new, depth - 1))
             if inside:
                 best = max(inside, key=lambda span: span.score)

@@ -8,10 +8,11 @@ import base64
 import binascii
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from urllib.parse import unquote
 
-from cairn.refine.detectors.patterns import words
+from cairn.refine.detectors.patterns import holds, words
 from cairn.refine.detectors.views import Edit
 
 _UNSEEN = (
@@ -83,6 +84,8 @@ _BETWEEN = re.compile(r"[ ,;:\n-]{1,3}")
 
 def spelt(text: str) -> Iterator[Edit]:
     """Four or more numbers in a row, three of them in words, as digits: `double five oh` is 550."""
+    if sum(word in _SPELT for word in _PIECE.findall(text.lower())) < 3:
+        return
     run: list[re.Match[str]] = []
     for piece in _PIECE.finditer(text):
         word = piece[0].lower()
@@ -156,16 +159,16 @@ _TOPS = words(
     "ua by kz de fr es it nl pt pl se fi no dk is ch at be lu cz sk hu ro bg gr hr si rs ee lv lt "
     "mx ar br cl pe"
 )
-_ODD = re.compile(
-    rf"[\[({{<]\s?(?:{_AT_WORDS}|@)\s?[\])}}>]|\s(?:ät|arroba|arobase|chiocciola|{_DOT_WORDS})\s|"
-    r"\s@\s?\w|\w@\s|@[\w-]{1,63}(?:\s\.|\.\s|\s?[\[({<])"
-)
+_SIGNS_SAID = ("ät", "arroba", "arobase", "chiocciola", *_DOT_WORDS.split("|"))
+_ODD_SIGN = re.compile(r"\s@\s?\w|\w@\s|@[\w-]{1,63}(?:\s\.|\.\s|\s?[\[({<])")
+_ODD_WORD = re.compile(rf"\s(?:{'|'.join(_SIGNS_SAID)})\s")
+_ODD_BRACKET = re.compile(rf"[\[({{<]\s?(?:{_AT_WORDS}|@)\s?[\])}}>]")
 _BARE_AT = re.compile(r"(?i)\w\sat\s[\w-]{1,63}\.[a-z]")
 
 
 def mailed(text: str) -> Iterator[Edit]:
     """`name at domain dot com`, `name [at] domain [dot] com`, `name @ domain . com`."""
-    if not (_ODD.search(text.lower()) or (_BARE_AT.search(text) and _MAIL.search(text))):
+    if not (_odd(text.lower()) or (_BARE_AT.search(text) and _MAIL.search(text))):
         return
     for match in _OBFUSCATED.finditer(text):
         if not _meant(text, match):
@@ -175,6 +178,15 @@ def mailed(text: str) -> Iterator[Edit]:
         new = f"{local}@{_ANY_DOT.sub('.', match['host'])}"
         if new != match[0]:
             yield Edit(match.start(), match.end(), new)
+
+
+def _odd(lower: str) -> bool:
+    """Whether an address may be written oddly. What each form holds is looked for first."""
+    return bool(
+        ("@" in lower and _ODD_SIGN.search(lower))
+        or (holds(lower, _SIGNS_SAID) and _ODD_WORD.search(lower))
+        or (holds(lower, "[({<") and _ODD_BRACKET.search(lower))
+    )
 
 
 def _meant(text: str, match: re.Match[str]) -> bool:
@@ -252,17 +264,20 @@ def grouped(text: str) -> Iterator[Edit]:
 
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/_-]{16,65536}+={0,2}(?![A-Za-z0-9+/=_-])")
 _HEX = re.compile(r"(?<![^\W_])(?:0x)?(?P<value>(?:[0-9a-fA-F]{2}){8,32768}+)(?![^\W_])")
+_LONG = re.compile(r"[A-Za-z0-9+/_-]{16}")
+"""What is in both of these, and in few texts."""
 _HEX_SPACED = re.compile(r"(?<![^\W_])[0-9a-fA-F]{2}(?:[ :][0-9a-fA-F]{2}){7,32768}+(?![^\W_])")
 
 
 def encoded(text: str) -> Iterator[Edit]:
     """Base64 and hexadecimal digits, as the text that they encode, if it is one."""
     found = []
-    for match in _HEX.finditer(text):
+    long = _LONG.search(text) is not None
+    for match in _HEX.finditer(text) if long else ():
         found.append((match, _printable(bytes.fromhex(match["value"]))))
     for match in _HEX_SPACED.finditer(text):
         found.append((match, _printable(bytes.fromhex(re.sub(r"[ :]", "", match[0])))))
-    for match in _BASE64.finditer(text):
+    for match in _BASE64.finditer(text) if long else ():
         said = match[0].rstrip("=").translate(str.maketrans("-_", "+/"))
         if len(said) % 4 != 1:
             try:
@@ -282,3 +297,25 @@ def _printable(raw: bytes) -> str:
         return ""
     good = sum(c.isprintable() or c in "\r\n\t" for c in text)
     return text if text.strip() and good == len(text) else ""
+
+
+_UNDONE = {
+    "spelt": spelt,
+    "spaced": spaced,
+    "mailed": mailed,
+    "unescaped": unescaped,
+    "concatenated": concatenated,
+    "grouped": grouped,
+}
+
+
+@lru_cache(8)
+def edits(text: str) -> Mapping[str, list[Edit]]:
+    """What undoes each form, by its name. Detectors and checks read a text one after the other."""
+    return {name: list(form(text)) for name, form in _UNDONE.items()}
+
+
+@lru_cache(8)
+def decoded(text: str) -> list[Edit]:
+    """What is encoded in a text, see `encoded`."""
+    return list(encoded(text))

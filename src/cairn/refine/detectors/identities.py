@@ -100,5 +100,13 @@ _LABELLED = re.compile(
     r"(?P<value>(?=[A-Z0-9-]{0,9}\d{3})[A-Z0-9](?:[A-Z0-9]|[ -](?=\d)){4,18}+)(?![^\W_])",
     re.I,
 )
-LABELLED = Patterns("labelled numbers", (Pattern("ID_NUMBER", _LABELLED, 0.6),))
+_HOLDERS = (
+    "passp", "pasap", "passe", "passap", "reisep", "paspo", "ausweis", "driv", "führer", "permis",
+    "licencia", "patente", "card", "national", "account", "acct", "konto", "compte", "cuenta",
+    "conto", "rekening", "routing", "sort code", "member", "patient", "medic", "mrn", "insurance",
+    "policy", "versicher", "customer", "client", "kunden", "employee", "person", "staff", "student",
+    "matrikel",
+)  # fmt: skip
+"""In lower case: one of them is in every `_HOLDER`."""
+LABELLED = Patterns("labelled numbers", (Pattern("ID_NUMBER", _LABELLED, 0.6, holds=_HOLDERS),))
 """Any number that its label calls somebody's: passport, account, membership, patient …"""

@@ -9,7 +9,7 @@ sides, and an expression may need one.
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 
 from cairn.refine.spans import Span, settled
 
@@ -88,28 +88,38 @@ class Patterns:
     begins: re.Pattern[str] | None = None
     """Where matches may begin, if that is quicker to find than each pattern by itself."""
     kinds: tuple[str, ...] = field(init=False)
+    _groups: tuple[tuple[tuple[str, ...], tuple[Pattern, ...]], ...] = field(init=False, repr=False)
+    """The patterns by what they hold, which is looked for once."""
 
     def __post_init__(self):
         kinds = tuple(dict.fromkeys(pattern.kind for pattern in self.patterns))
         object.__setattr__(self, "kinds", kinds)
+        groups: dict[tuple[str, ...], list[Pattern]] = {}
+        for pattern in self.patterns:
+            groups.setdefault(pattern.holds, []).append(pattern)
+        object.__setattr__(self, "_groups", tuple((h, tuple(p)) for h, p in groups.items()))
 
     def find(self, text: str) -> list[Span]:
         """Spans of all patterns, overlaps settled."""
         found: list[Span] = []
-        digits, lower = _DIGIT.search(text) is not None, text.lower()
+        digits, lower = _glance(text)
         places = None
         if self.begins is not None:
             places = [match.start() for match in self.begins.finditer(text)] if digits else []
-        for pattern in self.patterns:
-            if pattern.digits and not digits:
+            if not places:
+                return found
+        for parts, patterns in self._groups:
+            if parts and not holds(lower, parts):
                 continue
-            if pattern.holds and not holds(lower, pattern.holds):
-                continue
-            every = pattern.regex.finditer(text) if places is None else _at(pattern, text, places)
-            for match in every:
-                span = self._judged(pattern, match, text)
-                if span is not None:
-                    found.append(span)
+            for pattern in patterns:
+                if pattern.digits and not digits:
+                    continue
+                regex = pattern.regex
+                every = regex.finditer(text) if places is None else _at(pattern, text, places)
+                for match in every:
+                    span = self._judged(pattern, match, text)
+                    if span is not None:
+                        found.append(span)
         return settled(found) if len(found) > 1 else found
 
     def _judged(self, pattern: Pattern, match: re.Match[str], text: str) -> Span | None:
@@ -130,6 +140,12 @@ class Patterns:
             elif not pattern.alone:
                 return None
         return Span(start, end, pattern.kind, round(score, 6), self.name)
+
+
+@lru_cache(8)
+def _glance(text: str) -> tuple[bool, str]:
+    """What every detector looks at first: whether there is a digit, and the text in lower case."""
+    return _DIGIT.search(text) is not None, text.lower()
 
 
 def near(text: str, start: int, end: int, context: frozenset[str]) -> bool:

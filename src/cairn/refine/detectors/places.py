@@ -110,6 +110,11 @@ _BIRTH = re.compile(
     r"nascita|nascid[oa]|nascimento|geboortedatum|urodz(?:ony|ona|enia)|född|født|syntynyt)"
     r"(?![^\W_])|生年月日|出生日期"
 )
+_BIRTHS = (
+    "born", "birth", "dob", "d.o.b", "bday", "geb", "né", "naissance", "nacid", "nacim", "nat",
+    "nasc", "urodz", "född", "født", "syntynyt", "生年月日", "出生日期",
+)  # fmt: skip
+"""In lower case: one of them is in whatever `_BIRTH` finds."""
 _ELSEWHERE = re.compile(r"\d{4}|[.;!?]\s")
 """Behind another year or the end of a sentence a word of birth speaks of something else."""
 
@@ -126,6 +131,7 @@ BIRTHS = Patterns(
             "DATE_OF_BIRTH",
             re.compile(rf"(?<![\w.,/-]){_DATE}(?![\w]|[-/.]\d)", re.I),
             0.85,
+            holds=_BIRTHS,
             fit=_of_birth,
         ),
     ),

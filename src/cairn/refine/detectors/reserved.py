@@ -8,7 +8,10 @@ import re
 
 EXAMPLE_DOMAINS = ("example.com", "example.org", "example.net")
 """RFC 2606 and RFC 6761."""
-_RESERVED_TOP = (".example", ".test", ".invalid", ".localhost")
+_EXAMPLES = (*EXAMPLE_DOMAINS, "localhost")
+_RESERVED_ENDS = (
+    *(f".{domain}" for domain in EXAMPLE_DOMAINS), ".example", ".test", ".invalid", ".localhost",
+)  # fmt: skip
 
 DOCUMENTATION = tuple(
     map(
@@ -35,8 +38,7 @@ _FICTION = re.compile(
 def example_host(host: str) -> bool:
     """Whether a host can only be an example."""
     host = host.lower().rstrip(".")
-    known = any(host == d or host.endswith("." + d) for d in EXAMPLE_DOMAINS)
-    return known or host.endswith(_RESERVED_TOP) or host == "localhost"
+    return host in _EXAMPLES or host.endswith(_RESERVED_ENDS)
 
 
 def fictional_phone(digits: str) -> bool:
