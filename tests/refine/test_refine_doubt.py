@@ -137,3 +137,30 @@ def test_a_weak_find_of_what_is_never_public_is_certain():
         pair = Pair(text, text, (Span(0, 12, kind, 0.55),))
         failure = asyncio.run(check("leak")(pair, {}))
         assert failure is not None and not failure.doubtful, kind
+
+
+def test_what_one_piece_replaced_another_is_asked_about(tmp_path):
+    """The first piece is asked about a name and replaces it; the second holds the surname alone,
+    which nobody there knows for one before the pieces are joined."""
+    halves = "Grace Hopper met us at noon.\n\n", "See Hopper_notes of the day.\n"
+    asked = []
+
+    def answer(request, key):
+        said = request.messages[-1].content
+        asked.append((text_in(said).text, said))
+        text = asked[-1][0]
+        return text.replace("Grace Hopper", "Val Stone") if "turned down" in said else text
+
+    given = write_rows(tmp_path / "in.jsonl", [{"id": "a", "text": "".join(halves)}])
+    (tmp_path / "own.toml").write_text('base = "anonymize"\nchecks = ["leak"]\n')
+    settings = config(given, tmp_path / "out.jsonl", chunk=30)
+    players = {"refiner": ScriptedModel(answer, name="pieces")}
+    own = read_task(tmp_path / "own.toml")
+    counted = refine(settings, tmp_path / "run", own, players=players, show=False)
+    (row,) = read(tmp_path / "out.jsonl")
+    assert [sum(half.strip() in text for text, _ in asked) for half in halves] == [2, 2]
+    (said,) = (said for text, said in asked if "Hopper_notes" in text and "turned down" in said)
+    assert "1 PERSON of the original may be private" in said and '"if private"]' in said
+    # It was asked and kept it: let pass, and counted.
+    assert row["text"] == halves[0].replace("Grace Hopper", "Val Stone") + halves[1]
+    assert row["refined"]["doubtful"] == 1 and counted.funnel["kept in doubt"] == 1

@@ -1,7 +1,7 @@
 """A piece of a text that is rewritten: what it needs to know, and the tries that it has left."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from cairn.refine.checks.base import Pair
@@ -18,6 +18,8 @@ class Piece:
     left: list[tuple[str, int]]
     """Who is asked next, and how often was before."""
     failed: list[str]
+    doubtful: Set[str] = frozenset()
+    """Values that are found with too low a score only, anywhere in the text."""
     role: str | None = None
     """Who wrote the rewrite; None where there is nothing to rewrite."""
     asked: frozenset[int] = frozenset()

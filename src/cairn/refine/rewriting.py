@@ -23,6 +23,7 @@ from cairn.lm.request import Completion, Message, Request
 from cairn.refine import outcomes
 from cairn.refine.answers import rewrite, unusable
 from cairn.refine.checks.base import Check, Failure, Pair
+from cairn.refine.checks.private import Leak
 from cairn.refine.chunks import split
 from cairn.refine.pieces import (
     Piece,
@@ -34,6 +35,10 @@ from cairn.refine.pieces import (
 )
 from cairn.refine.spans import Span
 from cairn.refine.tasks.base import Task
+
+UNCHANGED = Leak("unchanged")
+"""Of every task: a text is not let through as it was while something private for certain stands in
+it, whatever the task's own checks look at."""
 
 
 class TurnedDownError(Exception):
@@ -58,6 +63,14 @@ class Rewritten(NamedTuple):
     """Roles that wrote it."""
     doubtful: int
     """Values that may be private and were kept on purpose."""
+
+
+class Concern(NamedTuple):
+    """What is wrong with a joined text."""
+
+    failure: Failure
+    pieces: tuple[tuple[Piece, Failure], ...]
+    """Those that are to be written again, each with what it is told."""
 
 
 class Verdict(NamedTuple):
@@ -90,19 +103,18 @@ class Rewriting:
         try:
             for piece in pieces:
                 await self._tried(piece, None)
+            kept: frozenset[int] = frozenset()
             while len(pieces) > 1:
                 pair = Pair(text, joined(pieces), tuple(found), table, self.task.sure)
-                asked = frozenset().union(*(piece.asked for piece in pieces))
-                said = await self.verdict(pair, asked, whole=True)
-                if said.check is None or said.failure is None:
+                concern, kept = await self._of_whole(pieces, pair)
+                if concern is None:
                     break
-                failure = said.failure
-                for piece in await self._concerned(pieces, pair, said.check, asked):
-                    piece.failed.append(failure.check)
-                    piece.asked |= failure.doubtful
+                for piece, told in concern.pieces:
+                    piece.failed.append(concern.failure.check)
+                    piece.asked |= told.doubtful
                     known = {**piece.pair.pseudonyms, **half_named(piece.pair.original, table)}
                     piece.pair = piece.pair._replace(pseudonyms=known)
-                    await self._tried(piece, failure)
+                    await self._tried(piece, told)
         except TurnedDownError as error:
             raise TurnedDownError(error.check, failed_of(pieces)) from None
         return Rewritten(
@@ -110,20 +122,22 @@ class Rewriting:
             max(len(piece.failed) + 1 if piece.role else 0 for piece in pieces),
             failed_of(pieces),
             tuple(dict.fromkeys(piece.role for piece in pieces if piece.role)),
-            len(frozenset().union(*(piece.kept for piece in pieces))),
+            len(kept.union(*(piece.kept for piece in pieces))),
         )
 
     def _pieces(
         self, text: str, found: Sequence[Span], name: str, table: Mapping[str, str], chunk: int
     ) -> list[Piece]:
         pieces, start = [], 0
+        doubtful = doubtful_in(Pair(text, "", tuple(found), sure=self.task.sure))
         for number, piece in enumerate(split(text, chunk, found)):
             pair = pair_of(piece, start, found, table)._replace(sure=self.task.sure)
             start += len(piece)
             # What is blank is as it should be.
             left = [(role, n) for role in self.roles for n in range(self.task.tries)]
             pair = pair if piece.strip() else pair._replace(rewrite=piece)
-            pieces.append(Piece(pair, f"{name}/{number}", left if piece.strip() else [], []))
+            left = left if piece.strip() else []
+            pieces.append(Piece(pair, f"{name}/{number}", left, [], doubtful))
         return pieces
 
     async def _tried(self, piece: Piece, feedback: Failure | None) -> None:
@@ -133,7 +147,7 @@ class Rewriting:
         while piece.left:
             role, attempt = piece.left.pop(0)
             messages = self.task.prompt(
-                piece.pair.original, feedback, piece.pair.pseudonyms, doubtful_in(piece.pair)
+                piece.pair.original, feedback, piece.pair.pseudonyms, piece.doubtful
             )
             said = await _answer(self.clients[role], messages, f"{piece.purpose}/{role}", attempt)
             feedback = said if isinstance(said, Failure) else unusable(said)
@@ -163,30 +177,60 @@ class Rewriting:
         for check in self.task.checks:
             if whole and getattr(check, "roles", ()):
                 continue
-            try:
-                failure = await check(pair, self.clients)
-            except TrialFailedError as error:
-                kind = type(error).__name__
-                raise UnreadableAnswerError(f"no verdict of {check.name} ({kind})") from None
+            failure = await self._failure(check, pair)
             if failure is not None:
                 if not _settled(failure, asked):
                     return Verdict(check, failure, kept)
                 kept |= failure.doubtful
+        if pair.private and pair.rewrite == pair.original:
+            failure = await UNCHANGED(pair, self.clients)
+            if failure is not None and not failure.doubtful:
+                return Verdict(UNCHANGED, failure, kept)
         return Verdict(None, None, kept)
 
+    async def _failure(self, check: Check, pair: Pair) -> Failure | None:
+        try:
+            return await check(pair, self.clients)
+        except TrialFailedError as error:
+            kind = type(error).__name__
+            raise UnreadableAnswerError(f"no verdict of {check.name} ({kind})") from None
+
+    async def _of_whole(
+        self, pieces: Sequence[Piece], pair: Pair
+    ) -> tuple[Concern | None, frozenset[int]]:
+        """What is wrong with the joined text, and which doubtful values it keeps on purpose: those
+        of which each piece that holds them was asked about them."""
+        kept: frozenset[int] = frozenset()
+        for check in self.task.checks:
+            failure = None
+            if not getattr(check, "roles", ()):
+                failure = await self._failure(check, pair)
+            if failure is None:
+                continue
+            concerned = await self._concerned(pieces, pair, check, failure)
+            if concerned:
+                return Concern(failure, concerned), kept
+            kept |= failure.doubtful
+        return None, kept
+
     async def _concerned(
-        self, pieces: Sequence[Piece], pair: Pair, check: Check, asked: frozenset[int]
-    ) -> list[Piece]:
+        self, pieces: Sequence[Piece], pair: Pair, check: Check, failure: Failure
+    ) -> tuple[tuple[Piece, Failure], ...]:
         """The pieces in which the check finds what is wrong with the whole: it looks at each beside
         the whole original, of which other pieces hold what must not be here. Where it finds it in
         none of them, or needs the whole to judge by and finds it in all: all of them."""
         written = [piece for piece in pieces if piece.role]
         failing = []
         for piece in written:
-            failure = await check(pair._replace(rewrite=piece.pair.rewrite), self.clients)
-            if failure is not None and not _settled(failure, asked):
-                failing.append(piece)
-        return failing or written
+            its = await self._failure(check, pair._replace(rewrite=piece.pair.rewrite))
+            if its is not None and not _settled(its, piece.asked):
+                # What it may keep it is asked by its own lines; else of a piece beside the whole
+                # original a check may say what is not meant, that it is too short.
+                failing.append((piece, its if its.doubtful else failure))
+        asked = frozenset[int]().union(*(piece.asked for piece in written))
+        if failing or _settled(failure, asked):
+            return tuple(failing)
+        return tuple((piece, failure) for piece in written)
 
 
 def _settled(failure: Failure, asked: frozenset[int]) -> bool:
