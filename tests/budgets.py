@@ -33,6 +33,7 @@ WINGS = {
     "envs": "envs",
     "envs/tokens": "token tasks",
     "evaluation": "evaluation, learners",
+    "games": "games",
     "improve": "improve",
     "examples": "docs, examples",
     "jail": "jail",

@@ -1,0 +1,1 @@
+"""Games: opponents that learn, populations, and how good a player is."""
