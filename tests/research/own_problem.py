@@ -2,7 +2,7 @@
 
 from search_harness import Reads
 
-from cairn.research.evaluation import Problem
+from cairn.research.evaluation import Graded, Problem
 
 
 def toy():
@@ -12,6 +12,19 @@ def toy():
 
 def lower():
     return Problem("lower", "State a quality.", Reads(larger_is_better=False))
+
+
+class BreaksLater(Reads):
+    """Its jail does not work once the search is over."""
+
+    async def __call__(self, text, split, clients):
+        if split != "search":
+            return Graded(None, "jail_error", "no namespaces")
+        return await super().__call__(text, split, clients)
+
+
+def broken_later():
+    return Problem("broken", "State a quality.", BreaksLater(), splits=("search", "selection"))
 
 
 async def researcher(request):

@@ -14,14 +14,21 @@ from cairn.research.policies.branching import AbMctsA, Seen
 from cairn.research.policies.chains import BestOf, Linear, Restarts
 from cairn.research.policies.evolution import Evolution
 from cairn.research.policies.greedy import Aide, Greedy
+from cairn.research.policies.map_elites import MapElites
 from cairn.research.policies.mcts import Mcts, Statistics
 from cairn.research.policies.mixed import AbMctsM, Groups
+from cairn.research.policies.pareto import Pareto
+from cairn.research.policies.shinka import Shinka
 from cairn.research.policies.table import POLICIES, policy_of
 from cairn.research.policies.variants import variants
 
 ISLANDS = Evolution(islands=3, population=6, p_migration=0.5)
 EVERY = {name: policy_of(name) for name in POLICIES} | {
     "islands": ISLANDS, "steady": Evolution(steady=True, islands=2), "narrow": Mcts(children=1),
+    # What the published settings leave out: who migrates, and the bandit over models.
+    "grids": MapElites(islands=2, bins=4, migrate_every=4, migrants=0.5),
+    "arms": Shinka(arms=("one", "two"), migration=0.4, migrate_every=4, archive=5),
+    "merges": Pareto(drafts=4, p_merge=0.5, max_debug_depth=0),
 }  # fmt: skip
 
 
@@ -39,6 +46,28 @@ def test_no_affine_change_of_the_metric_and_not_its_sign_moves_a_tree(name, lag)
     flipped, negated = grown(policy, landscape, 60, metric=lambda q: -q, larger=False, **how)
     assert made == scaled == negated and len(tree) == 60
     assert [node.utility for node in tree] == [node.utility for node in flipped]
+
+
+@pytest.mark.parametrize("size", [3, 25])
+@pytest.mark.parametrize("name", POLICIES)
+def test_a_fault_of_ours_counts_nowhere(name, size):
+    """A tree, and the same tree with drafts that no model answered or that a broken jail kept from
+    their end: the same proposals."""
+    policy, odd = EVERY[name], ("no_answer", "jail_error", "grader_error")
+    tree, _ = grown(policy, landscape, size, seed=5)
+    more = [Node(size + at, (), "draft", "", outcome=kind) for at, kind in enumerate(odd * 2)]
+    if name == "map-elites":
+        more = more[:5]  # its islands take turns: a whole round of them
+    states = []
+    for nodes in (list(tree), [*tree, *more]):
+        state, grow = policy.init(), Tree()
+        for node in nodes:
+            grow = grow.grown(node)
+            state = policy.observe(state, grow, node, random.Random(node.id))
+        states.append((state, grow))
+    said = [[policy.propose(state, grow, [], random.Random(draw)) for draw in range(20)]
+            for state, grow in states]  # fmt: skip
+    assert said[0] == said[1]
 
 
 @pytest.mark.parametrize("name", EVERY)

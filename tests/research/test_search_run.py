@@ -37,6 +37,8 @@ def place(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(HERE)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config.toml").write_text(CONFIG)
+    arms = CONFIG.replace('"greedy"', '"shinka"').replace("{drafts = 3}", '{arms = ["second"]}')
+    (tmp_path / "arms.toml").write_text(arms)
     return tmp_path
 
 
@@ -94,6 +96,16 @@ def test_an_exported_program_scores_what_the_search_said(place):
     assert said.stdout == f"ok {done.score(done.chosen, 'test')}\n", said.stderr
 
 
+def test_a_choice_whose_evaluations_our_faults_kept_from_their_end_says_so(place, capsys):
+    flags = ["--task", "own_problem:broken_later", "--run", "one"]
+    assert cairn(["search", "run", "config.toml", *flags]) == 0
+    said, done = capsys.readouterr().out, tree_of(place / "one")
+    assert done.chosen == done.tree.best().id
+    assert "no fresh evaluation gave a score (faults of ours)" in said
+    assert "no fresh evaluation gave a score" in (place / "one" / "report.html").read_text()
+    assert done.score(done.chosen, "selection") is None
+
+
 def test_a_limit_stops_the_run_and_the_line_says_how_to_go_on(place, capsys):
     flags = ["--limits.calls", "5"]
     assert cairn(["search", "run", "config.toml", "--run", "one", *flags]) == 1
@@ -142,6 +154,12 @@ def test_a_budget_that_allows_no_step_is_said_and_the_run_can_go_on(place, capsy
         (["run", "config.toml", "--task", "frieman", "--run", "x"], "Did you mean 'friedman'"),
         (["run", "config.toml", "--run", "x", "--trials", "0"], "at least 1, got 0"),
         (["run", "config.toml", "--run", "x", "--asking.readings", "0"], "readings must be at"),
+        (["run", "config.toml", "--run", "x", "--asking.novelty", "7"], "must be in [0, 1], got"),
+        (["run", "config.toml", "--run", "x", "--asking.memory.imrpove", "none"],
+         "Did you mean 'improve'"),
+        (["run", "config.toml", "--run", "x", "--asking.operators.draft", "json:nothing"],
+         "Module 'json' has no 'nothing'"),
+        (["run", "arms.toml", "--run", "x"], "names the role 'second': name it in [asking] arms"),
         (["run", "config.toml", "--task", "own_problem:lower", "--run", "x"],
          "'hidden' needs a task with a selection split"),
         (["run", "config.toml", "--task", "json:loads", "--run", "x"], "json:loads"),
@@ -154,7 +172,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing(place, capsys, words, said):
     assert cairn(["search", *words]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1 and said in lines[0], lines
-    assert {path.name for path in place.iterdir()} == {"config.toml"}
+    assert {path.name for path in place.iterdir()} == {"config.toml", "arms.toml"}
 
 
 def test_what_would_change_the_tree_is_refused_and_fewer_trials_are_too(place, capsys):
@@ -162,9 +180,12 @@ def test_what_would_change_the_tree_is_refused_and_fewer_trials_are_too(place, c
     for words, said in (
         (["--policy.name", "mcts"], "policy"),
         (["--trials", "3"], "fewer than the run is to have, 6"),
+        (["--engine.trials", "3"], "fewer than the run is to have, 6"),
     ):
+        before = (place / "one" / "config.json").read_bytes()
         assert cairn(["search", "resume", "one", *words]) == 2
         assert said in capsys.readouterr().err
+        assert (place / "one" / "config.json").read_bytes() == before
     assert cairn(["search", "export", "one", "best", "--node", "99"]) == 2
     assert "nodes 0 to 5" in capsys.readouterr().err
     (place / "taken").mkdir()

@@ -2,7 +2,9 @@
 
 import json
 from dataclasses import dataclass
+from types import MappingProxyType
 
+import numpy as np
 import pytest
 from search_harness import Reads, answer, model, problem, search
 
@@ -11,7 +13,7 @@ from cairn.core.draws import DrawKey
 from cairn.core.errors import ConfigError
 from cairn.engine.conformance import check
 from cairn.engine.journal_policy import Failed
-from cairn.research import grading
+from cairn.research import grades, grading
 from cairn.research.evaluation import Graded
 from cairn.research.node import Node, Tree
 from cairn.research.policies.base import Proposal, Stateless
@@ -85,6 +87,18 @@ def test_an_answer_that_holds_no_program_is_a_typed_node_and_nothing_is_run(
         (lambda: None, "grader_error"),
         (lambda: Graded("9", "ok", "said"), "grader_error"),
         (lambda: Graded(True, "ok", "said"), "grader_error"),
+        (lambda: Graded(1.0, "ok", None), "grader_error"),
+        (lambda: Graded(1.0, 0, "said"), "grader_error"),
+        (lambda: Graded(1.0, "ok", "said", artefacts={"trace": b"bytes"}), "grader_error"),
+        (lambda: Graded(1.0, "ok", "said", artefacts=["trace"]), "grader_error"),
+        (lambda: Graded(1.0, "ok", "said", artefacts={1: "trace"}), "grader_error"),
+        (lambda: Graded(1.0, "ok", "said", parts="123"), "grader_error"),
+        (lambda: Graded(1.0, "ok", "said", parts=[[1.0]]), "grader_error"),
+        (lambda: Graded(1.0, "ok", "said", parts=[None]), "grader_error"),
+        (lambda: Graded(1.0, "ok", "said", parts=7), "grader_error"),
+        (lambda: Graded(1.0, "ok", "said", seconds=float("nan")), "grader_error"),
+        (lambda: Graded(1.0, "ok", "said", cpu_seconds="1"), "grader_error"),
+        (lambda: Graded(float("nan"), "ok", "said", parts=np.ones(2)), "invalid"),
         (lambda: 1 / 0, "grader_error"),
         (lambda: Graded(None, "jail_error", "no namespaces: secret"), "jail_error"),
     ],
@@ -106,6 +120,26 @@ def test_a_grade_that_is_none_makes_a_node_without_a_score(tmp_path, grade, outc
         assert (found.kept.wall_ms, found.kept.calls) == (0, 0)
     if outcome == "jail_error":
         assert len(grader.graded) == 2 * len(tree)
+
+
+def test_what_is_wrong_with_a_grade_is_said_and_numbers_of_any_library_are_numbers():
+    said = {
+        "artefacts": ({"trace": 5}, "must give texts by name as its artefacts, got int"),
+        "parts": ("12", "must give a list of numbers as its parts, got str"),
+        "feedback": (None, "must give a string as its feedback, got nothing"),
+        "seconds": (-1.0, r"gave seconds of -1\.0"),
+    }
+    for name, (value, words) in said.items():
+        with pytest.raises(grades.GraderError, match=f"the grader of toy {words}"):
+            grades.checked(problem(), Graded(1.0, "ok", "")._replace(**{name: value}))
+    odd = Graded(
+        np.float32(0.5), "ok", "", np.float32(0.25), parts=np.arange(2, dtype=np.int64),
+        seconds=np.float32(1.5), artefacts=MappingProxyType({"trace": "x"}),
+    )  # fmt: skip
+    assert json.loads(json.dumps(grades.checked(problem(), odd)._asdict())) == {
+        "score": 0.5, "outcome": "ok", "feedback": "", "spread": 0.25, "seconds": 1.5,
+        "artefacts": {"trace": "x"}, "cpu_seconds": 0.0, "parts": [0.0, 1.0],
+    }  # fmt: skip
 
 
 def test_a_jail_error_is_told_to_no_model(tmp_path):
@@ -208,6 +242,16 @@ def test_an_operator_and_a_memory_of_ones_own(tmp_path, monkeypatch):
     assert tree[7].operator == "shorten"
     with pytest.raises(ConfigError, match=r"memory must be one of none, .*Did you mean 'sibling'"):
         Asking(memory={"draft": "siblings"})
+    for settings, said in (
+        ({"memory": {"imrpove": "none"}}, r"memory names the operator 'imrpove'.*'improve'"),
+        ({"roles": {"shorten": "editor"}}, "roles names the operator 'shorten'"),
+        ({"roles": {"draft": ""}}, "roles.draft must name a role"),
+        ({"novelty": 1.5}, r"novelty must be in \[0, 1\], got 1.5"),
+        ({"longest": 0}, "longest must be at least 1, got 0"),
+        ({"arms": ("a", "a")}, "arms must be names that differ"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            Asking(**settings)
     with pytest.raises(ConfigError, match="Unknown operator 'x'"):
         TreeSearch(problem(), Own(), asking=Asking(operators={"x": "nothing"}))
 

@@ -7,7 +7,16 @@ import pytest
 
 from cairn.core.errors import ConfigError
 from cairn.research.node import Node, Tree
-from cairn.research.selection import Candidate, Selection, Want, candidates, records, shrunk
+from cairn.research.selection import (
+    LOST,
+    Candidate,
+    Selection,
+    Want,
+    candidates,
+    complaint,
+    records,
+    shrunk,
+)
 
 POOL = [
     Candidate(0, 1.0, 0.1),
@@ -60,9 +69,44 @@ def test_halving_keeps_the_better_half_and_doubles_the_evaluations():
     pool = [Candidate(i, float(8 - i), None) for i in range(9)]
     chosen, rounds = played(Selection("halving", top=8, repeats=1), pool, lambda want: want.id)
     assert chosen == 7
-    assert [len({want.id for want in round}) for round in rounds] == [8, 4, 2, 1]
-    assert [max(want.number for want in round) for round in rounds] == [0, 1, 3, 7]
-    assert sum(map(len, rounds)) == 8 + 4 + 4 + 4  # old evaluations are kept
+    # One that is left alone is the choice: it is not measured once more.
+    assert [len({want.id for want in round}) for round in rounds] == [8, 4, 2]
+    assert [max(want.number for want in round) for round in rounds] == [0, 1, 3]
+    assert sum(map(len, rounds)) == 8 + 4 + 4  # old evaluations are kept
+
+
+def test_who_survives_a_round_of_halving_is_not_changed_by_later_rounds():
+    """Node 0 wins round one, and does badly after it: node 2, which lost, does not come back."""
+    values = {0: [9.0, -9.0, -9.0, -9.0], 1: [8.0, 0.0], 2: [7.0], 3: [6.0]}
+    pool = [Candidate(i, float(-i), None) for i in range(4)]
+    rule = Selection("halving", top=4)
+    chosen, rounds = played(rule, pool, lambda want: values[want.id][want.number])
+    assert [sorted({want.id for want in round}) for round in rounds] == [[0, 1, 2, 3], [0, 1]]
+    assert chosen == 1
+
+
+def test_a_fresh_evaluation_that_is_our_fault_moves_nobody():
+    rule = Selection("reevaluate", top=3)
+    pool = [Candidate(0, 1.0, 0.1), Candidate(1, 3.0, 0.1), Candidate(2, 2.5, 0.1)]
+    # All lost: the order of the search, and no longer the lowest id.
+    for nothing, said in ((LOST, "faults of ours"), (None, "no fresh evaluation gave a score")):
+        assert played(rule, pool, lambda want, nothing=nothing: nothing)[0] == 1
+        assert said in complaint({Want(1, "selection", 0): nothing})
+    # One lost: it keeps what the search said, less what the others lost since: 3 - (1 + 0) / 2.
+    fresh = {0: 1.0, 1: LOST, 2: 1.5}
+    assert played(rule, pool, lambda want: fresh[want.id])[0] == 1
+    assert played(rule, pool, lambda want: {**fresh, 2: 2.6}[want.id])[0] == 1
+    assert played(rule, pool, lambda want: {**fresh, 0: 3.1}[want.id])[0] == 1
+    far = {0: 1.0 - 2.0, 1: LOST, 2: 2.4}  # the others lost 2.0 and 0.1: 3 - 1.05 < 2.4
+    assert played(rule, pool, lambda want: far[want.id])[0] == 2
+    found = {Want(id, "selection", 0): value for id, value in fresh.items()}
+    assert complaint(found) == "1 of 3 fresh evaluations were lost by faults of ours"
+    # A failure of its own is worse than ours.
+    assert played(rule, pool[1:], lambda want: {1: None, 2: LOST}[want.id])[0] == 2
+    # Of several evaluations of one node, those that are there count.
+    twice = Selection("reevaluate", top=2, repeats=2)
+    values = {1: (LOST, 2.0), 2: (2.2, 2.0)}
+    assert played(twice, pool[1:], lambda want: values[want.id][want.number])[0] == 2
 
 
 def test_reevaluation_closes_part_of_the_gap_that_argmax_leaves():

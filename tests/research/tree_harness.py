@@ -27,11 +27,21 @@ def grown(policy, quality, trials, *, metric=lambda q: q, larger=True, lag=1, se
         found = None if found in (None, "empty") else metric(found)
         node = Node(
             id, proposal.parents, proposal.operator, text, score=found, island=proposal.island,
-            utility=utility_of(found, larger_is_better=larger),
+            utility=utility_of(found, larger_is_better=larger), role=proposal.role,
+            parts=parts_of(text, found, metric, larger=larger),
         )  # fmt: skip
         tree = tree.grown(node)
         state = policy.observe(state, tree, node, random.Random(f"{seed} {id} tell"))
     return tree, made
+
+
+def parts_of(text, found, metric, *, larger):
+    """Scores of three examples that a program does well or badly at, as utilities."""
+    if found is None:
+        return ()
+    draws = random.Random(text)
+    qualities = [float(text) + draws.gauss(0, 1) for _ in range(3)]
+    return tuple(utility_of(metric(q), larger_is_better=larger) for q in qualities)
 
 
 def check(proposal, tree):

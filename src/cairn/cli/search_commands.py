@@ -72,7 +72,7 @@ def _config(arguments: argparse.Namespace) -> ResearchConfig:
 def resume(arguments: argparse.Namespace) -> int:
     """Go on with a run."""
     with directory.ResearchRun.open(arguments.dir).lock():
-        config = directory.open_run(arguments.dir)
+        config = before = directory.open_run(arguments.dir)
         if arguments.changes:
             changed = change(ResearchConfig, _without_none(plain(config)), arguments.changes)
             config = build(ResearchConfig, changed)
@@ -80,14 +80,14 @@ def resume(arguments: argparse.Namespace) -> int:
         limits = {name: value for name, value in limits.items() if value is not None}
         engine = {name: getattr(arguments, name) for name in ("trials", "workers")}
         engine = {name: value for name, value in engine.items() if value is not None}
-        if engine.get("trials", config.engine.trials) < config.engine.trials:
-            raise ConfigError(
-                f"cairn search resume: --trials {engine['trials']} is fewer than the run is to "
-                f"have, {config.engine.trials}: nodes are never taken away."
-            )
         config = replace(
             config, limits=replace(config.limits, **limits), engine=replace(config.engine, **engine)
         )
+        if config.engine.trials < before.engine.trials:
+            raise ConfigError(
+                f"cairn search resume: {config.engine.trials} trials are fewer than the run is to "
+                f"have, {before.engine.trials}: nodes are never taken away."
+            )
         return _go(arguments.dir, config)
 
 

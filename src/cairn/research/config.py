@@ -17,6 +17,7 @@ from cairn.lm.shared import DEFAULT, share
 from cairn.lm.spend import Spend
 from cairn.research.demo import Researcher
 from cairn.research.evaluation import Problem
+from cairn.research.operators import operators_of
 from cairn.research.policies.base import TreePolicy
 from cairn.research.policies.table import policy_of
 from cairn.research.searching import RESEARCHER, Asking
@@ -89,7 +90,14 @@ class ResearchConfig:
             raise ConfigError("a [simulation] has no [models]: leave one of them out.")
         if self.engine.trials < 1:
             raise ConfigError(f"engine.trials must be at least 1, got {self.engine.trials}.")
-        self.policy.made()
+        operators_of(self.asking.operators)
+        policy = self.policy.made()
+        for arm in getattr(policy, "arms", ()):
+            if arm not in self.asking.asked:
+                raise ConfigError(
+                    f"policy.settings.arms names the role {arm!r}: name it in [asking] arms too "
+                    f"(there are {', '.join(self.asking.asked)})."
+                )
         prices = {role: model.price for role, model in self.models.items()}
         check_prices(self.limits.limits(), prices, scope="the run")
 

@@ -124,6 +124,8 @@ def _choice(done: Finished, gap: float | None) -> tuple[Row, ...]:
     node, rule = done.tree[done.chosen], done.config.selection
     said = f"chosen by {rule.rule}" + (f" of the {rule.top} best" if rule.rule in (
         "reevaluate", "halving", "hidden") else "")  # fmt: skip
+    if done.complaint:
+        said += f"; {done.complaint}"
     rows = [Row("chosen node", str(node.id), said), Row("search score", score_of(node), SEARCHED)]
     for split, note in (("selection", "not seen by the search"), ("test", "looked at once")):
         score = done.score(node.id, split)
@@ -172,6 +174,7 @@ def record(done: Finished, found: Figures) -> dict[str, Any]:
         "valid": found.valid,
         "outcomes": dict(found.outcomes),
         "chosen": done.chosen,
+        "complaint": done.complaint,
         "scores": {} if done.chosen is None else {
             "search": done.tree[done.chosen].score,
             "selection": done.score(done.chosen, "selection"),

@@ -5,7 +5,6 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping
-from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +16,7 @@ from cairn.core.redact import printable
 from cairn.lm.client import Clients
 from cairn.lm.errors import TrialFailedError
 from cairn.research.evaluation import Graded, Problem
+from cairn.research.grades import BadGraderError, checked
 
 ROLE = "grader"
 """Whose budget evaluations draw on."""
@@ -28,10 +28,6 @@ Timed = Callable[[Mapping[str, Any]], None]
 
 class JailBrokenError(TrialFailedError):
     """The jail did not work: nothing is known of the artefact."""
-
-
-class GraderError(TrialFailedError):
-    """The grader raised, or gave nothing that could be a score."""
 
 
 def digest(text: str) -> str:
@@ -89,10 +85,6 @@ class _BrokenError(NotDoneError):
     """The jail's fault."""
 
 
-class _BadGraderError(NotDoneError, GraderError):
-    """The grader's fault: its own words are in the message."""
-
-
 async def _grade(
     problem: Problem, text: str, split: str, clients: Clients, timed: Timed | None
 ) -> Graded:
@@ -103,8 +95,8 @@ async def _grade(
         raise
     except Exception as error:
         words = printable(f"{type(error).__name__}: {error}")[:300]
-        raise _BadGraderError(f"the grader of {problem.name} raised {words}") from error
-    graded = _checked(problem, graded)
+        raise BadGraderError(f"the grader of {problem.name} raised {words}") from error
+    graded = checked(problem, graded)
     if graded.outcome == "jail_error":
         raise _BrokenError(graded.feedback, _used(graded))
     if timed is not None:
@@ -125,44 +117,6 @@ def _reserved(problem: Problem) -> Amount:
         wall_ms=math.ceil(1000 * limits.get("seconds", 0)),
         memory_mb=math.ceil(limits.get("memory_mb", 0)),
     )
-
-
-def _checked(problem: Problem, graded: object) -> Graded:
-    """Raises GraderError for what is no grade."""
-    if not isinstance(graded, Graded):
-        got = "nothing" if graded is None else type(graded).__name__
-        raise _BadGraderError(f"the grader of {problem.name} must give a Graded, got {got}")
-    for name in ("score", "spread"):
-        value = getattr(graded, name)
-        if value is None:
-            continue
-        # NumPy's numbers are Real too; a bool is none here, though Python counts it as an int.
-        if isinstance(value, bool) or not isinstance(value, Real):
-            kind = type(value).__name__
-            raise _BadGraderError(
-                f"the grader of {problem.name} must give a number as its {name}, got {kind}"
-            )
-        graded = graded._replace(**{name: _float(value)})
-    # isfinite first: every comparison with NaN is false, so it would pass any "reject if".
-    if graded.score is not None and not math.isfinite(graded.score):
-        said = f"{graded.feedback}\nThe score is not a finite number.".strip()
-        return graded._replace(score=None, spread=None, outcome="invalid", feedback=said)
-    parts = [float(part) for part in graded.parts]
-    if not all(map(math.isfinite, parts)):
-        raise _BadGraderError(f"the grader of {problem.name} gave parts that are not finite")
-    graded = graded._replace(parts=parts)
-    if graded.spread is not None and not (math.isfinite(graded.spread) and graded.spread >= 0):
-        graded = graded._replace(spread=None)
-    if graded.score is None and graded.outcome == "ok":
-        return graded._replace(outcome="invalid")
-    return graded if graded.outcome == "ok" else graded._replace(score=None, spread=None, parts=())
-
-
-def _float(value: Any) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
 
 
 def _read(told: str) -> Graded:

@@ -56,7 +56,11 @@ def page(done: Finished, found: figures.Figures, versions: Mapping[str, Any]) ->
         *failed([(one.trial, one.error, one.message, "") for one in done.failed]),
         Section("provenance", "Where this comes from", [_provenance(done, versions)]),
     ]
-    notes = [*done.notes, *([] if done.stopped == "finished" else [f"Stopped: {done.stopped}"])]
+    notes = [
+        *done.notes,
+        *([done.complaint] if done.complaint else []),
+        *([] if done.stopped == "finished" else [f"Stopped: {done.stopped}"]),
+    ]
     return Page(f"Search: {done.problem.name}", line, sections, notes,
                 simulated=config.simulation is not None)  # fmt: skip
 

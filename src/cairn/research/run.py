@@ -28,7 +28,7 @@ from cairn.research.evaluation import Problem
 from cairn.research.node import Tree, utility_of
 from cairn.research.problems import problem_of
 from cairn.research.searching import TreeSearch
-from cairn.research.selection import Want, candidates, records
+from cairn.research.selection import LOST, Lost, Want, candidates, complaint, records
 from cairn.runs.directory import JOURNAL
 from cairn.runs.session import conduct, desk_of, ledger
 
@@ -49,7 +49,10 @@ class Finished:
     chosen: int | None
     """The final node; None before it was chosen, or if no node has a score."""
     scores: Scores
-    """Fresh evaluations of the final choice and of the report."""
+    """Fresh evaluations of the final choice and of the report; those lost by faults of ours are
+    left out."""
+    complaint: str
+    """What went wrong with the evaluations that the choice rests on; "" if nothing did."""
     stopped: str
     """"finished", or the limit that ended it."""
     spent: Amount
@@ -88,6 +91,7 @@ def execute(path: Path, config: ResearchConfig, show: Show | None = None) -> Fin
     Raises KeyboardInterrupt on Ctrl-C and SIGTERM, after what is in flight had a moment to end.
     """
     problem = problem_of(config.task, path)
+    config.selection.split(problem.splits)  # before anything is changed
 
     def work(roles: Mapping[str, Role]) -> Awaitable[Finished]:
         return _Session(path, config, problem, show).go(roles)
@@ -126,7 +130,9 @@ class _After:
         self.config, self.problem, self.tree, self.digest = config, problem, tree, digest
         self.pool = candidates(tree)
         self.scores: Scores = {}
-        self.choosing: dict[Want, float | None] = {}
+        self.lost: set[Want] = set()
+        """Those that faults of ours kept from their end: they are in no score."""
+        self.choosing: dict[Want, float | Lost | None] = {}
         """Utilities of those that the choice depends on."""
         self.chosen: int | None = None
         self.rounds = 0
@@ -139,7 +145,9 @@ class _After:
             if wanted := rule.wanted(self.pool, self.choosing, split):
                 return self._items(wanted)
             self.chosen = rule.choose(self.pool, self.choosing)
-        wanted = [want for want in self._reported() if want not in self.scores]
+        wanted = [
+            want for want in self._reported() if want not in self.scores and want not in self.lost
+        ]
         return self._items(wanted)
 
     def _reported(self) -> list[Want]:
@@ -176,8 +184,12 @@ class _After:
         larger = self.problem.evaluator.larger_is_better
         for item, outcome in zip(items, outcomes, strict=True):
             want = Want(item.value["id"], item.value["split"], item.value["number"])
-            known = outcome is not None and outcome.kind == "done"
-            score, spread = outcome.value if known and outcome else (None, None)
+            if outcome is None or outcome.kind != "done":
+                self.lost.add(want)
+                if self.chosen is None:
+                    self.choosing[want] = LOST
+                continue
+            score, spread = outcome.value
             self.scores[want] = score, spread
             if self.chosen is None:
                 self.choosing[want] = utility_of(score, larger_is_better=larger)
@@ -250,6 +262,7 @@ def _finished(
         tree=after.tree,
         chosen=after.chosen,
         scores=after.scores,
+        complaint="" if after.chosen is None else complaint(after.choosing),
         stopped=stopped,
         spent=total(line.spent for line in lines),
         kept=total(line.kept for line in lines),

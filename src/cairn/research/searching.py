@@ -22,13 +22,13 @@ from cairn.lm.fences import mark
 from cairn.research import grading, memory, novelty, parsing
 from cairn.research.evaluation import Graded, Problem
 from cairn.research.node import OURS, Node, Tree, utility_of
-from cairn.research.operators import Context, Operator, Shown, operators_of
+from cairn.research.operators import OPERATORS, Context, Operator, Shown, operators_of
 from cairn.research.policies.base import Proposal, TreePolicy
 
 RESEARCHER = "researcher"
 """The role that operators ask, where nothing else is said."""
 FAILURES = {"JailBrokenError": "jail_error", "GraderError": "grader_error",
-            "_BadGraderError": "grader_error"}  # fmt: skip
+            "BadGraderError": "grader_error"}  # fmt: skip
 """Outcome of the node by the name of the error that ended its trial; others: "no_answer"."""
 SHOWN_ERROR = 2_000
 """Characters of a plan that are kept."""
@@ -67,10 +67,26 @@ class Asking:
     """Bytes of an artefact."""
 
     def __post_init__(self):
-        if self.readings < 1:
-            raise ConfigError(f"Asking.readings must be at least 1, got {self.readings}.")
+        for name in ("readings", "longest"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"Asking.{name} must be at least 1, got {getattr(self, name)}.")
+        if not 0 <= self.novelty <= 1:
+            raise ConfigError(f"Asking.novelty must be in [0, 1], got {self.novelty}.")
+        if len(set(self.arms)) != len(self.arms) or not all(self.arms):
+            raise ConfigError(f"Asking.arms must be names that differ, got {list(self.arms)}.")
+        known = (*OPERATORS, *self.operators)
+        for table in ("memory", "roles"):
+            for name in getattr(self, table):
+                if name not in known:
+                    raise ConfigError(
+                        f"Asking.{table} names the operator {name!r}, which is not there: expected "
+                        f"one of {', '.join(known)}.{suggest(name, known)}"
+                    )
         for scope in self.memory.values():
             memory.recall(scope, Tree(), Proposal("draft"))
+        for name, role in self.roles.items():
+            if not role:
+                raise ConfigError(f"Asking.roles.{name} must name a role, got ''.")
 
     @property
     def asked(self) -> tuple[str, ...]:

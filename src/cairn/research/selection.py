@@ -35,8 +35,11 @@ class Want(NamedTuple):
     """Evaluations of one node on one split are numbered: each has draws of its own."""
 
 
-Measured = Mapping[Want, float | None]
-"""What fresh evaluations gave, as utilities; None for a failure."""
+Lost = Literal["lost"]
+LOST: Lost = "lost"
+"""A fresh evaluation that a fault of ours kept from its end: it says nothing of the node."""
+Measured = Mapping[Want, float | Lost | None]
+"""What fresh evaluations gave, as utilities; None for a failure of the node's own."""
 
 
 @dataclass(frozen=True)
@@ -77,20 +80,33 @@ class Selection:
 
     def wanted(self, pool: Sequence[Candidate], found: Measured, split: str) -> list[Want]:
         """The evaluations of the next round; none if it can choose."""
+        return self._played(pool, found, split)[1]
+
+    def _played(
+        self, pool: Sequence[Candidate], found: Measured, split: str
+    ) -> tuple[list[Candidate], list[Want]]:
+        """Those that are left after the rounds that were measured, the best first, and what the
+        next round has to measure. Nothing is measured where one is left: it is the choice."""
         rounds = {"reevaluate": 1, "hidden": 1, "halving": 64}.get(self.rule, 0)
         alive, count = self._best(pool, self.top), 1 if self.rule == "hidden" else self.repeats
         for _ in range(rounds):
-            round = [Want(one.id, split, k) for one in alive for k in range(count)]
-            if missing := [want for want in round if want not in found]:
-                return missing
             if len(alive) < 2:
                 break
-            scored = sorted(alive, key=lambda one: -_fresh(one.id, found))
-            alive, count = scored[: math.ceil(len(scored) / 2)], 2 * count
-        return []
+            round = [Want(one.id, split, k) for one in alive for k in range(count)]
+            if missing := [want for want in round if want not in found]:
+                return alive, missing
+            # By what was known in this round: later ones, which are of survivors alone, would
+            # change who survived it.
+            known: Measured = {want: found[want] for want in round}
+            value = _values(alive, known)
+            alive = sorted(alive, key=lambda one: -value[one.id])
+            if self.rule == "halving":
+                alive, count = alive[: math.ceil(len(alive) / 2)], 2 * count
+        return alive, []
 
     def choose(self, pool: Sequence[Candidate], found: Measured) -> int | None:
-        """The node's id; None if there is no candidate. Of equals, the earliest."""
+        """The node's id; None if there is no candidate. Of equals, the one that the search found
+        better, then the earliest."""
         if not pool:
             return None
         if self.rule == "shrink":
@@ -100,9 +116,7 @@ class Selection:
         elif self.rule == "argmax" or not found:
             value = {one.id: one.mean for one in pool}
         else:
-            most = max(_count(one.id, found) for one in pool)
-            last = [one for one in pool if _count(one.id, found) == most]
-            value = {one.id: _fresh(one.id, found) for one in last}
+            return self._played(pool, found, next(iter(found)).split)[0][0].id
         return max(value, key=lambda id: (value[id], -id))
 
     def _best(self, pool: Sequence[Candidate], count: int) -> list[Candidate]:
@@ -146,13 +160,34 @@ def records(tree: Tree) -> list[int]:
     return found
 
 
-def _fresh(id: int, found: Measured) -> float:
-    """The mean of fresh evaluations; -inf if one failed or there is none."""
-    values = [value for want, value in found.items() if want.id == id]
-    if not values or None in values:
+def complaint(found: Measured) -> str:
+    """What went wrong with the fresh evaluations of a choice, in words; "" if nothing did."""
+    lost = sum(value == LOST for value in found.values())
+    if found and not any(isinstance(value, float | int) for value in found.values()):
+        why = " (faults of ours)" if lost else ""
+        return f"no fresh evaluation gave a score{why}: chosen by the search's order"
+    if lost:
+        return f"{lost} of {len(found)} fresh evaluations were lost by faults of ours"
+    return ""
+
+
+def _values(pool: Sequence[Candidate], found: Measured) -> dict[int, float]:
+    """By id, the mean of fresh evaluations; -inf if one failed.
+
+    Of a node all of whose evaluations were lost by faults of ours: what the search measured, less
+    what the others lost between the search and now, since a best of many is partly luck.
+    """
+    fresh = {one.id: _fresh(one.id, found) for one in pool}
+    fell = [one.mean - value for one in pool
+            if (value := fresh[one.id]) is not None and math.isfinite(value)]  # fmt: skip
+    luck = sum(fell) / len(fell) if fell else 0.0
+    return {one.id: one.mean - luck if (value := fresh[one.id]) is None else value for one in pool}
+
+
+def _fresh(id: int, found: Measured) -> float | None:
+    """The mean of fresh evaluations; -inf if one failed; None if all were lost."""
+    values = [value for want, value in found.items() if want.id == id and value != LOST]
+    if None in values:
         return -math.inf
-    return sum(value for value in values if value is not None) / len(values)
-
-
-def _count(id: int, found: Measured) -> int:
-    return sum(want.id == id for want in found)
+    known = [value for value in values if isinstance(value, float | int)]
+    return sum(known) / len(known) if known else None

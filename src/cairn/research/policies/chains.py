@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from cairn.research.node import Node, Tree
+from cairn.research.node import OURS, Node, Tree
 from cairn.research.policies.base import WAIT, Proposal, Stateless, Wait, check
 
 STEPS = {"steps": (1, math.inf)}
@@ -49,7 +49,8 @@ class Restarts(Stateless):
         return Proposal("draft")
 
     def _next(self, tree: Tree, chain: Sequence[Node]) -> Proposal | None:
-        if self.steps is not None and len(chain) >= self.steps:
+        made = sum(node.outcome not in OURS for node in chain)  # a fault of ours was no step
+        if self.steps is not None and made >= self.steps:
             return None
         last = chain[-1]
         if last.fixable and tree.debug_depth(last.id) < self.max_debug_depth:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TypeAlias, TypedDict
 
-from cairn.research.node import Node, Tree
+from cairn.research.node import OURS, Node, Tree
 from cairn.research.policies.base import WAIT, Proposal, Wait, check
 from cairn.research.policies.variants import head_of, next_debug, status_of, variants
 
@@ -98,6 +98,8 @@ class Evolution:
         """Note a variant that ended; with the last of a generation, let its good ones join."""
         if status_of(tree, node, self.max_debug_depth) == "open":
             return state
+        if node.buggy and node.outcome in OURS:
+            return state  # nobody's failure: the generation has another child instead
         head = head_of(tree, node)
         ended = -1 if node.buggy else node.id
         islands = [list(members) for members in state["islands"]]

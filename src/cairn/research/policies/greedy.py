@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from cairn.research.node import Tree
+from cairn.research.node import OURS, Tree
 from cairn.research.policies.base import Proposal, Stateless, busy, check, cue
 
 
@@ -34,7 +34,9 @@ class Greedy(Stateless):
         self, state: None, tree: Tree, pending: Sequence[Proposal], draws: Random
     ) -> Proposal:
         """Draft, debug a uniform buggy leaf, or improve the best."""
-        drafts = len(tree.drafts) + sum(one.operator == "draft" for one in pending)
+        # A fault of ours was no approach.
+        drafts = sum(node.outcome not in OURS for node in tree.drafts)
+        drafts += sum(one.operator == "draft" for one in pending)
         draft = Proposal("draft", (), cue(drafts, wanted=self.complexity))
         if drafts < self.drafts:
             return draft
@@ -52,7 +54,8 @@ class Greedy(Stateless):
         best = tree.best()
         if best is None:
             return draft
-        children = len(tree.children(best.id)) + sum(best.id in one.parents for one in pending)
+        children = sum(tree[one].outcome not in OURS for one in tree.children(best.id))
+        children += sum(best.id in one.parents for one in pending)
         return Proposal("improve", (best.id,), cue(children, wanted=self.complexity))
 
 

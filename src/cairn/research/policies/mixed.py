@@ -18,7 +18,7 @@ from random import Random
 
 import numpy as np
 
-from cairn.research.node import Tree
+from cairn.research.node import OURS, Tree
 from cairn.research.policies.base import Proposal, Stateless, check
 from cairn.research.policies.branching import descend, places
 
@@ -124,12 +124,14 @@ class AbMctsM(Stateless):
         values: dict[int, list[float]] = {}
         for node in reversed(list(tree)):
             below = [one for kid in found.kids[node.id] for one in values[kid]]
-            values[node.id] = [tree.scaled(node), *below]
+            # A fault of ours is no score: not even the worst.
+            own = [] if node.outcome in OURS else [tree.scaled(node)]
+            values[node.id] = own + below
         prior = Prior(self.prior_mean, self.prior_mean_sd, self.prior_between_sd,
                       self.prior_within_sd)  # fmt: skip
 
         def choose(place: int | None, kids: list[int], *, new: bool) -> int | None:
-            every = found.at(place)
+            every = [kid for kid in found.at(place) if values[kid]]
             model = Groups([values[kid] for kid in every], prior, self.cells)
             drawn = model.predict(np.random.default_rng(draws.getrandbits(64)))
             score = dict(zip(every, drawn, strict=False))

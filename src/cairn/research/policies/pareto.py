@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from cairn.research.node import Node, Tree
+from cairn.research.node import OURS, Node, Tree
 from cairn.research.policies.base import WAIT, Proposal, Stateless, Wait, check
 
 
@@ -37,7 +37,8 @@ class Pareto(Stateless):
         self, state: Any, tree: Tree, pending: Sequence[Proposal], draws: Random
     ) -> Proposal | Wait:
         """A draft, a failed child mended, a merge, or a reflective improvement."""
-        drafts = len(tree.drafts) + sum(one.operator == "draft" for one in pending)
+        drafts = sum(node.outcome not in OURS for node in tree.drafts)
+        drafts += sum(one.operator == "draft" for one in pending)
         if drafts < self.drafts:
             return Proposal("draft")
         if not tree.good:  # the artefact to begin with may be under way

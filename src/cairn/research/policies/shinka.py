@@ -93,7 +93,8 @@ class Shinka:
         spread = max(median(abs(value - middle) for value in values), 1e-6)
         found = []
         for one, value in zip(members, values, strict=True):
-            children = len(tree.children(one)) + sum(one in other.parents for other in pending)
+            children = sum(tree[kid].outcome not in OURS for kid in tree.children(one))
+            children += sum(one in other.parents for other in pending)
             scaled = min(max(self.sharpness * (value - middle) / spread, -500.0), 500.0)
             found.append(1 / (1 + math.exp(-scaled)) / (1 + children))
         return found
