@@ -4,18 +4,23 @@ import json
 import math
 import pickle
 import re
+from pathlib import Path
 from random import Random
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from refine_job import config, read, write_rows
 
 from cairn.cli.main import run as cairn
+from cairn.core.draws import DrawKey
+from cairn.lm.request import Request
 from cairn.nn.language.size import Size
 from cairn.nn.language.transformer import Transformer
+from cairn.refine.checks.base import Failure
 from cairn.refine.detectors.catalogue import detectors
-from cairn.refine.distill import training
+from cairn.refine.distill import refiner, training
 from cairn.refine.distill.config import Distillation
 from cairn.refine.distill.examples import OTHER, Example, of_pair
 from cairn.refine.distill.noise import pools, seen, unknown
@@ -24,7 +29,9 @@ from cairn.refine.distill.reading import spans, windows
 from cairn.refine.distill.refiner import Distilled
 from cairn.refine.distill.run import distill
 from cairn.refine.distill.tagger import Rows, chances, loss, shape
+from cairn.refine.run import refine
 from cairn.refine.spans import Span
+from cairn.refine.tasks.catalogue import task
 
 TINY = Size(width=32, layers=1, heads=2, kv_heads=2, head_width=16, inner=64)
 ODD = "Ana İç, 555-0192\n\u200bа@b.de  x_9 \ud800 東京"
@@ -53,6 +60,10 @@ def test_a_pair_says_what_was_removed():
     assert removed[0] == ("Ana Paz", "PERSON")  # and not "Ask", which the detector takes for a name
     assert removed[-1] == ("big brass", OTHER) and made.added == 0
     assert of_pair("Keep this.", "Keep this. And more words.", ()).added == 3
+    (span,) = of_pair("key = _s3cret_ now", "key = _example_ now", ()).example.spans
+    assert (span.start, span.end) == (6, 14)  # a word all the same
+    apart = of_pair("Ask Ana, Bo now", "Ask Ida, Rey now", ()).example.spans
+    assert [(s.start, s.end) for s in apart] == [(4, 7), (9, 11)]  # the sign between them survived
     assert of_pair("Keep this.", "Keep this.", ()).example.spans == ()
 
 
@@ -137,6 +148,63 @@ def test_half_of_what_removed_words_get_is_the_threshold(monkeypatch):
     assert training.calibrate(model, [example], ["PERSON"], config) == pytest.approx(0.4)
 
 
+def small_one(monkeypatch, *values):
+    """A refiner that finds these values, whatever its weights would say."""
+
+    def found(small, text):
+        places = [(m.span(), kind) for v, kind in values for m in re.finditer(re.escape(v), text)]
+        return tuple(sorted(Span(*place, kind, 0.9, "distilled") for place, kind in places))
+
+    monkeypatch.setattr(refiner, "_found", found)
+    return Distilled(Path("none"), ("PERSON", "CODE"), 0.5, 64, "digest")
+
+
+def test_nothing_is_left_of_a_value_that_holds_one_of_the_table(monkeypatch):
+    values = ("Ana Paz Lopez", "PERSON"), ("badge 77-4131", "CODE")
+    small = small_one(monkeypatch, *values)
+    table = {"Ana Paz": "Kim Stone", "77": "12"}
+    made = small.rewrite("Ask Ana Paz Lopez, badge 77-4131.", table)
+    found = re.fullmatch(r"Ask Kim Stone ([A-Z]\w+), ([a-z]{5}) 12-(\d{4})\.", made)
+    assert found is not None and not {"Lopez", "badge", "4131"} & set(found.groups())
+
+
+def test_a_value_of_the_table_goes_as_a_whole_word(monkeypatch):
+    small = small_one(monkeypatch)
+    table = {"Ann": "Kim", "王伟": "李平", "s3cr3t-x": "EXAMPLEx"}
+    made = small.rewrite("Annex: Ann, Joann, Ann_1, 我叫王伟。 keys3cr3t-xy", table)
+    assert made == "Annex: Kim, Joann, Kim_1, 我叫李平。 keyEXAMPLExy"
+
+
+def test_what_the_small_refiner_alone_finds_is_called_the_same_in_the_whole_record(
+    monkeypatch, tmp_path
+):
+    """In both fields, in each piece, at each try, and beside what the detectors find."""
+    small = small_one(monkeypatch, ("qz-4131", "CODE"), ("dr-88", "CODE"))
+    monkeypatch.setattr(Distilled, "open", lambda folder: small)
+    lines = "Badge qz-4131 of Mr. Miller.\n\n", "Again dr-88, and qz-4131 came.\n"
+    row = {"id": "a", "title": "qz-4131 and dr-88", "text": "".join(lines)}
+    settings = config(
+        write_rows(tmp_path / "in.jsonl", [row]), tmp_path / "out.jsonl", task="anonymize",
+        text=("title", "text"), chunk=32, simulation=None, distilled="small",
+    )  # fmt: skip
+    refine(settings, tmp_path / "run", task("anonymize"), show=False)
+    (out,) = read(tmp_path / "out.jsonl")
+    one, other = re.fullmatch(r"(\w\w-\d{4}) and (\w\w-\d\d)", out["title"]).groups()
+    assert one != "qz-4131" and other != "dr-88" and "Miller" not in out["text"]
+    assert out["text"].count(one) == 2 and out["text"].count(other) == 1
+    assert out["refined"]["found"] == 1  # by detectors: the others no check holds against it
+
+
+def test_without_a_table_it_is_called_the_same_at_each_try(monkeypatch):
+    small = small_one(monkeypatch, ("qz-4131", "CODE"))
+    own = task("anonymize")
+    asked = [
+        own.prompt("Badge qz-4131.", feedback) for feedback in (None, Failure("leak", "Mend."))
+    ]
+    said = {small.answer(Request(tuple(each)), DrawKey.root(at)) for at, each in enumerate(asked)}
+    assert len(said) == 1 and "qz-4131" not in said.pop()
+
+
 def labelled(path):
     """Texts in which every word of digits is private: what can be learned in a moment."""
     draw = Random(0)
@@ -152,6 +220,13 @@ def labelled(path):
         rows.append({"text": text, "spans": spans})
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
+
+
+def readable(folder):
+    """What of a folder that holds weights others than its owner can read."""
+    everything = [folder, *folder.rglob("*")]
+    assert len(everything) > 1
+    return [path for path in everything if path.stat().st_mode & 0o077]
 
 
 @pytest.mark.slow
@@ -171,12 +246,9 @@ def test_a_training_from_end_to_end_also_after_a_kill(tmp_path, monkeypatch, cap
 
     with pytest.raises(KeyboardInterrupt):
         distill(config, tmp_path / "killed", killed)
-    assert (
-        cairn(
-            ["refine", "bench", "--labelled", str(source), "--distilled", str(tmp_path / "killed")]
-        )
-        == 2
-    )
+    assert not readable(tmp_path / "killed" / "checkpoints")
+    words = ["refine", "bench", "--labelled", str(source), "--distilled", str(tmp_path / "killed")]
+    assert cairn(words) == 2
     assert "has not ended: give its command again" in capsys.readouterr().err
     again = distill(config, tmp_path / "killed")
     assert again["weights"] == whole["weights"] and again["threshold"] == whole["threshold"]
@@ -189,6 +261,7 @@ def test_a_training_from_end_to_end_also_after_a_kill(tmp_path, monkeypatch, cap
     assert re.fullmatch(r"pay \d\d by the old mill", other) and other != short
     assert small.rewrite(short, {"12": "a sum", "mill": "barn"}) == "pay a sum by the old barn"
     for name in ("whole", "killed"):
+        assert not readable(tmp_path / name / "model")
         held = [p for p in (tmp_path / name).rglob("*") if p.is_file()]
         assert not any(b"the old mill" in p.read_bytes() for p in held)
     with pytest.raises(Exception, match="threshold must lie in"):
@@ -220,6 +293,18 @@ def test_a_training_from_end_to_end_also_after_a_kill(tmp_path, monkeypatch, cap
     assert cairn([*words, "--json", "-"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["kinds"] == [OTHER] and told["removed"] == told["texts"] == 12
+
+
+@pytest.mark.slow
+def test_a_training_that_diverges_is_one_line_and_leaves_nothing(tmp_path, capsys):
+    source, out = labelled(tmp_path / "labelled.jsonl"), tmp_path / "out"
+    words = ["refine", "distill", str(source), str(out), "--labels", "labels", "--rows", "1"]
+    words += ["--length", "16", "--width", "32", "--layers", "1", "--learning-rate", "1e30"]
+    assert cairn([*words, "--updates", "9"]) == 2
+    told = capsys.readouterr().err
+    lines = [line for line in told.splitlines() if "cairn:" in line]
+    assert len(lines) == 1 and "its loss is no number" in lines[0] and "Traceback" not in told
+    assert f"Nothing was left at {out}" in lines[0] and not out.exists()
 
 
 @pytest.mark.slow
@@ -273,7 +358,11 @@ def test_settings_that_cannot_be_are_one_line(tmp_path, capsys):
     for words, said in (
         (["--threshold", "2"], "threshold must lie in (0, 1), got 2"),
         (["--length", "4"], "length must be at least 16 pieces, got 4"),
-        (["--learning-rate", "0"], "learning_rate must be above 0"),
+        (["--learning-rate", "0"], "learning_rate must be a number above 0, got 0"),
+        (["--learning-rate", "nan"], "learning_rate must be a number above 0, got nan"),
+        (["--learning-rate", "inf"], "learning_rate must be a number above 0, got inf"),
+        (["--seed", "1" + 30 * "0"], "seed must lie in [0, 2^32), got 1000"),
+        (["--seed", "-1"], "seed must lie in [0, 2^32), got -1"),
     ):
         assert cairn(["refine", "distill", "made", str(tmp_path / "out"), *words]) == 2
         assert said in capsys.readouterr().err

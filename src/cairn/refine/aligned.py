@@ -17,6 +17,11 @@ class Token(NamedTuple):
     start: int
     end: int
 
+    @property
+    def is_word(self) -> bool:
+        """Whether it holds a letter or a digit: `_key` does."""
+        return any(map(str.isalnum, self.text))
+
 
 def tokens(text: str, cuts: Sequence[int] = ()) -> list[Token]:
     """Words and signs of a text; a word that reaches over one of `cuts` (characters) is cut."""

@@ -49,13 +49,15 @@ def check_roles(found: Task, models: Collection[str]) -> None:
         )
 
 
-def players_of(config: RefineConfig, task: Task) -> Mapping[str, Player]:
-    """The config's models, with a distilled refiner among them, or simulated ones."""
+def cast_of(config: RefineConfig, task: Task) -> tuple[Task, Mapping[str, Player]]:
+    """The config's models, with a distilled refiner among them, or simulated ones; and the task as
+    they play it: what a distilled refiner finds gets its pseudonyms in the record's table."""
     if config.distilled is not None:
         from cairn.refine.distill.refiner import Distilled  # JAX, which nothing else here needs
 
         small = Distilled.open(Path(config.distilled))
-        return {"refiner": small.model(config.seed), **config.models}
+        players = {"refiner": small.model(config.seed), **config.models}
+        return replace(task, also=(*task.also, small)), players
     if config.simulation is None:
-        return config.models
-    return {"refiner": DemoRefiner(task, config.simulation).model(config.seed)}
+        return task, config.models
+    return task, {"refiner": DemoRefiner(task, config.simulation).model(config.seed)}

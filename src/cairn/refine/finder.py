@@ -14,7 +14,7 @@ from cairn.lm.errors import UnreadableAnswerError
 from cairn.lm.fences import fenced, mark
 from cairn.lm.request import Message, Request
 from cairn.refine.kinds import KINDS
-from cairn.refine.spans import Span
+from cairn.refine.spans import Span, standing
 
 ROLE = "detector"
 READINGS = 3
@@ -73,13 +73,5 @@ def located(text: str, answer: Completion) -> list[Span]:
     for one in named:
         value, kind = one.get("text"), one.get("kind")
         if isinstance(value, str) and value and isinstance(kind, str):
-            for found in re.finditer(re.escape(value), text):
-                if not _within(text, found.start()) and not _within(text, found.end()):
-                    spans.add(Span(*found.span(), kind, by=ROLE))
+            spans.update(Span(*place, kind, by=ROLE) for place in standing(text, value))
     return sorted(spans)
-
-
-def _within(text: str, at: int) -> bool:
-    """Whether a place is inside a word. Scripts without capitals may have no blanks between."""
-    edge = text[at - 1 : at + 1] if at else ""
-    return len(edge) == 2 and all(c.isdecimal() or c.lower() != c.upper() for c in edge)

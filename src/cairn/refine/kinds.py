@@ -19,3 +19,5 @@ IDENTITIES = (
 """Numbers that a state gives a person. ID_NUMBER (ours): any number that a label calls a passport,
 account, member, patient, customer or licence number."""
 KINDS = (*CONTACT, *NETWORK, *MONEY, *SECRETS, *PEOPLE, *IDENTITIES)
+OTHER = "PRIVATE"
+"""Of a stretch of which nothing says what it is."""

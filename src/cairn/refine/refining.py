@@ -25,7 +25,7 @@ from cairn.refine.checks.base import Pair
 from cairn.refine.pseudonyms import Pseudonyms, TooManyValuesError
 from cairn.refine.rewriting import Rewriting, TurnedDownError
 from cairn.refine.sealing import sealed
-from cairn.refine.spans import Span, replaced, settled
+from cairn.refine.spans import Span, around, replaced, settled
 from cairn.refine.tasks.base import Task
 
 Fallback = Literal["drop", "mask"]
@@ -98,7 +98,8 @@ class Refining:
         """The row of output. Raises `Reject`, and TrialFailedError for a model that was silent."""
         record = self._record(item)
         found = {name: self._found(record[name]) for name in self.how.text}
-        table = self._table(record, found, item.id)
+        named = {name: self._named(record[name], each) for name, each in found.items()}
+        table = self._table(record, named, item.id)
         refined = {
             name: await self._text(record[name], found[name], name, table, clients)
             for name in self.how.text
@@ -151,6 +152,11 @@ class Refining:
 
     def _found(self, text: str) -> list[Span]:
         return settled(span for detector in self.task.detectors for span in detector.find(text))
+
+    def _named(self, text: str, found: list[Span]) -> list[Span]:
+        """What gets a pseudonym: what was found, and around it what the task's others find."""
+        more = settled(span for detector in self.task.also for span in detector.find(text))
+        return [*found, *(part for span in more for part in around(text, span, found))]
 
     def _table(
         self, record: Mapping[str, Any], found: Mapping[str, list[Span]], document: str

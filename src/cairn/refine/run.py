@@ -21,7 +21,7 @@ from cairn.engine.mapped import map_stage
 from cairn.lm.cast import Application, Model, Player, company, shaping
 from cairn.lm.client import Role
 from cairn.refine import places, records
-from cairn.refine.casting import check_roles, players_of
+from cairn.refine.casting import cast_of, check_roles
 from cairn.refine.config import RefineConfig
 from cairn.refine.directory import KEY, STAGE, SUMMARY, RefineRun
 from cairn.refine.outcomes import funnel
@@ -83,7 +83,8 @@ def refine(
     """
     began = time.monotonic()
     check_skipping(config.how, task)
-    players = players or players_of(config, task)
+    if not players:
+        task, players = cast_of(config, task)
     check_roles(task, players)
     run = RefineRun.open(path) if path.exists() else None
     begun = run is not None and run.begun

@@ -1,8 +1,13 @@
 """Stretches of a text that somebody found, and how overlapping ones are settled."""
 
+import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
+
+from cairn.refine.kinds import OTHER
+
+_INNER = re.compile(r"[^\W_](?:.*[^\W_])?", re.S)
 
 
 class Span(NamedTuple):
@@ -52,6 +57,41 @@ def replaced(text: str, spans: Iterable[Span], fresh: Callable[[Span], str]) -> 
         parts += [text[at : span.start], fresh(span)]
         at = span.end
     return "".join((*parts, text[at:]))
+
+
+def around(text: str, span: Span, places: Iterable[Span]) -> list[Span]:
+    """What of a span lies in none of `places`, without the blanks and signs at its edges; `places`
+    are apart and in order. Such a part of a value has not its form any more, but for a name's."""
+    inside = [place for place in places if place.start < span.end and place.end > span.start]
+    if not inside:
+        return [span]
+    parts, at = [], span.start
+    for place in inside:
+        parts.append((at, place.start))
+        at = place.end
+    kind = span.kind if span.kind == "PERSON" else OTHER
+    return [
+        span._replace(start=start + match.start(), end=start + match.end(), kind=kind)
+        for start, end in (*parts, (at, span.end))
+        for match in _INNER.finditer(text[start:end])
+    ]
+
+
+def standing(text: str, value: str) -> Iterator[tuple[int, int]]:
+    """Where a value stands in a text as whole words, from left to right: "Li" is not in "Lima"."""
+    at = text.find(value)
+    while at >= 0:
+        end = at + len(value)
+        whole = not _within(text, at) and not _within(text, end)
+        if whole:
+            yield at, end
+        at = text.find(value, end if whole else at + 1)
+
+
+def _within(text: str, at: int) -> bool:
+    """Whether a place is inside a word. Scripts without capitals may have no blanks between."""
+    edge = text[at - 1 : at + 1] if at else ""
+    return len(edge) == 2 and all(c.isdecimal() or c.lower() != c.upper() for c in edge)
 
 
 def _worth(span: Span) -> tuple[float, int, int, str, str]:

@@ -78,8 +78,10 @@ def save(
     closing: Sequence[int] = (),
     like: Path | None = None,
     shard_bytes: int = 5_000_000_000,
+    private: bool = False,
 ) -> None:
     """Write a model's folder, whole or not at all; several files if it takes more than one.
+    `private`, it is its owner's alone to read: weights may have kept texts that they learned from.
 
     With `like`, the folder of a model of the same shape, its config and tokeniser are taken over;
     else the config is written from the shape, and `tokenizer` beside it. `closing` are tokens that
@@ -111,6 +113,10 @@ def save(
             tokenizer.save(new)
         (new / hugging.FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         _write(dict(_named(model)), new, shard_bytes)
+        if private:
+            new.chmod(0o700)
+            for file in new.iterdir():
+                file.chmod(0o600)
 
 
 @contextlib.contextmanager

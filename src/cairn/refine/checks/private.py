@@ -11,6 +11,7 @@ from cairn.refine.checks.haystack import haystack
 from cairn.refine.detectors.base import Detector
 from cairn.refine.detectors.catalogue import STANDARD, detectors
 from cairn.refine.detectors.combined import hidden
+from cairn.refine.kinds import OTHER
 from cairn.refine.pseudonym_marks import marked
 from cairn.refine.pseudonyms import normal
 from cairn.refine.spans import Span, certain, settled
@@ -169,7 +170,9 @@ def _table_fault(pair: Pair) -> str | None:
     by_pseudonym: dict[str, str] = {}
     reals = {normal(kind, value) for value, kind in kinds.items()}
     for value, pseudonym in pair.pseudonyms.items():
-        kind = kinds.get(value, "PERSON")
+        # Not found in this piece: a name of another one, or what a refiner finds.
+        unknown = OTHER if re.search(r"[\d@]", value) else "PERSON"
+        kind = kinds.get(value, unknown)
         told, same = normal(kind, pseudonym), normal(kind, value)
         if by_pseudonym.setdefault(told, same) != same:
             return f"Two different values of kind {kind} have the same pseudonym."

@@ -1,5 +1,6 @@
 """Settings of a distillation."""
 
+import math
 from dataclasses import dataclass, field
 
 from cairn.core.errors import ConfigError
@@ -47,7 +48,9 @@ class Distillation:
                 raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}.")
         if self.length < 16:
             raise ConfigError(f"length must be at least 16 pieces, got {self.length}.")
-        if self.learning_rate <= 0:
-            raise ConfigError(f"learning_rate must be above 0, got {self.learning_rate}.")
+        if not 0 < self.learning_rate < math.inf:
+            raise ConfigError(f"learning_rate must be a number above 0, got {self.learning_rate}.")
+        if not 0 <= self.seed < 2**32:
+            raise ConfigError(f"seed must lie in [0, 2^32), got {self.seed}.")
         if self.threshold is not None and not 0 < self.threshold < 1:
             raise ConfigError(f"threshold must lie in (0, 1), got {self.threshold}.")

@@ -13,12 +13,11 @@ from typing import Literal, NamedTuple
 from cairn.refine.aligned import Token, kept, tokens
 from cairn.refine.detectors.base import Detector
 from cairn.refine.detectors.catalogue import detectors
+from cairn.refine.kinds import OTHER
 from cairn.refine.labels import Record
 from cairn.refine.spans import Span, settled
 
 Teacher = Literal["patterns", "labels"]
-OTHER = "PRIVATE"
-"""Kind of a stretch of which nothing says what it is."""
 
 
 class Example(NamedTuple):
@@ -49,10 +48,11 @@ def of_records(records: Iterable[Record], teacher: Teacher) -> Iterator[Example]
 def of_pair(text: str, rewrite: str, finders: Sequence[Detector]) -> Aligned:
     """What a rewrite removed from a text.
 
-    Words side by side that did not survive are one stretch, as are those with nothing but signs
-    between them. Where a detector finds something that overlaps a stretch, its span and its kind
-    are taken, for a pseudonym may share a word or a sign with what it replaces; but not what stands
-    apart at the span's edges, between blanks, and was left as it was.
+    Words and signs side by side that did not survive are one stretch: of two words with a sign
+    between them that did, each is one by itself. Where a detector finds something that overlaps a
+    stretch, its span and its kind are taken, for a pseudonym may share a word or a sign with what
+    it replaces; but not what stands apart at the span's edges, between blanks, and was left as it
+    was.
     """
     before, after = tokens(text), tokens(rewrite)
     pairs = kept([token.text for token in before], [token.text for token in after])
@@ -62,7 +62,7 @@ def of_pair(text: str, rewrite: str, finders: Sequence[Detector]) -> Aligned:
     spans: list[Span] = []
     for _, group in groupby(enumerate(gone), lambda pair: pair[1] - pair[0]):
         run = [before[at] for _, at in group]
-        if not any(token.text[0].isalnum() for token in run):
+        if not any(token.is_word for token in run):
             continue
         start, end = run[0].start, run[-1].end
         overlaps = [span for span in known if span.start < end and span.end > start]
@@ -70,11 +70,11 @@ def of_pair(text: str, rewrite: str, finders: Sequence[Detector]) -> Aligned:
         spans += [_without_kept(text, span, edited) for span in overlaps] or [
             Span(start, end, OTHER)
         ]
-    words = sum(token.text[0].isalnum() for token in before)
-    lost = sum(before[at].text[0].isalnum() for at in gone)
+    words = sum(token.is_word for token in before)
+    lost = sum(before[at].is_word for at in gone)
     edges = [(-1, -1), *pairs, (len(before), len(after))]
     added = sum(
-        token.text[0].isalnum()
+        token.is_word
         for (at, other), (after_at, after_other) in pairwise(edges)
         if after_at == at + 1
         for token in after[other + 1 : after_other]

@@ -7,12 +7,14 @@ small = Distilled.open(Path("small"))
 small.find("Ask Ana Paz, 555-0192")           # spans, as any detector gives them
 small.found(texts)                            # the same of many texts, faster
 small.rewrite("Ask Ana Paz, 555-0192")        # the text with pseudonyms in their place
-cairn.refine.run.refine(..., players={"refiner": small.model()})
+cairn.refine.run.refine(..., replace(task, also=(small,)), players={"refiner": small.model()})
 """
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -25,12 +27,13 @@ from cairn.lm.request import Request
 from cairn.lm.scripted import ScriptedModel
 from cairn.nn.language import weights
 from cairn.nn.language.transformer import Transformer
+from cairn.refine.checks.haystack import LONG
 from cairn.refine.distill.directory import MODEL, DistilledRun
 from cairn.refine.distill.pieces import BUCKETS, NOTHING, cut
 from cairn.refine.distill.reading import NAME, spans, windows
 from cairn.refine.distill.tagger import chances
 from cairn.refine.pseudonyms import completed, pseudonymized
-from cairn.refine.spans import Span, settled
+from cairn.refine.spans import Span, around, settled, standing
 from cairn.refine.tasks.base import pseudonyms_in, text_in
 
 ROWS, STEP = 16, 64
@@ -71,7 +74,7 @@ class Distilled:
 
     def find(self, text: str) -> list[Span]:
         """What is to go, in order and without overlaps."""
-        return self.found([text])[0]
+        return list(_found(self, text))
 
     def found(self, texts: Sequence[str]) -> list[list[Span]]:
         """The same of each text; read in batches."""
@@ -100,13 +103,15 @@ class Distilled:
     ) -> str:
         """The text with a pseudonym for all that is to go: that of `table`, or one by `key`.
 
-        Values of the table are taken for private wherever they stand.
+        Values of the table are taken for private wherever they stand as whole words. Of what is
+        found around one the rest goes too.
         """
         given = table or {}
-        places = [
-            Span(at, at + len(value), "", 2.0) for value in given for at in _places(text, value)
-        ]
-        gone = settled([*self.find(text), *places])
+        places = settled(
+            Span(*place, "", 1.0, NAME) for value in given for place in _places(text, value)
+        )
+        rest = [part for span in self.find(text) for part in around(text, span, places)]
+        gone = [*places, *rest]
         return pseudonymized(text, gone, completed(given, text, gone, key))
 
     def model(self, seed: int = 0) -> ScriptedModel:
@@ -121,7 +126,9 @@ class Distilled:
         asked = text_in(request.messages[-1].content)
         if asked is None:
             raise RejectedError("a distilled refiner rewrites the text of a refining task alone")
-        return self.rewrite(asked.text, pseudonyms_in(asked.before), key=key.digest)
+        # By the text and not by the request: at the next try the same value is called the same.
+        own = hashlib.blake2b(asked.text.encode("utf-8", "replace"), key=self.digest.encode())
+        return self.rewrite(asked.text, pseudonyms_in(asked.before), key=own.digest())
 
     def _read(self, windows: Sequence[np.ndarray]) -> list[np.ndarray]:
         longest = max(map(len, windows))
@@ -151,9 +158,15 @@ class Distilled:
         return {**self.__dict__, "_kept": []}  # another process loads its own
 
 
-def _places(text: str, value: str) -> list[int]:
-    found, at = [], text.find(value)
-    while at >= 0:
-        found.append(at)
-        at = text.find(value, at + len(value))
-    return found
+@lru_cache(maxsize=8)
+def _found(small: Distilled, text: str) -> tuple[Span, ...]:
+    """What is to go in a text: it is asked for the record's table, and then at each try."""
+    return tuple(small.found([text])[0])
+
+
+def _places(text: str, value: str) -> list[tuple[int, int]]:
+    """Where a value stands; a long one, that is met nowhere by chance, inside words if it must."""
+    whole = list(standing(text, value))
+    if whole or len(value) < LONG:
+        return whole
+    return [found.span() for found in re.finditer(re.escape(value), text)]

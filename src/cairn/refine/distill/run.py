@@ -19,7 +19,7 @@ from cairn.refine.directory import open_run
 from cairn.refine.distill.config import MADE, Distillation
 from cairn.refine.distill.directory import CHECKPOINTS, MODEL, TOLD, DistilledRun
 from cairn.refine.distill.examples import Aligned, Example, of_pair, of_records
-from cairn.refine.distill.training import APART, Told, calibrate, train
+from cairn.refine.distill.training import APART, DivergedError, Told, calibrate, train
 from cairn.refine.labels import read
 from cairn.refine.pairs import accepted
 
@@ -46,7 +46,8 @@ def distill(
     """Train a small refiner into a folder, or go on; what its refiner.json holds.
 
     Raises ConfigError and RunError for what cannot work: a source that is none or that removes
-    nothing, a folder that another distillation or something else lies in.
+    nothing, a folder that another distillation or something else lies in; DivergedError for a
+    training that came to nothing, of which no folder is left.
     """
     settings = plain(config)
     run = None
@@ -69,7 +70,12 @@ def distill(
         )
     run = run or DistilledRun.create(folder, settings)
     with run.lock():
-        return _trained(config, run.path, taken, kinds, told)
+        try:
+            return _trained(config, run.path, taken, kinds, told)
+        except DivergedError as error:
+            # The same command would come to the same, whatever checkpoint it went on from.
+            shutil.rmtree(run.path)
+            raise DivergedError(f"{error} Nothing was left at {folder}.") from None
 
 
 def examples(config: Distillation) -> Taken:
@@ -113,7 +119,7 @@ def _trained(
     if threshold is None:
         threshold = calibrate(model, apart, kinds, config, taken.words)
     shutil.rmtree(folder / MODEL, ignore_errors=True)  # of one that was killed while it wrote
-    weights.save(model, folder / MODEL)
+    weights.save(model, folder / MODEL, private=True)
     result = {
         "kinds": kinds,
         "threshold": threshold,

@@ -4,10 +4,12 @@ What an update learns from hangs on the seed and its number alone, so that a tra
 stopped comes to the same weights as one that was not.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -32,6 +34,10 @@ APART = 20
 _LETTERS_A_PIECE = 3
 
 
+class DivergedError(RunError):
+    """The weights are no numbers any more, or say nothing: no checkpoint of them was kept."""
+
+
 class Told(NamedTuple):
     """Where a training is."""
 
@@ -50,7 +56,7 @@ def train(
 ) -> Transformer:
     """Train, or go on from the newest checkpoint in `folder`. `words`: more of them for the noise.
 
-    Raises RunError if that learned from other examples.
+    Raises RunError if that learned from other examples, DivergedError if the loss is no number.
     """
     plain = [[text, [span[:3] for span in spans]] for text, spans in examples]
     source = digest_of(canonical(plain)).hex()
@@ -70,16 +76,35 @@ def train(
     known = pools(examples, words)
     root = DrawKey.root(config.seed).child("distil")
     model, moments = state
+    folder.mkdir(mode=0o700, exist_ok=True)
     for number in range(done, config.updates):
         rows = drawn(examples, known, kinds, config, root.child(number))
         model, moments, loss = learn(
             rows, model, moments, jnp.int32(number), config.learning_rate, config.updates
         )
+        if not math.isfinite(loss):  # that before the update: the weights were so already
+            raise _diverged(
+                config, f"at update {number + 1} of {config.updates} its loss is no number"
+            )
         told(Told(number + 1, config.updates, float(loss)))
+        last = number + 1 == config.updates
+        if (last or (number + 1) % SAVED == 0) and not _finite(model):
+            raise _diverged(config, f"after update {number + 1} its weights are no numbers")
         if (number + 1) % SAVED == 0:
             meta = {"done": number + 1, "source": source}
-            checkpoint.save(folder, number + 1, (model, moments), meta)
+            checkpoint.save(folder, number + 1, (model, moments), meta).chmod(0o600)
     return model
+
+
+def _finite(model: Transformer) -> bool:
+    leaves = jax.tree.leaves(eqx.filter(model, eqx.is_inexact_array))
+    return all(bool(jnp.isfinite(leaf).all()) for leaf in leaves)
+
+
+def _diverged(config: Distillation, what: str) -> DivergedError:
+    return DivergedError(
+        f"the training diverged: {what}. Choose a learning rate below {config.learning_rate:g}."
+    )
 
 
 def drawn(
@@ -136,7 +161,8 @@ def calibrate(
     P(removed) over the words that it removed: so P(private) = 1/2 at c / 2.
 
     Source: Elkan & Noto 2008, "Learning classifiers from only positive and unlabeled data", KDD,
-    section 2, estimator e1; on examples that were not learned from, in noisy views.
+    section 2, estimator e1; on examples that were not learned from, in noisy views. Raises
+    DivergedError where no word gets any chance of being removed, or each gets all of it.
     """
     key = DrawKey.root(config.seed).child("calibrate")
     known = pools(apart, words)
@@ -146,4 +172,7 @@ def calibrate(
         goes = 1 - np.asarray(chances(model, rows.ids, rows.segments, rows.places))[..., 0]
         sure.append(goes[np.asarray(rows.tags) > 0])
     every = np.concatenate(sure) if sure else np.zeros(0)
-    return 0.5 * float(every.mean()) if every.size else 0.5
+    threshold = 0.5 * float(every.mean()) if every.size else 0.5
+    if not 0 < threshold < 1:
+        raise _diverged(config, "to its weights no word is private")
+    return threshold

@@ -29,6 +29,9 @@ class Task:
     """In the order in which they are asked; cheap ones first."""
     detectors: tuple[Detector, ...] = ()
     """Who says what is private in the original."""
+    also: tuple[Detector, ...] = ()
+    """Who finds more that gets its pseudonym in the record's table, and that no check holds against
+    a rewrite: a refiner that takes out what it finds, and is no language model."""
     tries: int = 3
     """Rewrites of a record before it is rejected."""
     sure: float = SURE
