@@ -13,7 +13,7 @@ from rich.console import Console
 
 from cairn.core import files
 from cairn.core.directory import free
-from cairn.core.errors import ConfigError
+from cairn.core.errors import ConfigError, suggest
 from cairn.core.overrides import change
 from cairn.core.typed import build, plain
 from cairn.engine.journal_console import JournalConsole
@@ -26,8 +26,6 @@ from cairn.research.config import ResearchConfig, config_of, players, read_confi
 from cairn.research.searching import score_of
 
 DEMO = {
-    "task": problems.DEMO,
-    "simulation": {},
     "engine": {"trials": 60, "lag": 8, "workers": 2},
     "selection": {"rule": "hidden", "top": 8, "oracle": 10},
 }
@@ -56,17 +54,33 @@ def begin(arguments: argparse.Namespace) -> int:
 
 
 def _config(arguments: argparse.Namespace) -> ResearchConfig:
-    if arguments.demo == (arguments.what is not None):
-        raise ConfigError("cairn search run: give a TASK or a CONFIG, or --demo, and not both.")
+    if not arguments.demo and arguments.what is None:
+        raise ConfigError("cairn search run: give a TASK or a CONFIG, or --demo.")
     given = {"policy.name": arguments.policy, "engine.trials": arguments.trials,
              "engine.workers": arguments.workers, "engine.seed": arguments.seed}  # fmt: skip
     changes = {name: str(value) for name, value in given.items() if value is not None}
     changes = {**arguments.changes, **changes}
     if arguments.demo:
-        return config_of(DEMO, changes)
+        return config_of({**DEMO, **_simulated(arguments.what or problems.DEMO)}, changes)
     if arguments.what.endswith(".toml"):
         return read_config(Path(arguments.what), changes)
     return config_of({"task": arguments.what}, changes)
+
+
+def _simulated(task: str) -> dict:
+    """The task of a demo, and who plays the researcher."""
+    if task == problems.DEMO:
+        return {"task": task, "simulation": {"kind": "demo"}}
+    known = (problems.DEMO, *problems.shipped())
+    name = Path(task).name
+    if not Path(task).is_dir() and task not in known:
+        raise ConfigError(
+            f"cairn search run: --demo plays a shipped task ({', '.join(known)}) or a folder "
+            f"of one, got {task!r}.{suggest(task, known)}"
+        )
+    if Path(task).is_dir() and task not in known:
+        name = problems.problem_of(task).name
+    return {"task": task, "simulation": {"kind": "shipped", "task": name}}
 
 
 def resume(arguments: argparse.Namespace) -> int:

@@ -15,6 +15,7 @@ Let a language model improve a program, a prompt or a config against a measured 
 and every evaluation is journaled: a run that is killed goes on where it stood.
 
   cairn search run --demo                          a scripted researcher, no account, half a minute
+  cairn search run friedman --demo --policy aide   the same on a shipped task
   cairn search run circles-6 --policy greedy --run DIR --models.researcher.model my-model \\
       --models.researcher.base-url http://127.0.0.1:8000/v1 --models.researcher.max-tokens 8000
   cairn search run CONFIG --run DIR                all settings in a TOML file
@@ -52,7 +53,9 @@ def _parser() -> Parser:
         epilog=MORE + described(ResearchConfig, {"models": ("ROLE",)}),
     )
     parser.add_argument("what", nargs="?", metavar="TASK|CONFIG")
-    parser.add_argument("--demo", action="store_true", help="a scripted researcher, no model")
+    parser.add_argument("--demo", action="store_true",
+                        help="a scripted researcher (simulated) and no model: on its own task, or "
+                        "on the shipped TASK")  # fmt: skip
     parser.add_argument("--run", type=Path, help="directory of the run; must not exist")
     parser.add_argument("--policy", help="in place of the config's: where the search goes on")
     parser.add_argument("--trials", type=positive, help="nodes of the tree")

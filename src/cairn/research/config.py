@@ -22,6 +22,7 @@ from cairn.research.policies.base import TreePolicy
 from cairn.research.policies.table import policy_of
 from cairn.research.searching import RESEARCHER, Asking
 from cairn.research.selection import Selection
+from cairn.research.shipped.researcher import ShippedResearcher
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,8 @@ class ResearchConfig:
     programs: Programs = field(default_factory=Programs)
     models: Mapping[str, Model | Application] = field(default_factory=dict)
     """By role; operators ask the researcher unless [asking.roles] says otherwise."""
-    simulation: Researcher | None = None
-    """A scripted researcher in place of a model: the demo's."""
+    simulation: Researcher | ShippedResearcher | None = None
+    """A scripted researcher in place of a model: the demo's, or that of a shipped task."""
 
     def __post_init__(self):
         missing = [role for role in self.asking.asked if role not in self.models]

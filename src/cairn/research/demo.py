@@ -12,6 +12,7 @@ import random
 import re
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 from cairn import jail
 from cairn.core.draws import DrawKey
@@ -186,6 +187,7 @@ class Researcher:
     """Chance that debugging finds it."""
     p_nothing: float = 0.02
     """Chance of an answer without a program."""
+    kind: Literal["demo"] = "demo"
 
     def model(self, seed: int = 0) -> ScriptedModel:
         """It as a model."""

@@ -8,7 +8,7 @@ what a model would find.
 
 import json
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,28 +79,49 @@ class Moves:
     """Chance that a proposal holds a bug."""
     p_mend: float = 0.7
     """Chance that debugging finds it."""
+    wide: bool = False
+    """Draft from all choices instead of the first half of each list."""
 
-    def draft(self, draws: random.Random) -> str:
+    def draft(self, draws: random.Random, unlike: Collection[Choices] = ()) -> str:
         """A program at random: the first half of each list of choices, so that there is more to
-        find."""
-        chosen = {
-            name: draws.choice(values[: (len(values) + 1) // 2])
+        find. Of three, the one that differs most from the nearest of `unlike`."""
+        found = [self._drawn(draws) for _ in range(3 if unlike else 1)]
+        apart = [min((_distance(one, other) for other in unlike), default=0) for one in found]
+        return self._told(found[apart.index(max(apart))], draws)
+
+    def _drawn(self, draws: random.Random) -> Choices:
+        return {
+            name: draws.choice(values if self.wide else values[: (len(values) + 1) // 2])
             for name, values in self.grammar.choices.items()
         }
-        return self._told(chosen, draws)
 
-    def improve(self, text: str, draws: random.Random) -> str:
-        """One choice changed: to a neighbour, or now and then to any other."""
+    def improve(
+        self,
+        text: str,
+        draws: random.Random,
+        changes: int = 1,
+        avoid: Collection[tuple[str, Any]] = (),
+    ) -> str:
+        """Some choices changed, each to a neighbour, or now and then to any other; to none of
+        `avoid` (name, value), if another is found soon."""
         chosen = self.grammar.read(text)
         if chosen is None:
             return self.draft(draws)
+        for _ in range(changes):
+            for _ in range(20):
+                name, value = self._change(chosen, draws)
+                if (name, value) not in avoid:
+                    break
+            chosen[name] = value
+        return self._told(chosen, draws)
+
+    def _change(self, chosen: Choices, draws: random.Random) -> tuple[str, Any]:
         name = draws.choice([n for n, values in self.grammar.choices.items() if len(values) > 1])
         values = list(self.grammar.choices[name])
         at = values.index(chosen[name])
         near = [i for i in (at - 1, at + 1) if 0 <= i < len(values)]
         others = [i for i in range(len(values)) if i != at]
-        chosen[name] = values[draws.choice(near if draws.random() < 0.6 else others)]
-        return self._told(chosen, draws)
+        return name, values[draws.choice(near if draws.random() < 0.6 else others)]
 
     def debug(self, text: str, draws: random.Random) -> str:
         """The bug taken out, or the same program again."""
@@ -124,3 +145,7 @@ class Moves:
         buggy = draws.random() < self.p_bug
         bug = draws.choice(sorted(self.grammar.bugs)) if buggy else None
         return self.grammar.text({**chosen, "bug": bug})
+
+
+def _distance(one: Choices, other: Choices) -> int:
+    return sum(one[name] != other.get(name) for name in one)
