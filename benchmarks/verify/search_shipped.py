@@ -69,8 +69,10 @@ def measured(out: Path, kept: Path, tasks: list[str], *, tiny: bool, until: floa
     seeds, trials = (2, 6) if tiny else (SEEDS, TRIALS)
     record = json.loads(out.read_text()) if out.exists() else {}
     rows = record.setdefault("rows", {})
-    record |= {"simulated": True, "trials": trials, "seeds": seeds, "command": command(),
-               "versions": versions(), "sources": source_hash(Path(__file__), ("research",))}  # fmt: skip
+    record |= {
+        "simulated": True, "trials": trials, "seeds": seeds, "command": command(),
+        "versions": versions(), "sources": source_hash(Path(__file__), ("research",)),
+    }  # fmt: skip
     larger = record.setdefault("larger_is_better", {})
     for name in tasks:
         kept.mkdir(parents=True, exist_ok=True)
@@ -150,8 +152,9 @@ def policies(record: Any) -> str:
 
 def operators(record: Any) -> str:
     """Operators crossed with policies: test score, what AIRA's add, and the gap of the argmax."""
-    lines = ["| task | policy | AIDE's: test | AIRA's: test | AIRA's better by | gap, AIDE's | "
-             "gap, AIRA's | gap of the chosen, AIDE's | AIRA's |", "|---|---|---|---|---|---|---|---|---|"]  # fmt: skip
+    heads = ("task", "policy", "AIDE's: test", "AIRA's: test", "AIRA's better by",
+             "gap, AIDE's", "gap, AIRA's", "gap of the chosen, AIDE's", "AIRA's")  # fmt: skip
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     for task in (task for task in complete(record) if task in CROSSED):
         larger = record["larger_is_better"][task]
         for policy in OPERATED:

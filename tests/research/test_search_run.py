@@ -11,6 +11,7 @@ import pytest
 from cairn.cli.main import run as cairn
 from cairn.research import directory, figures, look, run
 from cairn.research.node import Tree
+from cairn.research.shipped import catalogue
 from cairn.view.kinds import told
 
 HERE = Path(__file__).parent
@@ -146,10 +147,11 @@ def test_a_budget_that_allows_no_step_is_said_and_the_run_can_go_on(place, capsy
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["run"], "give a TASK or a CONFIG, or --demo, and not both"),
+        (["run"], "give a TASK or a CONFIG, or --demo"),
         (["run", "config.toml"], "give the run's directory by --run DIR"),
         (["run", "config.toml", "--run", "x", "--policy", "mtcs"], "Did you mean 'mcts'"),
-        (["run", "frieman", "--demo"], "and not both"),
+        (["run", "frieman", "--demo"], "Did you mean 'friedman'"),
+        (["run", "config.toml", "--demo"], "--demo plays a shipped task (demo, friedman, "),
         (["run", "frieman", "--run", "x"], "models.researcher"),
         (["run", "config.toml", "--task", "frieman", "--run", "x"], "Did you mean 'friedman'"),
         (["run", "config.toml", "--run", "x", "--trials", "0"], "at least 1, got 0"),
@@ -219,3 +221,18 @@ def test_the_demo_needs_nothing_and_runs_in_the_jail(place, capsys):
     assert cairn(["search", "run", "--demo", "--print-config"]) == 0
     printed = capsys.readouterr().out
     assert "[simulation]" in printed
+
+
+@pytest.mark.slow
+def test_the_demo_plays_on_a_shipped_task_and_on_the_folder_of_one(place, capsys):
+    few = ["--trials", "5", "--selection.top", "2", "--selection.oracle", "0", "--run", "one"]
+    assert cairn(["search", "run", "friedman", "--demo", "--policy", "aide", *few]) == 0
+    assert "aide on friedman by a scripted researcher (simulated)" in capsys.readouterr().out
+    done = tree_of(place / "one")
+    assert [node.operator for node in done.tree] == ["draft"] * 5
+    assert any(node.outcome == "ok" and "# choices: " in node.text for node in done.tree)
+    assert done.problem.name == "friedman" and done.score(done.chosen, "test") > 0.9
+    assert "imulated" in (place / "one" / "report.html").read_text()
+    catalogue.write("churn", place / "kept")  # the same data for every run
+    assert cairn(["search", "run", "kept", "--demo", "--print-config"]) == 0
+    assert 'task = "churn"' in capsys.readouterr().out

@@ -9,9 +9,13 @@ import pytest
 from cairn.core.draws import DrawKey
 from cairn.core.errors import ConfigError
 from cairn.lm.request import Request
+from cairn.research import operators
+from cairn.research.memory import recall
+from cairn.research.node import Node, Tree
+from cairn.research.policies.base import Proposal
 from cairn.research.shipped import catalogue
 from cairn.research.shipped.moves import Moves
-from cairn.research.shipped.researcher import GRAMMARS, ShippedResearcher, grammar_of, moves
+from cairn.research.shipped.researcher import BOLD, GRAMMARS, ShippedResearcher, grammar_of, moves
 from cairn.research.tasks.evaluator import TaskEvaluator
 
 
@@ -60,6 +64,47 @@ def test_the_researcher_answers_with_a_program_for_what_it_is_shown():
     program = answer.split("```python\n")[1].split("```")[0]
     chosen, before = grammar_of("digits").read(program), grammar_of("digits").read(shown)
     assert sum(chosen[n] != before[n] for n in before) == 1
+
+
+def asked(researcher, context, seed=0):
+    answer = researcher.answer(Request.of(operators.improve(context)), DrawKey.root(seed))
+    return answer.split("\n")[0], answer.split("```python\n")[1].split("```")[0]
+
+
+def test_the_researcher_makes_no_change_that_it_is_told_of_and_more_at_once_where_it_is_cued():
+    researcher, grammar = ShippedResearcher("3-sat", p_bug=0.0), grammar_of("3-sat")
+    first = grammar.text({name: values[0] for name, values in grammar.choices.items()})
+    shown = operators.Shown(first, "", 1.0, "ok", "")
+    context = operators.Context("Task.", "python", False, (shown,), "", "", (), "0a1b2c3d")
+    seen, tree = set(), [Node(0, (), "draft", first, utility=1.0)]
+    for seed in range(7):  # of the ten that there are
+        memory = recall("sibling", Tree(tuple(tree)), Proposal("improve", (0,)))
+        plan, text = asked(researcher, context._replace(memory=memory), seed)
+        assert plan not in seen
+        seen.add(plan)
+        tree.append(Node(seed + 1, (0,), "improve", text, plan, utility=1.0))
+    for cue, most in BOLD.items():
+        changed = [
+            sum(grammar.read(text)[n] != v for n, v in grammar.read(first).items())
+            for _, text in (asked(researcher, context._replace(complexity=cue), s)
+                            for s in range(20))
+        ]  # fmt: skip
+        assert max(changed) == most, cue
+
+
+def test_a_draft_is_unlike_those_in_memory_and_wide_ones_come_from_the_whole_grammar():
+    known, draws = Moves(GRAMMARS["friedman"], p_bug=0.0), random.Random(0)
+    first = known.grammar.read(known.draft(draws))
+
+    def apart(*unlike):
+        found = [known.grammar.read(known.draft(draws, unlike)) for _ in range(100)]
+        return sum(sum(one[n] != v for n, v in first.items()) for one in found) / 100
+
+    assert apart(first) > apart() + 0.5
+    half = {known.grammar.read(known.draft(draws))["model"] for _ in range(50)}
+    wide = Moves(GRAMMARS["friedman"], p_bug=0.0, wide=True)
+    whole = {known.grammar.read(wide.draft(draws))["model"] for _ in range(50)}
+    assert half == {"ridge", "neighbours"} and whole == {*half, "stumps"}
 
 
 @pytest.mark.slow

@@ -1,7 +1,8 @@
 """A researcher without a language model for every shipped task: its moves, behind a client.
 
 It reads a request as operators word it (programs between artefact tags; "It failed: " of one that
-did; the memory of the search), and answers with a program of the task's grammar. Simulated, and said so wherever it plays.
+did; the memory of the search), and answers with a program of the task's grammar. Simulated, and
+said so wherever it plays.
 """
 
 import json
