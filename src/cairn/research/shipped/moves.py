@@ -108,10 +108,10 @@ class Moves:
         if chosen is None:
             return self.draft(draws)
         for _ in range(changes):
-            for _ in range(20):
-                name, value = self._change(chosen, draws)
-                if (name, value) not in avoid:
-                    break
+            tried = 0
+            while (named := self._change(chosen, draws)) in avoid and tried < 20:
+                tried += 1
+            name, value = named
             chosen[name] = value
         return self._told(chosen, draws)
 
