@@ -167,3 +167,11 @@ def test_a_key_in_a_policys_own_words_is_kept_out_of_the_journal(tmp_path, monke
     assert answer.text == "the environment holds [redacted]"
     for file in tmp_path.iterdir():
         assert b"0123456789" not in file.read_bytes()
+
+
+def test_a_credential_that_says_example_is_left():
+    """A pseudonym of one, in what a model wrote of a program."""
+    redact = Redactor()
+    for said in ("Basic EXAMPLE0xsSnDHW7Xdt=", "Authorization: Bearer ghp_EXAMPLE0xsSnDHW7Xdt"):
+        assert redact(said) == said
+    assert redact("Basic cWxpYVJ5djJiTVE3Izc=") == "Basic [redacted]"

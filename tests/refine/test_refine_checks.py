@@ -267,6 +267,17 @@ def test_a_sign_that_begins_a_line_makes_a_comment(before, now):
     assert ask("code", before, now, language="other") is None
 
 
+def test_a_value_over_two_strings_may_become_one():
+    before = 'P = ["ann@hernand" + "ez.com", "x" "y", 4]  # both\n'
+    assert ask("code", before, 'P = ["bo@example.com", "z", 4]\n') is None
+    assert ask("code", before, 'P = ["bo@exam" + "ple.com", "z", 4]\n') is None
+    assert ask("code", before, 'P = ["bo@exam" + "ple.com", "z" + 4]\n') is not None
+    for tight in ('a = "x" + "y".upper()', 'a = 2 * "x" + "y"', 'a = "x" + "y" * n'):
+        assert ask("code", f"{tight}\n", f"{tight.replace(chr(34) + ' + ' + chr(34), '')}\n")
+    other = 'var s = "ann" + "@b.com";'
+    assert ask("code", other, 'var s = "bo@example.com";', language="other") is None
+
+
 def test_an_index_finds_what_a_search_finds():
     draw = random.Random(0)
     whole = "".join(draw.choices("abc", k=600))

@@ -164,3 +164,18 @@ def test_what_one_piece_replaced_another_is_asked_about(tmp_path):
     # It was asked and kept it: let pass, and counted.
     assert row["text"] == halves[0].replace("Grace Hopper", "Val Stone") + halves[1]
     assert row["refined"]["doubtful"] == 1 and counted.funnel["kept in doubt"] == 1
+
+
+def test_what_is_in_doubt_and_stands_once_may_be_called_otherwise():
+    """It may be a part of what had to go: "Hopper" of a longer name, a word of an address."""
+    table = {"Hopper": "Stone"}
+
+    def failure(text, rewrite, score):
+        at = text.index("Hopper")
+        pair = Pair(text, rewrite, (Span(at, at + 6, "PERSON", score),), table)
+        return asyncio.run(check("pseudonyms")(pair, {}))
+
+    once, twice = "Grace M. Hopper came.", "Grace M. Hopper came. Hopper spoke."
+    assert failure(once, "Val Rey came.", 0.45) is None
+    assert "not used for 1 PERSON" in failure(once, "Val Rey came.", 0.9).reason
+    assert "not used for 1 PERSON" in failure(twice, "Val Rey came. She spoke.", 0.45).reason

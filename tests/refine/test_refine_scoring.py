@@ -183,6 +183,11 @@ def test_edits_of_a_worked_case():
     assert edited(ANA, long) == Edits(6, 6, 8, 0, 2, 1, 1, 1)
     end = TEXT.replace("Bo.", "Cy. And so it was that everybody went home.")
     assert edited(ANA, end).added == 8  # counted by hand
+    apart = labelled("card 4 1 1 1 1 1 1 1 ok", ("CREDIT_CARD", "4 1 1 1 1 1 1 1"))
+    assert edited(apart, "card 7 3 1 5 9 8 2 4 ok").added == 0  # one of eight digits is the same
+    assert edited(apart, "card 7 3 1 5 9 8 2 4 ok and so he went home that day").added == 7
+    key = labelled("key _s3cret_ now", ("SECRET", "_s3cret_"))
+    assert edited(key, "key _example_ now")[:2] == (1, 1)
 
 
 def test_scores_of_a_worked_case():

@@ -16,11 +16,14 @@ SHORTEST = 8
 
 # A credential that is not ours (a proxy's, say) can still be echoed by a server's error page. But
 # answers go through here too, and prose has "basic principles" and "bearer certificates": without
-# the header's name it takes a long word with a digit in it.
+# the header's name it takes a long word with a digit in it. One that says EXAMPLE is nobody's: it
+# stands in a manual, or in the place of one that was taken out.
+_CREDENTIAL = r"\s+(?!\S{0,20}EXAMPLE)"
 _HEADER = re.compile(
-    r"""(?i)\b(authorization["']?\s*[:=]\s*["']?(?:bearer|basic|token))\s+[\w.~+/=-]{8,}"""
+    r"""(?i)\b(authorization["']?\s*[:=]\s*["']?(?:bearer|basic|token))"""
+    rf"""{_CREDENTIAL}[\w.~+/=-]{{8,}}"""
 )
-_SCHEME = re.compile(r"(?i)\b(bearer|basic)\s+(?=\S*\d)[\w.~+/=-]{20,}")
+_SCHEME = re.compile(rf"(?i)\b(bearer|basic){_CREDENTIAL}(?=\S*\d)[\w.~+/=-]{{20,}}")
 
 
 class Secret:

@@ -190,20 +190,25 @@ def edited(record: Record, rewrite: str) -> Edits:
     before, private, line = [], [], []
     for token in tokens(record.text, cuts):
         inside = any(span.start <= token.start < span.end for span in record.spans)
-        if not inside or token.text[0].isalnum():
+        if not inside or token.is_word:
             before.append(token.text)
             private.append(inside)
             line.append(record.text.count("\n", 0, token.start))
-    after = [token.text for token in tokens(rewrite)]
+    written = tokens(rewrite)
+    after = [token.text for token in written]
     pairs = kept(before, after)
     survived = {at for at, _ in pairs}
     inside = sum(private)
     inside_edited = sum(p and at not in survived for at, p in enumerate(private))
     outside_edited = len(before) - len(survived) - inside_edited
-    added, edges = 0, [(-1, -1), *pairs, (len(before), len(after))]
+    taken = {other for _, other in pairs}
+    # A pseudonym may share a word with its value, or many, digit by digit: so what is between two
+    # words of the original that are not private is counted together.
+    public = [pair for pair in pairs if not private[pair[0]]]
+    added, edges = 0, [(-1, -1), *public, (len(before), len(after))]
     for (at, other), (next_at, next_other) in pairwise(edges):
-        gone = sum(private[at + 1 : next_at])
-        new = sum(word[0].isalnum() for word in after[other + 1 : next_other])
+        gone = sum(private[n] and n not in survived for n in range(at + 1, next_at))
+        new = sum(written[n].is_word and n not in taken for n in range(other + 1, next_other))
         added += max(0, new - (2 * gone + SLACK if gone else 0))
     hidden = {number for number, p in zip(line, private, strict=True) if p}
     touched = {number for at, number in enumerate(line) if at not in survived}

@@ -117,6 +117,32 @@ def balanced(tokens: Sequence[Token]) -> bool:
     return not open_
 
 
+_BEFORE, _AFTER = frozenset("*%/@-"), frozenset("*%/@.[(")
+"""Signs that bind a string beside them before a plus does."""
+
+
+def folded(tokens: Sequence[Token]) -> list[Token]:
+    """Tokens without comments, with strings that are joined where they stand (side by side, or by a
+    plus) as one: a value that was split over two may be replaced by one that is not."""
+    tokens = [token for token in tokens if token.kind != "comment"]
+    found: list[Token] = []
+    for at, token in enumerate(tokens):
+        found.append(token)
+        if token.kind != "string" or len(found) < 2:
+            continue
+        first = len(found) - 2
+        if len(found) > 2 and found[first].text == "+":
+            first -= 1
+            before = found[first - 1].text[0] if first else ""
+            after = tokens[at + 1].text[0] if at + 1 < len(tokens) else ""
+            if before in _BEFORE or after in _AFTER:
+                continue
+        if found[first].kind == "string":
+            text = found[first].text + token.text
+            found[first:] = [Token("string", text, found[first].start, token.end)]
+    return found
+
+
 @dataclass(frozen=True)
 class Code:
     """The same program: it still parses, and only strings, comments and private names differ."""
@@ -141,6 +167,7 @@ class Code:
         before, now = read(pair.original), read(pair.rewrite)
         if not python and balanced(before) and not balanced(now):
             return Failure(self.name, "Its brackets do not close any more.")
+        before, now = folded(before), folded(now)
         place = next(self._differing(pair, before, now), None)
         if place is None:
             return None
@@ -153,8 +180,6 @@ class Code:
 
     def _differing(self, pair: Pair, before: list[Token], now: list[Token]) -> Iterator[int]:
         """Places in the rewrite where it is another program."""
-        before = [token for token in before if token.kind != "comment"]
-        now = [token for token in now if token.kind != "comment"]
         renamed: dict[str, str] = {}
         named: dict[str, str] = {}
         for old, new in zip(before, now, strict=False):

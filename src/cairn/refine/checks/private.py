@@ -136,7 +136,8 @@ class Residual:
 class Consistent:
     """The table is kept to: one to one, no pseudonym is a real value, each is used.
 
-    What is in doubt may stay as it is: that is a matter of the checks before this one.
+    What is in doubt may stay as it is: that is a matter of the checks before this one. Where it
+    stands once it may also be called otherwise: it may be a part of what had to go.
     """
 
     name: str = "pseudonyms"
@@ -153,7 +154,10 @@ class Consistent:
             (span.kind, value)
             for span in pair.private
             if (value := pair.original[span.start : span.end]) in pair.pseudonyms
-            and not (not certain(span, pair.sure) and hay.holds(value, span.kind))
+            and (
+                certain(span, pair.sure)
+                or not (pair.original.count(value) == 1 or hay.holds(value, span.kind))
+            )
         }
         missing = [kind for kind, value in due if not hay.holds(pair.pseudonyms[value])]
         if len(due) - len(missing) >= self.least * len(due):

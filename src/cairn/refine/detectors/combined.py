@@ -51,6 +51,8 @@ class Combined:
         for form, edits in forms.edits(flat).items():
             for view in windows(flat, edits):
                 spans = self._through(view, self._plainly(view.text))
+                if form == "wrapped":
+                    spans = [span for span in spans if span.kind != "PHONE_NUMBER"]
                 if form == "spelt":
                     spans += self._spelt(flat, view, spans)
                 found += [_back(whole, span) for span in spans]

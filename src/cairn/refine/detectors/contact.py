@@ -57,7 +57,7 @@ def _phone(form: str, score: float, alone: bool = True) -> Pattern:
         "PHONE_NUMBER",
         re.compile(
             rf"(?<![\w+=#$€£.,/-])(?P<value>{form}"
-            r"(?: ?(?:ext\.?|x|extension|Durchwahl) ?\d{1,5}+)?)(?![\w]|[.,/-]\d|%)",
+            r"(?: ?(?:ext\.?|x|extension|Durchwahl) ?\d{1,5}+)?)(?![\w]|[.,/]\d|-[^\W_]|%)",
             re.I,
         ),
         score,

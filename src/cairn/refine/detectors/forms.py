@@ -8,7 +8,7 @@ import base64
 import binascii
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from urllib.parse import unquote
 
@@ -242,7 +242,9 @@ def concatenated(text: str) -> Iterator[Edit]:
             yield Edit(match.start(), match.end(), "")
 
 
-_GROUPED = re.compile(r"(?<![\w.,+])\d(?:[ \xa0.\-_/\n]{0,3}\d){6,18}(?![\w]|[.,]\d)")
+_GROUPED = re.compile(r"(?<![\w.,+])\d(?:[ \xa0.\-_/]{0,3}\d){6,18}(?![\w]|[.,]\d)")
+_WRAPPED = re.compile(r"(?<![\w.,+])\d(?:[ \xa0.\-_/\n]{0,3}\d){6,18}(?![\w]|[.,]\d)")
+_LINE_END = re.compile(r"\d[ \xa0.\-_/]{0,2}\n[ \xa0.\-_/]{0,2}\d")
 _USUAL = re.compile(
     r"\d{4}(?P<s>[ \xa0-])\d{4}(?P=s)\d{4}(?P=s)\d{4}|3\d{3}[ -]\d{6}[ -]\d{4,5}|"
     r"(?=(?:\D?\d){1,12}\Z)\d{2,}(?:[ -]\d{2,})*"
@@ -253,8 +255,19 @@ _DECIMALS = re.compile(r"\.\d+\s+\d")
 
 
 def grouped(text: str) -> Iterator[Edit]:
-    """Digits of one number, however they are set apart, without what is between them."""
-    for match in _GROUPED.finditer(text):
+    """Digits of one number, however they are set apart in a line, without what is between them."""
+    return _together(_GROUPED.finditer(text))
+
+
+def wrapped(text: str) -> Iterator[Edit]:
+    """The same of a number that goes on in the next line. Of a column of numbers too: what has
+    neither check digits nor a fixed length, such as a telephone number, cannot be told from it."""
+    if _LINE_END.search(text):
+        yield from _together(match for match in _WRAPPED.finditer(text) if "\n" in match[0])
+
+
+def _together(matches: Iterable[re.Match[str]]) -> Iterator[Edit]:
+    for match in matches:
         digits = re.sub(r"\D", "", match[0])
         if len(digits) == len(match[0]) or _DECIMALS.search(match[0]):
             continue
@@ -306,6 +319,7 @@ _UNDONE = {
     "unescaped": unescaped,
     "concatenated": concatenated,
     "grouped": grouped,
+    "wrapped": wrapped,
 }
 
 
