@@ -22,7 +22,7 @@ from typing import Any
 from provenance import command, keep, source_hash, versions
 
 from cairn.core.stats import wilson
-from cairn.research.profiles import lfs_aup
+from cairn.research.metrics.profiles import lfs_aup
 from cairn.research.puzzles.judge import Noise
 from cairn.research.puzzles.kinds import KINDS, budget_of
 from cairn.research.puzzles.mcts import Config

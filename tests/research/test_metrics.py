@@ -80,7 +80,7 @@ def test_ratios_profiles_and_areas_of_three_methods_on_three_tasks():
         "b": {"acc": 0.8, "loss": 2.0, "game": 20.0},
     }
     larger = {"acc": True, "loss": False, "game": True}
-    got = profiles.profiles(scores, larger, baseline="base")
+    got = profiles.mlgym_profiles(scores, larger, baseline="base")
     assert got.ratios["base"] == pytest.approx({"acc": 2.0, "loss": 2.0, "game": 10.0})
     assert got.ratios["a"] == pytest.approx({"acc": 1.0, "loss": 2.1, "game": 10.5})
     assert got.ratios["b"] == pytest.approx({"acc": 1.25, "loss": 1.0, "game": 1.0})

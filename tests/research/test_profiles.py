@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cairn.core.errors import ConfigError
-from cairn.research.profiles import lfs_aup, mlgym_aup
+from cairn.research.metrics.profiles import lfs_aup, mlgym_profiles
 
 
 def test_the_area_of_llm_first_search_by_hand():
@@ -35,9 +35,9 @@ def test_the_area_of_mlgym_by_hand_on_three_tasks():
         "b": {"up": 1.0, "down": 10.0, "odd": -3.0},  # negative: infeasible
         "c": {"up": 0.5, "down": 2.5, "odd": 1.0},  # below the baseline: infeasible
     }
-    areas = mlgym_aup(
-        scores, {"up": 1.0, "down": 20.0, "odd": 2.0}, {"up": True, "down": False, "odd": True}
-    )
+    scores["baseline"] = {"up": 1.0, "down": 20.0, "odd": 2.0}
+    larger = {"up": True, "down": False, "odd": True}
+    areas = mlgym_profiles(scores, larger, baseline="baseline").areas
     # Ratios. up: a 1, b 2, c 1.05 · 2, baseline 2. down: a 2, b 4, c 1, baseline 8.
     # odd: a 1, b and c 1.05 · 2, baseline 2. The largest log10 is that of 8, 0.903: up to 1.0.
     ratios = {"a": (1, 2, 1), "b": (2, 4, 2.1), "c": (2.1, 1, 2.1), "baseline": (2, 8, 2)}
@@ -49,7 +49,8 @@ def test_the_area_of_mlgym_by_hand_on_three_tasks():
 def test_the_two_areas_are_of_different_things():
     rates = {"a": {"x": 0.8, "y": 0.5}, "b": {"x": 0.4, "y": 0.6}}
     ours = lfs_aup(rates)
-    theirs = mlgym_aup(rates, {"x": 0.4, "y": 0.5}, {"x": True, "y": True})
+    both = rates | {"baseline": {"x": 0.4, "y": 0.5}}
+    theirs = mlgym_profiles(both, {"x": True, "y": True}, baseline="baseline").areas
     assert ours["a"] > 8 and theirs["a"] < 0.4
 
 
@@ -57,6 +58,6 @@ def test_a_table_with_holes_and_a_baseline_without_a_ratio_are_refused():
     with pytest.raises(ConfigError, match="b has no score on y"):
         lfs_aup({"a": {"x": 1.0, "y": 1.0}, "b": {"x": 1.0}})
     with pytest.raises(ConfigError, match="nan, not a number"):
-        mlgym_aup({"a": {"x": math.nan}}, {"x": 1.0}, {"x": True})
-    with pytest.raises(ConfigError, match="baseline above 0"):
-        mlgym_aup({"a": {"x": 1.0}}, {"x": -0.25}, {"x": True})
+        lfs_aup({"a": {"x": math.nan}})
+    with pytest.raises(ConfigError, match="no method has a score above 0"):
+        mlgym_profiles({"base": {"x": -0.25}}, {"x": True}, baseline="base")

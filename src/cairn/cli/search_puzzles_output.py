@@ -12,7 +12,7 @@ from rich.table import Table
 
 from cairn.cli.testing import between
 from cairn.core.console import count
-from cairn.research.profiles import lfs_aup
+from cairn.research.metrics.profiles import lfs_aup
 from cairn.research.puzzles.study import Row
 
 SIMULATED = "SIMULATED judge: exact but for noise; nothing is said of any language model.\n"
