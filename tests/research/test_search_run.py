@@ -64,6 +64,13 @@ def test_a_run_is_made_reported_gone_on_with_and_exported(place, capsys):
     assert summary["nodes"] == 24 and summary["chosen"] == two.chosen
     assert summary["scores"]["test"] == two.score(two.chosen, "test")
     assert list((place / "two" / "results").iterdir()) == []
+    by_node = summary["costs"]  # what nodes cost is what the run cost
+    assert [row["node"] for row in by_node] == list(range(24))
+    assert sum(row["calls"] for row in by_node) == two.spent.calls
+    assert sum(row["tokens"] for row in by_node) == two.spent.tokens > 0
+    for name, spent in (("seconds", two.spent.wall_ms), ("cpu_seconds", two.spent.cpu_ms)):
+        assert sum(row[name] for row in by_node) == pytest.approx(spent / 1000)
+    assert f"1 call, {by_node[0]['tokens']:,} tokens" in page
 
     stands = told(place / "two", "cairn search run", directory.ResearchRun(place / "two").config)
     assert stands.title == "Search over programs" and stands.finished

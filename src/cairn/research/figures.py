@@ -5,8 +5,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from cairn.core.budget import Amount
 from cairn.core.stats import Rate, rate
 from cairn.report.words import Row, rated
+from cairn.research import costs
 from cairn.research.node import Node, Tree
 from cairn.research.run import Finished
 from cairn.research.searching import score_of
@@ -186,6 +188,10 @@ def record(done: Finished, found: Figures) -> dict[str, Any]:
             {"operator": one.name, "count": one.nodes, "valid": one.valid.value,
              "improved": one.improved.value, "mean_gain": one.gain}
             for one in found.operators
+        ],
+        "costs": [
+            {"node": node.id, **costs.plain(done.costs.get(node.id, Amount()))}
+            for node in done.tree
         ],
         "busy": None if found.busy is None else found.busy.share,
         "spent": done.spent._asdict(),

@@ -63,19 +63,19 @@ async def grade(
     async def work() -> tuple[str, Amount]:
         if kept and kept.exists():
             told = kept.read_text(encoding="utf-8")
-            return told, _used(_read(told))
+            return told, used(read(told))
         graded = await _grade(problem, text, split, clients, watch.timed)
         told = json.dumps({**graded._asdict(), "artefacts": dict(graded.artefacts)}, sort_keys=True)
         if kept:
             files.write_private(kept, told)
-        return told, _used(graded)
+        return told, used(graded)
 
     for _ in range(ATTEMPTS):
         try:
             told = await clients.once(ROLE, what, _reserved(problem), work)
             if kept:
                 kept.unlink(missing_ok=True)
-            return _read(told)
+            return read(told)
         except _BrokenError as error:
             broken = str(error)
     raise JailBrokenError(broken)
@@ -98,7 +98,7 @@ async def _grade(
         raise BadGraderError(f"the grader of {problem.name} raised {words}") from error
     graded = checked(problem, graded)
     if graded.outcome == "jail_error":
-        raise _BrokenError(graded.feedback, _used(graded))
+        raise _BrokenError(graded.feedback, used(graded))
     if timed is not None:
         trial, stage, _ = clients.place
         timed({"trial": trial, "stage": stage, "split": split, "began": began,
@@ -106,7 +106,8 @@ async def _grade(
     return graded
 
 
-def _used(graded: Graded) -> Amount:
+def used(graded: Graded) -> Amount:
+    """What an evaluation took."""
     return Amount(cpu_ms=round(1000 * graded.cpu_seconds), wall_ms=round(1000 * graded.seconds))
 
 
@@ -119,5 +120,6 @@ def _reserved(problem: Problem) -> Amount:
     )
 
 
-def _read(told: str) -> Graded:
+def read(told: str) -> Graded:
+    """The grade in a journal's text."""
     return Graded(**json.loads(told))

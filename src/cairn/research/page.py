@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from cairn.core.budget import Amount
 from cairn.core.typed import plain
 from cairn.report.data import Chart, Curves, Line
 from cairn.report.pages import Card, provenance
@@ -26,6 +27,7 @@ from cairn.report.parts import (
 from cairn.report.parts import Node as Leaf
 from cairn.report.pieces import costs, descent, failed
 from cairn.report.series import Band, Curve
+from cairn.research import costs as spending
 from cairn.research import figures
 from cairn.research.node import Node, Tree
 from cairn.research.run import Finished
@@ -147,6 +149,7 @@ def _nodes(done: Finished) -> list[Part]:
 
 def _item(tree: Tree, node: Node, done: Finished) -> Item:
     parts: list[Part] = [Words(node.plan or "(no plan)")]
+    parts.append(Words(spending.told(done.costs.get(node.id, Amount())), "muted"))
     if node.parents:
         parts.append(Bullets([[Link(f"node {id}: {figures.told(tree[id])}", f"#node-{id}")]
                               for id in node.parents], ordered=False, title="made of"))  # fmt: skip

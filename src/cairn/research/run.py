@@ -22,7 +22,7 @@ from cairn.engine.journaled import run
 from cairn.engine.map_items import Item, Outcome
 from cairn.engine.map_list import map_list, read_list
 from cairn.lm.client import Clients, Desk, Role
-from cairn.research import directory, grading
+from cairn.research import costs, directory, grading
 from cairn.research.config import ResearchConfig, players, tied
 from cairn.research.evaluation import Problem
 from cairn.research.node import Tree, utility_of
@@ -64,6 +64,8 @@ class Finished:
     tree_digest: str
     """Names the tree and all that led to it."""
     ledger: tuple[Spending, ...] = ()
+    costs: Mapping[int, Amount] = field(default_factory=dict)
+    """By node."""
     failed: tuple[FailedTrial, ...] = ()
     timings: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
 
@@ -271,6 +273,7 @@ def _finished(
         seconds=time.monotonic() - began,
         tree_digest=after.digest,
         ledger=lines,
+        costs=costs.by_node(journal.answers()),
         failed=tuple(failed_trials(journal.stage(SEARCH).events())) if ours else (),
         timings=tuple(directory.timings(path)),
     )
