@@ -1,6 +1,6 @@
 """Do refined files of code differ in those lines that hold something private, and in no others?
 
-    uv run python benchmarks/verify/refine_code_lines.py [--files 200] [--results FILE]
+    uv run python benchmarks/verify/refine_code_lines.py [--files 200] [--results FILE] [--tiny]
 
 Line-level agreement, as arXiv:2509.08653 measures it against experts: a line that was changed or
 lost is taken for one that was said to be private, and the labels of made files say which are.
@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from difflib import SequenceMatcher
 from importlib import metadata
 from pathlib import Path
@@ -26,6 +27,7 @@ import numpy as np
 import refine_sets as sets
 from provenance import command, keep, source_hash, versions
 
+from cairn.nn.language.size import Size
 from cairn.refine.baselines import removed
 from cairn.refine.distill.config import Distillation
 from cairn.refine.distill.refiner import Distilled
@@ -39,6 +41,7 @@ from cairn.refine.tasks.catalogue import task
 
 SPLITS = ("train", "held")
 ABOUT = ("plain", "negatives", "adversarial")
+TINY = {"updates": 2, "rows": 1, "length": 32, "size": Size(width=32, layers=1, inner=96)}
 RESULTS = Path(__file__).parent / "results" / "refine_trained_on" / "code.json"
 
 
@@ -98,13 +101,14 @@ def arms(records: Sequence[Record], folder: Path, student: Distilled | None) -> 
         for name, removal in removals.items()
     }
     players: dict[str, Any] = {
-        f"refined {name}, simulated": SimulatedRefiner(records, errors).model(27)
+        f"refined {name}, simulated": (how, SimulatedRefiner(records, errors).model(27))
         for name, errors in (("without errors", Errors()), ("with errors", sets.ERRORS))
     }
     if student is not None:
-        players["refined, distilled"] = student.model()
-    for at, (name, player) in enumerate(players.items()):
-        found[name] = agreement(records, sets.refined(records, how, player, folder / f"{at}", 27))
+        players["refined, distilled"] = (replace(how, also=(student,)), student.model())
+    for at, (name, (played, player)) in enumerate(players.items()):
+        made = sets.refined(records, played, player, folder / f"{at}", 27)
+        found[name] = agreement(records, made)
     return found
 
 
@@ -113,8 +117,12 @@ def main() -> int:
     parser.add_argument("--files", type=int, default=200, help="of each half of the forms")
     parser.add_argument("--updates", type=int, default=150, help="of the distilled refiner")
     parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--tiny", action="store_true", help="see that it runs; keeps nothing")
     asked = parser.parse_args()
-    if asked.results.exists():
+    settings: dict[str, Any] = {"updates": asked.updates}
+    if asked.tiny:
+        asked.files, settings = 8, TINY
+    elif asked.results.exists():
         raise SystemExit(f"{asked.results} is there: delete it to measure again.")
     began = time.process_time()
     records = {
@@ -126,20 +134,22 @@ def main() -> int:
         # What the scripted refiner with errors made of the training forms is in the second run.
         source = str(Path(folder) / "train" / "1" / "run")
         small = Path(folder) / "small"
-        told = distill(Distillation(source, updates=asked.updates), small)
+        told = distill(Distillation(source, **settings), small)
         held = arms(records["held"], Path(folder) / "held", Distilled.open(small))
     lines = {split: sum(r.text.count("\n") + 1 for r in its) for split, its in records.items()}
     private = {split: sum(len(private_lines(r)) for r in its) for split, its in records.items()}
     found = {"train": known, "held": held}
-    keep(asked.results, {
+    result = {
         "files": asked.files, "lines": lines, "private lines": private,
-        "errors": vars(sets.ERRORS), "distilled": {"updates": asked.updates, **told},
+        "errors": vars(sets.ERRORS), "distilled": {**settings, **told},
         "arms": found, "cpu_s": round(time.process_time() - began, 1),
         "command": command(), "versions": versions(faker=metadata.version("faker")),
         "sources": source_hash(
             Path(__file__), ("refine", "nn/language"), Path(sets.__file__ or "")
         ),
-    })  # fmt: skip
+    }  # fmt: skip
+    if not asked.tiny:
+        keep(asked.results, result)
     for split, its in found.items():
         for name, shares in its.items():
             print(split, name, {k: v["value"] if isinstance(v, dict) and "value" in v else v

@@ -36,6 +36,7 @@ from cairn.refine.spans import settled
 RESULTS = Path(__file__).parent / "results" / "refine_distill.json"
 ABOUT = ("plain", "negatives", "adversarial", "profile")
 TEACHERS = ("patterns", "labels")
+TESTS = ("training forms, new values", "held-out forms", "held-out formats")
 THRESHOLDS = (0.1, 0.3, 0.5, 0.7, 0.9)
 TINY = {"records": 60, "updates": 3, "rows": 2, "length": 96}
 
@@ -47,20 +48,41 @@ def sets(count: int) -> dict[str, list]:
     new = [name for name in held if name not in known]
     old = [name for name in held if name in known]
     return {
-        "training forms, new values": list(make(count, seed=815, split="train", about=ABOUT)),
-        "held-out forms": list(make(count, seed=815, formats=old, about=ABOUT)),
-        "held-out formats": list(make(count, seed=815, formats=new, about=ABOUT)),
+        TESTS[0]: list(make(count, seed=815, split="train", about=ABOUT)),
+        TESTS[1]: list(make(count, seed=815, formats=old, about=ABOUT)),
+        TESTS[2]: list(make(count, seed=815, formats=new, about=ABOUT)),
     }
 
 
-def scored(records: list, found: list, name: str) -> dict[str, Any]:
+def scored(records: list, found: list, test: str) -> dict[str, Any]:
     """Spans by kind, and what becomes of the documents where pseudonyms are put in their place."""
     bench = Benchmark(records)
-    bench.found(name, found, ("pseudonymize",))
+    bench.found("x", found, ("pseudonymize",))
     whole = plain(bench)
-    rewritten = whole["rewriters"][f"pseudonymize, {name}"]
-    shown = ("leaks", "leaking", "precision", "over_edited", "public_kept")
-    return {**whole["detectors"][name], **{name: rewritten[name] for name in shown}}
+    return kept({**whole["rewriters"]["pseudonymize, x"], **whole["detectors"]["x"]}, test)
+
+
+def kept(score: dict[str, Any], test: str) -> dict[str, Any]:
+    """What of a score stays on file: what the page shows, kind by kind of the last test alone."""
+    kinds = score["kinds"] if test == TESTS[-1] else score["kinds"][:1]
+    return {
+        "kinds": [
+            {"kind": row["kind"], "labelled": row["labelled"],
+             "recall": share(row["recall"]), "precision": share(row["precision"])}
+            for row in kinds
+        ],
+        "leaks": {"any kind": share(score["leaks"]["any kind"])},
+        **{name: share(score[name]) for name in ("leaking", "over_edited", "public_kept")},
+    }  # fmt: skip
+
+
+def share(found: dict[str, Any]) -> dict[str, Any]:
+    """A share with its interval, to six places."""
+    value = found["value"]
+    return {
+        "value": None if value is None else round(value, 6),
+        "interval": [round(edge, 6) for edge in found["interval"]],
+    }
 
 
 def hits(records: list, found: list) -> np.ndarray:
@@ -77,11 +99,11 @@ def gained(records: list, before: list, after: list[list]) -> dict[str, Any]:
     mean = np.mean([hits(records, one)[:, 1] for one in after], axis=0)
     drawn = Resampled(np.column_stack([counts, mean]))
 
-    def share(sums: np.ndarray) -> np.ndarray:
+    def more(sums: np.ndarray) -> np.ndarray:
         return (sums[..., 2] - sums[..., 1]) / sums[..., 0]
 
-    low, high = np.quantile(share(drawn.draws), [0.025, 0.975])
-    return {"value": float(share(drawn.sums)), "interval": [float(low), float(high)]}
+    low, high = np.quantile(more(drawn.draws), [0.025, 0.975])
+    return {"value": float(more(drawn.sums)), "interval": [float(low), float(high)]}
 
 
 def curve(records: list, small: Distilled) -> list[dict[str, float]]:
@@ -121,7 +143,7 @@ def main() -> int:
         "versions": versions(faker=metadata.version("faker")),
         "settings": settings,
         "documents": {name: len(records) for name, records in tests.items()},
-        "patterns": {name: scored(tests[name], patterns[name], "x") for name in tests},
+        "patterns": {name: scored(tests[name], patterns[name], name) for name in tests},
         "trained": {},
         "tests": {},
     }  # fmt: skip
@@ -137,8 +159,8 @@ def main() -> int:
                     arms["patterns and the small one"] = [settled([*a, *b]) for a, b in both]
                 for arm, spans in arms.items():
                     its = result["tests"].setdefault(test, {}).setdefault(arm, {"seeds": []})
-                    its["seeds"].append(scored(records, spans, "x"))
-                    if arm == teacher:
+                    its["seeds"].append(scored(records, spans, test))
+                    if arm == teacher and test == TESTS[-1]:
                         its.setdefault("curves", []).append(curve(records, small))
                     done.setdefault(test, {}).setdefault(arm, []).append(spans)
                     its["gained"] = gained(records, patterns[test], done[test][arm])

@@ -6,6 +6,7 @@ import random
 import sys
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -159,3 +160,19 @@ def test_one_model_writes_refined_texts_and_free_ones(script, monkeypatch, capsy
     assert {f"{kind}, temperature {heat}" for kind in ("refined", "without grounding")
             for heat in study.HEATS} == set(found)  # fmt: skip
     assert all(len(seeds) == 3 and seeds[0]["texts"] <= 8 for seeds in found.values())
+
+
+def test_lines_of_code_are_measured_tiny(script, monkeypatch, capsys):
+    lines = script("refine_code_lines")
+    # A training from end to end is run elsewhere; this refiner knows no text.
+    small = SimpleNamespace(
+        name="small", kinds=(), find=lambda text: [], model=SimulatedRefiner([]).model
+    )
+    monkeypatch.setattr(lines, "distill", lambda config, folder: {"updates": config.updates})
+    monkeypatch.setattr(lines.Distilled, "open", lambda folder: small)
+    monkeypatch.setattr(sys, "argv", ["refine_code_lines.py", "--tiny"])
+    assert lines.main() == 0
+    held = [line for line in capsys.readouterr().out.splitlines() if line.startswith("held")]
+    perfect, distilled = (row for row in held if "without errors" in row or "distilled" in row)
+    assert "'f1': 1.0" in perfect and "'files out': 1.0" in perfect
+    assert "'files out': 0.0" in distilled and "'turned-away': 8" in distilled
