@@ -29,6 +29,7 @@ DISGUISED = [
     "[[CREDIT_CARD|41 11 11 11 11 11 11 11]]; ssn [[US_SSN|536 - 22 - 1234]]",
     "1;[[PHONE_NUMBER|+33 4 89 40 22 05]]\n2;[[PHONE_NUMBER|+49 (0) 3449 962938]]\n3;x",
     "card [[CREDIT_CARD|4111 1111\n1111 1111]]; part 519-858-3280-C, not 519-858-3280-7",
+    "portable 06 39 98 62 09, +33 6 39 98 46 53, type 111-179-2356-X, nhs 943-476-5919-C",
     "loss = state @ params.weights; rates 4.403 4.810 4.498 4.307 5.218 8.802",
     f"data [[PASSWORD|{B64}]] end",
     f"data [[EMAIL_ADDRESS|{NESTED}]] end",

@@ -39,6 +39,8 @@ _DATE = re.compile(
 _GROUPS = re.compile(r"(?<![^\W_])(?=[A-Z]*\d)[A-Z0-9]{4} \Z")
 """A group of four before it, as in account numbers: then it is no number by itself."""
 _SEPARATOR = r"[ \xa0.\u2010-\u2013/-]"
+_BEGUN = re.compile(r"\d[\d() \xa0.\u2010-\u2013/-]{0,23}+\Z")
+"""Digits of the same number before a place."""
 
 
 def _phone_end(text: str, start: int, end: int) -> int | None:
@@ -49,7 +51,9 @@ def _phone_end(text: str, start: int, end: int) -> int | None:
     if not 7 <= len(digits) <= 15 or len(set(digits)) < 3 or _DATE.match(text, start):
         return None
     short = digits.startswith("00") and len(digits) < 11  # 00 and a country's code
-    return None if short or fictional_phone(digits) else end
+    before = _BEGUN.search(text, max(0, start - 24), start)  # it may be the end of a longer one
+    whole = digits if before is None else re.sub(r"\D", "", before[0]) + digits
+    return None if short or fictional_phone(digits) or fictional_phone(whole) else end
 
 
 def _phone(form: str, score: float, alone: bool = True) -> Pattern:
