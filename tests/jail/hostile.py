@@ -36,7 +36,7 @@ class Case(NamedTuple):
 PRELUDE = """
 import ctypes, os, signal, socket, subprocess, sys, time
 libc = ctypes.CDLL(None, use_errno=True)
-token, pytest_pid, secret_file, outside, tcp, path_socket, abstract = sys.argv[1:8]
+token, pytest_pid, secret_file, outside, tcp, path_socket, abstract, datagrams = sys.argv[1:9]
 def attempt(what, act):
     try:
         got = act()
@@ -64,6 +64,17 @@ CASES = (
         (("seconds", 5), ("cpu_seconds", 0.4)),
     ),
     Case("one process's time", "while True: pass", "cpu", 0, (("cpu_seconds", 0.3),)),
+    Case(
+        "children that nobody waits for",
+        "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+        "def burn():\n    until = time.process_time() + 0.08\n"
+        "    while time.process_time() < until: pass\n"
+        "while True:\n"
+        "    fork(burn)\n    try: os.wait()\n    except ChildProcessError: pass",
+        "cpu",
+        0,
+        (("cpu_seconds", 0.5), ("seconds", 60)),
+    ),
     Case(
         "deaf to signals",
         "for n in range(1, 65):\n"
@@ -118,6 +129,14 @@ CASES = (
         "memory",
     ),
     Case(
+        "memory of a process whose first thread has ended",
+        "import threading\n"
+        "def eat():\n    time.sleep(0.3); x = bytes([1]) * (300 << 20); time.sleep(9)\n"
+        "threading.Thread(target=eat).start()\n"
+        "libc.syscall({'x86_64': 60, 'aarch64': 93}[os.uname().machine], 0)",
+        "memory",
+    ),
+    Case(
         "memory that is shared",
         "import mmap\nx = mmap.mmap(-1, 400 << 20)\n"
         "for place in range(0, 400 << 20, 4096): x[place] = 1",
@@ -141,6 +160,36 @@ CASES = (
         "held = []\nfor n in range(40):\n    f = open('f', 'wb'); f.write(bytes(1 << 19))\n"
         "    f.flush(); os.unlink('f'); held.append(f)\ntime.sleep(1)",
         "disk",
+    ),
+    Case(
+        "files that are deleted, mapped and closed",
+        "libc.mmap.restype = ctypes.c_void_p\n"
+        "for n in range(40):\n    f = open('f', 'wb+'); f.write(bytes(1 << 19)); f.flush()\n"
+        "    libc.mmap(None, ctypes.c_size_t(4096), 1, 2, f.fileno(), ctypes.c_long(0))\n"
+        "    os.unlink('f'); f.close()\ntime.sleep(1)\nprint('OUT all')",
+        "disk",
+    ),
+    Case(
+        "files that are on their way to somebody",
+        "a, b = socket.socketpair()\n"
+        "for n in range(40):\n    f = open('f', 'wb'); f.write(bytes(1 << 19)); f.flush()\n"
+        "    try: socket.send_fds(a, [b'x'], [f.fileno()])\n"
+        "    except PermissionError: sys.exit()\n"
+        "    os.unlink('f'); f.close()\ntime.sleep(1)\nprint('OUT all')",
+        "ok|disk",
+        1,
+    ),
+    Case(
+        "open files of a thread alone",
+        "import threading\n"
+        "def apart():\n"
+        "    if libc.syscall(436, 1 << 20, 1 << 21, 2): os._exit(0)\n"
+        "    held = []\n    for n in range(40):\n"
+        "        f = open('f', 'wb'); f.write(bytes(1 << 19)); f.flush()\n"
+        "        os.unlink('f'); held.append(f)\n    time.sleep(1); print('OUT all', flush=True)\n"
+        "thread = threading.Thread(target=apart); thread.start(); thread.join()",
+        "ok|disk",
+        1,
     ),
     Case(
         "files elsewhere",
@@ -174,9 +223,13 @@ CASES = (
         "    s.connect(name); return True\n"
         "attempt('unix', lambda: unix(path_socket))\n"
         "attempt('abstract', lambda: unix('\\0' + abstract))\n"
-        "def pair():\n    a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)\n"
-        "    return a.sendto(b'x', path_socket)\n"
-        "attempt('datagram of a pair', pair)",
+        "def pair(kind):\n    a, b = socket.socketpair(socket.AF_UNIX, kind)\n"
+        "    return a.sendto(b'x', datagrams)\n"
+        "attempt('datagram of a pair', lambda: pair(socket.SOCK_DGRAM))\n"
+        "attempt('raw', lambda: pair(socket.SOCK_RAW))\n"
+        "def again(act):\n    a, b = socket.socketpair(); b.close(); act(a); return True\n"
+        "attempt('stream', lambda: again(lambda a: a.sendto(b'x', path_socket)))\n"
+        "attempt('anew', lambda: again(lambda a: a.connect(path_socket)))",
         "ok",
         1,
     ),
@@ -239,12 +292,57 @@ CASES = (
         1,
     ),
     Case(
+        "changing what is open for reading",
+        "import fcntl\n"
+        "file = os.open('inputs/data', os.O_RDONLY)\n"
+        "for act in (lambda: os.fchmod(file, 0o777), lambda: os.fchown(file, 1, 1),\n"
+        "        lambda: os.setxattr(file, 'user.x', b'1'), lambda: os.utime(file, (1, 1)),\n"
+        "        lambda: libc.syscall(452, file, b'', 0o777, 0x1000),\n"
+        "        lambda: libc.syscall(463, file, b'', 0x1000, b'user.x', b'1'*16, 16)):\n"
+        "    try: act()\n    except OSError: pass\n"
+        "attempt('flags', lambda: fcntl.ioctl(file, 0x40086602, bytes(8)) == bytes(8))\n"
+        "attempt('lease', lambda: fcntl.fcntl(file, 1024, 0) == 0)\n"
+        "attempt('cut', lambda: os.open('inputs/data', os.O_RDONLY | os.O_TRUNC))",
+        "ok",
+        1,
+    ),
+    Case(
+        "names of files elsewhere",
+        "watch = libc.inotify_init()\n"
+        "attempt('watch', lambda: libc.inotify_add_watch(watch, "
+        "os.path.dirname(secret_file).encode(), 0xFFF) >= 0)",
+        "ok",
+        1,
+    ),
+    Case(
         "killing its parents",
         "me = [os.getpid(), 0]\n"
         "for pid in {os.getppid(), int(pytest_pid)}:\n"
         "    for number in (signal.SIGCONT, signal.SIGUSR1, signal.SIGKILL, signal.SIGTERM)[:4]:\n"
         "        if pid > 1: attempt(f'kill {pid}', lambda: os.kill(pid, number) or True)\n"
         "        if pid > 1: attempt('group', lambda: os.killpg(pid, number) or True)",
+        "ok",
+        1,
+    ),
+    Case(
+        "limiting its parents",
+        "import resource\n"
+        "attempt('its watcher', lambda: resource.prlimit(os.getppid(), 7, (0, 0)) or True)\n"
+        "attempt('its watcher', lambda: resource.prlimit(os.getppid(), 1, (0, 0)) or True)\n"
+        "same = lambda pid: resource.prlimit(pid, 4, resource.prlimit(pid, 4))\n"
+        "for pid in {os.getppid(), int(pytest_pid), 1}:\n"
+        "    attempt(f'limits of {pid}', lambda: same(pid) or True)",
+        "ok",
+        1,
+    ),
+    Case(
+        "slowing its parents down",
+        "for pid in {os.getppid(), int(pytest_pid), 1}:\n"
+        "    attempt('cores', lambda: os.sched_setaffinity(pid, {0}) or True)\n"
+        "    attempt('nice', lambda: os.setpriority(0, pid, os.getpriority(0, pid)) or True)\n"
+        "    attempt('class', lambda: os.sched_setscheduler(pid, 0, os.sched_param(0)) or True)\n"
+        "    attempt('param', lambda: os.sched_setparam(pid, os.sched_param(0)) or True)\n"
+        "attempt('user', lambda: os.setpriority(2, 0, os.getpriority(2, 0)) or True)",
         "ok",
         1,
     ),

@@ -41,7 +41,12 @@ def world(tmp_path_factory):
         server.setblocking(False)
         servers.append(server)
     port = servers[0].getsockname()[1]
-    yield folder, [str(port), str(folder / "s"), name], servers
+    datagrams = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    datagrams.bind(str(folder / "d"))
+    datagrams.setblocking(False)
+    words = [str(port), str(folder / "s"), name, str(folder / "d")]
+    yield folder, words, servers, datagrams
+    datagrams.close()
     for server in servers:
         server.close()
     os.close(held)
@@ -62,7 +67,7 @@ def tiers():
 
 @pytest.mark.parametrize(("case", "tier"), list(tiers()))
 def test_it_is_held(case: Case, tier: int, world):
-    folder, addresses, servers = world
+    folder, addresses, servers, datagrams = world
     token = f"token-{uuid.uuid4()}"
     words = [token, os.getpid(), folder / "labels.csv", folder / "outside.txt", *addresses]
     found = jail.run(
@@ -80,10 +85,12 @@ def test_it_is_held(case: Case, tier: int, world):
     for path in (folder / "outside.txt", folder / "inputs" / "data"):
         found_as = path.stat()
         assert (found_as.st_mode & 0o777, found_as.st_uid) == (0o644, os.getuid())
-        assert found_as.st_mtime > 2
+        assert found_as.st_mtime > 2 and os.listxattr(path) == []
     assert os.listdir(folder / "inputs") == ["data"]
     assert os.listdir(folder / "jails") == []
     assert len(found.stdout) + len(found.stderr) < 4_000_000
     for server in servers:
         with pytest.raises(BlockingIOError):
             server.accept()
+    with pytest.raises(BlockingIOError):
+        datagrams.recv(9)

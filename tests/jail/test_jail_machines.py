@@ -13,14 +13,14 @@ LAUNCHER = Path(jail.__file__).parent / "launcher"
 POORER = f"""
 import json, platform, sys
 sys.path.append({str(LAUNCHER)!r})
-import kernel, seccomp
-column = list(seccomp._ARCHITECTURES).index(platform.machine())
-code = [seccomp._step(seccomp._LOAD, seccomp._NUMBER)]
+import calls, kernel, seccomp
+column = seccomp.column_of(platform.machine())
+code = [seccomp.step(seccomp.LOAD, seccomp.NUMBER)]
 for name in sys.argv[1:]:
-    number = {{"landlock": (444, 444), "clone3": (435, 435)}}.get(name) or seccomp._CALLS[name]
-    code += seccomp._refuse_all(number[column], 38 if name in ("landlock", "clone3") else 1)
-code += seccomp._refuse(seccomp._CLONE[column], 0, (seccomp._ANY_BIT, seccomp._NEW_NAMESPACES))
-code.append(seccomp._step(seccomp._RETURN, seccomp._ALLOW))
+    number = {{"landlock": (444, 444), "clone3": (435, 435)}}.get(name) or calls.REFUSED[name]
+    code += seccomp.refuse(number[column], 38 if name in ("landlock", "clone3") else 1)
+code += seccomp.refuse_when(calls.LOOKED_INTO["clone"][column], *seccomp._EVERYWHERE[0][1:])
+code.append(seccomp.step(seccomp.RETURN, seccomp.ALLOW))
 kernel.no_new_privileges()
 kernel.install(b"".join(code))
 from cairn import jail

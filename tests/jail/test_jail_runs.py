@@ -40,6 +40,30 @@ sys.exit(3)
     assert found.cpu_seconds > 0 and 1 < found.peak_mb < 100
 
 
+CHILDREN = """
+import os, signal, time
+FIRST
+times = open("times", "ab", 0)
+for _ in range(8):
+    if os.fork() == 0:
+        while time.process_time() < 0.01: pass
+        times.write(b"%f " % time.process_time())
+        os._exit(0)
+    try: os.wait()
+    except ChildProcessError: pass
+"""
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_processor_time_is_exact_or_what_it_can_have_been_at_most(tier):
+    for first, exact in (("pass", True), ("signal.signal(signal.SIGCHLD, signal.SIG_IGN)", False)):
+        found = jail.run(CHILDREN.replace("FIRST", first), back=["times"], tier=tier)
+        used = sum(map(float, found.files["times"].split()))
+        assert found.kind == "ok" and used >= 0.08, found
+        assert found.cpu_most >= used and found.cpu_seconds <= found.cpu_most
+        assert (found.cpu_seconds == found.cpu_most) == exact
+
+
 def test_many_at_once_and_a_cancelled_one_is_gone(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 

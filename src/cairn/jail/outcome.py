@@ -47,6 +47,7 @@ class Outcome(NamedTuple):
     stderr: str
     seconds: float
     cpu_seconds: float
+    """Processor time of all its processes: at least. It is exact but where `cpu_most` is more."""
     peak_mb: float
     """Most memory seen, MiB: of all processes together each 10 ms, of the largest exactly."""
     tier: int
@@ -57,6 +58,10 @@ class Outcome(NamedTuple):
     """Why it is not "ok", and which files that were asked for are missing, and why."""
     files: Mapping[str, bytes] = NOTHING
     """What was asked back and was a plain file, by name."""
+    cpu_most: float = 0.0
+    """Processor time at most: `cpu_seconds`, unless a program has set anything for SIGCHLD, as
+    shells do. Then children can end in no sum, and it is the time by the clock on every processor.
+    A score by processor time is taken from this one."""
 
 
 class Probe(NamedTuple):

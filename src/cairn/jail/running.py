@@ -188,6 +188,7 @@ def _outcome(job: Job) -> Outcome:
         truncated=any(record[name][2] for name in ("stdout", "stderr")),
         reason=record["reason"],
         files=record.get("files", {}),
+        cpu_most=record.get("cpu_most", 0.0),
     )
 
 

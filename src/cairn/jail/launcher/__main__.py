@@ -6,7 +6,9 @@ and nothing of cairn: it starts for every run.
 """
 
 import sys
+from _signal import SIG_DFL, signal  # pyright: ignore[reportMissingImports]
 
+signal(17, SIG_DFL)  # SIGCHLD: who started us may ignore it, and our children would be in no sum
 numbers = [int(word) for word in sys.argv[1:]]
 if len(numbers) == 2:
     from supervise import main

@@ -81,20 +81,43 @@ def used(*folders: str) -> tuple[int, int]:
 
 
 def remove(folder: str) -> None:
-    """A folder with all that is in it, of any depth, closed or not. Nothing may write to it."""
-    waiting, moved = [folder], 0
-    while waiting:
-        inner = waiting.pop()
-        os.chmod(inner, 0o700)
-        with os.scandir(inner) as entries:
-            for entry in list(entries):
-                if not entry.is_dir(follow_symlinks=False):
-                    os.unlink(entry.path)
-                    continue
-                moved += 1  # up to the top, so that no path is ever too long
-                waiting.append(f"{folder}/.{moved}")
-                os.chmod(entry.path, 0o700)  # a closed folder cannot be moved
-                os.rename(entry.path, waiting[-1])
-        if inner != folder:
-            os.rmdir(inner)
+    """A folder with all that is in it, of any depth, closed or not.
+
+    By descriptors: a folder that somebody swaps for a link meanwhile leads nowhere.
+    """
+    top = _opened(folder)
+    try:
+        _empty(top, top)
+        while waiting := os.listdir(top):
+            for name in waiting:
+                place = _opened(name, top)
+                try:
+                    _empty(place, top)
+                finally:
+                    os.close(place)
+                os.rmdir(name, dir_fd=top)
+    finally:
+        os.close(top)
     os.rmdir(folder)
+
+
+def _empty(place: int, top: int) -> None:
+    """Of files; folders are moved up to the top, so that nothing is ever too deep."""
+    with os.scandir(place) as entries:
+        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for name, is_folder in found:
+        if not is_folder:
+            os.unlink(name, dir_fd=place)
+        elif place != top:
+            os.close(_opened(name, place))  # a closed folder cannot be moved
+            os.rename(name, f".{os.urandom(8).hex()}", src_dir_fd=place, dst_dir_fd=top)
+
+
+def _opened(name: str, place: int | None = None) -> int:
+    """A folder, made ours to list and to empty. No link is followed."""
+    handle = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=place)
+    try:
+        os.chmod(f"/proc/self/fd/{handle}", 0o700)
+        return os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_DIRECTORY)
+    finally:
+        os.close(handle)

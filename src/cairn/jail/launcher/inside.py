@@ -6,6 +6,7 @@ With namespaces it is process 1 of its own, so that its end is the end of all of
 import marshal
 import os
 import resource
+import select
 import time
 from _signal import (  # pyright: ignore[reportMissingImports]  (signal imports enum: slow)
     SIG_BLOCK,
@@ -13,7 +14,6 @@ from _signal import (  # pyright: ignore[reportMissingImports]  (signal imports 
     SIG_SETMASK,
     pthread_sigmask,
     signal,
-    sigtimedwait,
 )
 
 import collect
@@ -22,6 +22,7 @@ import landlock
 import namespaces
 import seccomp
 import tree
+import unwaited
 
 _SIGTERM, _SIGKILL = 15, 9
 _DEFAULTS = (1, 2, 13, 15, 25)  # HUP, INT, PIPE, TERM and XFSZ, some of which Python ignores
@@ -70,6 +71,8 @@ def _run(ask: dict, streams: tuple[int, ...], told: int) -> dict:
     _volunteer()
     kernel.hide()
     _fill(box, ask["files"], namespaces.USER if ask["tier"] == 2 else -1)
+    kernel.no_new_privileges()
+    listener = unwaited.listen(ask["machine"])
     trouble, failed = os.pipe()
     begun = time.monotonic()
     candidate = os.fork()
@@ -82,24 +85,29 @@ def _run(ask: dict, streams: tuple[int, ...], told: int) -> dict:
         fault = pipe.read()
     if not fault:
         os.write(told, b"S")
-    status = _wait(candidate, deep)
+    status, whole = _wait(candidate, deep, listener)
     seconds = time.monotonic() - begun
     _end_all(deep)
     if fault:
         stage, _, text = fault.decode(errors="replace").partition(":")
         return {"error" if stage == "jail" else "absent": text}
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    space = os.statvfs(box)
     files, faults = collect.collect(box, ask["back"], limits["disk_mb"] * _MIB)
     return {
         "status": status,
         "seconds": seconds,
         "cpu_seconds": usage.ru_utime + usage.ru_stime,
+        "whole": whole,
         "peak": usage.ru_maxrss * 1024,
-        "full": deep and (space.f_bavail * space.f_frsize < 2**16 or space.f_favail < 2),
+        "full": deep and _full(box),
         "files": files,
         "faults": faults,
     }
+
+
+def _full(box: str) -> bool:
+    space = os.statvfs(box)
+    return space.f_bavail * space.f_frsize < 2**16 or space.f_favail < 2
 
 
 def _volunteer() -> None:
@@ -125,17 +133,26 @@ def _fill(box: str, files: list[tuple[str, bytes]], owner: int) -> None:
         os.chown(f"{box}/{name}", owner, owner)
 
 
-def _wait(candidate: int, deep: bool) -> int:
-    """The candidate's status; on a word from the supervisor everything is ended first."""
+def _wait(candidate: int, deep: bool, listener: int) -> tuple[int, bool]:
+    """The candidate's status, and whether everybody waits for its children.
+
+    On a word from the supervisor everything is ended first.
+    """
+    signals, poll, whole = kernel.signals(*_WAITED), select.poll(), listener >= 0
+    for place in (signals, listener) if whole else (signals,):
+        poll.register(place, select.POLLIN)
     while True:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if pid == candidate:
-            return status
+            return status, whole
         if pid:
             continue  # an orphan
-        word = sigtimedwait(_WAITED, 1.0)
-        if word and word.si_signo == _SIGTERM:
-            os.kill(-1 if deep else candidate, _SIGKILL)
+        for place, _ in poll.poll(1000):
+            if place == listener:
+                whole = False
+                unwaited.answer(listener)
+            elif os.read(signals, 128)[0] == _SIGTERM:
+                os.kill(-1 if deep else candidate, _SIGKILL)
 
 
 def _end_all(deep: bool) -> None:
@@ -174,7 +191,6 @@ def _become(ask: dict, box: str, streams: tuple[int, ...], failed: int) -> None:
             os.setresgid(*[namespaces.USER] * 3)
             os.setresuid(*[namespaces.USER] * 3)
         kernel.drop_capabilities()
-        kernel.no_new_privileges()
         held = landlock.version() if tier else 0
         if tier >= 2 and held:
             landlock.restrict(["/"], [box, "/tmp", "/dev/shm", *_DEVICES])
@@ -193,8 +209,8 @@ def _become(ask: dict, box: str, streams: tuple[int, ...], failed: int) -> None:
             kernel.install(rules)
         stage = "program"
         os.execve(ask["argv"][0], ask["argv"], ask["env"])
-    except (OSError, kernel.UnavailableError, ValueError) as error:
-        text = getattr(error, "strerror", None) or str(error)
+    except BaseException as error:
+        text = getattr(error, "strerror", None) or str(error) or type(error).__name__
         os.write(failed, f"{stage}:{text}".encode())
     os._exit(127)
 

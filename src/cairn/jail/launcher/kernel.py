@@ -14,6 +14,7 @@ DETACH = 2
 
 _DUMPABLE, _DEATH_SIGNAL, _SECCOMP, _BOUNDING_DROP = 4, 1, 22, 24
 _SUBREAPER, _NO_NEW_PRIVILEGES, _AMBIENT = 36, 38, 47
+_SECCOMP_CALL = {"x86_64": 317, "aarch64": 277}
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 _MOUNT_SETATTR = 442
 _AT_RECURSIVE, _HERE = 0x8000, -100
@@ -72,14 +73,29 @@ def drop_capabilities() -> None:
 
 def install(filter_program: bytes) -> None:
     """Hold this process and all that it starts to a seccomp filter."""
-    code = ctypes.create_string_buffer(filter_program, len(filter_program))
-
-    class Program(ctypes.Structure):
-        _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_void_p))
-
-    program = Program(len(filter_program) // 8, ctypes.addressof(code))
-    result = LIBC.prctl(_SECCOMP, ctypes.c_ulong(2), ctypes.byref(program), 0, 0)
+    result = LIBC.prctl(_SECCOMP, ctypes.c_ulong(2), ctypes.byref(_program(filter_program)), 0, 0)
     call(result, "prctl(PR_SET_SECCOMP)")
+
+
+def listen(filter_program: bytes, machine: str) -> int:
+    """The same; an open file by which this process is told of calls, and answers them."""
+    number, new_listener = _SECCOMP_CALL[machine], ctypes.c_ulong(8)
+    program = ctypes.byref(_program(filter_program))
+    return call(LIBC.syscall(number, ctypes.c_ulong(1), new_listener, program), "seccomp")
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_char_p))
+
+
+def _program(code: bytes) -> _Program:
+    return _Program(len(code) // 8, code)
+
+
+def signals(*numbers: int) -> int:
+    """An open file from which blocked signals are read, 128 bytes each; the number comes first."""
+    wanted = sum(1 << number - 1 for number in numbers).to_bytes(128, "little")
+    return call(LIBC.signalfd(-1, wanted, 0o2000000), "signalfd")  # SFD_CLOEXEC
 
 
 def unshare(flags: int, what: str) -> None:
