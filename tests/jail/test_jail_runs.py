@@ -2,13 +2,15 @@
 
 import asyncio
 import os
+import socket
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from cairn import jail
-from cairn.jail import JailError, Limits
+from cairn.jail import JailError, Limits, request, running
 
 TIERS = [0, *range(1, jail.tier().tier + 1)]
 
@@ -95,8 +97,15 @@ def test_a_tier_that_is_not_there_is_no_weaker_run():
         ({"files": {"x": b"0" * 2**21}, "limits": Limits(disk_mb=1)}, "disk_mb allows 1 MiB"),
         ({"files": {"x/y": b""}, "readonly": {"x": Path("/")}}, "'x/y' and 'x' cannot both be"),
         ({"limits": Limits(seconds=0)}, "Limits.seconds must be a number above 0, got 0"),
+        ({"limits": Limits(disk_mb=0.5)}, "Limits.disk_mb must be a whole number, got 0.5"),  # pyright: ignore[reportArgumentType]
+        ({"limits": Limits(cpu_seconds=1e20)}, "at most 1,000,000,000, got 1e+20"),
+        ({"limits": Limits(seconds=float("nan"))}, "must be a number above 0, got nan"),
+        ({"limits": Limits(memory_mb="8")}, "must be a number above 0, got '8'"),  # pyright: ignore[reportArgumentType]
+        ({"files": {"x": "\ud800"}}, "x is no text in UTF-8: surrogates not allowed"),
+        ({"back": ["\ud800"]}, "The name of a file in the jail holds a NUL, or is no text"),
         ({"readonly": {"x": Path("/nowhere")}}, "/nowhere is not there"),
         ({"env": {"A=B": ""}}, "name of an environment variable"),
+        ({"env": {"A": "\ud800"}}, "An environment variable holds a NUL, or is no text"),
     ],
 )
 def test_what_cannot_be_is_said_before_anything_runs(wrong, words):
@@ -105,10 +114,62 @@ def test_what_cannot_be_is_said_before_anything_runs(wrong, words):
     assert words in str(told.value)
 
 
+@pytest.mark.parametrize("program", ["x = '\ud800'", ["python", "-c", "\ud800"]])
+def test_a_program_that_is_no_text_is_said(program):
+    with pytest.raises(JailError, match="no text in UTF-8") as told:
+        jail.run(program)
+    assert "\n" not in str(told.value)
+
+
+def test_an_installation_in_a_home_does_not_show_the_home(tmp_path, monkeypatch):
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    program = tmp_path / "bin/python"
+    for folder in ("bin", f"lib/{version}"):
+        (tmp_path / folder).mkdir(parents=True)
+    program.touch()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(program))
+    shown = set(request.visible())
+    assert {str(program), f"{tmp_path}/lib/{version}"} <= shown
+    assert not shown & {str(tmp_path), f"{tmp_path}/bin", f"{tmp_path}/lib", "/"}
+    for name in ("base_prefix", "prefix"):
+        monkeypatch.setattr(sys, name, str(tmp_path))
+    assert not set(request.visible()) & {str(tmp_path), f"{tmp_path}/bin", f"{tmp_path}/lib"}
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "env"))
+    assert str(tmp_path / "env") in request.visible()
+
+
+def test_a_launcher_that_hangs_is_a_fault_of_ours_and_is_ended(tmp_path, monkeypatch):
+    (tmp_path / "__main__.py").write_text("import time; time.sleep(60)")
+    for name, value in (("LAUNCHER", str(tmp_path)), ("SLACK_S", 0.0), ("ENDING_S", 0.1)):
+        monkeypatch.setattr(running, name, value)
+    limits = Limits(seconds=0.1)
+    for found in (
+        jail.run("pass", tier=0, limits=limits),
+        asyncio.run(jail.arun("pass", tier=0, limits=limits)),
+    ):
+        assert (found.kind, found.reason) == ("jail_error", "the launcher left no report")
+
+
+@pytest.mark.skipif(2 not in TIERS, reason="only what is shown in tier 2 is looked at")
+def test_a_socket_is_no_input(tmp_path):
+    (tmp_path / "in").mkdir(mode=0o755)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "in/s"))
+        (tmp_path / "in/s").chmod(0o777)
+        with pytest.raises(JailError, match="in/s is a socket, and no input"):
+            jail.run("pass", readonly={"x": tmp_path / "in"}, tier=2)
+
+
 @pytest.mark.skipif(os.geteuid() != 0 or 2 not in TIERS, reason="root in tier 2 becomes another")
 def test_an_input_that_only_root_can_read_is_refused(tmp_path):
     (tmp_path / "closed").mkdir(mode=0o700)
     with pytest.raises(JailError, match=r"closed to other users \(mode 700\).*chmod -R o\+rX"):
+        jail.run("pass", readonly={"x": tmp_path / "closed"}, tier=2)
+    (tmp_path / "closed").chmod(0o755)
+    (tmp_path / "closed/deep").mkdir(mode=0o755)
+    (tmp_path / "closed/deep/f").touch(mode=0o600)
+    with pytest.raises(JailError, match=r"deep/f is closed to other users \(mode 600\)"):
         jail.run("pass", readonly={"x": tmp_path / "closed"}, tier=2)
 
 

@@ -12,7 +12,8 @@ from cairn.research.metrics.discovery import Discovery, Odds, sample
 from cairn.research.metrics.medals import rank
 from cairn.research.metrics.normalised import normalised
 from cairn.research.tasks.evaluator import TaskEvaluator
-from cairn.research.tasks.scripts import last_object
+from cairn.research.tasks.grading import Round
+from cairn.research.tasks.scripts import grade_by_script, last_object
 from cairn.research.tasks.task import Bounds
 
 QUICK = Bounds(seconds=20)
@@ -79,6 +80,10 @@ def test_mle_bench_is_graded_by_its_own_function_and_ranked_on_its_leaderboard(c
     assert rank(0.0, mle_bench.scores(folder)).medal == "gold"
     short = SOLVE.replace("OFF", "0").replace("in rows)", "in rows[1:])")
     assert "as many rows as answers" in scored(task, short).feedback
+    empty = scored(
+        task, "import os; os.makedirs('submission'); open('submission/submission.csv','w')"
+    )
+    assert empty.outcome == "invalid" and "submission.csv is no table" in empty.feedback
 
 
 @pytest.mark.slow
@@ -145,6 +150,9 @@ open('evaluate.py', 'w').write('print(\\'{"Error": -1}\\')')
     assert scored(task, forged).score == 0.0  # not by its own evaluate.py
     assert scored(task, "open('data/labels.txt')").outcome == "failed"
     assert scored(task, "open('submission.csv', 'w').write('x')").outcome == "grader_error"
+    left = [Round({"submission.csv": b"2"})]
+    not_run = asyncio.run(grade_by_script(task, "test", left, tier=9))
+    assert not_run.outcome == "grader_error"  # a fault of the jail, after the candidate's end
     both = mlgym.read(root, "doubling", answers=root / "labels", search_on_test=True)
     assert list(both.splits) == ["search", "test"]
 

@@ -48,6 +48,7 @@ def test_a_problem_says_what_to_write_and_where_the_score_is_not_from(task):
         ("open('out.csv', 'w').write('id,y\\n')", "invalid", "must have 4 rows"),
         ("def f(:", "failed", "SyntaxError"),
         ("", "no_result", "without writing"),
+        ("x = '\ud800'", "invalid", "no text in UTF-8"),
     ],
 )  # fmt: skip
 def test_what_goes_wrong_is_typed_and_told(task, program, outcome, told):
@@ -85,6 +86,27 @@ def test_inputs_of_other_splits_are_not_there(task):
         patch.setenv("RESEARCHER_KEY", "sk-0123456789")
         assert "sk-0123456789" not in scored(task, "import os; print(dict(os.environ))").feedback
     assert os.path.exists(task.split("search").answers)
+
+
+def test_time_that_no_sum_holds_does_not_better_a_score(tmp_path):
+    """Scored by processor time, a program lets children work whose end it ignores."""
+    program = """
+import os, signal, time
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+if os.fork() == 0:
+    while time.process_time() < 0.3: pass
+    open("out.csv", "w").write("%f" % time.process_time())
+    os._exit(0)
+try: os.wait()
+except ChildProcessError: pass
+"""
+    grader = """
+def grade(results, answers):
+    return {"score": results.cpu_seconds, "feedback": results.text("out.csv")}
+"""
+    folder = task_folders.write(tmp_path / "fast", grade=grader)
+    got = scored(read_folder(folder), program)
+    assert got.score is not None and got.score >= float(got.feedback.split()[0]) >= 0.3
 
 
 def test_a_grader_may_ask_in_rounds(tmp_path):

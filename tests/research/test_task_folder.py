@@ -133,6 +133,19 @@ def test_a_grader_that_hangs_is_ended(tmp_path, caplog):
     assert "longer than 0.5 s" in caplog.text
 
 
+def test_what_a_grader_that_hangs_has_started_is_ended_too(tmp_path):
+    slow = f"""
+import subprocess, time
+def grade(results, answers):
+    child = subprocess.Popen(["sleep", "60"], start_new_session=True)  # and it holds our stderr
+    open({str(tmp_path / "pid")!r}, "w").write(str(child.pid))
+    time.sleep(60)
+"""
+    settings = "grader_seconds = 2\n" + task_folders.SETTINGS
+    assert graded(tmp_path, GOOD, grade=slow, settings=settings).outcome == "grader_error"
+    assert not os.path.exists("/proc/" + (tmp_path / "pid").read_text())
+
+
 def test_a_grader_sees_what_was_measured_outside_and_may_say_more(tmp_path):
     grader = """
 def grade(results, answers):
@@ -168,7 +181,8 @@ def test_json_is_read_by_shape_and_holds_finite_numbers_only(tmp_path):
     for text, line in [
         ("[[1, NaN]]", "holds NaN"),
         ("[[1, Infinity]]", "holds Infinity"),
-        ("[[1, 1e999]]", "not finite"),
+        ("[[1, 1e999]]", "holds 1e999"),
+        ("[[1, -1e999]]", "holds -1e999"),
         ("[[1, true]]", "expected a number"),
         ("[[1]]", "expected a list of 2, got 1 entries"),
         ("7", "expected a list, got int"),

@@ -4,7 +4,7 @@ import io
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Never
 
 from cairn.jail.outcome import JailError
 
@@ -41,7 +41,12 @@ def plain(content: bytes) -> dict[str, Any]:
     if len(content) > MOST:
         raise ResultError(f"A result may take {MOST:,} bytes, this one takes {len(content):,}.")
     try:
-        found = json.loads(content, parse_constant=_no_number, object_pairs_hook=_different)
+        found = json.loads(
+            content,
+            parse_constant=_no_number,
+            parse_float=_finite,
+            object_pairs_hook=_different,
+        )
     except (ValueError, RecursionError) as error:
         raise ResultError(f"A result must be a JSON object: {error}.") from None
     if not isinstance(found, dict):
@@ -73,8 +78,13 @@ def array(content: bytes, shape: tuple[int, ...], low: float, high: float) -> An
     return values
 
 
-def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no number")
+def _no_number(text: str) -> Never:
+    raise ValueError(f"{text[:40]} is no number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _no_number(text)
 
 
 def _different(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -88,18 +88,27 @@ async def arun(
         process = await asyncio.create_subprocess_exec(*job.command, **job.options)
         assert process.stdin is not None
         try:
-            await asyncio.wait_for(process.wait(), job.hard_s)
-        except TimeoutError:
-            pass
+            await _waited(process, job.hard_s)
         finally:
             process.stdin.close()
+            ended = False
             try:
-                await asyncio.wait_for(process.wait(), ENDING_S)
-            except BaseException:
-                process.kill()
-                await process.wait()  # so that the folder is not removed by two at a time
-                raise
+                ended = await _waited(process, ENDING_S)
+            finally:  # also if it is cancelled once more
+                if not ended:
+                    with suppress(ProcessLookupError):
+                        process.kill()
+                    await process.wait()  # so that the folder is not removed by two at a time
         return _outcome(job)
+
+
+async def _waited(process: asyncio.subprocess.Process, seconds: float) -> bool:
+    """Whether it ends in time."""
+    try:
+        await asyncio.wait_for(process.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
 
 
 def _ended(process: subprocess.Popen, seconds: float) -> bool:

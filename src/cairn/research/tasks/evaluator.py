@@ -34,7 +34,12 @@ class TaskEvaluator:
     async def __call__(self, text: str, split: str, clients: Clients | None = None) -> Graded:
         """The score of a program on a split. Raises ConfigError for a split that is not there."""
         self.task.split(split)
-        graded = await self._graded(text, split)
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            graded = Graded(None, "invalid", f"The program is no text in UTF-8: {error.reason}.")
+        else:
+            graded = await self._graded(text, split)
         return graded if split == "search" else graded._replace(feedback="", artefacts={})
 
     async def _verdict(self, split: str, rounds: Sequence[Round]) -> Verdict:
@@ -68,7 +73,7 @@ class TaskEvaluator:
                 feedback = f"The program ended without writing {', '.join(missing)}.\n{said}"
                 return Graded(None, "no_result", feedback, seconds=seconds, cpu_seconds=cpu)
             left = {name: outcome.files[name] for name in self.task.results}
-            rounds.append(Round(left, outcome.seconds, outcome.cpu_seconds))
+            rounds.append(Round(left, outcome.seconds, outcome.cpu_most))
             verdict = await self._verdict(split, rounds)
             if verdict.outcome != "ask":
                 return _told(verdict, said, seconds, cpu)

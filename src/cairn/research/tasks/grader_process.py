@@ -51,13 +51,16 @@ class Files:
             raise InvalidError(f"{name} is no text in UTF-8") from None
 
     def json(self, name):
-        """A JSON file's value; NaN and Infinity, which JSON does not know, are refused."""
+        """A JSON file's value. NaN, Infinity and what is too large (1e999) are refused."""
 
         def refuse(word):
-            raise InvalidError(f"{name} holds {word}: every number must be finite")
+            raise InvalidError(f"{name} holds {word[:40]}: every number must be finite")
+
+        def finite(word):
+            return number if math.isfinite(number := float(word)) else refuse(word)
 
         try:
-            return json.loads(self.text(name), parse_constant=refuse)
+            return json.loads(self.text(name), parse_constant=refuse, parse_float=finite)
         except (ValueError, RecursionError) as error:
             raise InvalidError(f"{name} is no JSON: {str(error)[:200]}") from None
 
@@ -157,7 +160,11 @@ def by_mle_bench(order):
         vars(package)["grade_helpers"] = helpers
         sys.modules |= {"mlebench": package, "mlebench.grade_helpers": helpers}
     name = order["results"][0]
-    submission = pandas.read_csv(io.StringIO(Files(order["rounds"][-1]["folder"]).text(name)))
+    text = Files(order["rounds"][-1]["folder"]).text(name)
+    try:
+        submission = pandas.read_csv(io.StringIO(text))
+    except (ValueError, OverflowError) as error:  # pandas' own errors are ValueErrors
+        raise InvalidError(f"{name} is no table: {str(error)[:200]}") from None
     grade = load(order["grader"], order["function"])
     try:
         score = grade(submission, pandas.read_csv(order["answers"]))

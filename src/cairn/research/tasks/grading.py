@@ -5,27 +5,28 @@ folder of the grader's; labels lie where no candidate could look. What the grade
 file, and a score counts only if it is finite: "reject if worse than" accepts NaN.
 """
 
-import asyncio
 import json
 import logging
 import math
 import os
-import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cairn import jail
 from cairn.core.redact import printable
 from cairn.research.tasks import grader_process
 from cairn.research.tasks.task import Split, Task
 
 log = logging.getLogger(__name__)
-KEPT = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "TZ")
+KEPT = ("PATH", "LD_LIBRARY_PATH", "TZ")
 """Variables of the environment that a grader is given."""
-THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+MEMORY_MB, SPACE_MB, OUTPUT_KB = 8192, 1024, 4096
+"""What a grader may use, besides what its task's candidates may write. It is the task's own code:
+these end one that has gone astray."""
+REPORT = "report.json"
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Round:
     seconds: float = 0.0
     """Wall time, as measured outside."""
     cpu_seconds: float = 0.0
-    """Processor time, as measured outside."""
+    """Processor time, as measured outside; at most, where it cannot be known exactly."""
 
 
 class Verdict(NamedTuple):
@@ -54,32 +55,44 @@ class Verdict(NamedTuple):
 
 
 async def grade(task: Task, split_name: str, rounds: Sequence[Round]) -> Verdict:
-    """The verdict on what a candidate left on a split."""
-    return await asyncio.to_thread(_grade, task, split_name, rounds)
+    """The verdict on what a candidate left on a split.
 
-
-def _grade(task: Task, split_name: str, rounds: Sequence[Round]) -> Verdict:
-    split = task.split(split_name)
-    with tempfile.TemporaryDirectory(prefix="cairn-grade-") as temporary:
-        home = Path(temporary)
-        order = _order(home, task, split_name, split, rounds)
-        report = home / "report.json"
-        script = str(Path(grader_process.__file__).resolve())
-        environment = {name: os.environ[name] for name in KEPT if name in os.environ} | THREADS
-        try:
-            done = subprocess.run(
-                # Neither the user's folder nor variables of Python's; -I would hide site-packages
-                # of a user, which graders may need.
-                [sys.executable, "-P", "-B", script, str(order), str(report)],
-                cwd=home, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE, timeout=task.grader.seconds, start_new_session=True,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            return failed(task, f"took longer than {task.grader.seconds:g} s")
-        if not report.is_file():
-            said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-            return failed(task, f"ended without a verdict (status {done.returncode}): {said}")
-        return read_verdict(task, json.loads(report.read_text()))
+    The grader runs under the jail's launcher, in tier 0: it reads what this process may, and
+    whatever it starts ends with it, or after `task.grader.seconds`.
+    """
+    files = {
+        f"{_folder(number)}/{name}": body
+        for number, one in enumerate(rounds)
+        for name, body in one.files.items()
+    }
+    order = _order(task, split_name, task.split(split_name), rounds)
+    outcome = await jail.arun(
+        # Neither the user's folder nor variables of Python's; -I would hide site-packages of a
+        # user, which graders may need.
+        [sys.executable, "-P", "-B", str(Path(grader_process.__file__).resolve()),
+         "order.json", REPORT],
+        files={**files, "order.json": json.dumps(order)},
+        back=[REPORT],
+        limits=jail.Limits(
+            seconds=task.grader.seconds,
+            cpu_seconds=task.grader.seconds * max(2, os.cpu_count() or 1),
+            memory_mb=max(MEMORY_MB, task.bounds.memory_mb),
+            disk_mb=SPACE_MB + task.bounds.disk_mb * max(1, len(rounds)),
+            output_kb=OUTPUT_KB,
+            processes=1024,
+            open_files=1024,
+        ),
+        tier=0,
+        env={name: os.environ[name] for name in KEPT if name in os.environ},
+    )  # fmt: skip
+    if outcome.kind == "timeout":
+        return failed(task, f"took longer than {task.grader.seconds:g} s")
+    if outcome.kind not in ("ok", "failed"):
+        return failed(task, f"{outcome.kind}: {outcome.reason}")
+    if REPORT not in outcome.files:
+        said = outcome.stderr.strip().rpartition("\n")[2]
+        return failed(task, f"ended without a verdict (status {outcome.exit_code}): {said}")
+    return read_verdict(task, json.loads(outcome.files[REPORT]))
 
 
 def read_verdict(task: Task, said: Mapping[str, Any]) -> Verdict:
@@ -109,23 +122,20 @@ def failed(task: Task, why: str) -> Verdict:
     return Verdict("grader_error")
 
 
+def _folder(number: int) -> str:
+    return f"round-{number}"
+
+
 def _order(
-    home: Path, task: Task, split_name: str, split: Split, rounds: Sequence[Round]
-) -> Path:  # fmt: skip
-    entries = []
-    for number, one in enumerate(rounds):
-        folder = home / f"round-{number}"
-        folder.mkdir()
-        for name, body in one.files.items():
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(body)
-        entry = {"folder": str(folder), "seconds": one.seconds, "cpu_seconds": one.cpu_seconds}
-        entries.append(entry)
-    order = home / "order.json"
-    order.write_text(json.dumps({
-        "form": task.grader.form, "grader": str(task.grader.file),
-        "function": task.grader.function, "answers": str(split.answers), "split": split_name,
-        "results": task.results, "rounds": entries, "path": [str(p) for p in task.grader.path],
-    }))  # fmt: skip
-    return order
+    task: Task, split_name: str, split: Split, rounds: Sequence[Round]
+) -> dict[str, Any]:  # fmt: skip
+    entries = [
+        {"folder": _folder(number), "seconds": one.seconds, "cpu_seconds": one.cpu_seconds}
+        for number, one in enumerate(rounds)
+    ]
+    return {
+        "form": task.grader.form, "grader": str(task.grader.file.absolute()),
+        "function": task.grader.function, "answers": str(split.answers.absolute()),
+        "split": split_name, "results": task.results, "rounds": entries,
+        "path": [str(path.absolute()) for path in task.grader.path],
+    }  # fmt: skip

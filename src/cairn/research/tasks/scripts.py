@@ -22,6 +22,7 @@ async def grade_by_script(
     files: dict[str, bytes | str | Path] = {**task.support, **rounds[-1].files}
     files[grader.file.name] = grader.file  # never the candidate's own file of that name
     readonly = {"data": split.answers} if split.answers.is_dir() else {}
+    given = sum(path.stat().st_size for path in (*task.support.values(), grader.file))
     outcome = await jail.arun(
         ["python", grader.file.name, *grader.arguments],
         files=files,
@@ -29,10 +30,12 @@ async def grade_by_script(
         limits=jail.Limits(
             seconds=grader.seconds,
             memory_mb=task.bounds.memory_mb,
-            disk_mb=max(64, task.bounds.disk_mb),
+            disk_mb=64 + task.bounds.disk_mb + given // 2**20,
         ),
         tier=tier,
     )
+    if outcome.kind == "jail_error":  # no fault of the candidate, which has run
+        return failed(task, f"its script was not run: {outcome.reason}")
     if outcome.kind != "ok":
         said = f"{outcome.stdout}\n{outcome.stderr}".strip()
         return failed(task, f"{outcome.kind}: {outcome.reason}\n{said}")
@@ -42,7 +45,10 @@ async def grade_by_script(
     value = found.get(grader.key) if grader.key in found else next(iter(found.values()), None)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return failed(task, f"its script printed {json.dumps(found)[:200]}: no number")
-    return read_verdict(task, {"score": repr(float(value))})
+    try:
+        return read_verdict(task, {"score": repr(float(value))})
+    except OverflowError:
+        return failed(task, "its script printed a whole number that is too large")
 
 
 def last_object(printed: str) -> Mapping[str, Any] | None:
