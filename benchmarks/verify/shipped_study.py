@@ -18,7 +18,9 @@ from provenance import ROOT
 
 import cairn
 from cairn.core.stats import bootstrap, mean, paired_difference
-from cairn.research.evaluation import Graded
+from cairn.lm.cast import Player
+from cairn.research.evaluation import Graded, Problem
+from cairn.research.node import Tree
 from cairn.research.policies.table import policy_of
 from cairn.research.searching import Asking, TreeSearch
 from cairn.research.selection import Selection, candidates
@@ -91,14 +93,11 @@ def searched(
     top: int = 5,
 ) -> dict[str, Any]:
     """One search, the final choice among the `top` best by the selection split, and its scores."""
-    problem = cairn_problem(task, grader)
-    search = TreeSearch(problem, policy_of(policy, settings), asking=asking, seed=seed)
-    with tempfile.TemporaryDirectory() as folder:
-        found = cairn.search(
-            search, models={"researcher": researcher.model(seed)}, trials=trials, lag=1,
-            workers=1, seed=seed, settings={}, show=False, run=Path(folder) / "run",
-        )  # fmt: skip
-    tree, rule = found.state.tree, Selection("hidden", top=top)
+    tree = run_search(
+        cairn_problem(task, grader), researcher.model(seed), policy, settings, asking,
+        trials=trials, seed=seed,
+    )  # fmt: skip
+    rule = Selection("hidden", top=top)
     pool, measured, sign = candidates(tree), {}, 1 if task.larger_is_better else -1
     for want in rule.wanted(pool, measured, "selection"):
         score = asyncio.run(grader(tree[want.id].text, "selection")).score
@@ -112,10 +111,28 @@ def searched(
     return row
 
 
-def cairn_problem(task: Task, grader: Any) -> Any:
-    """The task as a search takes it, with a grader in place of its own."""
-    from cairn.research.evaluation import Problem
+def run_search(
+    problem: Problem,
+    model: Player,
+    policy: str,
+    settings: dict[str, Any],
+    asking: Asking,
+    *,
+    trials: int,
+    seed: int,
+    **more: Player,
+) -> Tree:
+    """The tree of a search, one node at a time. `more`: who plays further roles."""
+    search = TreeSearch(problem, policy_of(policy, settings), asking=asking, seed=seed)
+    with tempfile.TemporaryDirectory() as folder:
+        return cairn.search(
+            search, models={"researcher": model, **more}, trials=trials, lag=1, workers=1,
+            seed=seed, settings={}, show=False, run=Path(folder) / "run",
+        ).state.tree  # fmt: skip
 
+
+def cairn_problem(task: Task, grader: Any) -> Problem:
+    """The task as a search takes it, with a grader in place of its own."""
     return Problem(
         name=task.name, description=described(task), evaluator=grader, initial=task.starter,
         splits=tuple(task.splits), fingerprint=task.digest,

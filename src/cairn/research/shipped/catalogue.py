@@ -8,7 +8,7 @@ nowhere, so that no program can.
 import secrets
 import shutil
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,8 +70,13 @@ SHIPPED: dict[str, Shipped] = {
 """By name."""
 
 
-def write(name: str, folder: Path, *, seed: int | None = 0) -> Path:
-    """The task `name` as a folder of its own. Raises ConfigError if it is there already."""
+def write(
+    name: str, folder: Path, *, seed: int | None = 0, hints: Sequence[int] = ()
+) -> Path:  # fmt: skip
+    """The task `name` as a folder of its own. Raises ConfigError if it is there already.
+
+    `hints`: of a speedrun, levels of hints (0 to 3) that its description gives.
+    """
     if name not in SHIPPED:
         known = ", ".join(SHIPPED)
         raise ConfigError(f"no task {name!r}; there are {known}.{suggest(name, SHIPPED)}")
@@ -79,6 +84,12 @@ def write(name: str, folder: Path, *, seed: int | None = 0) -> Path:
     if folder.exists():
         raise ConfigError(f"{folder} is there already: name a folder that is not.")
     shipped = SHIPPED[name]
+    if hints:
+        if shipped.files != "speedrun":
+            raise ConfigError(f"hints are given for speedruns, and not for {name!r}.")
+        by = "flops" if "flops" in name else "seconds"
+        hinted = speedrun.writer(int(name.rpartition("-")[2]), by, levels=hints)
+        shipped = shipped._replace(write=hinted)
     shutil.copytree(FILES / shipped.files, folder)
     settings = folder / "task.toml"
     settings.write_text(f'name = "{name}"\n{settings.read_text()}')
