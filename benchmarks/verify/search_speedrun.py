@@ -33,9 +33,9 @@ from cairn.research.tasks.folder import read_folder
 ARMS: dict[str, tuple[int, ...]] = {"none": (), **{f"level {i}": (i,) for i in range(4)}}
 READS = {1: 0.5, 2: 0.25, 3: 0.1}
 """Chance that a proposal gets the next record right from a hint of that level: an assumption."""
-HOW = {"flops": (10, 10), "seconds": (3, 6)}
+HOW = {"flops": (5, 10), "seconds": (2, 5)}
 """Seeds, and evaluations of a search."""
-TIMES = 5
+TIMES = 3
 """How often a program is timed for the report; the median counts."""
 FAILED = "\n\nIt failed: "
 _ARTEFACT = re.compile(r"<artefact-([0-9a-f]{8})>\n(.*?)\n</artefact-\1>", re.S)
