@@ -181,11 +181,20 @@ def fractions(record: Any, by: str, start: int, arm: str) -> list[float | None]:
     ]
 
 
+def complete(record: Any, by: str) -> bool:
+    """Whether all searches of a kind are on file."""
+    return all(
+        f"{by} | {start} | {arm} | {seed}" in record["rows"]
+        for start in speedrun.STARTS for arm in ARMS for seed in range(record["how"][by][0])
+    )  # fmt: skip
+
+
 def table(record: Any) -> str:
     """FSR by start and arm."""
     lines = ["| by | hints | from 1 | from 2 | from 3 | from 4 | mean of the four |",
              "|---|---|---|---|---|---|---|"]  # fmt: skip
-    for by in record["how"]:
+    kinds = [by for by in HOW if complete(record, by)]
+    for by in kinds:
         for arm in ARMS:
             rows = [fractions(record, by, start, arm) for start in speedrun.STARTS]
             cells = ["–" if row[0] is None else f"{statistics.fmean(row):.2f}" for row in rows]  # type: ignore
@@ -197,6 +206,8 @@ def table(record: Any) -> str:
             kind = "operations" if by == "flops" else "time"
             whole = f"{value:.2f} [{low:.2f}, {high:.2f}]"
             lines.append(f"| {kind} | {arm} | {' | '.join(cells)} | {whole} |")
+    if "seconds" not in kinds:
+        return "\n".join(lines) + "\n"
     pairs = "; ".join(
         " and ".join(f"{record['records'][f'seconds {start} {n}']:.2f}" for n in (start, start + 1))
         for start in speedrun.STARTS

@@ -186,6 +186,23 @@ def test_the_page_on_puzzles_shows_the_results_on_file_and_says_what_they_say():
             assert won["mcts"][2] == 200 if sigma == 0 else script.apart(cells[kind], "mcts", sigma)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["shipped", "speedrun", "agents"])
+def test_the_page_on_studies_of_searches_shows_the_results_on_file(monkeypatch, name):
+    monkeypatch.syspath_prepend(str(BENCHMARKS / "verify"))
+    script, study = load(f"verify/search_{name}"), load("verify/shipped_study")
+    page, results = study.PAGE.read_text(), BENCHMARKS / "results"
+    found = json.loads((results / f"search_{name}.json").read_text())
+    searches = json.loads((results / "search_shipped.json").read_text())
+    assert found["simulated"]
+    tables = {
+        "shipped": lambda: {mark: tell(found) for mark, tell in script.TABLES.items()},
+        "agents": lambda: {"agents": script.table(found, searches)},
+    }.get(name, lambda: {name: script.table(found)})()
+    for mark, text in tables.items():
+        assert study.filled(page, mark, text) == page, mark
+
+
 def test_the_page_on_planning_shows_the_results_on_file():
     before = list(sys.path)
     sys.path.insert(0, str(BENCHMARKS / "verify"))  # the script imports its neighbour
