@@ -14,12 +14,15 @@ from cairn.core.journal import Journal, canonical
 from cairn.core.resolve import function_at
 from cairn.redteam import run as redteam_run
 from cairn.redteam import testing
+from cairn.refine import look
 from cairn.refine.directory import RefineRun
+from cairn.refine.distill.directory import DistilledRun
+from cairn.refine.source2synth.run import SynthRun
 from cairn.research.directory import ResearchRun
 from cairn.runs.mapping import MapRun
 from cairn.runs.search import SearchRun
 from cairn.view import kinds
-from cairn.view.kinds import KINDS, describe, section, told
+from cairn.view.kinds import KINDS, describe, format_of, section, told
 from cairn.view.summaries import Headline
 
 
@@ -39,7 +42,7 @@ def asked(stage, items, told, *, lag):
 
 def test_every_kind_of_run_there_is_has_a_line_here():
     commands = {run.COMMAND for run in (redteam_run.directory.RedteamRun, testing.TestRun)}
-    commands.add(ResearchRun.COMMAND)
+    commands |= {ResearchRun.COMMAND, SynthRun.COMMAND, DistilledRun.COMMAND}
     assert set(KINDS) == commands | {SearchRun.COMMAND, MapRun.COMMAND, RefineRun.COMMAND}
     for kind in KINDS.values():
         for address in (*kind.panels, *filter(None, [kind.page])):
@@ -225,3 +228,42 @@ def test_the_view_of_journals_needs_neither_jax_nor_matplotlib():
     words = [sys.executable, "-c", script]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_distillation_has_no_journal_and_tells_its_updates_by_its_files(tmp_path):
+    run = DistilledRun.create(tmp_path / "small", {"source": "made", "updates": 500}).path
+    (run / "checkpoints").mkdir()
+    for step in (200, 400):
+        (run / "checkpoints" / f"step-{step:015d}.safetensors").touch()
+    before = listing(run)
+    found = told(run, DistilledRun.COMMAND, {"source": "made", "updates": 500})
+    assert (found.title, found.named[:2]) == ("Small refiner", ("small refiner", "made"))
+    assert format_of(DistilledRun.COMMAND) == DistilledRun.FORMAT  # or a list calls it unreadable
+    assert found.progress == [("training", 400, 500, "updates", False)] and not found.problem
+    assert look.distilled(run) == [] and listing(run) == before
+    made = {"parameters": 12345, "texts": 80, "removed": 213, "threshold": 0.25, "seconds": 9.0}
+    (run / "refiner.json").write_text(json.dumps(made | {"kinds": ["CODE"]}))
+    found = told(run, DistilledRun.COMMAND, {"source": "made", "updates": 500})
+    assert found.progress[0].done == 500 and found.finished
+    (shown,) = look.distilled(run)
+    assert "12,345" in str(shown) and "CODE" in str(shown)
+
+
+def test_a_synthetic_set_tells_what_it_wrote_and_curated(tmp_path):
+    config = {"source": "tables", "simulation": True}
+    run = SynthRun.create(tmp_path / "out.synth", config).path
+    with Journal(run / "journal.sqlite", config={}) as journal:
+        for name, items, done in (("generate", 4, 4), ("curate-1", 2, 1)):
+            stage = journal.stage(name)
+            stage.append("source", 0, canonical({"items": items}))
+            counts = {"done": done, "rejected": 0, "failed": 0}
+            stage.append("shard", 0, canonical(counts))
+    found = told(run, SynthRun.COMMAND, config)
+    assert [part[:3] for part in found.progress] == [("generate", 4, 4), ("curate", 1, 2)]
+    assert found.named[:2] == ("Source2Synth", "tables") and found.simulated
+    assert not found.finished and not found.problem and look.synthesized(run) == []
+    funnel = {"write": {"kept": 4}, "curate": {"unanswered": 1}}
+    told_so = {"seeds": 4, "written": 4, "learned": 2, "kept": None, "funnel": funnel}
+    (run / "summary.json").write_text(json.dumps(told_so))
+    shown = str(look.synthesized(run))
+    assert "unanswered" in shown and "imulated" in shown

@@ -64,7 +64,8 @@ def _simulated() -> dict:
 
 def _made(source: str, output: str, config: SynthConfig, run: Path, players: dict) -> Synthesized:
     try:
-        return synthesize(source, output, config, run=run, players=players)
+        simulated = bool(players)  # those of the demo
+        return synthesize(source, output, config, run=run, players=players, simulated=simulated)
     except KeyboardInterrupt:
         print("stopped. The same command goes on.", file=sys.stderr)
         raise

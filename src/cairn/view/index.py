@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 from cairn.core.errors import CairnError, ConfigError
 from cairn.core.rundir import RunDir
-from cairn.runs.directory import LanguageRun
 from cairn.view import compiled, journaled, notes
 from cairn.view.choose import order, search, where
+from cairn.view.kinds import format_of
 from cairn.view.reading import UnreadableError, read_table
 from cairn.view.state import Hold, Locks, hold, locks_now, state_of
 from cairn.view.summaries import Headline, Summary, flat, traces
@@ -202,7 +202,7 @@ def _command(path: Path, versions: Mapping[str, Any]) -> str:
             "It is a search for settings by cairn tune, which has no page here: look at its "
             "tuning.png and result.json."
         )
-    expected = RunDir.FORMAT if command == RunDir.COMMAND else LanguageRun.FORMAT
+    expected = RunDir.FORMAT if command == RunDir.COMMAND else format_of(command)
     found = versions.get("format")
     if found != expected:
         age = "an older" if isinstance(found, int) and found < expected else "a newer"

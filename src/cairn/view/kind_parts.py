@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 from cairn.evaluation.correct import ENOUGH
@@ -66,6 +67,16 @@ def refinement(config: Config, summary: Config | None) -> Named:
     return Named(_text(config, "task"), _text(config, "source"), None)
 
 
+def synthesis(config: Config, summary: Config | None) -> Named:
+    """A synthetic set, by its source."""
+    return Named("Source2Synth", _text(config, "source"), None)
+
+
+def distillation(config: Config, summary: Config | None) -> Named:
+    """A small refiner: what it is trained from."""
+    return Named("small refiner", _text(config, "source"), None)
+
+
 def redteam_progress(db: sqlite3.Connection, config: Config) -> list[Progress]:
     """Trials of the search, then elites of its archive that are tested."""
     begun = standing.stages(db)
@@ -122,6 +133,24 @@ def mapping_progress(db: sqlite3.Connection, config: Config) -> list[Progress]:
 def refinement_progress(db: sqlite3.Connection, config: Config) -> list[Progress]:
     """Records of finished shards."""
     return _mapped(db, "refine")
+
+
+def synthesis_progress(db: sqlite3.Connection, config: Config) -> list[Progress]:
+    """Questions that are written, and items of the half that is curated."""
+    found = _mapped(db, "generate")
+    # Another solver, or other settings, curate in a stage of their own: the last is this one's.
+    stages = [name for name in standing.stages(db) if name.startswith("curate-")]
+    if not stages:
+        return [found[0]._replace(finished=False)]
+    return [*found, *(part._replace(name="curate") for part in _mapped(db, stages[-1]))]
+
+
+def distillation_progress(path: Path, config: Config) -> list[Progress]:
+    """Updates of the newest checkpoint; all of them once refiner.json is there."""
+    updates, ended = _number(config, "updates"), (path / "refiner.json").is_file()
+    steps = [int(p.stem.removeprefix("step-")) for p in path.glob("checkpoints/step-*.safetensors")]
+    done = (updates or 0) if ended else max(steps, default=0)
+    return [Progress("training", done, updates, "updates", ended)]
 
 
 def _mapped(db: sqlite3.Connection, stage: str) -> list[Progress]:

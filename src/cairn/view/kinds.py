@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from cairn.report.parts import Figures, Notes, Part, Section, Text, Words
 from cairn.report.words import SIMULATED, Row
-from cairn.runs.directory import JOURNAL
+from cairn.runs.directory import JOURNAL, LanguageRun
 from cairn.view import kind_parts as parts
 from cairn.view.journal_looks import UNREADABLE, Looks, Source, opened, said
 from cairn.view.kind_parts import Config, Named, Progress
@@ -37,6 +37,10 @@ class Kind(NamedTuple):
     """Functions `(path, **arguments) -> list[Section]` as "package.module:name"."""
     page: str = ""
     """A function `(path, *, redact: bool) -> Page`, in the same way."""
+    files: Callable[[Path, Config], list[Progress]] | None = None
+    """In place of `progress`, of a run without a journal: from its files."""
+    format: int = LanguageRun.FORMAT
+    """Of its directory."""
 
 
 class Told(NamedTuple):
@@ -61,6 +65,12 @@ def describe(command: str, config: Config, summary: Config | None) -> Named:
     return Named(command, "", None) if kind is None else kind.named(config, summary)
 
 
+def format_of(command: str) -> int:
+    """The format of a directory that `command` makes, as this release reads it."""
+    kind = KINDS.get(command)
+    return LanguageRun.FORMAT if kind is None else kind.format
+
+
 def told(path: Path, command: str, config: Config) -> Told:
     """What there is to say of the run at `path`, which `command` made: one look at its journal.
 
@@ -72,7 +82,9 @@ def told(path: Path, command: str, config: Config) -> Told:
     spent: Mapping[str, float] = NOTHING
     source = Source(JOURNAL, path / JOURNAL, "journal")
     try:
-        if not source.path.exists() or source.path.stat().st_size:
+        if kind is not None and kind.files is not None:
+            progress = kind.files(path, config)
+        elif not source.path.exists() or source.path.stat().st_size:
             with opened(Looks(), source) as db:
                 spent = _spent(db)
                 progress = [] if kind is None else kind.progress(db, config)
@@ -164,6 +176,22 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             lambda path: f"the same command again, with --run {shlex.quote(str(path))}",
             panels=("cairn.refine.look:report",),
             page="cairn.refine.look:report_page",
+        ),
+        "cairn refine synth": Kind(
+            "Source2Synth",
+            parts.synthesis,
+            parts.synthesis_progress,
+            lambda path: f"the same command again, with --run {shlex.quote(str(path))}",
+            panels=("cairn.refine.look:synthesized",),
+        ),
+        "cairn refine distill": Kind(
+            "Small refiner",
+            parts.distillation,
+            lambda db, config: [],
+            lambda path: "the same command again",
+            panels=("cairn.refine.look:distilled",),
+            files=parts.distillation_progress,
+            format=1,
         ),
         "cairn search run": Kind(
             "Search over programs",

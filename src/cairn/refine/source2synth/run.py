@@ -91,6 +91,7 @@ def synthesize(
     players: Mapping[str, Player] | None = None,
     train: training.Train | None = None,
     show: bool = True,
+    simulated: bool = False,
 ) -> Synthesized:
     """Make a synthetic set from `source`, or go on with that.
 
@@ -102,6 +103,7 @@ def synthesize(
         players: in place of the config's models, for models of this process.
         train: in place of the config's trainer.
         show: a live line on stderr.
+        simulated: whether the models are made up, which the run's config then says.
 
     Raises ConfigError and RunError for what cannot work, KeyboardInterrupt after Ctrl-C.
     """
@@ -116,6 +118,7 @@ def synthesize(
     seeds = source_of(source, config)
     next(seeds.rows())  # what cannot be read is said before a run is made
     settings = {"source": str(source), **plain(config)}
+    settings |= {"simulation": True} if simulated else {}
     directory = SynthRun.open(path) if path.exists() else SynthRun.create(path, settings)
     with directory.lock():
         job = _Job(path, source, output, config, seeds, players, show)
