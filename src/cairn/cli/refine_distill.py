@@ -115,7 +115,7 @@ def _parser() -> Parser:
     add("--formats", type=_list, default=[], metavar="csv,chat", help="of made documents; all")
     add("--languages", type=_list, default=[], metavar="en,de", help="of made documents; all")
     add("--updates", type=positive, default=default.updates,
-        help=f"steps of learning; {default.updates}, about ten minutes on one core")  # fmt: skip
+        help=f"steps of learning; {default.updates}, about eight minutes on one core")  # fmt: skip
     add("--rows", type=positive, default=default.rows, help=f"rows a step; {default.rows}")
     add("--length", type=positive, default=default.length,
         help=f"pieces (about three letters) a row; {default.length}")  # fmt: skip

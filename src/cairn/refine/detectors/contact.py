@@ -116,7 +116,9 @@ def _v4_end(text: str, start: int, end: int) -> int | None:
     """Not a version, and not an address of nobody's."""
     if _VERSION.search(text[max(0, start - 16) : start]):
         return None
-    return None if nobodys_address(text[start:end]) else end
+    # 10.01.2.3 is an address to who writes it, and none to a parser.
+    plain_form = ".".join(str(int(part)) for part in text[start:end].split("."))
+    return None if nobodys_address(plain_form) else end
 
 
 def _v6_end(text: str, start: int, end: int) -> int | None:

@@ -25,7 +25,7 @@ class Distillation:
     """Formats of made documents; none: all that the training forms have."""
     languages: tuple[str, ...] = ()
     """Likewise."""
-    updates: int = 2000
+    updates: int = 1500
     """Steps of learning."""
     rows: int = 8
     """Rows of texts in one step."""
