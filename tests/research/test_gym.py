@@ -95,6 +95,7 @@ def test_the_command_compares_policies_in_pairs(capsys, tmp_path):
         (["--operators", "much"], "expects mean changes"),
         (["--searches", "0"], "at least 1"),
         (["--noise", "-1"], "at least 0"),
+        (["--policies", "mcts,linear", "--base", "mtcs"], "(mcts, linear), got 'mtcs'"),
     ],
 )
 def test_bad_input_is_one_line(words, said, capsys):

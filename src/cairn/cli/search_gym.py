@@ -33,7 +33,12 @@ def search_gym_command(argv: list[str]) -> int:
     check_json(arguments.json, [])
     names = _names(arguments.landscapes, LANDSCAPES, "--landscapes")
     policies = _names(arguments.policies, POLICIES, "--policies")
-    base = arguments.base if arguments.base in policies else policies[0]
+    base = arguments.base or ("best-of" if "best-of" in policies else policies[0])
+    if base not in policies:
+        raise ConfigError(
+            f"--base expects one of the policies that are played ({', '.join(policies)}), got "
+            f"{base!r}.{suggest(base, policies)}"
+        )
     means = _numbers(arguments.operators)
     chosen = {
         name if len(means) == 1 else f"{name}, {mean:+g} a step": LANDSCAPES[name]._replace(
@@ -175,7 +180,7 @@ def _parser() -> Parser:
     add = parser.add_argument
     add("--landscapes", default=ALL, help="unimodal, ceilings, deceptive, diminishing (all)")
     add("--policies", default=ALL, help="by the names of cairn search run --policy (all)")
-    add("--base", default="best-of", help="whom the others are compared with (best-of)")
+    add("--base", help="whom the others are compared with (best-of, or the first of them)")
     add("--evaluations", type=positive, default=200, help="of each search (200)")
     add("--searches", type=positive, default=200, help="of each policy on each landscape (200)")
     add("--noise", type=_amount, help="standard deviation of a measurement (0.3)")

@@ -71,23 +71,20 @@ SCOPES: dict[str, Callable[[Tree, Proposal], str]] = {
 
 
 def _told(nodes: Iterable[Node], *, scores: bool = True, output: bool = False) -> str:
-    entries: list[str] = []
-    for node in nodes:
-        if node.outcome in OURS:
-            continue  # nothing that a model could learn from
-        lines = [f"- {node.operator}: {node.plan.strip() or '(no plan)'}"]
-        if node.buggy:
-            lines.append(f"  failed: {node.outcome}")
-        elif scores:
-            lines.append(f"  score: {node.score:.6g}")
-        if output and node.feedback:
-            lines.append(f"  output: {trimmed(node.feedback)}")
-        entries.append("\n".join(lines))
+    """The newest entries that there is room for; of others nothing is written, whatever the size
+    of the tree."""
+    told = [node for node in nodes if node.outcome not in OURS]  # what a model could learn from
     kept, size = [], 0
-    for entry in reversed(entries):
+    for node in reversed(told):
+        entry = _entry(node, scores=scores, output=output)
         size += len(entry)
         if size > LONGEST:
-            kept.append(f"({len(entries) - len(kept)} earlier ones are left out)")
+            kept.append(f"({len(told) - len(kept)} earlier ones are left out)")
             break
         kept.append(entry)
     return "\n".join(reversed(kept))
+
+
+def _entry(node: Node, *, scores: bool, output: bool) -> str:
+    said = node.line if scores or node.buggy else node.planned
+    return f"{said}\n  output: {trimmed(node.feedback)}" if output and node.feedback else said

@@ -61,6 +61,18 @@ class Node:
         """Whether debugging has something to begin with: an artefact, and a failure of its own."""
         return self.buggy and bool(self.text) and self.outcome not in OURS
 
+    @cached_property
+    def line(self) -> str:
+        """Operator, plan, and score or failure, as a memory says them. Every prompt says hundreds
+        of them again, so it is made once."""
+        came = f"failed: {self.outcome}" if self.buggy else f"score: {self.score:.6g}"
+        return f"{self.planned}\n  {came}"
+
+    @property
+    def planned(self) -> str:
+        """Operator and plan alone."""
+        return f"- {self.operator}: {self.plan.strip() or '(no plan)'}"
+
 
 def utility_of(score: float | None, *, larger_is_better: bool) -> float | None:
     """A score as utility, larger is better. None, NaN and infinities have none."""

@@ -54,8 +54,8 @@ def read(answer: str, language: str = "python", longest: int = LONGEST) -> Propo
         raise NoArtefactError(f"the artefact is longer than {longest:,} bytes", "too-long")
     if language != "python":
         return Proposed(plan if blocks else "", _text(said, blocks, language))
-    text = _program(plan, blocks)
-    if error := syntax_error(text):
+    text, error = _program(plan, blocks)
+    if error:
         raise NoArtefactError(error, "syntax", text, plan)
     return Proposed(plan if blocks else "", text)
 
@@ -96,18 +96,22 @@ def syntax_error(program: str) -> str:
     return ""
 
 
-def _program(plan: str, blocks: list[Block]) -> str:
+def _program(plan: str, blocks: list[Block]) -> tuple[str, str]:
+    """The program, and why it cannot be parsed ("" if it can)."""
     python = [block.text for block in blocks if block.language in _PYTHON and block.text.strip()]
     if not blocks and plan.count("\n") > 0 and not syntax_error(plan):
-        return plan  # the whole answer is a program
+        return plan, ""  # the whole answer is a program
     if not python:
         others = sorted({block.language for block in blocks if block.language})
         if others:
             said = f"expected a program in Python, got {', '.join(others)[:80]}"
             raise NoArtefactError(said, "other-language")
         raise NoArtefactError("expected one fenced block of Python, got none", "no-code")
+    if len(python) == 1:  # parsed once: it is what costs most here
+        return f"{python[0]}\n", syntax_error(f"{python[0]}\n")
     sound = [block for block in python if not syntax_error(block)]
-    return "\n\n".join(sound or python) + "\n"
+    text = "\n\n".join(sound or python) + "\n"
+    return text, syntax_error(text)
 
 
 def _text(said: str, blocks: list[Block], language: str) -> str:
