@@ -27,6 +27,17 @@ def broken_later():
     return Problem("broken", "State a quality.", BreaksLater(), splits=("search", "selection"))
 
 
+class Raises(Reads):
+    """It was written for other data."""
+
+    async def __call__(self, text, split, clients):
+        return Graded({}["rows"], "ok", "")
+
+
+def raising():
+    return Problem("raising", "State a quality.", Raises())
+
+
 async def researcher(request):
     """An application that writes a program; the quality is the prompt's length, deterministic."""
     if "mend it" in request.messages[-1].content:

@@ -114,6 +114,14 @@ def test_a_choice_whose_evaluations_our_faults_kept_from_their_end_says_so(place
     assert done.score(done.chosen, "selection") is None
 
 
+def test_a_grader_that_raises_is_said_with_its_words(place, capsys):
+    flags = ["--task", "own_problem:raising", "--trials", "3", "--selection.rule", "argmax"]
+    assert cairn(["search", "run", "config.toml", "--run", "one", *flags]) == 0
+    said = capsys.readouterr().out
+    assert "no node has a score" in said and "grader_error: 3" in said
+    assert "the first fault, of trial 0: the grader of raising raised KeyError: 'rows'" in said
+
+
 def test_a_limit_stops_the_run_and_the_line_says_how_to_go_on(place, capsys):
     flags = ["--limits.calls", "5"]
     assert cairn(["search", "run", "config.toml", "--run", "one", *flags]) == 1

@@ -172,6 +172,9 @@ def _summary(out: Console, path: Path, done: run.Finished) -> None:
     for outcome, count in found.outcomes.items():
         if outcome != "ok":
             out.print(f"  {outcome}: {count}", markup=False)
+    if done.failed:
+        first = done.failed[0]
+        out.print(f"  the first fault, of trial {first.trial}: {first.message}", markup=False)
     if done.maybe_twice:
         out.print(f"  {done.maybe_twice} possibly paid or run twice", markup=False)
     out.print(f"report: {path / directory.REPORT}", markup=False)
