@@ -193,8 +193,7 @@ def main() -> None:
         finally:
             peer.close()
         sources = source_hash(Path(__file__), ("core", "engine", "lm", "research", "runs"))
-        words = command().replace(python, "PYTHON").replace(Path(python).name, "PYTHON")
-        record[name] = {**row, "command": words, "versions": versions(), "peer": about,
+        record[name] = {**row, "command": command(), "versions": versions(), "peer": about,
                         "sources": sources, "load_at_start": round(load, 2)}  # fmt: skip
         print(json.dumps({name: row["times_faster"]}), flush=True)
         if arguments.results:
