@@ -1,6 +1,7 @@
 """The local transformer as the judge of puzzles: trained, and one that has not learned.
 
     uv run python benchmarks/verify/search_puzzles_local.py [--seeds 3] [--tiny] [--results FOLDER]
+        [--page]
 
 A seed trains one transformer on states of 300 puzzles of the train split, tests it on states of the
 val split, and has the four searches play 100 puzzles of that split with it, within a budget of
@@ -11,6 +12,7 @@ is not made again.
 import argparse
 import asyncio
 import json
+import re
 import sys
 import time
 from dataclasses import replace
@@ -28,6 +30,8 @@ from cairn.research.puzzles.local_judge import Config, LocalJudge, accuracy, lab
 from cairn.research.puzzles.play import NAMES, method_of, play
 
 RESULTS = Path(__file__).parents[1] / "results" / "search_puzzles_local"
+PAGE = Path(__file__).parents[2] / "docs" / "search-puzzles.md"
+MARK = re.compile(r"(?<=<!-- local judge -->\n).*?(?=<!-- end -->)", re.S)
 BUDGETS = {"countdown-3": 300, "countdown-4": 1_000, "sudoku-4": 6_000}
 """Characters that a game may have read: about twice what a game without an error needs."""
 PUZZLES, STATES, GAMES = 300, 20_000, 100
@@ -82,13 +86,22 @@ def described(folder: Path = RESULTS) -> str:
     return "\n".join(lines) + "\n"
 
 
+def shown(page: str) -> str:
+    """The page with its table made anew."""
+    return MARK.sub(lambda _: described(), page)
+
+
 def main() -> int:
     """Measure what is not there."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--tiny", action="store_true", help="three updates, two games")
+    parser.add_argument("--page", action="store_true", help="make the page anew; measure nothing")
     asked = parser.parse_args()
+    if asked.page:
+        PAGE.write_text(shown(PAGE.read_text()))
+        return 0
     asked.results.mkdir(parents=True, exist_ok=True)
     for seed in range(asked.seeds):
         for kind in BUDGETS:

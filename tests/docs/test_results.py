@@ -203,6 +203,16 @@ def test_the_page_on_studies_of_searches_shows_the_results_on_file(monkeypatch, 
         assert study.filled(page, mark, text) == page, mark
 
 
+def test_the_page_on_puzzles_shows_what_the_local_judge_did():
+    before = list(sys.path)
+    sys.path.insert(0, str(BENCHMARKS / "verify"))  # the script imports its neighbour
+    script = load("verify/search_puzzles_local")
+    sys.path[:] = before
+    page = script.PAGE.read_text()
+    assert len(list(script.RESULTS.glob("*-?.json"))) == 6 and script.MARK.search(page)
+    assert script.shown(page) == page
+
+
 def test_the_page_on_planning_shows_the_results_on_file():
     before = list(sys.path)
     sys.path.insert(0, str(BENCHMARKS / "verify"))  # the script imports its neighbour
