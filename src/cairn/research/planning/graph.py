@@ -129,14 +129,14 @@ def planned(world: World, walk: Walk, key: Key[Array, ""]) -> tuple[Plan, Int[Ar
     error = jnp.exp(world.noise * (jnp.triu(drawn, 1) + jnp.triu(drawn, 1).T))
     both = walk.known[:, None] & walk.known[None] & graph.joined
     edges = jnp.where(both, graph.lengths * error, FAR)
-    from_here = _distances(edges, jnp.arange(N) == walk.at)
+    from_here = distances(edges, jnp.arange(N) == walk.at)
     beyond = graph.lengths[graph.goal]
     # Nodes whose neighbours are all known lead nowhere new.
     open_ = walk.known & (graph.joined & ~walk.known[None]).any(1)
     goal_known = walk.known[graph.goal]
     wanted = jnp.where(goal_known, jnp.arange(N) == graph.goal, open_)
     target = jnp.argmin(jnp.where(wanted, from_here + beyond, 2 * FAR))
-    distance = _distances(edges, jnp.arange(N) == target)
+    distance = distances(edges, jnp.arange(N) == target)
     plan = Plan(jnp.array(True), distance, jnp.array(0), jnp.array(0))
     return plan, 1 + _steps(edges, distance, walk.at)
 
@@ -145,7 +145,7 @@ HOPS = 12
 """Steps of the longest plan."""
 
 
-def _distances(edges: Float[Array, "N N"], target: Bool[Array, " N"]) -> Float[Array, " N"]:
+def distances(edges: Float[Array, "N N"], target: Bool[Array, " N"]) -> Float[Array, " N"]:
     """Lengths of the shortest ways to a node, by Bellman and Ford."""
 
     def relax(_: Array, distance: Array) -> Array:
