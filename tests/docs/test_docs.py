@@ -74,6 +74,8 @@ def small(arguments):
         return [*arguments, "--records", "40"]
     if command == "search" and rest[0] == "puzzles":
         return [*arguments, "--puzzles", "3"]
+    if command == "search" and rest[0] == "planning":
+        return [*arguments, "--primed", "2", "--rounds", "1", "--demonstrations", "2"]
     if command == "search" and rest[0] == "run":
         return [*arguments, "--trials", "12"]
     if command == "progress":

@@ -10,6 +10,7 @@ PARTS = {
     "report": "The page of a run: tree, curves, operators.",
     "export": "The best program with its lineage, as a folder that runs.",
     "gym": "Compare policies on landscapes without a model.",
+    "planning": "Learn when a plan is worth its words, with a small transformer.",
     "puzzles": "LLM-First Search and its rivals on Countdown and Sudoku.",
 }
 USAGE = """\

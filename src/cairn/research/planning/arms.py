@@ -16,9 +16,15 @@ from cairn.research.planning.craftax_text import CraftaxText
 from cairn.research.planning.graph_text import GraphText
 from cairn.research.planning.speaker import MAY_NOT, Speaker
 from cairn.research.planning.texts import TextWorld
+from cairn.research.planning.tuned import Config
 from cairn.research.planning.turns import Now, Order, every, handed, own, play, told
 
 WORLDS: dict[str, Callable[[], TextWorld]] = {"graph": GraphText, "craftax": CraftaxText}
+CONFIGS = {
+    "graph": Config(),
+    "craftax": Config(episodes=512, primed=800, updates=15, batch=16, epochs=1),
+}
+"""Of a few minutes on one core."""
 PERIODS = (0, 8, 4, 2, 1)
 """Fixed frequencies, from never to always."""
 NAMES = {0: "never", **{k: f"every {k}" for k in PERIODS[1:-1]}, 1: "always"}

@@ -66,12 +66,11 @@ def sight(state: Any) -> Sight:
     view = jax.lax.dynamic_slice(padded, (row, column), (HIGH, WIDE)).astype(jnp.int32)
 
     def mobs(group: Any) -> Bool[Array, "H W"]:
-        place = group.position - state.player_position + jnp.array([rows, columns])
-        inside = group.mask & (place >= 0).all(1) & (place < jnp.array([HIGH, WIDE])).all(1)
         here = jnp.zeros((HIGH, WIDE), bool)
-        for at in range(place.shape[0]):
-            y, x = place[at, 0], place[at, 1]
-            here = here | (inside[at] & (jnp.arange(HIGH) == y)[:, None] & (jnp.arange(WIDE) == x))
+        for at in range(group.mask.shape[0]):  # few
+            y = jnp.arange(HIGH) == group.position[at, 0] - row + rows
+            x = jnp.arange(WIDE) == group.position[at, 1] - column + columns
+            here = here | (group.mask[at] & y[:, None] & x[None])
         return here
 
     cows, zombies = mobs(state.cows), mobs(state.zombies)

@@ -76,7 +76,7 @@ def reckoned(seen: Sight) -> Float[Array, " G"]:
     sapling, which grass gives once in ten.
     """
     wood = missing(seen)
-    steps = seen.far[needs(seen)] + 5.0 * jnp.maximum(wood - 1, 0)
+    steps = (seen.far[needs(seen)] + 5 * jnp.maximum(wood - 1, 0)).astype(jnp.float32)
     steps = steps.at[PUT_TABLE].set(jnp.where(wood[PUT_TABLE] > 0, steps[PUT_TABLE] + 1, 1.0))
     steps = steps.at[GET_STONE].add(jnp.where(has_pickaxe(seen), 0.0, 12.0))
     steps = steps.at[GET_SAPLING].set(10.0)

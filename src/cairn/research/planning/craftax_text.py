@@ -2,7 +2,8 @@
 
 A prompt says of each kind of thing where the nearest one in view is (`tree 2w 1n`, or `tree . .`),
 which way the player faces and what is in front, health, food and drink, what is carried, what is
-still to be achieved of `GOALS`, and the plan in force. Rewards are the package's: 1 for each
+still to be achieved of `GOALS`, and what remains of the plan: its way, and of its goals those still
+to do, the next one last. Rewards are the package's: 1 for each
 achievement, the first time, and a tenth of each change of health.
 
 A plan is a way to look (`n`, `e`, `s`, `w`) and up to three goals, the first first. The prompt has
@@ -37,6 +38,7 @@ from cairn.research.planning.craftax_sight import (
     MOST,
     UNSEEN,
     WAYS,
+    Sight,
     sight,
 )
 from cairn.research.planning.texts import ASK, COMMON, NONE
@@ -80,7 +82,7 @@ class CraftaxText(eqx.Module):
 
     @property
     def length(self) -> int:
-        """Three words a kind; facing, front; levels; the bag; goals; the plan; the colon."""
+        """Three words a kind; facing, front; levels; the bag; goals; the colon; the plan."""
         return 3 * len(KINDS) + 2 + 3 + len(CARRIED) + len(GOALS) + self.longest + 1
 
     @property
@@ -105,7 +107,8 @@ class CraftaxText(eqx.Module):
         return jnp.concatenate([
             places.ravel(), jnp.stack([FACE + seen.facing, FRONT + seen.front]),
             LEVEL + jnp.arange(3) * 10 + seen.levels, CARRY + jnp.asarray(starts) + seen.bag,
-            jnp.where(seen.todo, GOAL + jnp.arange(len(GOALS)), NONE), plan, jnp.array([ASK]),
+            jnp.where(seen.todo, GOAL + jnp.arange(len(GOALS)), NONE), jnp.array([ASK]),
+            remaining(seen, plan),
         ]).astype(jnp.int32)  # fmt: skip
 
     def legal(self, state: Any) -> Bool[Array, " V"]:
@@ -138,3 +141,12 @@ class CraftaxText(eqx.Module):
         """A step to the plan's first goal that is still to do; without one, to any."""
         way = jnp.where(plan[0] >= WAY, plan[0] - WAY, -1)
         return ACT + teacher.advised(sight(state), way, plan[1:] - GOAL, key)
+
+
+def remaining(seen: Sight, plan: Int[Array, " M"]) -> Int[Array, " M"]:
+    """The plan's way, and of its goals those that are still to do, the next one last."""
+    goals = plan[1:] - GOAL
+    todo = (goals >= 0) & (goals < len(GOALS)) & seen.todo[jnp.clip(goals, 0, len(GOALS) - 1)]
+    order = jnp.argsort(~todo, stable=True)[::-1]
+    left = jnp.where(todo[order], plan[1:][order], NONE)
+    return jnp.concatenate([jnp.where(todo.any(), plan[:1], NONE), left])

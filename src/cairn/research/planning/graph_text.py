@@ -57,7 +57,7 @@ class GraphText(eqx.Module):
 
     @property
     def length(self) -> int:
-        """Two words for each other node, the walker's node, a plan, the colon."""
+        """Two words for each other node, the walker's node, the colon, a plan."""
         return 2 * (self.nodes - 1) + 1 + self.longest + 1
 
     @property
@@ -93,14 +93,14 @@ class GraphText(eqx.Module):
         return jnp.argsort(rank), after, rank
 
     def text(self, state: Walk, plan: Int[Array, " M"]) -> Int[Array, " L"]:
-        """The list, the walker's node, the plan, a colon."""
+        """The list, the walker's node, a colon, the plan."""
         order, after, rank = self._order(state)
         is_open = (state.graph.joined & ~state.known[None]).any(1)
         mark = jnp.where(is_open, 1, jnp.where(state.visits > 0, 2, 3)).at[state.graph.goal].set(0)
         marked = NODES + self.nodes * (1 + mark) + jnp.arange(self.nodes)
         pairs = jnp.stack([marked[order], NODES + after[order]], axis=1)
         pairs = jnp.where((rank[order] < FAR)[:, None], pairs, NONE)[: self.nodes - 1]
-        ends = [jnp.array([NODES]) + state.at, self.remaining(state, plan), jnp.array([ASK])]
+        ends = [jnp.array([NODES]) + state.at, jnp.array([ASK]), self.remaining(state, plan)]
         return jnp.concatenate([pairs.ravel(), *ends]).astype(jnp.int32)
 
     def legal(self, state: Walk) -> Bool[Array, " V"]:

@@ -4,7 +4,7 @@ The grammar of answers (`texts`) is kept by masks, in sampling and in learning a
 may not come next have no chance. A turn may be given an order: to plan, not to plan, or neither.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -49,57 +49,60 @@ class Answers(NamedTuple):
 class Read(NamedTuple):
     """What was answered."""
 
-    planned: Bool[Array, " *B"]
-    plan: Int[Array, "*B M"]
+    planned: Bool[Array, " B"]
+    plan: Int[Array, "B M"]
     """`NONE` after its last word, and where none was made."""
-    action: Int[Array, " *B"]
-    words: Int[Array, " *B"]
+    action: Int[Array, " B"]
+    words: Int[Array, " B"]
     """Said for the plan: its begin, its words, its end."""
 
 
-def written(plan: Int[Array, "*B M"], action: Int[Array, " *B"], planned: Any) -> Array:
-    """Answers: `planned` says which begin with their plan. (*B, M + 3)."""
-    at = jnp.arange(plan.shape[-1] + 3)
-    count = (plan != NONE).sum(-1)[..., None]
-    inside = jnp.pad(plan, [(0, 0)] * (plan.ndim - 1) + [(1, 2)])
-    whole = jnp.where(at == 0, PLAN, inside)
-    whole = jnp.where(at == count + 1, END, whole)
-    whole = jnp.where(at == count + 2, action[..., None], whole)
-    whole = jnp.where(at > count + 2, NONE, whole)
-    alone = jnp.where(at == 0, action[..., None], NONE)
-    return jnp.where(jnp.asarray(planned)[..., None], whole, alone).astype(jnp.int32)
+def written(
+    plan: Int[Array, "B M"], action: Int[Array, " B"], planned: Bool[Array, " B"]
+) -> Int[Array, "B R"]:
+    """Answers; `planned` says which begin with their plan."""
+    at = jnp.arange(plan.shape[1] + 3)[None]
+    end = 1 + (plan != NONE).sum(1, keepdims=True)
+    whole = jnp.where(at == 0, PLAN, jnp.pad(plan, ((0, 0), (1, 2))))
+    whole = jnp.where(at == end, END, whole)
+    whole = jnp.where(at == end + 1, action[:, None], jnp.where(at > end + 1, NONE, whole))
+    alone = jnp.where(at == 0, action[:, None], NONE)
+    return jnp.where(planned[:, None], whole, alone).astype(jnp.int32)
 
 
-def read(said: Int[Array, "*B R"]) -> Read:
+def read(said: Int[Array, "B R"]) -> Read:
     """The parts of whole answers."""
-    planned = said[..., 0] == PLAN
-    end = jnp.where(planned, jnp.argmax(said == END, axis=-1), -1)
-    at = jnp.arange(1, said.shape[-1] - 2)
-    plan = jnp.where(at < end[..., None], said[..., 1:-2], NONE)
-    action = jnp.take_along_axis(said, (end + 1)[..., None], axis=-1)[..., 0]
+    planned = said[:, 0] == PLAN
+    end = jnp.where(planned, jnp.argmax(said == END, axis=1), -1)
+    inside = jnp.arange(1, said.shape[1] - 2)[None] < end[:, None]
+    plan = jnp.where(inside, said[:, 1:-2], NONE)
+    action = jnp.take_along_axis(said, (end + 1)[:, None], axis=1)[:, 0]
     return Read(planned, plan, action, end + 1)
 
 
 def allowed(
-    world: TextWorld, kind: Int[Array, " *B"], place: Any, legal: Bool[Array, "*B V"], order: Any
-) -> Bool[Array, "*B V"]:
+    world: TextWorld,
+    kind: Int[Array, " B"],
+    place: Int[Array, ""],
+    legal: Bool[Array, "B V"],
+    order: Int[Array, " B"],
+) -> Bool[Array, "B V"]:
     """Words that may stand at this place of an answer, whose kind is known by what came before."""
-    words = jnp.arange(world.words.size)
-    kind, order = kind[..., None], jnp.asarray(order)[..., None]
-    place = jnp.broadcast_to(place, kind.shape)
+    words = jnp.arange(world.words.size)[None]
+    kind, order = kind[:, None], order[:, None]
     first = (legal & (order != MUST)) | ((words == PLAN) & (order != MAY_NOT))
     # A plan has a word at least, and `longest` at most: after these it ends.
-    inside = world.plannable & (place <= world.longest)
+    inside = world.plannable[None] & (place <= world.longest)
     inside = inside | ((words == END) & (place > 1))
     found = jnp.where(kind == FIRST, first, jnp.where(kind == PLANNING, inside, legal))
     return jnp.where(kind == OVER, words == NONE, found)
 
 
-def kinds(said: Int[Array, "*B R"]) -> Int[Array, "*B R"]:
+def kinds(said: Int[Array, "B R"]) -> Int[Array, "B R"]:
     """What each word is."""
-    at = jnp.arange(said.shape[-1])
-    planned = (said[..., 0] == PLAN)[..., None]
-    end = jnp.argmax(said == END, axis=-1)[..., None]
+    at = jnp.arange(said.shape[1])[None]
+    planned = said[:, :1] == PLAN
+    end = jnp.argmax(said == END, axis=1)[:, None]
     after = jnp.where(at <= end, PLANNING, jnp.where(at == end + 1, ACTING, OVER))
     return jnp.where(at == 0, FIRST, jnp.where(planned, after, OVER))
 

@@ -1,15 +1,15 @@
 """A world in words: what a language model reads at a turn, and what it may answer.
 
 A prompt has a fixed number of words, in fixed places; a place without a word holds `.`. It says
-what is seen, then the plan in force, then `:`. An answer is an action's word, or a new plan and
-then the action: `plan w w ; action`. So the decision to plan is the answer's first word, as in
-Paglieri et al. 2025, Learning When to Plan. A world also has a teacher, which plans and acts by
-rules; answers to imitate are its.
+what is seen, then `:`, then what remains of the plan in force, its next step last. An answer is an
+action's word, or a new plan and then the action: `plan w w ; action`. So the decision to plan is
+the answer's first word, as in Paglieri et al. 2025, Learning When to Plan. A world also has a
+teacher, which plans and acts by rules; answers to imitate are its.
 
 All methods are of one episode and pure: jit and vmap them.
 """
 
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
@@ -21,9 +21,10 @@ State = TypeVar("State")
 COMMON = (*RESERVED, "plan", ";", ".", ":")
 """What every world's vocabulary begins with."""
 PLAN, END, NONE, ASK = range(len(RESERVED), len(COMMON))
-"""Ids: a plan begins, a plan ends, nothing stands here, the answer's turn."""
+"""Ids: a plan begins, a plan ends, nothing stands here, the plan in force follows."""
 
 
+@runtime_checkable
 class TextWorld(Protocol[State]):
     """A world that is read and answered in words of one vocabulary."""
 

@@ -29,22 +29,22 @@ from cairn.research.planning.turns import Now, Order, Turns, own, play, told
 class Config:
     """Of the model and both stages."""
 
-    width: int = 48
+    width: int = 32
     layers: int = 2
-    episodes: int = 512
+    episodes: int = 1_024
     """Of the teacher, to imitate."""
     primed: int = 1_000
     """Updates of imitation; 0: none."""
-    rows: int = 128
+    rows: int = 64
     """Turns an update, in both stages."""
-    priming_rate: float = 3e-3
+    priming_rate: float = 5e-3
     """Of Adam, after a warm-up of a twentieth, down a cosine to a tenth."""
-    updates: int = 60
+    updates: int = 25
     """Rounds by reward: episodes that are played and learned from."""
     batch: int = 32
     """Episodes a round."""
     epochs: int = 2
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     clip: float = 0.2
     decay: float = 0.95
     """λ of the advantages."""

@@ -85,9 +85,11 @@ def handed(give: Callable[[Any, Array], Array], period: int) -> Order:
 
 def _kept(over: Array, old: Any, new: Any) -> Any:
     """Rows that are over stay as they were."""
-    return jax.tree.map(
-        lambda a, b: jnp.where(over.reshape(-1, *[1] * (b.ndim - 1)), a, b), old, new
-    )
+
+    def either(a: Array, b: Array) -> Array:
+        return jnp.where(over.reshape(-1, *[1] * (b.ndim - 1)), a, b)
+
+    return jax.tree.map(either, old, new)
 
 
 @eqx.filter_jit
@@ -193,5 +195,5 @@ def shown(world: TextWorld, turns: Turns, row: int = 0) -> str:
     ):
         if live:
             texts = [world.words.decode([w for w in ids if w != NONE]) for ids in (prompt, said)]
-            lines.append(" ".join(texts))
+            lines.append(" => ".join(texts))
     return "\n".join(lines)
