@@ -91,6 +91,7 @@ def test_a_transformer_keeps_to_the_grammar_and_orders_and_is_weighed_as_it_spok
     assert (weighed.log_chances[:2, 0] == 0).all()  # what is ordered is no choice
 
 
+@pytest.mark.slow
 def test_turns_count_until_an_episode_ends_and_a_plan_costs_its_words():
     turns = playing.play(WORLD, None, playing.every(2), jax.random.key(0), 8)
     assert (turns.planned[::2] == 1).all() and not turns.planned[1::2].any()
@@ -126,7 +127,8 @@ def test_it_imitates_and_goes_on_by_reward():
     fresh = Speaker.init(jax.random.key(1), WORLD, 16, 1)
 
     def error(player):
-        return -float(speaking.weigh(player, WORLD, *rows).log_chances.sum(-1).mean())
+        told = map(jnp.asarray, rows)
+        return -float(speaking.weigh(player, WORLD, *told).log_chances.sum(-1).mean())
 
     assert len(said) == 5 and error(speaker) < 0.8 * error(fresh)
     after, curve = tuned.improve(WORLD, config, speaker, jax.random.key(2), 0.01)
