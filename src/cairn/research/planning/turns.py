@@ -194,6 +194,8 @@ def shown(world: TextWorld, turns: Turns, row: int = 0) -> str:
         turns.prompt[:, row], turns.said[:, row], turns.live[:, row], strict=True
     ):
         if live:
-            texts = [world.words.decode([w for w in ids if w != NONE]) for ids in (prompt, said)]
+            texts = [
+                world.words.decode([int(w) for w in ids if w != NONE]) for ids in (prompt, said)
+            ]
             lines.append(" => ".join(texts))
     return "\n".join(lines)
