@@ -10,6 +10,7 @@ best, and a transformer that was not primed learns with as many rounds. Tests of
 are the same episodes. What is in the results is not made again. The statements were committed
 before the first run of this size; pilots of one seed had been looked at to choose sizes and the
 form of the prompts.
+The statement at the higher cost was added when one seed had been seen.
 """
 
 import argparse
@@ -42,6 +43,7 @@ T95 = {1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57}
 """Student's t for 95 %, by degrees of freedom."""
 STATEMENTS = {
     "inverted": "Primed, at the lower cost some frequency between never and always is above both.",
+    "steep": "The same at the higher cost.",
     "decides": "Primed, its own decisions are at least as good as the best fixed frequency.",
     "learned": "Learned by reward, its own decisions are at least as good as the best fixed "
     "frequency learned by as much reward.",
@@ -108,51 +110,64 @@ def interval(values: list[float]) -> tuple[float, float]:
 def judged(seeds: list[dict[str, Any]], costs: tuple[float, float]) -> dict[str, Any]:
     """Each statement's difference over seeds, and whether it held: yes, no, or not decided.
 
-    "At least as good" holds unless the interval lies below 0; the others need it above 0.
+    A seed counts where it has what a statement needs. "At least as good" holds unless the interval
+    lies below 0; the others need it above 0.
     """
     low, high = costs
-    between = [arms.NAMES[p] for p in arms.PERIODS if p not in (0, 1)]
     fixed = [arms.NAMES[p] for p in arms.PERIODS]
-    primed = [{k: worth(v, low) for k, v in one["primed"]["arms"].items()} for one in seeds]
+    ends = [arms.NAMES[0], arms.NAMES[1]]
+    between = [name for name in fixed if name not in ends]
+    given, same = f"given every {arms.GIVEN}", f"every {arms.GIVEN}"
+    primed = [one["primed"]["arms"] for one in seeds]
 
-    def best(names: list[str]) -> str:
-        return max(names, key=lambda name: sum(one[name] for one in primed))
+    def best(names: list[str], cost: float) -> str:
+        return max(names, key=lambda name: sum(worth(one[name], cost) for one in primed))
 
-    reward = [worth(one[f"reward {low}"], low) for one in seeds]
-    given = f"given every {arms.GIVEN}"
-    every_same = f"every {arms.GIVEN}"
+    def over(cost: float, one: str, other: str) -> list[float]:
+        return [worth(each[one], cost) - worth(each[other], cost) for each in primed]
+
+    def after(one: str, other: str, what: Callable[[dict[str, float]], float]) -> list[float]:
+        both = [each for each in seeds if one in each and other in each]
+        return [what(each[one]) - what(each[other]) for each in both]
+
+    net = lambda one: worth(one, low)  # noqa: E731
     found: dict[str, list[float]] = {
-        "inverted": [one[best(between)] - one[best([n for n in fixed if n not in between])]
-                     for one in primed],
-        "decides": [one["own"] - one[best(fixed)] for one in primed],
-        "learned": [r - worth(one["fixed"], low) for r, one in zip(reward, seeds, strict=True)],
-        "rate": [one[f"reward {low}"]["plans"] - one[f"reward {high}"]["plans"] for one in seeds],
-        "unprimed": [r - worth(one["unprimed"], low) for r, one in zip(reward, seeds, strict=True)],
-        "collapse": [0.05 - one["unprimed"]["plans"] for one in seeds],
-        "given": [one["primed"]["arms"][given]["reward"]
-                  - one["primed"]["arms"][every_same]["reward"] for one in seeds],
+        "inverted": over(low, best(between, low), best(ends, low)),
+        "steep": over(high, best(between, high), best(ends, high)),
+        "decides": over(low, "own", best(fixed, low)),
+        "learned": after(f"reward {low}", "fixed", net),
+        "rate": after(f"reward {low}", f"reward {high}", lambda one: one["plans"]),
+        "unprimed": after(f"reward {low}", "unprimed", net),
+        "collapse": [0.05 - one["unprimed"]["plans"] for one in seeds if "unprimed" in one],
+        "given": over(0.0, given, same),
         "steers": [one["primed"]["steered"]["shown"] - one["primed"]["steered"]["hidden"]
                    for one in seeds],
     }  # fmt: skip
     held = {}
     for name, values in found.items():
+        if not values:
+            held[name] = {"held": "not measured", "seeds": 0}
+            continue
         mean, half = interval(values)
-        if name in ("decides", "learned"):
+        if len(values) == 1:
+            word = "one seed"
+        elif name in ("decides", "learned"):
             word = "yes" if mean + half >= 0 else "no"
         else:
             word = "yes" if mean > half else "no" if mean + half < 0 else "not decided"
-        held[name] = {"held": word, "difference": round(mean, 4), "half": round(half, 4)}
+        held[name] = {"held": word, "difference": round(mean, 4), "half": round(half, 4),
+                      "seeds": len(values)}  # fmt: skip
     return held
 
 
 def stored(folder: Path = RESULTS) -> dict[str, list[dict[str, Any]]]:
-    """Worlds with their seeds, whole ones alone."""
+    """Worlds with their seeds, as far as they are measured."""
     found = {
-        name: [json.loads(file.read_text()) for file in sorted(folder.glob(f"{name}-*.json"))]
+        name: [json.loads(file.read_text()) for file in sorted(folder.glob(f"{name}-?.json"))]
         for name in COSTS
     }
-    whole = {name: [one for one in each if "fixed" in one] for name, each in found.items()}
-    return {name: each for name, each in whole.items() if each}
+    primed = {name: [one for one in each if "primed" in one] for name, each in found.items()}
+    return {name: each for name, each in primed.items() if each}
 
 
 def statements(worlds: dict[str, list[dict[str, Any]]]) -> str:
@@ -160,33 +175,43 @@ def statements(worlds: dict[str, list[dict[str, Any]]]) -> str:
     all_held = {name: judged(seeds, COSTS[name]) for name, seeds in worlds.items()}
     lines = [f"| statement | {' | '.join(worlds)} |", "|---" * (1 + len(worlds)) + "|"]
     for statement, text in STATEMENTS.items():
-        cells = [f"{h[statement]['held']} ({h[statement]['difference']:+.3f} ± "
-                 f"{h[statement]['half']:.3f})" for h in all_held.values()]  # fmt: skip
-        lines.append(f"| {text} | {' | '.join(cells)} |")
+        lines.append(f"| {text} | {' | '.join(_cell(h[statement]) for h in all_held.values())} |")
     return "\n".join(lines) + "\n"
+
+
+def _cell(one: dict[str, Any]) -> str:
+    if not one["seeds"]:
+        return one["held"]
+    if one["seeds"] == 1:
+        return f"{one['held']} ({one['difference']:+.3f})"
+    return f"{one['held']} ({one['difference']:+.3f} ± {one['half']:.3f}, {one['seeds']} seeds)"
 
 
 def table(worlds: dict[str, list[dict[str, Any]]]) -> str:
-    """Every arm: reward, words for plans, plans a turn, return at the lower cost."""
-    lines = ["| world | arm | reward | words for plans | plans a turn | return net of words |",
-             "|---" * 6 + "|"]  # fmt: skip
+    """Every arm: seeds, reward, words for plans, plans a turn, return at both costs."""
+    lines = ["| world | arm | seeds | reward | words for plans | plans a turn "
+             "| return at the lower cost | at the higher |", "|---" * 8 + "|"]  # fmt: skip
     for name, seeds in worlds.items():
         low, high = COSTS[name]
-        rows: list[tuple[str, list[dict[str, float]], float]] = [
-            (f"primed, {arm}", [one["primed"]["arms"][arm] for one in seeds], low)
-            for arm in seeds[0]["primed"]["arms"]
-        ]
-        rows += [(f"by reward, own, word {cost}", [one[f"reward {cost}"] for one in seeds], cost)
-                 for cost in (low, high)]  # fmt: skip
-        rows += [("by reward, best fixed", [one["fixed"] for one in seeds], low)]
-        rows += [("by reward, own, not primed", [one["unprimed"] for one in seeds], low)]
-        for arm, each, cost in rows:
-            cells = [interval([one[what] for one in each]) for what in ("reward", "words", "plans")]
-            cells.append(interval([worth(one, cost) for one in each]))
-            shown = (f"{m:.2f} ± {h:.2f}" if at != 1 else f"{m:.0f} ± {h:.0f}"
-                     for at, (m, h) in enumerate(cells))  # fmt: skip
-            lines.append(f"| {name} | {arm} | {' | '.join(shown)} |")
+        rows = {f"primed, {arm}": [one["primed"]["arms"][arm] for one in seeds]
+                for arm in seeds[0]["primed"]["arms"]}  # fmt: skip
+        names = {f"reward {low}": f"by reward, own, word {low}",
+                 f"reward {high}": f"by reward, own, word {high}",
+                 "fixed": f"by reward, best fixed, word {low}",
+                 "unprimed": f"by reward, own, not primed, word {low}"}  # fmt: skip
+        rows |= {text: [one[part] for one in seeds if part in one] for part, text in names.items()}
+        for arm, each in rows.items():
+            if each:
+                figures = ("reward", 2), ("words", 0), ("plans", 2)
+                cells = [_mean([one[what] for one in each], digits) for what, digits in figures]
+                cells += [_mean([worth(one, cost) for one in each], 2) for cost in (low, high)]
+                lines.append(f"| {name} | {arm} | {len(each)} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _mean(values: list[float], digits: int) -> str:
+    mean, half = interval(values)
+    return f"{mean:.{digits}f}" + ("" if len(values) == 1 else f" ± {half:.{digits}f}")
 
 
 def shown(page: str) -> str:

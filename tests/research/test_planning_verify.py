@@ -57,10 +57,14 @@ def test_statements_are_judged_by_differences_within_seeds(script):
     assert found["inverted"]["held"] == "yes"
     assert found["inverted"]["difference"] == pytest.approx(0.3)
     assert found["decides"]["held"] == "yes" and found["decides"]["half"] > 0.5  # two seeds
-    assert found["learned"] == {"held": "yes", "difference": 0.1, "half": 0.0}
+    assert found["learned"] == {"held": "yes", "difference": 0.1, "half": 0.0, "seeds": 2}
     assert found["rate"]["held"] == found["unprimed"]["held"] == found["collapse"]["held"] == "yes"
-    assert found["given"] == {"held": "not decided", "difference": 0.0, "half": 0.0}
+    assert found["given"]["held"] == "not decided" and found["given"]["difference"] == 0.0
     assert found["steers"]["difference"] == pytest.approx(0.6)
+    half_done = [seeds[0], {"primed": seeds[1]["primed"]}]
+    partly = script.judged(half_done, (1, 2))
+    assert (partly["learned"]["seeds"], partly["given"]["seeds"]) == (1, 2)
+    assert partly["learned"]["held"] == "one seed"
     # Three values, by hand: mean 2, deviation 1, 4.30 / sqrt(3).
     mean, half = script.interval([1.0, 2.0, 3.0])
     assert mean == 2 and half == pytest.approx(4.30 / 3**0.5)
