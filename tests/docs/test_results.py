@@ -213,6 +213,16 @@ def test_the_page_on_puzzles_shows_what_the_local_judge_did():
     assert script.shown(page) == page
 
 
+def test_the_page_on_planning_in_words_shows_the_results_on_file():
+    before = list(sys.path)
+    sys.path.insert(0, str(BENCHMARKS / "verify"))  # the script imports its neighbour
+    script = load("verify/planning_language")
+    sys.path[:] = before
+    page = script.PAGE.read_text()
+    assert [mark["name"] for mark in script.MARK.finditer(page)] == ["statements", "arms"]
+    assert script.shown(page) == page and len(script.stored()["graph"]) >= 3
+
+
 def test_the_page_on_planning_shows_the_results_on_file():
     before = list(sys.path)
     sys.path.insert(0, str(BENCHMARKS / "verify"))  # the script imports its neighbour
