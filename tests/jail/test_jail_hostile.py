@@ -4,6 +4,7 @@ import os
 import socket
 import tempfile
 import uuid
+from pathlib import Path
 
 import pytest
 from hostile import CASES, PRELUDE, Case, alive
@@ -94,3 +95,13 @@ def test_it_is_held(case: Case, tier: int, world):
             server.accept()
     with pytest.raises(BlockingIOError):
         datagrams.recv(9)
+
+
+def test_the_page_names_every_program_and_from_where_on_it_is_held():
+    page = (Path(__file__).parents[2] / "docs/jail.md").read_text()
+    listed = page.partition("<!-- hostile -->\n")[2].partition("<!-- end -->")[0]
+    tiers = sorted({case.held_from for case in CASES})
+    assert listed.splitlines() == [
+        f"- From {tier}: {'; '.join(c.name for c in CASES if c.held_from == tier)}."
+        for tier in tiers
+    ]
