@@ -187,7 +187,7 @@ def test_the_page_on_puzzles_shows_the_results_on_file_and_says_what_they_say():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["shipped", "speedrun", "agents"])
+@pytest.mark.parametrize("name", ["shipped", "speedrun", "agents", "prompts"])
 def test_the_page_on_studies_of_searches_shows_the_results_on_file(monkeypatch, name):
     monkeypatch.syspath_prepend(str(BENCHMARKS / "verify"))
     script, study = load(f"verify/search_{name}"), load("verify/shipped_study")

@@ -1,7 +1,9 @@
 """The scripts behind docs/search-studies.md, in small: with a grader that reads a program's
 choices, since programs in the jail are tested elsewhere; and what their scripted players do."""
 
+import asyncio
 import json
+import random
 import re
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ from cairn.research import operators
 from cairn.research.evaluation import Graded
 from cairn.research.shipped import catalogue, speedrun
 from cairn.research.shipped.researcher import grammar_of, moves
+from cairn.research.tasks.evaluator import TaskEvaluator
 
 VERIFY = Path(__file__).parents[2] / "benchmarks" / "verify"
 
@@ -182,11 +185,25 @@ def test_the_agent_follows_its_prompt_and_the_writer_changes_one_sentence(study)
 
 @pytest.mark.slow
 def test_prompts_are_optimised_on_one_domain_and_tested_on_the_other(study, monkeypatch, tmp_path):
-    found = ran(study("search_prompts"), monkeypatch, tmp_path)
+    script = study("search_prompts")
+    monkeypatch.setattr(script, "Here", lambda task, folder: Reads(task))
+    found = ran(script, monkeypatch, tmp_path)
     row = found["rows"]["optimiser | 0"]
     assert set(row) == {"begin", "chosen"} and len(row["chosen"]["text"]) <= 4
     # A share of the way to the reference: the same programs of the climb are worth 1.
     assert row["begin"]["test"] >= 0 and row["chosen"]["search"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("domain", ["optimiser", "acquisition"])
+def test_programs_run_in_process_score_what_they_score_in_the_jail(study, tmp_path, domain):
+    script = study("search_prompts")
+    folder = tmp_path / "task"
+    task, known, draws = catalogue.make(domain, folder), moves(domain), random.Random(3)
+    here, jailed = script.Here(task, folder), TaskEvaluator(task)
+    for text in (task.starter, known.draft(draws), "def nothing():\n    pass\n"):
+        one, other = (asyncio.run(grader(text, "test")) for grader in (here, jailed))
+        assert (one.score, one.outcome) == (other.score, other.outcome)
 
 
 def test_the_typist_goes_on_from_the_best_and_hands_it_in(study):
