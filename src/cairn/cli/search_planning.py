@@ -74,11 +74,12 @@ def _measured(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 def _table(report: dict[str, Any], episode: str) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     title = (f"{report['world']}: means of {report['episodes']} episodes; a plan's word costs "
              f"{report['cost']:g}")  # fmt: skip
-    table = Table("arm", "return", "reward", "words for plans", "plans a turn", "turns",
+    table = Table(Column("arm", no_wrap=True), "return", "reward", "words for plans",
+                  "plans a turn", "turns",
                   title=title, title_justify="left")  # fmt: skip
     for arm, one in report["arms"].items():
         table.add_row(arm, f"{one['worth']:.3f}", f"{one['reward']:.3f}", f"{one['words']:.1f}",
