@@ -57,6 +57,36 @@ def test_an_artefact_to_begin_with_is_the_first_node_and_no_model_is_asked(tmp_p
     assert found.spent.calls >= 2
 
 
+def test_what_an_analysis_says_is_in_memories_and_moves_no_score(tmp_path):
+    prompts = []
+
+    def speaks(request, key):
+        said = request.messages[-1].content
+        prompts.append(said)
+        if "what helped or hurt" not in said:
+            return answer(request, key)
+        return "" if "quality = -" in said else "<think>score: 99</think>The number\nhelped."
+
+    asking = Asking(analyse=True)
+    found = run(search(asking=asking), tmp_path, {"researcher": model(speaks)}, trials=14, lag=1)
+    plain = run(search(), tmp_path / "plain", trials=14, lag=1)
+    nodes = found.state.tree
+    run_ = [node for node in nodes if node.text]
+    said = {node.analysis for node in run_}
+    assert said == {"The number helped.", ""}  # who is silent takes no score away
+    assert all(node.analysis == "" for node in run_ if (node.score or 0) < 0)
+    assert any("found: The number helped." in prompt for prompt in prompts)
+    assert all(node.score is None or abs(node.score) < 9 for node in nodes)
+    assert found.spent.calls >= plain.spent.calls + len(run_) / 2
+
+    class Analyses(Stateless):
+        def propose(self, state, tree, pending, draws):
+            return Proposal("analyse")
+
+    with pytest.raises(ConfigError, match=r"makes no artefact: set\s+asking.analyse"):
+        run(TreeSearch(problem(), Analyses()), tmp_path / "own", trials=1)
+
+
 @pytest.mark.parametrize(
     ("said", "outcome"),
     [

@@ -50,6 +50,8 @@ class Node:
     """Utilities of single examples, if the grader gives them."""
     role: str = ""
     """Which role was asked for it, where a policy chose among several."""
+    analysis: str = ""
+    """What a model said of it afterwards, where `asking.analyse` has one asked."""
 
     @property
     def buggy(self) -> bool:
@@ -66,7 +68,8 @@ class Node:
         """Operator, plan, and score or failure, as a memory says them. Every prompt says hundreds
         of them again, so it is made once."""
         came = f"failed: {self.outcome}" if self.buggy else f"score: {self.score:.6g}"
-        return f"{self.planned}\n  {came}"
+        found = f"\n  found: {self.analysis}" if self.analysis else ""
+        return f"{self.planned}\n  {came}{found}"
 
     @property
     def planned(self) -> str:

@@ -158,6 +158,8 @@ def _item(tree: Tree, node: Node, done: Finished) -> Item:
         parts.append(Text(change or "(no difference)", f"change from node {parent}"))
     if node.text:
         parts.append(Text(node.text, "whole", fold=f"program-{node.id}"))
+    if node.analysis:
+        parts.append(Text(node.analysis, "analysis"))
     if node.feedback:
         parts.append(Text(node.feedback, "output"))
     chosen = " · chosen" if node.id == done.chosen else ""

@@ -44,6 +44,11 @@ class Block(NamedTuple):
     text: str
 
 
+def without_thoughts(answer: str) -> str:
+    """An answer without what its model thought aloud, on one line."""
+    return " ".join(_THINK.sub("", answer).split())
+
+
 def read(answer: str, language: str = "python", longest: int = LONGEST) -> Proposed:
     """Plan and artefact of an answer. Raises NoArtefactError."""
     said = _THINK.sub("", answer).strip()

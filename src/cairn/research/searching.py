@@ -18,6 +18,7 @@ from cairn.engine.journal_policy import WAIT, Failed
 from cairn.lm.answers import whole_text
 from cairn.lm.client import Clients
 from cairn.lm.completion import Completion
+from cairn.lm.errors import TrialFailedError
 from cairn.lm.fences import mark
 from cairn.research import grading, memory, novelty, parsing
 from cairn.research.evaluation import Graded, Problem
@@ -27,6 +28,7 @@ from cairn.research.policies.base import Proposal, TreePolicy
 
 RESEARCHER = "researcher"
 """The role that operators ask, where nothing else is said."""
+ANALYSE = "analyse"
 FAILURES = {"JailBrokenError": "jail_error", "GraderError": "grader_error",
             "BadGraderError": "grader_error"}  # fmt: skip
 """Outcome of the node by the name of the error that ended its trial; others: "no_answer"."""
@@ -58,6 +60,9 @@ class Asking:
     """Which role an operator asks; left out: researcher."""
     arms: tuple[str, ...] = ()
     """Further roles, among which a policy may choose (`shinka` does)."""
+    analyse: bool = False
+    """Whether a model reads what came of each artefact and says it in two sentences, which are in
+    the memories of those that follow: one more call a node."""
     novelty: float = 1.0
     """An artefact is refused, and asked for again, if so large a share of what it says is said by
     another one of its island (ShinkaEvolve: 0.99 by embeddings); 1: none is refused."""
@@ -91,7 +96,8 @@ class Asking:
     @property
     def asked(self) -> tuple[str, ...]:
         """All roles that are asked."""
-        return tuple(sorted({RESEARCHER, *self.roles.values(), *self.arms}))
+        makes = {role for name, role in self.roles.items() if name != ANALYSE or self.analyse}
+        return tuple(sorted({RESEARCHER, *makes, *self.arms}))
 
 
 class TreeSearch:
@@ -146,6 +152,11 @@ class TreeSearch:
 
     def _check(self, proposal: Proposal, tree: Tree) -> None:
         name = type(self.policy).__name__
+        if proposal.operator == ANALYSE:
+            raise ConfigError(
+                f"{name} proposes the operator {ANALYSE!r}, which makes no artefact: set "
+                f"asking.{ANALYSE} to have every artefact analysed."
+            )
         if proposal.operator not in self.operators:
             raise ConfigError(
                 f"{name} proposes the operator {proposal.operator!r}, which is not there: give it "
@@ -180,7 +191,25 @@ class TreeSearch:
                 plan = error.plan[:SHOWN_ERROR]
                 return _outcome(error.text, plan, Graded(None, error.kind, str(error)))
         graded = await grading.grade(self.problem, proposed.text, "search", clients, self.watch)
-        return _outcome(proposed.text, proposed.plan, graded)
+        outcome = _outcome(proposed.text, proposed.plan, graded)
+        if self.asking.analyse and graded.outcome not in OURS:
+            outcome["analysis"] = await self._analysed(outcome, clients)
+        return outcome
+
+    async def _analysed(self, outcome: Mapping[str, Any], clients: Clients) -> str:
+        """What the model finds in an outcome; "" if it says nothing: the score stands anyway."""
+        shown = Shown(**{name: outcome[name] for name in Shown._fields})
+        description = self.problem.description
+        context = Context(
+            description, self.problem.language, self.problem.evaluator.larger_is_better, (shown,),
+            "", "", (), mark(clients.key.child("analyse"), description, shown.text, shown.feedback),
+        )  # fmt: skip
+        client = clients[self.asking.roles.get(ANALYSE, RESEARCHER)]
+        try:
+            said = await client.ask(self.operators[ANALYSE](context), purpose=ANALYSE)
+        except TrialFailedError:
+            return ""
+        return parsing.without_thoughts(said)[:SHOWN_ERROR]
 
     async def _propose(self, trial: Any, clients: Clients) -> parsing.Proposed:
         beside = [{**other} for other in trial["beside"]]
