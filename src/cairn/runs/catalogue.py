@@ -73,12 +73,23 @@ WINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
                 "exit": "cairn.improve.exploratory:METHOD",
             }
         ),
+        "games": MappingProxyType(
+            {
+                "naive": "cairn.games.naive:METHOD",
+                "look-ahead": "cairn.games.look_ahead:METHOD",
+                "lola": "cairn.games.lola:METHOD",
+                "sos": "cairn.games.sos:METHOD",
+                "good-shepherd": "cairn.games.good_shepherd:METHOD",
+                "m-fos": "cairn.games.m_fos:METHOD",
+                "shaper": "cairn.games.shaper:METHOD",
+            }
+        ),
     }
 )
 METHODS: Mapping[str, str] = MappingProxyType(
     {name: address for methods in WINGS.values() for name, address in methods.items()}
 )
-DEFAULTS = ("dr", "map-elites", "grpo")
+DEFAULTS = ("dr", "map-elites", "grpo", "lola")
 """Which method a task is learned by if none is named: the first of these that takes it."""
 TASKS: Mapping[str, str] = MappingProxyType(
     {
@@ -87,6 +98,14 @@ TASKS: Mapping[str, str] = MappingProxyType(
         "arm": "cairn.qd.tasks:Arm",
         **tokens.TASKS,
         "text": "cairn.offline.text:Text",
+        "ipd": "cairn.games.tasks:Ipd",
+        "pennies": "cairn.games.tasks:Pennies",
+        "chicken": "cairn.games.tasks:Chicken",
+        "stag-hunt": "cairn.games.tasks:StagHunt",
+        "dilemma": "cairn.games.tasks:Dilemma",
+        "public-goods": "cairn.games.tasks:PublicGoods",
+        "snowdrift": "cairn.games.tasks:Snowdrift",
+        "majority": "cairn.games.tasks:Majority",
     }
 )
 """Tasks that are no environments."""
