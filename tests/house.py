@@ -37,6 +37,9 @@ ASKED = {"behaviour_problems": 3, "behaviour_answers": 2, "behaviour_draws": 4}
 ROUNDS = {"rows": 16, "fit_steps": 2, "fit_batch": 4}
 TAUGHT = ("paired", "flexible-paired", "population-paired", "minimax", "repaired")
 """Methods with a teacher."""
+GROUPS = {"games": 8, "log_every": 2, "seeds": 1, "steps": 14}
+"""Of players who learn from each other."""
+SHAPERS = {"population": 4, "opponents": 2, "episodes": 3, "log_every": 2, "seeds": 1}
 SEARCHES = {
     "map-elites": {"batch": 16},
     "cma-me": {"emitters": 2, "batch": 8},
@@ -50,6 +53,12 @@ def settings(method: str, environment: str = "maze") -> dict[str, Any]:
         rounds = ROUNDS if method in ("rft", "expert-iteration", "star") else {}
         digits = {"digits": 1} if environment == "addition" else {}
         return MODEL | SAMPLING | {"sft_batch": 4} | rounds | digits
+    if method == "shaper":
+        return SHAPERS | {"games": 2, "rounds": 2, "hidden": 2, "steps": 14 * 4 * 2 * 2 * 2 * 3}
+    if method in ("good-shepherd", "m-fos"):
+        return SHAPERS | {"steps": 14 * 4}
+    if method in WINGS["games"]:
+        return GROUPS
     if method in SEARCHES:
         return SEARCH | SEARCHES[method] | ({} if ":" in environment else MAP)
     maze = MAZE if environment == "maze" else {}

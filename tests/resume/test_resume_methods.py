@@ -10,7 +10,7 @@ from cairn.runs.catalogue import WINGS
 from cairn.runs.digest import digest
 from cairn.runs.presets import experiment
 
-TASKS = {"environment design": "maze", "quality-diversity": "arm"}
+TASKS = {"environment design": "maze", "quality-diversity": "arm", "games": "ipd"}
 # What is theirs is who learns from what; how PPO learns is the same for all, and takes longest. It
 # is stopped with domain randomisation and with those that cannot do without a maze; PLR goes on
 # beyond its budget in test_resume_longer.py, and ACCEL is killed for real in test_resume_kill.py.

@@ -27,6 +27,10 @@ SHOWN = {
     "held_out_loss": "held-out loss",
     "sft_loss": "loss on demonstrations",
     "reward_model_loss": "loss of the reward model",
+    "reward": "reward",
+    "reward_others": "of the others",
+    "welfare": "welfare",
+    "cooperation": "cooperation",
 }
 """Metrics on the live line; a method has some of them. All are in metrics.jsonl."""
 SPENT = (*STEPS, "evaluations", "tokens_sampled", "tokens_learned", "tokens_tested")
@@ -64,7 +68,8 @@ class Watch(Progress):
 def figures(status: Status, left_s: float) -> dict[str, str]:
     """The live line: means over seeds, formatted."""
     metrics, ledger = status.line["metrics"], status.line["ledger"]
-    spent = {name: float(np.mean(ledger[name])) for name in (*SPENT, "rows") if name in ledger}
+    counted = [name for name in (*SPENT, "rows") if name in ledger] or ["updates"]
+    spent = {name: float(np.mean(ledger[name])) for name in counted}
     # A warm-up spends nothing of the budget: nobody knows yet how fast that will go.
     pace = {"speed": "warming up"}
     if math.isfinite(left_s):
