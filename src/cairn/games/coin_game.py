@@ -133,7 +133,7 @@ class CoinGame(Environment):
             if self.sight == "egocentric":
                 row, column = board.players[me] // self.side, board.players[me] % self.side
                 middle = self.side // 2
-                planes = jnp.roll(planes, (middle - row, middle - column), axis=(0, 1))
+                planes = jnp.roll(jnp.roll(planes, middle - row, axis=0), middle - column, axis=1)
             seen.append(planes)
         return seen[0], seen[1]
 
