@@ -47,6 +47,21 @@ def test_every_form_of_a_secret_is_taken_out():
 
 
 @pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ('{"authorization":"Bearer s3cr3tk3y9","example":1}', 'Bearer [redacted]","example":1}'),
+        ("Authorization: Bearer s3cr3tk3y9;host=example.com", "[redacted];host=example.com"),
+        ("Authorization: Basic corp-example:9f8e7d6c5b", "Basic [redacted]"),
+        ("Bearer my-example-9f8e7d6c5b4a3f2e1d", "Bearer [redacted]"),
+        ("Authorization: Basic EXAMPLE0a1b2c3d4e5f", "Basic EXAMPLE0a1b2c3d4e5f"),
+        ("Bearer sk-EXAMPLE0a1b2c3d4e5f6a7b8c", "Bearer sk-EXAMPLE0a1b2c3d4e5f6a7b8c"),
+    ],
+)
+def test_only_a_credential_that_says_example_itself_is_nobodys(text, clean):
+    assert Redactor([])(text).endswith(clean)
+
+
+@pytest.mark.parametrize(
     "prose",
     [
         "Name the basic principles of cooking.",

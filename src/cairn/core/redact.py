@@ -17,11 +17,12 @@ SHORTEST = 8
 # A credential that is not ours (a proxy's, say) can still be echoed by a server's error page. But
 # answers go through here too, and prose has "basic principles" and "bearer certificates": without
 # the header's name it takes a long word with a digit in it. One that says EXAMPLE is nobody's: it
-# stands in a manual, or in the place of one that was taken out.
-_CREDENTIAL = r"\s+(?!\S{0,20}EXAMPLE)"
+# stands in a manual, or in the place of one that was taken out. That word is in capitals and in the
+# credential itself: many hosts and users have "example" in their names.
+_CREDENTIAL = r"\s+(?![\w.~+/=-]{0,20}(?-i:EXAMPLE))"
 _HEADER = re.compile(
     r"""(?i)\b(authorization["']?\s*[:=]\s*["']?(?:bearer|basic|token))"""
-    rf"""{_CREDENTIAL}[\w.~+/=-]{{8,}}"""
+    rf"""{_CREDENTIAL}[\w.~+/=:-]{{8,}}"""
 )
 _SCHEME = re.compile(rf"(?i)\b(bearer|basic){_CREDENTIAL}(?=\S*\d)[\w.~+/=-]{{20,}}")
 

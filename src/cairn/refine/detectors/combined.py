@@ -1,9 +1,12 @@
 """Several detectors as one, which also reads a text's other forms."""
 
+import re
 from dataclasses import dataclass
 
 from cairn.refine.detectors import forms
 from cairn.refine.detectors.base import Detector
+from cairn.refine.detectors.contact import CALL
+from cairn.refine.detectors.patterns import near
 from cairn.refine.detectors.views import View, windows
 from cairn.refine.spans import Span, settled
 
@@ -52,7 +55,7 @@ class Combined:
             for view in windows(flat, edits):
                 spans = self._through(view, self._plainly(view.text))
                 if form == "wrapped":
-                    spans = [span for span in spans if span.kind != "PHONE_NUMBER"]
+                    spans = [span for span in spans if _goes_on(flat, span)]
                 if form == "spelt":
                     spans += self._spelt(flat, view, spans)
                 found += [_back(whole, span) for span in spans]
@@ -95,6 +98,24 @@ class Combined:
                 by = f"{self.name} {DISGUISED}"
                 more.append(Span(edit.start, edit.end, "PHONE_NUMBER", _SURE_ENOUGH, by))
         return more
+
+
+_CUT = re.compile(r"\d[/\u2010-\u2013-]\Z")
+_WHOLE = 10
+"""Digits of a telephone number that may be all of it."""
+
+
+def _goes_on(text: str, span: Span) -> bool:
+    """Whether a value over a line's end is one value; a telephone number may be two of a column."""
+    if span.kind != "PHONE_NUMBER":
+        return True
+    first, _, rest = text[span.start : span.end].partition("\n")
+    if _CUT.search(first):
+        return True
+    if sum(c.isdigit() for c in first) >= _WHOLE or sum(c.isdigit() for c in rest) < 2:
+        return False
+    line = text[max(0, span.start - 40) : span.start].rpartition("\n")[2]
+    return first.startswith("+") or near(line, len(line), len(line), CALL)
 
 
 def _back(whole: View | None, span: Span) -> Span:

@@ -28,7 +28,7 @@ EMAILS = Patterns(
     (Pattern("EMAIL_ADDRESS", _EMAIL, 1.0, holds=("@",), digits=False, fit=_somebodys),),
 )
 
-_CALL = words(
+CALL = words(
     "phone telephone tel call called mobile cell cellphone fax dial sms whatsapp telefon handy "
     "mobil rufnummer anrufen fon téléphone portable appelez teléfono móvil llamar celular telefono "
     "cellulare chiama chiamare telefone telemóvel ligue telefoon bel mobiel hotline voicemail"
@@ -39,7 +39,7 @@ _DATE = re.compile(
 _GROUPS = re.compile(r"(?<![^\W_])(?=[A-Z]*\d)[A-Z0-9]{4} \Z")
 """A group of four before it, as in account numbers: then it is no number by itself."""
 _SEPARATOR = r"[ \xa0.\u2010-\u2013/-]"
-_BEGUN = re.compile(r"\d[\d() \xa0.\u2010-\u2013/-]{0,23}+\Z")
+_BEGUN = re.compile(r"\+?\d[\d() \xa0.\u2010-\u2013/-]{0,23}+\Z")
 """Digits of the same number before a place."""
 
 
@@ -53,6 +53,8 @@ def _phone_end(text: str, start: int, end: int) -> int | None:
     short = digits.startswith("00") and len(digits) < 11  # 00 and a country's code
     before = _BEGUN.search(text, max(0, start - 24), start)  # it may be the end of a longer one
     whole = digits if before is None else re.sub(r"\D", "", before[0]) + digits
+    if before is not None and whole.startswith("999") and before[0][0] != "+":
+        whole = digits  # the number of a house or a room, and not a country's code
     return None if short or fictional_phone(digits) or fictional_phone(whole) else end
 
 
@@ -61,12 +63,13 @@ def _phone(form: str, score: float, alone: bool = True) -> Pattern:
         "PHONE_NUMBER",
         re.compile(
             rf"(?<![\w+=#$€£.,/-])(?P<value>{form}"
-            r"(?: ?(?:ext\.?|x|extension|Durchwahl) ?\d{1,5}+)?)(?![\w]|[.,/]\d|-[^\W_]|%)",
+            r"(?: ?(?:ext\.?|x|extension|Durchwahl) ?\d{1,5}+)?)(?![\w]|[.,/-]\d|%)",
             re.I,
         ),
         score,
-        context=_CALL,
+        context=CALL,
         alone=alone,
+        parts=True,
         fit=_phone_end,
     )
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from cairn.refine.detectors import checksums as sums
 from cairn.refine.detectors.patterns import Pattern, Patterns, of, words
 
-_START, _END = r"(?<![\w.,/-])(?:", r")(?![\w]|[.,/]\d|-[^\W_])"
+_START, _END = r"(?<![\w.,/-])(?:", r")(?![\w]|[.,/-]\d)"
 
 
 def _id(
@@ -29,6 +29,7 @@ def _id(
         sure=sure,
         context=words(context),
         alone=alone,
+        parts=True,
     )
 
 

@@ -17,6 +17,9 @@ NEAR = 5
 """Words before and after a match in which context words count."""
 RAISE, FLOOR = 0.35, 0.4
 """What a context word adds to a score, and the least that comes of it: Presidio's figures."""
+_PART = re.compile(r"-[A-Z](?![^\W_])")
+_OWN_FORM = 0.7
+"""Score from which a number is taken for what it is, whatever follows it."""
 _BEHIND = 120
 """Characters in which those words are looked for."""
 _WORD = re.compile(r"[^\W_]+")
@@ -45,6 +48,8 @@ class Pattern:
     """Whether it counts without a context word."""
     holds: tuple[str, ...] = ()
     """In lower case: without one of these nothing can match, so they are looked for first."""
+    parts: bool = False
+    """Whether part numbers look alike: a weak match before a dash and one capital needs a word."""
     digits: bool = True
     """Whether a text without a digit cannot match."""
     fit: Callable[[str, int, int], int | None] | None = None
@@ -134,10 +139,13 @@ class Patterns:
             if not pattern.valid(text[start:end]):
                 return None
             score = pattern.sure
-        if pattern.context and (score < 1 or not pattern.alone):
+        alone = pattern.alone
+        if pattern.parts and score < _OWN_FORM:
+            alone = alone and _PART.match(text, end) is None
+        if pattern.context and (score < 1 or not alone):
             if near(text, start, end, pattern.context):
                 score = min(1.0, max(score + RAISE, FLOOR))
-            elif not pattern.alone:
+            elif not alone:
                 return None
         return Span(start, end, pattern.kind, round(score, 6), self.name)
 
