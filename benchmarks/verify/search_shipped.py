@@ -32,6 +32,8 @@ from shipped_study import (
 from cairn.research.shipped.researcher import ShippedResearcher
 
 SEEDS, TRIALS = 10, 30
+SURE = 10
+"""From so many seeds on an interval is wide enough to call a difference sure."""
 TASKS = ("3-sat", "friedman", "churn", "digits", "optimiser")
 CROSSED = ("3-sat", "friedman")
 BASE, WIDE = "best-of", "best-of, whole grammar"
@@ -118,9 +120,11 @@ def complete(record: Any) -> list[str]:
 
 def judged(record: Any) -> dict[str, dict[str, str]]:
     """By task and policy: "better" or "worse" than best-of-N if the interval leaves 0 out, or
-    "open"."""
+    "open". Only tasks with seeds enough."""
     found: dict[str, dict[str, str]] = {}
     for task in complete(record):
+        if seeds_of(record, task) < SURE:
+            continue
         found[task] = {}
         base = of(record, task, BASE, "chosen", "test")
         for arm in (WIDE, *TREES):
@@ -147,14 +151,14 @@ def policies(record: Any) -> str:
             ours, base = (of(record, task, a, "chosen", "test") for a in (arm, BASE))
             text = told(gain(ours, base, record["larger_is_better"][task]))
             cells.append({"better": f"**{text}**", "worse": f"*{text}*"}.get(
-                verdicts[task][arm], text))  # fmt: skip
+                verdicts.get(task, {}).get(arm, "open"), text))  # fmt: skip
         name = arm if arm == WIDE else f"`{arm}`"
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    sure = [f"`{arm}` on {sum(verdicts[task][arm] == 'better' for task in tasks)}" for arm in TREES]
-    worse = sum(v == "worse" for task in tasks for a, v in verdicts[task].items() if a in TREES)
+    sure = [f"`{a}` on {sum(found[a] == 'better' for found in verdicts.values())}" for a in TREES]
+    worse = sum(found[a] == "worse" for found in verdicts.values() for a in TREES)
     return "\n".join(lines) + (
-        f"\n\nSurely better than best-of-N, of {len(tasks)} tasks: {', '.join(sure)}; surely "
-        f"worse: {worse} of {len(tasks) * len(TREES)} cells.\n"
+        f"\n\nSurely better than best-of-N, of the {len(verdicts)} tasks with {SURE} seeds: "
+        f"{', '.join(sure)}; surely worse: {worse} of {len(verdicts) * len(TREES)} cells.\n"
     )
 
 

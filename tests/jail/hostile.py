@@ -37,6 +37,7 @@ PRELUDE = """
 import ctypes, os, signal, socket, subprocess, sys, time
 libc = ctypes.CDLL(None, use_errno=True)
 token, pytest_pid, secret_file, outside, tcp, path_socket, abstract, datagrams = sys.argv[1:9]
+memory, queue, mq = int(sys.argv[9]), int(sys.argv[10]), sys.argv[11].encode()
 def attempt(what, act):
     try:
         got = act()
@@ -146,6 +147,15 @@ CASES = (
         "memory without a name",
         "attempt('memfd', lambda: os.memfd_create('x') > 0)\n"
         "attempt('shmget', lambda: libc.shmget(0, 1 << 30, 0o1600))",
+        "ok",
+        1,
+    ),
+    Case(
+        "what other programs share and send each other",
+        "attempt('shmat', lambda: libc.shmat(memory, None, 0))\n"
+        "attempt('shmctl', lambda: libc.shmctl(memory, 0, None) == 0)\n"
+        "attempt('msgctl', lambda: libc.msgctl(queue, 0, None) == 0)\n"
+        "attempt('mq_unlink', lambda: libc.mq_unlink(mq) == 0)",
         "ok",
         1,
     ),

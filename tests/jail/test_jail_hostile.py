@@ -1,5 +1,6 @@
 """The hostile suite: what each tier must contain, it contains (docs/jail.md has the table)."""
 
+import ctypes
 import os
 import socket
 import tempfile
@@ -14,12 +15,14 @@ from cairn.jail import Limits
 
 STRONGEST = jail.tier().tier
 SMALL = {"seconds": 15.0, "memory_mb": 160, "processes": 24, "disk_mb": 4, "output_kb": 16}
+LIBC = ctypes.CDLL(None)
 KEY = "sk-live-0123456789abcdef"
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """A key in the environment, a secret file held open, and servers that nobody may reach."""
+    """A key in the environment, a secret file held open, servers that nobody may reach, and memory
+    and queues that belong to others."""
     folder = tmp_path_factory.mktemp("world")
     (folder / "labels.csv").write_text(KEY)
     (folder / "outside.txt").write_text("untouched")
@@ -46,7 +49,14 @@ def world(tmp_path_factory):
     datagrams.bind(str(folder / "d"))
     datagrams.setblocking(False)
     words = [str(port), str(folder / "s"), name, str(folder / "d")]
+    memory, queue = LIBC.shmget(0, 4096, 0o1600), LIBC.msgget(0, 0o1600)
+    mq = f"/{name}".encode()
+    LIBC.mq_open(mq, os.O_CREAT | os.O_RDWR, 0o600, None)
+    words += [str(memory), str(queue), mq.decode()]
     yield folder, words, servers, datagrams
+    # As they were: whoever removed one of them removed it from here too.
+    assert (LIBC.shmctl(memory, 0, None), LIBC.msgctl(queue, 0, None)) == (0, 0)
+    assert LIBC.mq_unlink(mq) == 0
     datagrams.close()
     for server in servers:
         server.close()

@@ -42,6 +42,13 @@ sys.exit(3)
     assert found.cpu_seconds > 0 and 1 < found.peak_mb < 100
 
 
+@pytest.mark.parametrize("tier", TIERS)
+def test_what_it_is_given_to_read_is_no_disk_of_its_own(tier):
+    source = "import sys, time\nprint(len(sys.stdin.read()))\ntime.sleep(0.4)"
+    found = jail.run(source, stdin=bytes(3 * 2**20), limits=Limits(disk_mb=2), tier=tier)
+    assert (found.kind, found.stdout) == ("ok", "3145728\n"), found
+
+
 CHILDREN = """
 import os, signal, time
 FIRST

@@ -51,13 +51,17 @@ def test_no_affine_change_of_the_metric_and_not_its_sign_moves_a_tree(name, lag)
 @pytest.mark.parametrize("size", [3, 25])
 @pytest.mark.parametrize("name", POLICIES)
 def test_a_fault_of_ours_counts_nowhere(name, size):
-    """A tree, and the same tree with drafts that no model answered or that a broken jail kept from
-    their end: the same proposals."""
+    """A tree, and the same tree with drafts and attempts to debug that no model answered or that a
+    broken jail kept from their end: the same proposals."""
     policy, odd = EVERY[name], ("no_answer", "jail_error", "grader_error")
     tree, _ = grown(policy, landscape, size, seed=5)
     more = [Node(size + at, (), "draft", "", outcome=kind) for at, kind in enumerate(odd * 2)]
     if name == "map-elites":
         more = more[:5]  # its islands take turns: a whole round of them
+    else:
+        open_ = [node for node in tree.leaves if node.fixable]
+        more += [Node(size + 6 + at, (one.id,), "debug", "x", outcome=odd[1], island=one.island)
+                 for at, one in enumerate(open_)]  # fmt: skip
     states = []
     for nodes in (list(tree), [*tree, *more]):
         state, grow = policy.init(), Tree()
@@ -68,6 +72,22 @@ def test_a_fault_of_ours_counts_nowhere(name, size):
     said = [[policy.propose(state, grow, [], random.Random(draw)) for draw in range(20)]
             for state, grow in states]  # fmt: skip
     assert said[0] == said[1]
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [Mcts(max_debug_depth=1), Evolution(max_debug_depth=1), Restarts(), Pareto(drafts=1),
+     Greedy(drafts=1, p_debug=1.0, max_debug_depth=0)],
+)  # fmt: skip
+def test_a_program_is_debugged_again_where_a_fault_of_ours_ended_that(policy):
+    nodes = [Node(0, (), "draft", "x", score=0.1, utility=0.1),
+             Node(1, (0,), "improve", "x", outcome="failed")]  # fmt: skip
+    state, tree = policy.init(), Tree()
+    for node in [*nodes, *[Node(id, (1,), "debug", "x", outcome="jail_error") for id in (2, 3)]]:
+        tree = tree.grown(node)
+        state = policy.observe(state, tree, node, random.Random(0))
+    asked = policy.propose(state, tree, [], random.Random(0))
+    assert asked.operator == "debug" and asked.parents == (1,)
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -129,6 +129,8 @@ def test_an_answer_that_holds_no_program_is_a_typed_node_and_nothing_is_run(
         (lambda: Graded(1.0, "ok", "said", seconds=float("nan")), "grader_error"),
         (lambda: Graded(1.0, "ok", "said", cpu_seconds="1"), "grader_error"),
         (lambda: Graded(float("nan"), "ok", "said", parts=np.ones(2)), "invalid"),
+        (lambda: Graded(float("nan"), "ok", "said", parts=[float("nan"), 1.0]), "invalid"),
+        (lambda: Graded(1.0, "ok", "said", parts=[float("nan"), 1.0]), "grader_error"),
         (lambda: 1 / 0, "grader_error"),
         (lambda: Graded(None, "jail_error", "no namespaces: secret"), "jail_error"),
     ],

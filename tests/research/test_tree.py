@@ -27,6 +27,8 @@ def test_growing_a_tree_twice_gives_two_trees_that_do_not_see_each_other():
 def test_debug_depth_counts_the_buggy_nodes_above():
     tree = Tree(CHAIN)
     assert [tree.debug_depth(id) for id in range(6)] == [0, 1, 2, 3, 0, 0]
+    ours = Tree([node(0), node(1, (0,), outcome="jail_error"), node(2, (1,))])
+    assert (ours.debug_depth(2), ours.tried) == (1, {1}), "a fault of ours was no attempt"
 
 
 def test_kinship_of_drafts_leaves_paths_and_both_parents_of_a_crossover():

@@ -42,7 +42,7 @@ def checked(problem: Problem, graded: object) -> Graded:
     # isfinite first: every comparison with NaN is false, so it would pass any "reject if".
     if graded.score is not None and not math.isfinite(graded.score):
         said = f"{graded.feedback}\nThe score is not a finite number.".strip()
-        graded = graded._replace(score=None, outcome="invalid", feedback=said)
+        return graded._replace(score=None, spread=None, outcome="invalid", feedback=said, parts=())
     graded = graded._replace(parts=_parts(problem, graded.parts))
     if graded.spread is not None and not (math.isfinite(graded.spread) and graded.spread >= 0):
         graded = graded._replace(spread=None)

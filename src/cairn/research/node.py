@@ -164,15 +164,22 @@ class Tree:
         return tuple(node for node in self if not self.children(node.id))
 
     @property
+    def tried(self) -> frozenset[int]:
+        """Ids of the nodes of which something was made, a fault of ours left out."""
+        return frozenset(id for node in self if node.outcome not in OURS for id in node.parents)
+
+    @property
     def good(self) -> tuple[Node, ...]:
         """Nodes with a score."""
         return tuple(node for node in self if not node.buggy)
 
     def debug_depth(self, id: int) -> int:
-        """How many buggy nodes are above it in a row: 0 if its parent is none or not buggy."""
+        """How many buggy nodes are above it in a row: 0 if its parent is none or not buggy. A
+        fault of ours was no attempt."""
         depth, node = 0, self[id]
         while node.parents and self[node.parents[0]].buggy:
-            depth, node = depth + 1, self[node.parents[0]]
+            node = self[node.parents[0]]
+            depth += node.outcome not in OURS
         return depth
 
     def path(self, id: int) -> tuple[int, ...]:

@@ -89,6 +89,8 @@ class Supervisor:
             namespaces.leave()
         kernel.hide()
         stdin = self._input()
+        status = os.fstat(stdin)
+        self.given = status.st_dev, status.st_ino, status.st_blocks * 512
         (told, tell), (out, out_w), (err, err_w) = os.pipe(), os.pipe(), os.pipe()
         streams = stdin, out_w, err_w
         self.warden = helper.start(self.ask, request, streams, tell) if tier == 3 else os.fork()
@@ -191,7 +193,7 @@ class Supervisor:
                 size %= collect.CLOSED
             most = limits["disk_mb"] * _MIB
             # Files that we cannot look at: more than four are too many.
-            size += tree.unlinked(pids, self.place, most // 4)
+            size += tree.unlinked(pids, self.place, most // 4, self.given)
             if size > most or count > _FILES:
                 self._end("disk", f"more than {limits['disk_mb']} MB or {_FILES} files on disk")
         return None

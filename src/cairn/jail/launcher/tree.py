@@ -106,12 +106,13 @@ def proportional(pids: list[int]) -> int:
     return total
 
 
-def unlinked(pids: list[int], folder: str, unseen: int) -> int:
+def unlinked(pids: list[int], folder: str, unseen: int, given: tuple[int, int, int]) -> int:
     """Bytes on disk of files that have no name any more and are held: open, or in memory.
 
     Mapped files count if they were below `folder`. One that is mapped and not open can be looked
     at by root alone (CAP_CHECKPOINT_RESTORE): otherwise it counts `unseen` bytes, and so does a
-    process that hides its files.
+    process that hides its files. Of the input that it was `given` (device, inode, bytes) only what
+    was added counts.
     """
     held, mapped, closed = {}, set(), 0
     for face in [face for pid in pids for face in _faces(pid)]:
@@ -124,6 +125,8 @@ def unlinked(pids: list[int], folder: str, unseen: int) -> int:
         except PermissionError:
             closed += 1
     mapped -= {inode for _, inode in held}
+    if given[:2] in held:
+        held[given[:2]] = max(0, held[given[:2]] - given[2])
     return sum(held.values()) + unseen * (len(mapped) + closed)
 
 

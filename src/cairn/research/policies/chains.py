@@ -49,10 +49,10 @@ class Restarts(Stateless):
         return Proposal("draft")
 
     def _next(self, tree: Tree, chain: Sequence[Node]) -> Proposal | None:
-        made = sum(node.outcome not in OURS for node in chain)  # a fault of ours was no step
-        if self.steps is not None and made >= self.steps:
+        made = [node for node in chain if node.outcome not in OURS]  # a fault of ours was no step
+        if not made or (self.steps is not None and len(made) >= self.steps):
             return None
-        last = chain[-1]
+        last = made[-1]
         if last.fixable and tree.debug_depth(last.id) < self.max_debug_depth:
             return Proposal("debug", (last.id,))
         good = [node for node in chain if not node.buggy]

@@ -41,10 +41,10 @@ class Greedy(Stateless):
         if drafts < self.drafts:
             return draft
         if draws.random() < self.p_debug:
-            taken = busy(pending, "debug")
+            taken = busy(pending, "debug") | tree.tried
             leaves = [
                 node.id
-                for node in tree.leaves
+                for node in tree
                 if node.fixable
                 and node.id not in taken
                 and tree.debug_depth(node.id) <= self.max_debug_depth

@@ -43,8 +43,8 @@ class Pareto(Stateless):
             return Proposal("draft")
         if not tree.good:  # the artefact to begin with may be under way
             return WAIT if pending else Proposal("draft")
-        taken = {one.parents[0] for one in pending if one.operator == "debug"}
-        for node in tree.leaves:
+        taken = tree.tried | {one.parents[0] for one in pending if one.operator == "debug"}
+        for node in tree:
             free = node.fixable and node.id not in taken and bool(node.parents)
             if free and tree.debug_depth(node.id) < self.max_debug_depth:
                 return Proposal("debug", (node.id,))

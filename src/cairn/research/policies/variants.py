@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
-from cairn.research.node import Node, Tree
+from cairn.research.node import OURS, Node, Tree
 from cairn.research.policies.base import Proposal, busy
 
 Status: TypeAlias = Literal["good", "open", "failed"]
@@ -15,7 +15,7 @@ class Variant(NamedTuple):
     head: Node
     """As it was made: by any operator but debug."""
     last: Node
-    """The end of its chain: the head itself if it was never debugged."""
+    """The end of its chain: the head itself if it was never debugged. A fault of ours is no end."""
     status: Status
     """Whether the last has a score, may be debugged further, or is given up."""
 
@@ -31,7 +31,7 @@ def variants(tree: Tree, max_debug_depth: int) -> list[Variant]:
     """All variants, by the ids of their heads."""
     ends = {node.id: node for node in tree if node.operator != "debug"}
     for node in tree:
-        if node.operator == "debug":
+        if node.operator == "debug" and node.outcome not in OURS:
             ends[head_of(tree, node).id] = node
     return [Variant(tree[id], last, status_of(tree, last, max_debug_depth))
             for id, last in ends.items()]  # fmt: skip
