@@ -33,6 +33,20 @@ def test_half_a_line_is_cut_and_nothing_else(tmp_path):
     assert read(path)[0].counts[0, 1] == 2
 
 
+def test_a_file_that_is_no_table_stays_as_it_is(tmp_path):
+    path = tmp_path / "notes.txt"
+    for content in ("one line no newline", "two lines\nno end", '{"game": "chicken"}\n{"pl'):
+        path.write_text(content)
+        with pytest.raises(RunError):
+            MatchTable(path, "ipd")
+        assert path.read_text() == content
+    path.write_text('{"game": "i')  # a kill at the very beginning
+    with MatchTable(path, "ipd") as table:
+        table.add(Match("a", "b", 1))
+    path.write_bytes(path.read_bytes() + b'{"players": ["a", "b"], "poi')
+    assert read(path)[0].counts[0, 1] == 1  # what is being written is not read
+
+
 def test_two_games_do_not_mix(tmp_path):
     one, two = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
     MatchTable(one, "ipd").close()

@@ -141,6 +141,9 @@ def test_alpha_rank_of_two_populations_finds_the_strict_equilibria():
     mass = alpha_rank_profiles([hunt, hunt.T], alpha=10)
     assert mass[0, 1] + mass[1, 0] < 1e-3
     assert mass[1, 1] > mass[0, 0]  # leaving (hare, hare) costs 2, leaving (stag, stag) 1
+    # With the defaults the chances to leave are e^-9800 and e^-4900: the better one has all.
+    better = alpha_rank_profiles([np.diag([2.0, 1.0])] * 2)
+    assert better[0, 0] == pytest.approx(1) and better[1, 1] < 1e-12
     # Matching pennies: a cycle of four, all even.
     pennies = np.array([[1.0, -1.0], [-1.0, 1.0]])
     assert np.allclose(alpha_rank_profiles([pennies, -pennies], alpha=10), 0.25)
@@ -159,6 +162,14 @@ def test_swiss_pairs_the_like_and_nobody_twice():
         byes.append(bye)
         points[bye] += 1
     assert max(points, key=lambda name: points[name]) == "a" and points["a"] == 3
+
+
+def test_a_swiss_round_in_which_nobody_is_left_for_the_last_ends():
+    names = [f"p{i:02}" for i in range(20)]
+    met = {frozenset((names[-1], name)) for name in names[:-1]}
+    pairs, bye = swiss.pairing(dict.fromkeys(names, 0.0), met)
+    assert bye is None and sorted(name for pair in pairs for name in pair) == names
+    assert sum(frozenset(pair) in met for pair in pairs) == 1
 
 
 def test_what_is_no_match_is_one_clear_line():

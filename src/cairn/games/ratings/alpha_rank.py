@@ -7,7 +7,8 @@ strategy.
 Omidshafiei et al. 2019, arXiv:1903.01373: one population with local selection, several in which
 one deviates at a time. Where alpha is large the chain is almost reducible and an eigensolver finds
 several stationary distributions; here they are found by elimination without a subtraction
-(Grassmann, Taksar & Heyman 1985), which loses no digits, from probabilities in logarithms.
+(Grassmann, Taksar & Heyman 1985), in logarithms: an equilibrium that is left with a chance
+of e^-5000 outweighs one that is left with e^-2500.
 """
 
 import itertools
@@ -17,9 +18,6 @@ import numpy as np
 from jaxtyping import Float
 
 from cairn.core.errors import ConfigError
-
-_FLOOR = -600.0
-"""Least logarithm of a probability to move: below, a float64 is 0 and the chain falls apart."""
 
 
 def alpha_rank(
@@ -72,32 +70,24 @@ def alpha_rank_profiles(
     return stationary(move).reshape(shape)
 
 
-def suggested_alpha(payoffs: Float[np.ndarray, "n n"], *, m: int = 50) -> float:
-    """Where the least gap of payoffs that is none of rounding already decides: the mutant that is
-    worse by it has a tenth of a neutral one's chance (OpenSpiel's rule, -ln 0.1 over the gap)."""
+def suggested_alpha(payoffs: Float[np.ndarray, "n n"]) -> float:
+    """-ln 0.1 over the least gap of payoffs that is none of rounding: OpenSpiel's rule."""
     gaps = np.abs(payoffs - payoffs.T)
     gaps = gaps[gaps > 1e-9]
     return float(-np.log(0.1) / gaps.min()) if gaps.size else 1.0
 
 
 def stationary(log_move: Float[np.ndarray, "n n"]) -> Float[np.ndarray, " n"]:
-    """Of a chain with these logarithms of probabilities to move, by elimination.
-
-    All are raised by the same factor first, which changes no stationary distribution, so that the
-    most likely move is 1 and only what is e^-600 of it is lost; that much is given to each.
-    """
-    size = len(log_move)
-    top = log_move[np.isfinite(log_move)].max()
-    rates = np.where(np.isfinite(log_move), np.exp(np.maximum(log_move - top, _FLOOR)), 0.0)
-    for last in range(size - 1, 0, -1):
-        out = rates[last, :last].sum()
-        rates[:last, last] /= out
-        rates[:last, :last] += np.outer(rates[:last, last], rates[last, :last])
-    mass = np.ones(size)
-    for at in range(1, size):
-        mass[at] = mass[:at] @ rates[:at, at]
-        mass[: at + 1] /= mass[: at + 1].max()  # nothing grows beyond a float
-    return mass / mass.sum()
+    """Of an irreducible chain with these logarithms of probabilities to move, by elimination."""
+    rates = log_move.copy()
+    for last in range(len(rates) - 1, 0, -1):
+        rates[:last, last] -= np.logaddexp.reduce(rates[last, :last])
+        through = rates[:last, last, None] + rates[None, last, :last]
+        rates[:last, :last] = np.logaddexp(rates[:last, :last], through)
+    mass = np.zeros(len(rates))
+    for at in range(1, len(rates)):
+        mass[at] = np.logaddexp.reduce(mass[:at] + rates[:at, at])
+    return np.exp(mass - np.logaddexp.reduce(mass))
 
 
 def _log_fixation(u: Float[np.ndarray, "..."], m: int) -> Float[np.ndarray, "..."]:

@@ -120,18 +120,21 @@ class MatchTable:
             raise
 
     def _open(self) -> None:
-        if self.path.exists():
-            content = self.path.read_bytes()
-            if not content.endswith(b"\n"):
-                files.truncate(self.path, content.rfind(b"\n") + 1)
-        if not self.path.exists() or self.path.stat().st_size == 0:
-            files.append(self.path, _line({"game": self.game}), "matches:begin")
-        found = game_of(self.path)
-        if found != self.game:
-            raise RunError(
-                f"{self.path} is a match table of {found}, not of {self.game}: nothing was "
-                "written. Name another file."
-            )
+        first = _line({"game": self.game})
+        content = self.path.read_bytes() if self.path.exists() else b""
+        if not first.startswith(content):  # more than the beginning of a first line
+            found = game_of(self.path)
+            if found != self.game:
+                raise RunError(
+                    f"{self.path} is a match table of {found}, not of {self.game}: nothing was "
+                    "written. Name another file."
+                )
+        # Whose file it is was looked at before anything of it is cut.
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            files.truncate(self.path, whole)
+        if whole == 0:
+            files.append(self.path, first, "matches:begin")
 
     def add(self, *rows: Match | Born) -> None:
         """Append matches and players. Raises ConfigError for what is no match."""
@@ -151,7 +154,7 @@ class MatchTable:
 
 def game_of(path: Path) -> str:
     """What the first line of a table says. Raises RunError where it is none."""
-    lines = files.read_lines(path, "the match table")
+    lines = _whole_lines(path)
     try:
         return str(json.loads(lines[0])["game"])
     except (IndexError, ValueError, KeyError, TypeError):
@@ -163,8 +166,9 @@ def game_of(path: Path) -> str:
 def read(*paths: Path) -> tuple[Matches, dict[str, str | None]]:
     """All matches of some tables, and each born player with its parent. Needs no lock.
 
-    Players are in the order of their birth, then of their first match. Raises RunError for lines
-    that say neither, and for tables of different games.
+    Players are in the order of their birth, then of their first match. Of a line that is just being
+    written, or that a kill cut, nothing is read. Raises RunError for lines that say neither and for
+    tables of different games, ConfigError for a file that cannot be read.
     """
     games = {game_of(path): path for path in paths}
     if len(games) > 1:
@@ -173,11 +177,19 @@ def read(*paths: Path) -> tuple[Matches, dict[str, str | None]]:
     rows = [
         _row(path, number, line)
         for path in paths
-        for number, line in enumerate(files.read_lines(path, "the match table"), 1)
+        for number, line in enumerate(_whole_lines(path), 1)
         if number > 1
     ]
     born = {row.player: row.parent for row in rows if isinstance(row, Born)}
     return Matches.of((row for row in rows if isinstance(row, Match)), tuple(born)), born
+
+
+def _whole_lines(path: Path) -> list[str]:
+    """Without what stands behind the last line's end."""
+    lines = files.read_lines(path, "the match table")
+    with path.open("rb") as file:
+        file.seek(-1, 2) if path.stat().st_size else None
+        return lines if file.read(1) in (b"\n", b"") else lines[:-1]
 
 
 def _record(row: Match | Born) -> dict[str, Any]:
