@@ -23,7 +23,8 @@ from pathlib import Path
 from map_million import WORDS, digest, measured, words, written
 from provenance import command, source_hash, told
 
-from cairn.lm.scripted import ScriptedModel
+from cairn.lm.completion import Completion, Usage
+from cairn.lm.scripted import FunctionModel
 from cairn.refine.casting import task_of
 from cairn.refine.config import RefineConfig
 from cairn.refine.run import refine
@@ -35,7 +36,7 @@ STUBBORN, LATE = 50, 10
 """Every so many-th record is leaked at each try; at the first one."""
 
 
-def script(request, key):
+async def script(request):
     """The text with its address replaced, unless it is one to leak."""
     prompt = request.messages[-1].content
     found = TEXT.search(prompt)
@@ -43,14 +44,20 @@ def script(request, key):
     text = found[2]
     number = int(text.rpartition(" ")[2])
     if number % STUBBORN == 0 or (number % LATE == 0 and "turned down" not in prompt):
-        return text
+        return said(text, len(prompt))
     table = pseudonyms_in(prompt[: found.start()])
-    return EMAIL.sub(lambda found: table.get(found[0], "someone@example.com"), text)
+    clean = EMAIL.sub(lambda found: table.get(found[0], "someone@example.com"), text)
+    return said(clean, len(prompt))
 
 
-def model() -> ScriptedModel:
-    """The simulated refiner."""
-    return ScriptedModel(script, name="simulated-million")
+def said(text: str, prompt: int) -> Completion:
+    """An answer with its usage, as a server gives it, at four characters a token."""
+    return Completion(text, usage=Usage(prompt // 4, len(text) // 4))
+
+
+def model() -> FunctionModel:
+    """The simulated refiner. What is measured is not its own time: it draws and counts nothing."""
+    return FunctionModel(script, name="simulated-million")
 
 
 def write_source(path: Path, records: int) -> None:
