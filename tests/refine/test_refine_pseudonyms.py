@@ -116,6 +116,8 @@ def test_a_sealed_table_opens_with_its_key_and_its_document_alone():
     line = sealing.sealed(KEY, made, about="doc-1")
     assert sealing.opened(KEY, line, about="doc-1") == made
     assert line == sealing.sealed(KEY, made, about="doc-1") and "Ann" not in line
+    with pytest.raises(ConfigError, match="bytes that read_key"):
+        sealing.opened(KEY.hex().encode() + b"\n", line, about="doc-1")  # the file's own bytes
     altered = line[:60] + ("A" if line[60] != "A" else "B") + line[61:]
     wrong = [(b"x" * 32, line, "doc-1"), (KEY, line, "doc-2"), (KEY, altered, "doc-1")]
     for key, said, about in [*wrong, (KEY, "rubbish", "doc-1")]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from refine_job import TASK, Emails, config, rows, script, write_rows, writer
 
+from cairn.cli import refine_report
 from cairn.core.errors import ConfigError, RunError
 from cairn.lm.scripted import ScriptedModel
 from cairn.lm.spend import Spend
@@ -51,6 +52,16 @@ def test_leaks_are_found_after_the_fact_wherever_they_stand(leaking):
     assert found.of_values.value == pytest.approx(24 / 48)
     assert (found.planted, found.surviving) == (2, 1)
     assert found.new.total() == 0
+
+
+def test_the_terminal_says_what_leaked(leaking):
+    told = refine_report.told(figures(leaking))
+    assert told == [
+        "  60 records, 48 accepted, 12 rejected: empty",
+        "  leaks: 52.1% of 48 rows looked at",
+        "    in refined fields: EMAIL_ADDRESS 24",
+        "    in other fields: EMAIL_ADDRESS 1",
+    ]
 
 
 def test_the_funnel_adds_up_and_costs_are_per_what_came_of_it(leaking):

@@ -44,8 +44,25 @@ def _report(arguments: argparse.Namespace) -> int:
     files.write_private(path / FIGURES, files.to_json(as_json(found), indent=2) + "\n")
     give_json(arguments.json, as_json(found))
     if str(arguments.json) != "-":
-        print(target)
+        print("\n".join([str(target), *told(found)]))
     return 0
+
+
+def told(found: Any) -> list[str]:
+    """The funnel and the leaks in two lines: nobody should need a browser to see a leak."""
+    funnel, leaks = found.funnel, found.leaks
+    lost = [f"{count:,} {name}" for name, count in sorted(funnel.items())
+            if name.startswith("rejected")]  # fmt: skip
+    lines = [f"  {found.records:,} records, {funnel.get('accepted', 0):,} accepted"
+            + "".join(f", {part}" for part in lost)]  # fmt: skip
+    if leaks is None or leaks.share.value is None:
+        return [*lines, "  leaks: no row was looked at"]
+    lines.append(f"  leaks: {leaks.share.value:.1%} of {leaks.records:,} rows looked at")
+    for where, kinds in (("refined", leaks.leaked), ("other", leaks.beside)):
+        if any(kinds.values()):
+            kinds = ", ".join(f"{kind} {count:,}" for kind, count in sorted(kinds.items()) if count)
+            lines.append(f"    in {where} fields: {kinds}")
+    return lines
 
 
 def _asked(arguments: argparse.Namespace) -> Any:

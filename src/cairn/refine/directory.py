@@ -30,13 +30,15 @@ class RefineRun(LanguageRun):
     README = """\
 A refinement by cairn. Readable by its owner alone: while shards are open, answers of the models
 lie in refine.store.sqlite, and an answer may repeat what it was to leave out. None is left once its
-shard is finished; `cairn refine purge DIR` removes them before. No text of the source is in any
-other file, but for report-source.html where that was asked for.
+shard is finished; `cairn refine purge DIR` removes them before. Of the source's text no other file
+holds anything but what is in accepted rows (fields that are not refined stay in them as they are),
+and report-source.html where that was asked for.
 
 config.json      every setting of the run
 versions.json    format of this directory, when it was begun, and with which versions
 journal.sqlite   events, counts and what was spent: no text
-refine/parts     accepted rows, and ids with reasons, as long as something can be tried again
+refine/parts     accepted rows, and ids with reasons, as long as something can be tried again;
+                 `cairn refine purge --parts DIR` removes them
 pseudonyms.key   with which guesses at a replaced value could be tried; of runs without --key
 summary.json     the counts
 report.html      the report, with report.json

@@ -78,7 +78,12 @@ def sealed(key: bytes, table: dict[str, str], *, about: str) -> str:
 
 
 def opened(key: bytes, line: str, *, about: str) -> dict[str, str]:
-    """The table of a line. Raises ConfigError for another key, another `about`, or an edit."""
+    """The table of a line. `key` is what `read_key(FILE)` gives.
+
+    Raises ConfigError for what is no key, another key, another `about`, or an edit.
+    """
+    if not isinstance(key, bytes) or len(key) != KEY_BYTES:
+        raise ConfigError(f"key must be the {KEY_BYTES} bytes that read_key(FILE) gives.")
     try:
         raw = base64.b64decode(line, validate=True)
     except ValueError:
