@@ -8,6 +8,7 @@ has the same skills, and nothing holds it to what it began.
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from cairn.core.keys import stream
@@ -39,10 +40,10 @@ G = len(GOALS)
     GET_STONE,
 ) = range(G)
 GRASS = FRONTS.index("grass")
-AS_FRONT = jnp.array([FRONTS.index(name) for name in KINDS])
+AS_FRONT = np.array([FRONTS.index(name) for name in KINDS], np.int32)
 """What is in front when a kind is."""
 SOLID = "edge water stone tree coal iron diamond table furnace plant ripe-plant lava cow zombie"
-BLOCKED = jnp.array([name in SOLID.split() for name in FRONTS])
+BLOCKED = np.array([name in SOLID.split() for name in FRONTS])
 """Not walked into: what is solid, moves, or kills."""
 DO, PLACE_TABLE, PLACE_PLANT = map(ACTIONS.index, ("do", "place-table", "place-plant"))
 MAKE_PICKAXE, MAKE_SWORD = map(ACTIONS.index, ("make-wood-pickaxe", "make-wood-sword"))
@@ -123,11 +124,11 @@ def step_to(
 
     Ways and actions that move have the same order, but for the action 0, which does nothing.
     """
-    kind, blocked = needs(seen)[goal], BLOCKED[seen.front]
+    kind, blocked = needs(seen)[goal], jnp.asarray(BLOCKED)[seen.front]
     inside = seen.far[kind] < UNSEEN
     to = jnp.where(inside, towards(seen, kind), way)
     action = 1 + jnp.where(blocked & (seen.facing == to), other, to)
-    action = jnp.where(inside & (seen.front == AS_FRONT[kind]), DO, action)
+    action = jnp.where(inside & (seen.front == jnp.asarray(AS_FRONT)[kind]), DO, action)
     # A table is put where none is in view; a tool is made beside one.
     wood, turn = seen.bag[0], 1 + other
     put = (kind == TABLE) & ((goal == PUT_TABLE) | ~inside)
