@@ -5,19 +5,21 @@ import pytest
 from cairn.core.resolve import function_at
 from cairn.runs import catalogue
 from cairn.runs.presets import experiment
-from cairn.show.panels import NO_ARCHIVE, NO_EDITS, NO_PLACES, PANELS
+from cairn.show.panels import NO_ARCHIVE, NO_EDITS, NO_PLACES, PANELS, PLAYED
 from cairn.view.kinds import KINDS
 from cairn.view.offers import offers, panel_of
 from cairn.view.summaries import flat
 
 MODELS = catalogue.WINGS["self-improvement"].keys()
 QD = {"map-elites", "cma-me", "cma-mae", "pretrain"}  # none of them has anybody who acts
+GAMES = catalogue.WINGS["games"].keys()
 ACTED = ["mazes", "attempt", "archive", "shelf", "ancestry"]
 
 
 @pytest.mark.parametrize(
     ("method", "task", "expected"),
     [
+        ("lola", "ipd", []),
         ("dr", "maze", ["mazes", "attempt", "audit", "regret", "levels"]),
         ("robust-plr", "maze", [*ACTED[:-1], "progress", "audit", "regret", "levels"]),
         ("accel", "maze", [*ACTED, "progress", "audit", "regret", "levels"]),
@@ -37,11 +39,15 @@ def test_a_config_says_what_is_worth_asking_for(method, task, expected):
     assert offers("compiled", begun) == nested, "nobody acts for having learned from something"
 
 
-@pytest.mark.parametrize("method", sorted(catalogue.METHODS.keys() - QD - MODELS))
+@pytest.mark.parametrize("method", sorted(catalogue.METHODS.keys() - QD - MODELS - GAMES))
 def test_methods_that_never_keep_an_archive_are_those_without_room_for_one(method):
     algorithm = experiment("maze", method=method).to_dict()["algorithm"]
     assert (method in NO_ARCHIVE) == ("capacity" not in algorithm)
     assert method not in NO_EDITS or "mutation_probability" not in algorithm
+
+
+def test_no_game_is_asked_for_a_map():
+    assert PLAYED == GAMES
 
 
 def test_of_language_models_only_those_with_room_for_an_archive_of_starts_are_asked():

@@ -63,6 +63,8 @@ TAUGHT = frozenset(("paired", "flexible-paired", "population-paired", "minimax")
 """Methods of ours whose levels all come from a teacher that keeps none."""
 NO_ARCHIVE = TAUGHT | {"random", "dr", "sfl", "backplay", "bc", "pretrain"}
 """Methods of ours that keep no archive of levels."""
+PLAYED = frozenset(("naive", "look-ahead", "lola", "sos", "good-shepherd", "m-fos", "shaper"))
+"""Games, in which nobody fills a map."""
 NO_PLACES = frozenset((
     "sft", "rft", "raft", "expert-iteration", "star", "reinforce", "rloo", "grpo", "dr-grpo",
     "dapo", "ppo", "conditioned", "crlft", "dpo", "ipo", "orpo", "copg", "orm", "sorm", "refine",
@@ -145,7 +147,7 @@ PANELS: tuple[Panel, ...] = (
     Panel("hero.png", at("applies:drawn"), at("hero:data"), at("hero:draw")),
     Panel(
         "map.png", at("applies:mapped"), at("heatmap:data"), at("heatmap_sheet:draw_sheet"),
-        "The map of elites", searched, section=at("look_map:section"),
+        "The map of elites", searched, never=PLAYED, section=at("look_map:section"),
     ),
     Panel(
         "elite", at("applies:mapped"), None, None,
