@@ -9,6 +9,7 @@ episode. A row on file is not measured again. Some five minutes on one core.
 
 import argparse
 import json
+import re
 import statistics
 import time
 from collections.abc import Callable
@@ -18,13 +19,29 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from provenance import command, keep, source_hash, versions
+from provenance import ROOT, command, keep, source_hash, versions
 
 from cairn.games import evolved, good_shepherd, lola, look_ahead, m_fos, naive, shaper, sos, tasks
 from cairn.games.rounds import Aware, Config
 from cairn.runs.method import Method, Setup
 
 RESULTS = Path(__file__).parent / "results" / "games_shaping.json"
+PAGE = ROOT / "docs" / "methods" / "games.md"
+MARK = re.compile(r"(?<=<!-- games: rows -->\n).*?(?=<!-- end -->)", re.S)
+SHOWN = {
+    "ipd-naive": "naive pairs",
+    "ipd-lola-against-naive": "LOLA against naive",
+    "ipd-lola": "LOLA pairs",
+    "ipd-sos": "SOS pairs",
+    "dilemma-2-lola": "LOLA in a dilemma of 2: welfare, 0 all defect, 1 all cooperate",
+    "dilemma-3-lola": "of 3",
+    "dilemma-4-lola": "of 4",
+    "good-shepherd": "Good Shepherd against naive",
+    "m-fos": "M-FOS against naive",
+    "shaper": "Shaper against policy gradient",
+    "shaper-memory-of-an-episode": "the same, its memory emptied at each episode",
+}
+"""Rows of the page."""
 FRESH = 2**20
 """Seeds of co-players that no search has met are drawn from here."""
 
@@ -129,6 +146,25 @@ def summed(found: list[dict[str, Any]]) -> dict[str, Any]:
     return {"median": middle, "median_seconds": seconds, "seeds": rounded}
 
 
+def shown(page: str, file: dict[str, Any]) -> str:
+    """The page with its table made anew."""
+    lines = ["| row | all steps, or a trial | at the end | seconds a search |", "|---|---|---|---|"]
+    for name, words in SHOWN.items():
+        row = file["rows"][name]
+        if "median" in row:
+            cells = [", ".join(f"{v:.2f}" for v in row["median"][k]) for k in ("trial", "last")]
+            cells.append(f"{row['median_seconds']:.0f}")
+        else:
+            names = ("reward_1", "reward_2") if name.startswith("ipd") else ("cooperation",)
+            both = zip(*(row["mean_and_last"][each] for each in names), strict=True)
+            cells = [", ".join(f"{v:.2f}" for v in side) for side in both]
+            if name in ("ipd-lola", "ipd-sos"):
+                cells[1] += f"; {row['all_above_nine_tenths']:.0%} of pairs above -1.1"
+            cells.append("")
+        lines.append(f"| {words} | {' | '.join(cells)} |")
+    return MARK.sub("\n".join(lines) + "\n", page)
+
+
 def rows(tiny: bool) -> dict[str, Callable[[], dict[str, Any]]]:
     """What there is to measure, by name."""
     games = 4 if tiny else 512
@@ -184,7 +220,11 @@ def main() -> None:
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--rows", default="")
     parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--page", action="store_true", help="make the page anew; measure nothing")
     options = parser.parse_args()
+    if options.page:
+        PAGE.write_text(shown(PAGE.read_text(), json.loads(options.results.read_text())))
+        return
     file = json.loads(options.results.read_text()) if options.results.exists() else {"rows": {}}
     wanted = options.rows.split(",") if options.rows else list(rows(options.tiny))
     for name in wanted:

@@ -1,4 +1,4 @@
-"""A search over programs, killed: the tree is the same, and nothing that ended is run again.
+"""A search over programs, killed: the tree is the same, and no result on file is made again.
 
     uv run python benchmarks/verify/search_kills.py [events moments busy] [--tiny] --results FILE
 

@@ -213,6 +213,18 @@ def test_the_page_on_puzzles_shows_what_the_local_judge_did():
     assert script.shown(page) == page
 
 
+def test_the_page_of_games_shows_the_results_on_file():
+    before = list(sys.path)
+    sys.path.insert(0, str(BENCHMARKS / "verify"))  # the script imports its neighbour
+    script = load("verify/games_shaping")
+    sys.path[:] = before
+    page, found = script.PAGE.read_text(), json.loads(script.RESULTS.read_text())
+    assert script.MARK.search(page) and script.shown(page, found) == page
+    rows = found["rows"]
+    assert rows["shaper"]["median"]["last"][0] > -0.4 and rows["shaper"]["median"]["last"][1] < -2.4
+    assert rows["shaper-memory-of-an-episode"]["median"]["last"][0] <= -0.65
+
+
 def test_the_page_on_planning_in_words_shows_the_results_on_file():
     before = list(sys.path)
     sys.path.insert(0, str(BENCHMARKS / "verify"))  # the script imports its neighbour

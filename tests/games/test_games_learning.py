@@ -1,5 +1,10 @@
 """What learners and shapers come to, small."""
 
+import importlib
+import json
+import sys
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -78,3 +83,20 @@ def test_who_plays_a_game_of_two_says_so():
     assert "no repeated game" in str(shaper.METHOD.takes(int))
     with pytest.raises(ConfigError, match="eta"):
         Aware(eta=-1)
+
+
+@pytest.mark.slow
+def test_the_verification_script_runs_tiny_and_measures_no_row_twice(tmp_path, monkeypatch, capsys):
+    verify = Path(__file__).parents[2] / "benchmarks" / "verify"
+    monkeypatch.syspath_prepend(str(verify))
+    script = importlib.import_module("games_shaping")
+    results = tmp_path / "games.json"
+    command = ["games_shaping.py", "--tiny", "--results", str(results)]
+    monkeypatch.setattr(sys, "argv", [*command, "--rows", "ipd-lola,m-fos,shaper"])
+    script.main()
+    first = json.loads(results.read_text())
+    assert set(first["rows"]) == {"ipd-lola", "m-fos", "shaper"}
+    assert first["rows"]["shaper"]["median"]["trial"][0] <= 0
+    capsys.readouterr()
+    script.main()
+    assert capsys.readouterr().out == "" and json.loads(results.read_text()) == first

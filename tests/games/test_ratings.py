@@ -58,7 +58,7 @@ def test_who_never_lost_has_a_finite_rating_and_who_never_met_is_an_error():
 
 
 def test_elo_fit_meets_bradley_terry_where_the_model_holds_and_runs_towards_it():
-    exact = Matches.of(Match("ab"[0], "b", float(1e6 / (1 + 10**-0.5)), 10**6) for _ in range(1))
+    exact = Matches.of([Match("a", "b", 1e6 / (1 + 10**-0.5), 10**6)])
     assert elo.fit(exact) == pytest.approx([100, -100], abs=0.1)
     stream = [Match("a", "b", float(i % 4 > 0)) for i in range(4000)]
     ratings = elo.running(stream, step=4)

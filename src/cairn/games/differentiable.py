@@ -14,9 +14,7 @@ shaping alone: here each has its name. Differs from the code of Shaper, whose LO
 looked-ahead parameters as constants and so shapes nobody.
 """
 
-from collections.abc import Callable, Mapping
-from functools import partial
-from types import MappingProxyType
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +23,6 @@ from jaxtyping import Array, Float
 
 Values = Callable[[Float[Array, "n d"]], Float[Array, " n"]]
 """V of each player, at everyone's parameters."""
-Update = Callable[..., Float[Array, "n d"]]
 
 
 def gradients(values: Values, theta: Float[Array, "n d"]) -> Float[Array, "n n d"]:
@@ -108,15 +105,3 @@ def sos_step(
     size = jnp.sum(plain**2)
     near = jnp.where(jnp.sqrt(size) < b, size, 1.0)
     return theta + rate * (safe + jnp.minimum(far, near) * shaped)
-
-
-LEARNERS: Mapping[str, Update] = MappingProxyType(
-    {
-        "naive": naive_step,
-        "look-ahead": look_ahead_step,
-        "lola": lola_step,
-        "lola-original": partial(lola_step, full=False),
-        "sos": sos_step,
-    }
-)
-"""By name; all but `naive` also take `eta`."""
