@@ -93,9 +93,11 @@ def gone(pid, within_s=5.0):
 def test_one_process_makes_all_panels_and_gives_way_to_others(hands):
     assert hands.process is None  # nothing was wanted yet
     first, second = ask(hands, "a", "b")
-    jobs, pid, nice = first.html.split(", ")
-    assert (jobs, int(pid)) == ("1 jobs", hands.process)
-    assert second.html == f"2 jobs, {pid}, {nice}"
+    _, pid, nice = first.html.split(", ")
+    assert int(pid) == hands.process
+    # Asked for at the same time: either may be made first.
+    made = {first.html, second.html}
+    assert made == {f"1 jobs, {pid}, {nice}", f"2 jobs, {pid}, {nice}"}
     assert int(nice) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + hand.NICE)
     assert (first.title, first.images) == ("a", {"a": b"1" * 100})
 
