@@ -5,13 +5,12 @@ import pytest
 from cairn.core.resolve import function_at
 from cairn.runs import catalogue
 from cairn.runs.presets import experiment
-from cairn.show.panels import NO_ARCHIVE, NO_EDITS, NO_PLACES, PANELS, PLAYED
+from cairn.show.panels import MAPS, NO_ARCHIVE, NO_EDITS, NO_PLACES, PANELS, PLAYED
 from cairn.view.kinds import KINDS
 from cairn.view.offers import offers, panel_of
 from cairn.view.summaries import flat
 
 MODELS = catalogue.WINGS["self-improvement"].keys()
-QD = {"map-elites", "cma-me", "cma-mae", "pretrain"}  # none of them has anybody who acts
 GAMES = catalogue.WINGS["games"].keys()
 ACTED = ["mazes", "attempt", "archive", "shelf", "ancestry"]
 
@@ -19,7 +18,7 @@ ACTED = ["mazes", "attempt", "archive", "shelf", "ancestry"]
 @pytest.mark.parametrize(
     ("method", "task", "expected"),
     [
-        ("lola", "ipd", []),
+        ("lola", "ipd", ["payoffs"]),
         ("dr", "maze", ["mazes", "attempt", "audit", "regret", "levels"]),
         ("robust-plr", "maze", [*ACTED[:-1], "progress", "audit", "regret", "levels"]),
         ("accel", "maze", [*ACTED, "progress", "audit", "regret", "levels"]),
@@ -39,7 +38,7 @@ def test_a_config_says_what_is_worth_asking_for(method, task, expected):
     assert offers("compiled", begun) == nested, "nobody acts for having learned from something"
 
 
-@pytest.mark.parametrize("method", sorted(catalogue.METHODS.keys() - QD - MODELS - GAMES))
+@pytest.mark.parametrize("method", sorted(catalogue.METHODS.keys() - MAPS - MODELS - GAMES))
 def test_methods_that_never_keep_an_archive_are_those_without_room_for_one(method):
     algorithm = experiment("maze", method=method).to_dict()["algorithm"]
     assert (method in NO_ARCHIVE) == ("capacity" not in algorithm)

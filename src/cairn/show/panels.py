@@ -65,6 +65,8 @@ NO_ARCHIVE = TAUGHT | {"random", "dr", "sfl", "backplay", "bc", "pretrain"}
 """Methods of ours that keep no archive of levels."""
 PLAYED = frozenset(("naive", "look-ahead", "lola", "sos", "good-shepherd", "m-fos", "shaper"))
 """Games, in which nobody fills a map."""
+MAPS = frozenset(("map-elites", "cma-me", "cma-mae", "pretrain"))
+"""Methods of ours in which nobody plays a repeated game, and nobody acts."""
 NO_PLACES = frozenset((
     "sft", "rft", "raft", "expert-iteration", "star", "reinforce", "rloo", "grpo", "dr-grpo",
     "dapo", "ppo", "conditioned", "crlft", "dpo", "ipo", "orpo", "copg", "orm", "sorm", "refine",
@@ -145,6 +147,10 @@ PANELS: tuple[Panel, ...] = (
         "What its teacher designs", taught,
     ),
     Panel("hero.png", at("applies:drawn"), at("hero:data"), at("hero:draw")),
+    Panel(
+        "payoffs.png", at("payoffs:applies"), at("payoffs:data"), at("payoffs_sheet:draw"),
+        "Payoffs of its players", searched, MAPS, section=at("payoffs:section"),
+    ),
     Panel(
         "map.png", at("applies:mapped"), at("heatmap:data"), at("heatmap_sheet:draw_sheet"),
         "The map of elites", searched, never=PLAYED, section=at("look_map:section"),
