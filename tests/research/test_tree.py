@@ -22,6 +22,8 @@ def test_growing_a_tree_twice_gives_two_trees_that_do_not_see_each_other():
     assert (one[1].utility, two[1].utility) == (2.0, 3.0)
     assert trunk.children(0) == () and one.children(0) == (1,)
     assert trunk.bounds == (1.0, 1.0) and one.bounds == (1.0, 2.0) and 1 not in trunk
+    assert two.bounds == (1.0, 3.0) and [len(tree.good) for tree in (trunk, one, two)] == [1, 2, 2]
+    assert two.grown(node(2)).good == two.good, "a node without a score is none of them"
 
 
 def test_debug_depth_counts_the_buggy_nodes_above():

@@ -1,6 +1,6 @@
 """What an operator is told of the search so far: memory scopes, as AIRA has them (sheet 1.3)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 from cairn.core.errors import ConfigError, suggest
@@ -31,22 +31,23 @@ def trimmed(text: str) -> str:
 
 
 def _simple(tree: Tree, proposal: Proposal) -> str:
-    return _told(node for node in tree if not node.buggy)
+    return _told(tree.good)
 
 
 def _all(tree: Tree, proposal: Proposal) -> str:
-    return _told(tree)
+    return _told(_theirs(tree))
 
 
 def _plans(tree: Tree, proposal: Proposal) -> str:
-    return _told((node for node in tree if not node.buggy), scores=False)
+    return _told(tree.good, scores=False)
 
 
 def _sibling(tree: Tree, proposal: Proposal) -> str:
     """Plans of what was made of the same parent before, buggy ones too."""
     if not proposal.parents:
-        return _told(tree.drafts, scores=False)
-    return _told((tree[id] for id in tree.children(proposal.parents[0])), scores=False)
+        return _told(_theirs(tree.drafts), scores=False)
+    made = (tree[id] for id in tree.children(proposal.parents[0]))
+    return _told(_theirs(made), scores=False)
 
 
 def _ancestral(tree: Tree, proposal: Proposal) -> str:
@@ -57,7 +58,7 @@ def _ancestral(tree: Tree, proposal: Proposal) -> str:
         if not tree[id].buggy:
             break
         chain.append(tree[id])
-    return _told(reversed(chain[1:]), output=True)
+    return _told(_theirs(chain[:0:-1]), output=True)
 
 
 SCOPES: dict[str, Callable[[Tree, Proposal], str]] = {
@@ -70,16 +71,19 @@ SCOPES: dict[str, Callable[[Tree, Proposal], str]] = {
 }
 
 
-def _told(nodes: Iterable[Node], *, scores: bool = True, output: bool = False) -> str:
-    """The newest entries that there is room for; of others nothing is written, whatever the size
-    of the tree."""
-    told = [node for node in nodes if node.outcome not in OURS]  # what a model could learn from
+def _theirs(nodes: Iterable[Node]) -> list[Node]:
+    """Without faults of ours, from which a model learns nothing; what has a score is none."""
+    return [node for node in nodes if node.outcome not in OURS]
+
+
+def _told(nodes: Sequence[Node], *, scores: bool = True, output: bool = False) -> str:
+    """The newest entries that there is room for: at others nothing looks, however many."""
     kept, size = [], 0
-    for node in reversed(told):
+    for node in reversed(nodes):
         entry = _entry(node, scores=scores, output=output)
         size += len(entry)
         if size > LONGEST:
-            kept.append(f"({len(told) - len(kept)} earlier ones are left out)")
+            kept.append(f"({len(nodes) - len(kept)} earlier ones are left out)")
             break
         kept.append(entry)
     return "\n".join(reversed(kept))

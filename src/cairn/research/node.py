@@ -7,7 +7,7 @@ an operator made of its parents, with the score that a grader gave it.
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -77,6 +77,9 @@ class Node:
         return f"- {self.operator}: {self.plan.strip() or '(no plan)'}"
 
 
+_NAMES = tuple(entry.name for entry in fields(Node))
+
+
 def utility_of(score: float | None, *, larger_is_better: bool) -> float | None:
     """A score as utility, larger is better. None, NaN and infinities have none."""
     # isfinite first: every comparison with NaN is false, so NaN slips through "reject if".
@@ -92,6 +95,10 @@ class _Store:
     nodes: list[Node] = field(default_factory=list)
     place: dict[int, int] = field(default_factory=dict)
     children: dict[int, list[int]] = field(default_factory=dict)
+    good: list[Node] = field(default_factory=list)
+    """Those with a score, which every prompt asks for."""
+    bounds: list[tuple[float, float]] = field(default_factory=list)
+    """Smallest and largest utility up to each of them."""
 
 
 class Tree:
@@ -102,7 +109,7 @@ class Tree:
     """
 
     def __init__(self, nodes: Iterable[Node] = ()):
-        self._store, self._size = _Store(), 0
+        self._store, self._size, self._good = _Store(), 0, 0
         for node in nodes:
             self._add(node)
 
@@ -110,7 +117,7 @@ class Tree:
         """This tree and one more node. Raises ValueError for an id that is there already, or a
         parent that is not."""
         tree = Tree.__new__(Tree)
-        tree._store, tree._size = self._store, self._size
+        tree._store, tree._size, tree._good = self._store, self._size, self._good
         if len(self._store.nodes) != self._size:  # another tree grew from this one: part with it
             tree = Tree(self)
         tree._add(node)
@@ -126,6 +133,11 @@ class Tree:
         self._store.nodes.append(node)
         for parent in dict.fromkeys(node.parents):
             self._store.children.setdefault(parent, []).append(node.id)
+        if node.utility is not None:
+            low, high = (self._store.bounds or [(node.utility, node.utility)])[-1]
+            self._store.good.append(node)
+            self._good += 1
+            self._store.bounds.append((min(low, node.utility), max(high, node.utility)))
         self._size += 1
 
     def __len__(self) -> int:
@@ -171,7 +183,7 @@ class Tree:
     @property
     def good(self) -> tuple[Node, ...]:
         """Nodes with a score."""
-        return tuple(node for node in self if not node.buggy)
+        return tuple(self._store.good[: self._good])
 
     def debug_depth(self, id: int) -> int:
         """How many buggy nodes are above it in a row: 0 if its parent is none or not buggy. A
@@ -210,18 +222,18 @@ class Tree:
                 best = node.utility, node
         return None if best is None else best[1]
 
-    @cached_property
+    @property
     def bounds(self) -> tuple[float, float] | None:
         """Smallest and largest utility; None if all are buggy."""
-        found = [node.utility for node in self if node.utility is not None]
-        return (min(found), max(found)) if found else None
+        return self._store.bounds[self._good - 1] if self._good else None
 
     def scaled(self, node: Node) -> float:
         """Utility between the tree's worst (0) and best (1), as AIRA normalises: 0 for a buggy
         node, 0.5 if all utilities are equal. No affine change of the metric moves it."""
-        if node.utility is None or self.bounds is None:
+        bounds = self.bounds
+        if node.utility is None or bounds is None:
             return 0.0
-        low, high = self.bounds
+        low, high = bounds
         return (node.utility - low) / (high - low) if high > low else 0.5
 
     # --- files
@@ -229,15 +241,15 @@ class Tree:
     def dump(self) -> list[dict[str, Any]]:
         """The nodes as JSON values."""
         return [
-            asdict(node) | {"parents": list(node.parents), "parts": list(node.parts)}
+            {name: getattr(node, name) for name in _NAMES}
+            | {"parents": list(node.parents), "parts": list(node.parts)}
             for node in self
         ]
 
     @staticmethod
     def load(rows: Iterable[dict[str, Any]]) -> "Tree":
         """The tree that was dumped."""
-        names = [entry.name for entry in fields(Node)]
-        kept = ({name: row[name] for name in names if name in row} for row in rows)
+        kept = ({name: row[name] for name in _NAMES if name in row} for row in rows)
         return Tree(
             Node(**{**row, **{name: tuple(row.get(name, ())) for name in ("parents", "parts")}})
             for row in kept
