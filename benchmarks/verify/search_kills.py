@@ -52,7 +52,8 @@ class Slept(demo.Regression):
         text += f"import time\ntime.sleep({draw.uniform(low, high)})\n"
         note("start", trial, split)
         graded = await super().__call__(text, split, clients)
-        note("end", trial, split)
+        # What the jail itself failed at is no result: it is tried again, in the same session too.
+        note("broken" if graded.outcome == "jail_error" else "end", trial, split)
         return graded
 
 
@@ -126,7 +127,7 @@ def repeated(log: Path) -> tuple[int, int]:
     for kind, evaluation, _ in read(log):
         if kind == "end":
             ended.add(evaluation)
-        else:
+        elif kind == "start":
             again += evaluation in ended
             starts[evaluation] += 1
     return again, sum(starts.values()) - len(starts) - again
