@@ -49,6 +49,13 @@ def test_control_characters_of_a_policy_or_a_server_reach_no_terminal():
     assert "best: " in shown(evil) and "gone" in shown(evil)
 
 
+def test_what_a_policy_shows_below_its_words_is_for_terminals_alone_and_cut_to_their_width():
+    tree = replace(MOMENT, about="best 1\n0 draft [red]\n" + "x" * 400 + "\x1b[2J")
+    assert "best 1" in shown(tree) and "0 draft" not in shown(tree)
+    said = shown(tree, terminal=True)
+    assert "  0 draft [red]" in said and "x" * 297 + "…" in said and "\x1b[2J" not in said
+
+
 def test_the_last_moment_is_said_once():
     assert shown(MOMENT).count("5/9 trials") == 1
     assert shown(MOMENT, replace(MOMENT, told=6)).count("6/9 trials") == 1

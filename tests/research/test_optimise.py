@@ -49,3 +49,37 @@ def test_what_cannot_be_is_said():
         plainly(3, vowels, models=MODEL)
     with pytest.raises(ConfigError, match="evaluate must be a function"):
         plainly("x", "vowels", models=MODEL)
+    with pytest.raises(ConfigError, match="trials must be at least 1, got 0"):
+        cairn.optimise("x", vowels, models=MODEL, trials=0)
+    with pytest.raises(ConfigError, match="language must be"):
+        cairn.optimise("x", vowels, models=MODEL, language="\n")
+
+
+def broken(text):
+    raise KeyError(text)
+
+
+@pytest.mark.parametrize(
+    ("evaluate", "says"),
+    [(broken, "evaluate raised KeyError: 'begin', on the text"), (str.upper, "gave 'BEGIN', exp")],
+)
+def test_a_function_that_fails_at_the_first_text_is_named_before_anything_is_asked(
+    evaluate, says, tmp_path
+):
+    asked = []
+    model = ScriptedModel(lambda request, key: asked.append(1) or "x", "counting")
+    with pytest.raises(ConfigError, match=says):
+        cairn.optimise("begin", evaluate, models=model, run=tmp_path / "run", workers=1, show=False)
+    assert asked == []
+
+
+def sometimes(text):
+    if len(text) > 20:
+        raise ValueError("too long for me")
+    return len(text)
+
+
+def test_a_function_that_fails_at_later_texts_is_told_of(tmp_path, capsys):
+    found = cairn.optimise("begin", sometimes, models=MODEL, trials=8, run=tmp_path / "run")
+    assert found.faults["grader_error"] == sum(node.buggy for node in found.tree) > 0
+    assert f"{found.faults['grader_error']} grader_error" in capsys.readouterr().err

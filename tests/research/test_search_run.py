@@ -97,6 +97,7 @@ def test_a_run_is_made_reported_gone_on_with_and_exported(place, capsys):
 def test_an_exported_program_scores_what_the_search_said(place):
     assert cairn(["search", "run", "config.toml", "--run", "one"]) == 0
     assert cairn(["search", "export", "one", "best"]) == 0
+    assert "written by a language model" in (place / "best" / "README.txt").read_text()
     done = tree_of(place / "one")
     command = [sys.executable, "best/score.py", "test"]
     paths = f"{HERE}:{Path(run.__file__).parents[2]}"
@@ -126,7 +127,7 @@ def test_a_limit_stops_the_run_and_the_line_says_how_to_go_on(place, capsys):
     flags = ["--limits.calls", "5"]
     assert cairn(["search", "run", "config.toml", "--run", "one", *flags]) == 1
     said = capsys.readouterr().err.splitlines()[-1]
-    assert "Go on with: cairn search resume one --calls MORE" in said
+    assert "Go on with: cairn search resume one --calls N, a higher limit" in said
     done = tree_of(place / "one")
     assert (done.spent.calls, done.chosen) == (5, None) and done.stopped.startswith("the search")
     assert cairn(["search", "export", "one", "best"]) == 0  # the best so far
@@ -141,7 +142,7 @@ def test_the_budget_of_programs_holds(place, capsys):
     flags = ["--programs.wall-s", "3"]
     assert cairn(["search", "run", "config.toml", "--run", "one", *flags]) == 1
     said = capsys.readouterr().err.splitlines()[-1]
-    assert "cairn search resume one --programs.wall-s MORE" in said
+    assert "cairn search resume one --programs.wall-s N, a hi" in said
     assert 0 < tree_of(place / "one").spent.wall_ms <= 3000
     assert cairn(["search", "resume", "one", "--programs.wall-s", "100"]) == 0
     whole = tree_of(place / "one")
@@ -149,8 +150,30 @@ def test_the_budget_of_programs_holds(place, capsys):
     assert whole.tree == tree_of(place / "two").tree
 
 
-@pytest.mark.parametrize("flags", [["--limits.tokens", "1"], ["--programs.wall-s", "0.1"]])
-def test_a_budget_that_allows_no_step_is_said_and_the_run_can_go_on(place, capsys, flags):
+def test_a_budget_of_programs_that_lets_none_run_is_refused_before_a_call_is_paid(place, capsys):
+    flags = ["--programs.wall-s", "0.1"]
+    assert cairn(["search", "run", "config.toml", "--run", "one", *flags]) == 2
+    assert "programs.wall_s = 0.1 lets no program run: one of toy may" in capsys.readouterr().err
+    assert not (place / "one").exists()
+
+
+def test_a_task_is_looked_at_before_its_model_and_a_demo_plays_no_task_of_ones_own(place, capsys):
+    assert cairn(["search", "run", "no_such_task", "--run", "one"]) == 2
+    assert "no_such_task" in capsys.readouterr().err
+    written = place / "written"
+    assert cairn(["search", "run", "3-sat", "--demo", "--run", "two", "--trials", "1"]) == 0
+    (place / "two" / "task").rename(written)
+    settings = (written / "task.toml").read_text()
+    (written / "task.toml").write_text(settings.replace('name = "3-sat"', 'name = "mine"'))
+    capsys.readouterr()
+    assert cairn(["search", "run", str(written), "--demo", "--run", "one"]) == 2
+    said = capsys.readouterr().err
+    assert "'mine'" in said and "--models.researcher.model" in said
+    assert not (place / "one").exists()
+
+
+def test_a_budget_that_allows_no_step_is_said_and_the_run_can_go_on(place, capsys):
+    flags = ["--limits.tokens", "1"]
     assert cairn(["search", "run", "config.toml", "--run", "one", *flags]) == 1
     out, err = capsys.readouterr()
     assert "no node has a score" in out and "Go on with: cairn search resume one --" in err
@@ -167,7 +190,8 @@ def test_a_budget_that_allows_no_step_is_said_and_the_run_can_go_on(place, capsy
         (["run", "config.toml", "--run", "x", "--policy", "mtcs"], "Did you mean 'mcts'"),
         (["run", "frieman", "--demo"], "Did you mean 'friedman'"),
         (["run", "config.toml", "--demo"], "--demo plays a shipped task (demo, friedman, "),
-        (["run", "frieman", "--run", "x"], "models.researcher"),
+        (["run", "frieman", "--run", "x"], "Did you mean 'friedman'"),
+        (["run", "friedman", "--run", "x"], "models.researcher"),
         (["run", "config.toml", "--task", "frieman", "--run", "x"], "Did you mean 'friedman'"),
         (["run", "config.toml", "--run", "x", "--trials", "0"], "at least 1, got 0"),
         (["run", "config.toml", "--run", "x", "--asking.readings", "0"], "readings must be at"),
@@ -230,6 +254,8 @@ def test_the_demo_needs_nothing_and_runs_in_the_jail(place, capsys):
     assert cairn(["search", "run", "--demo", "--trials", "12"]) == 0
     done = tree_of(place / "runs" / "search-demo-0")
     assert len(done.tree) == 12 and done.config.simulation is not None
+    assert cairn(["search", "export", str(done.path), "best"]) == 0
+    assert "written by a script (simulated)" in (place / "best" / "README.txt").read_text()
     assert done.spent.cpu_ms > 0 and any(node.outcome == "ok" for node in done.tree)
     page = (place / "runs" / "search-demo-0" / "report.html").read_text()
     assert re.search("imulated", page)

@@ -23,7 +23,7 @@ from cairn.report.words import money
 from cairn.research import directory, figures, grading, page, problems, run
 from cairn.research import export as exporting
 from cairn.research.config import ResearchConfig, config_of, players, read_config
-from cairn.research.searching import score_of
+from cairn.research.node import score_of
 
 DEMO = {
     "engine": {"trials": 60, "lag": 8, "workers": 2},
@@ -40,12 +40,13 @@ def begin(arguments: argparse.Namespace) -> int:
     if arguments.run is None and not arguments.demo:
         raise ConfigError("cairn search run: give the run's directory by --run DIR.")
     path = arguments.run or free(Path("runs") / f"search-demo-{config.engine.seed}")
-    cast(players(config))  # a key that is missing is named before anything is made
     with tempfile.TemporaryDirectory(prefix="cairn-task-") as home:
-        # A task that cannot be is named before anything is made.
+        # What cannot be is named before anything is made: the task, then a key that is missing.
         problems.write(config.task, Path(home))
         problem = problems.problem_of(config.task, Path(home))
         config.selection.split(problem.splits)
+        run.check_programs(config, problem)
+        cast(players(config))
         if config.task not in (*problems.PROBLEMS, *problems.shipped()) and ":" not in config.task:
             config = replace(config, task=str(Path(config.task).resolve()))
         directory.create(path, config, Path(home) / problems.FOLDER)
@@ -64,6 +65,8 @@ def _config(arguments: argparse.Namespace) -> ResearchConfig:
         return config_of({**DEMO, **_simulated(arguments.what or problems.DEMO)}, changes)
     if arguments.what.endswith(".toml"):
         return read_config(Path(arguments.what), changes)
+    if arguments.what not in problems.shipped():
+        problems.problem_of(arguments.what)  # a wrong name is told of before a missing model is
     return config_of({"task": arguments.what}, changes)
 
 
@@ -80,6 +83,12 @@ def _simulated(task: str) -> dict:
         )
     if Path(task).is_dir() and task not in known:
         name = problems.problem_of(task).name
+        if name not in known:
+            raise ConfigError(
+                f"cairn search run: the researcher of --demo writes programs of the shipped tasks "
+                f"alone, and {name!r} in {task} is none of them. Name a model for your own: leave "
+                f"--demo out and give --models.researcher.model."
+            )
     return {"task": task, "simulation": {"kind": "shipped", "task": name}}
 
 
@@ -116,7 +125,10 @@ def _go(path: Path, config: ResearchConfig) -> int:
         with JournalConsole() as console:
             done = run.execute(path, config, console.show)
     except KeyboardInterrupt:
-        print(f"stopped. Go on with: cairn search resume {path}", file=sys.stderr)
+        print(
+            f"stopped. Go on with: cairn search resume {path}\n"
+            f"What it found so far: cairn search report {path}", file=sys.stderr,
+        )  # fmt: skip
         return 130
     _write(path, done, path / directory.REPORT)
     _summary(out, path, done)
@@ -141,7 +153,7 @@ def _how(path: Path, stopped: str) -> str:
         name = f"programs.{name.replace('_ms', '_s')}"
     elif budget[1]:
         name = f"models.{budget[1]}.limits.{name}"
-    return f"cairn search resume {path} --{name.replace('_', '-')} MORE"
+    return f"cairn search resume {path} --{name.replace('_', '-')} N, a higher limit of all"
 
 
 def _write(path: Path, done: run.Finished, target: Path) -> None:

@@ -1,8 +1,9 @@
-"""The live line of a journaled run: calls per second, in flight, retries, spend, time left."""
+"""The live lines of a journaled run: calls per second, in flight, retries, spend, time left."""
 
 import time
+from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
@@ -11,6 +12,7 @@ from cairn.core.units import duration
 from cairn.engine.journal_progress import Progress
 from cairn.engine.journal_projection import Projection, between
 
+_CUT: Any = {"no_wrap": True, "overflow": "ellipsis"}
 STOPPING = (
     "stopping: nothing new is begun, and what is in flight may still arrive; Ctrl-C ends the wait. "
     "What arrived is kept either way"
@@ -35,7 +37,7 @@ def line(progress: Progress) -> str:
         parts.append(f"projected {between(least.micros / 1e6, most.micros / 1e6, '.4f')}")
         parts.append(f"{duration(progress.projection.left_s)} left")
     if progress.about:
-        parts.append(progress.about)
+        parts.append(progress.about.partition("\n")[0])
     if progress.waiting:
         parts.append(progress.waiting)
     if progress.stopping:
@@ -43,8 +45,15 @@ def line(progress: Progress) -> str:
     return printable(" · ".join(parts), keep="")
 
 
+def block(progress: Progress) -> RenderableType:
+    """The line, and below it what the policy shows of its state, a cut line each."""
+    below = printable(progress.about, keep="\n").split("\n")[1:]
+    return Group(Text(line(progress)), *(Text(f"  {one}", **_CUT) for one in below))
+
+
 class JournalConsole:
-    """Shows progress: one live line on a terminal, a plain line now and then in a pipe.
+    """Shows progress: on a terminal a live line, with lines of the policy's own below; in a pipe a
+    plain line now and then.
 
     Use as a context around `run(..., on_progress=console.show)`.
     """
@@ -83,7 +92,7 @@ class JournalConsole:
             self._print(f"waiting: {progress.waiting}")
         self._waiting = bool(progress.waiting)
         if self._live is not None:
-            self._live.update(Text(line(progress)), refresh=True)
+            self._live.update(block(progress), refresh=True)
         elif time.monotonic() - self._shown_at >= self.plain_every_s:
             self._shown_at = time.monotonic()
             self._printed = line(progress)

@@ -61,7 +61,7 @@ class Policy(Protocol[S]):
 
     Two methods may be left out: `asked(state, trial) -> S`, the state after a trial was asked, for
     policies whose asks depend on what was asked before; and `describe(state) -> str`, a few words
-    for the live line.
+    for the live line, and in further lines what a terminal shows below it.
     """
 
     def init(self) -> S:

@@ -50,7 +50,7 @@ class Progress:
     notes: tuple[str, ...] = ()
     """What recovery did."""
     about: str = ""
-    """What the policy says of its state."""
+    """What the policy says of its state: a few words, and perhaps lines to be shown below."""
     stopping: bool = False
     """Whether the run only waits for what is in flight."""
     waiting: str = ""

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from cairn.core import files
 from cairn.core.errors import ConfigError, RunError
-from cairn.research.node import Node
+from cairn.research.node import Node, score_of
 from cairn.research.page import diff
 from cairn.research.problems import FOLDER
 from cairn.research.run import Finished
-from cairn.research.searching import score_of
 
 README = """\
 {name}: node {id} of a search by cairn
@@ -23,7 +22,7 @@ score.py         scores it again, in the jail: python score.py [search|selection
 tree.json        the whole tree
 task.txt         what the researcher was told
 
-The program was written by a language model and read by nobody: run it in the jail
+The program was written by {who} and read by nobody: run it in the jail
 (cairn jail run {file}) or after reading it.
 """
 SCORE = '''\
@@ -87,8 +86,9 @@ def _node(done: Finished, id: int | None) -> Node:
 def _fill(folder: Path, done: Finished, node: Node, file: str, ending: str) -> None:
     chosen = node.id == done.chosen
     rule = f"chosen by {done.config.selection.rule}" if chosen else "not the node that was chosen"
+    who = "a script (simulated)" if done.config.simulation else "a language model"
     said = README.format(
-        name=done.problem.name, id=node.id, rule=rule, file=file, score=score_of(node)
+        name=done.problem.name, id=node.id, rule=rule, file=file, score=score_of(node), who=who
     )
     task = repr(done.config.task)
     if (done.path / FOLDER).is_dir():

@@ -9,9 +9,8 @@ from cairn.core.budget import Amount
 from cairn.core.stats import Rate, rate
 from cairn.report.words import Row, rated
 from cairn.research import costs
-from cairn.research.node import Node, Tree
+from cairn.research.node import Node, Tree, score_of
 from cairn.research.run import Finished
-from cairn.research.searching import score_of
 from cairn.research.selection import records
 
 

@@ -88,6 +88,14 @@ def utility_of(score: float | None, *, larger_is_better: bool) -> float | None:
     return float(score) if larger_is_better else -float(score)
 
 
+def score_of(node: Node) -> str:
+    """A score in words, with its standard error if that is known."""
+    if node.score is None:
+        return "none"
+    error = "" if node.spread is None else f" ± {node.spread:.2g}"
+    return f"{node.score:.5g}{error}"
+
+
 @dataclass
 class _Store:
     """What views of one growing tree share."""

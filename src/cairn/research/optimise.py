@@ -1,13 +1,17 @@
 """Improve any text against any function, from Python: `cairn.optimise(text, evaluate, ...)`."""
 
 import inspect
+import re
+import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsFloat
 
 from cairn.core.budget import Amount
 from cairn.core.errors import ConfigError
+from cairn.core.redact import printable
 from cairn.core.typed import plain
 from cairn.lm.cast import Player
 from cairn.lm.client import Clients
@@ -15,7 +19,7 @@ from cairn.lm.scripted import source_digest
 from cairn.lm.spend import Spend
 from cairn.research.evaluation import Graded, Problem
 from cairn.research.grading import digest
-from cairn.research.node import Tree
+from cairn.research.node import OURS, Tree
 from cairn.research.policies.table import policy_of
 from cairn.research.searching import RESEARCHER, Asking, TreeSearch
 from cairn.runs.search import search
@@ -38,6 +42,9 @@ class Optimised:
     stopped: str
     """"finished", or the limit that ended it."""
     spent: Amount
+    faults: Mapping[str, int]
+    """Texts that `evaluate` failed at, and those that no model answered, by kind: no writer learns
+    anything from them."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +53,34 @@ class _Function:
 
     function: Evaluate
     larger_is_better: bool
+    first: str
 
     async def __call__(self, text: str, split: str, clients: Clients) -> Graded:
-        found: Any = self.function(text)
-        if inspect.isawaitable(found):
-            found = await found
+        try:
+            found: Any = self.function(text)
+            if inspect.isawaitable(found):
+                found = await found
+        except Exception as error:
+            self._refuse(text, f"raised {type(error).__name__}: {error}", error)
+            raise
         if isinstance(found, Graded):
             return found
-        score, feedback = found if isinstance(found, tuple) else (found, "")
-        return Graded(score, "ok" if score is not None else "invalid", str(feedback))
+        pair: Any = found if isinstance(found, tuple) and len(found) == 2 else (found, "")
+        score, feedback = pair
+        if score is not None and not isinstance(score, SupportsFloat):
+            what = f"gave {found!r}, expected a number, a number and words, or None"
+            self._refuse(text, what, None)
+        return Graded(
+            None if score is None else float(score),
+            "ok" if score is not None else "invalid",
+            str(feedback),
+        )
+
+    def _refuse(self, text: str, what: str, error: Exception | None) -> None:
+        """At the text to begin with a fault is the function's: nothing else is worth paying for."""
+        if text == self.first:
+            said = printable(" ".join(what.split()))[:300]
+            raise ConfigError(f"optimise: evaluate {said}, on the text to begin with.") from error
 
 
 def optimise(
@@ -92,21 +118,29 @@ def optimise(
             what the text is, as it is said to the model.
         policy, settings: where the search goes on; see docs/search.md.
         asking: operators, memory and roles.
-        trials: nodes of the tree, the first among them.
+        trials: nodes of the tree, the first among them; at least 1.
         run, limits, seed, show: as in `cairn.search`.
         workers: how many are evaluated at a time.
 
-    Raises what `cairn.search` raises.
+    Raises what `cairn.search` raises, and ConfigError where `evaluate` raises, or gives no score,
+    for the text to begin with. Where it does for a later text, that is counted in `faults`.
     """
     if not isinstance(text, str):
         raise ConfigError(f"optimise: the text must be a string, got {type(text).__name__}.")
     if not callable(evaluate):
         raise ConfigError(f"optimise: evaluate must be a function, got {evaluate!r}.")
+    if trials < 1:
+        raise ConfigError(f"optimise: trials must be at least 1, got {trials}.")
+    if not re.fullmatch(r"\w[\w +#.-]{0,39}", language):
+        raise ConfigError(
+            f'optimise: language must be "python", "text" or a few other words for what the text '
+            f"is, got {language!r}."
+        )
     asking = asking or Asking()
     problem = Problem(
         name=getattr(evaluate, "__name__", "evaluate"),
         description=description,
-        evaluator=_Function(evaluate, larger_is_better),
+        evaluator=_Function(evaluate, larger_is_better, text),
         language=language,
         initial=text,
         fingerprint=source_digest(evaluate),
@@ -129,6 +163,10 @@ def optimise(
         show=show,
     )  # fmt: skip
     best = found.state.tree.best()
+    faults = Counter(node.outcome for node in found.state.tree if node.outcome in OURS)
+    if show is True and faults:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(faults.items()))
+        print(f"without a score by no fault of their own: {kinds}", file=sys.stderr)
     return Optimised(
         text if best is None else best.text,
         None if best is None else best.score,
@@ -136,4 +174,5 @@ def optimise(
         found.path,
         found.stopped,
         found.spent,
+        faults,
     )

@@ -29,9 +29,8 @@ from cairn.report.pieces import costs, descent, failed
 from cairn.report.series import Band, Curve
 from cairn.research import costs as spending
 from cairn.research import figures
-from cairn.research.node import Node, Tree
+from cairn.research.node import Node, Tree, score_of
 from cairn.research.run import Finished
-from cairn.research.searching import score_of
 
 SHOWN = 200
 """Nodes whose program is shown; beyond, the best and the chosen one's lineage."""

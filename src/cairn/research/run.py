@@ -13,6 +13,7 @@ from typing import Any
 
 from cairn.core.budget import Amount, total
 from cairn.core.draws import DrawKey
+from cairn.core.errors import ConfigError
 from cairn.core.journal import Journal, Spending, canonical, digest_of
 from cairn.core.typed import plain
 from cairn.engine.journal_failures import FailedTrial, failed_trials
@@ -87,6 +88,20 @@ class Finished:
         return sum(score for score in found if score is not None) / len(found)
 
 
+def check_programs(config: ResearchConfig, problem: Problem) -> None:
+    """Raises ConfigError where not one program may run: not found out when calls are paid."""
+    for name, limit, needed, unit in (
+        ("cpu_s", config.programs.cpu_s, problem.limits.get("cpu_seconds", 0), "s of a processor"),
+        ("wall_s", config.programs.wall_s, problem.limits.get("seconds", 0), "s"),
+        ("memory_mb", config.programs.memory_mb, problem.limits.get("memory_mb", 0), "MiB"),
+    ):
+        if limit is not None and limit < needed:
+            raise ConfigError(
+                f"programs.{name} = {limit:g} lets no program run: one of {problem.name} may take "
+                f"{needed:g} {unit}. Give {needed:g} or more for each evaluation."
+            )
+
+
 def execute(path: Path, config: ResearchConfig, show: Show | None = None) -> Finished:
     """Run, or go on with, the search in `path`, to its end or a limit.
 
@@ -94,6 +109,7 @@ def execute(path: Path, config: ResearchConfig, show: Show | None = None) -> Fin
     """
     problem = problem_of(config.task, path)
     config.selection.split(problem.splits)  # before anything is changed
+    check_programs(config, problem)
 
     def work(roles: Mapping[str, Role]) -> Awaitable[Finished]:
         return _Session(path, config, problem, show).go(roles)
@@ -238,8 +254,11 @@ class _Session:
         engine = replace(self.config.engine, trial_timeout_s=None)
         while items := after.next():
             stage = desk.journal.stage(after.stage(items))
-            listed = await map_list(stage, desk, items, self._evaluate, config=engine,
-                                    answers="select", on_progress=self.show)  # fmt: skip
+            what = "scores for the report" if after.chosen is not None else "the final choice"
+            listed = await map_list(
+                stage, desk, items, self._evaluate, config=engine, answers="select",
+                describe=lambda _, what=what: f"fresh evaluations: {what}", on_progress=self.show,
+            )  # fmt: skip
             if not after.take(items, listed.outcomes):
                 return listed.stopped
         return "finished"

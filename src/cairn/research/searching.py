@@ -22,8 +22,9 @@ from cairn.lm.errors import TrialFailedError
 from cairn.lm.fences import mark
 from cairn.research import grading, memory, novelty, parsing
 from cairn.research.evaluation import Graded, Problem
-from cairn.research.node import OURS, Node, Tree, utility_of
+from cairn.research.node import OURS, Node, Tree, score_of, utility_of
 from cairn.research.operators import OPERATORS, Context, Operator, Shown, operators_of
+from cairn.research.outline import outline
 from cairn.research.policies.base import Proposal, TreePolicy
 
 RESEARCHER = "researcher"
@@ -267,11 +268,11 @@ class TreeSearch:
         return False
 
     def describe(self, state: State) -> str:
-        """The best score, with what is known of its error."""
+        """The best score, with what is known of its error; below it the tree in a few lines."""
         best, tree = state.tree.best(), state.tree
-        buggy = sum(node.buggy for node in tree)
         found = f"{score_of(best)} (node {best.id})" if best else "no score yet"
-        return f"best {found}, {len(tree)} nodes, {buggy} buggy"
+        buggy = len(tree) - len(tree.good)
+        return "\n".join((f"best {found}, {len(tree)} nodes, {buggy} buggy", *outline(tree)))
 
     def dump(self, state: State) -> bytes:
         """As JSON."""
@@ -281,14 +282,6 @@ class TreeSearch:
         """The state that was dumped."""
         record = json.loads(body)
         return State(Tree.load(record["tree"]), record["policy"])
-
-
-def score_of(node: Node) -> str:
-    """A score in words, with its standard error if that is known."""
-    if node.score is None:
-        return "none"
-    error = "" if node.spread is None else f" ± {node.spread:.2g}"
-    return f"{node.score:.5g}{error}"
 
 
 def _proposal(trial: Mapping[str, Any]) -> Proposal:
