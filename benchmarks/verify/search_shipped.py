@@ -57,7 +57,7 @@ def one(task: Any, grader: Remembering, arm: str, seed: int, trials: int) -> dic
     """A search."""
     how = ARMS[arm]
     aira = how.get("aira", False)
-    # Evolution has no cue of complexity.
+    # Evolution was measured before it had a cue of complexity.
     settings = {"complexity": True} if aira and how["policy"] != "evolution" else {}
     researcher = ShippedResearcher(task.name, wide=how.get("wide", False))
     return searched(

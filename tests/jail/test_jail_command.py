@@ -21,6 +21,17 @@ def test_a_program_is_run_and_described(tmp_path, capsys, monkeypatch):
     assert main.run(["jail", "run", "p.py"]) == 0
 
 
+def test_its_standard_input_is_empty_or_what_is_given(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "p.py").write_text("import sys; print(repr(sys.stdin.read()))")
+    (tmp_path / "in.txt").write_text("said")
+    for words, read in (([], "''"), (["--stdin", "in.txt"], "'said'")):
+        assert main.run(["jail", "run", "p.py", *words]) == 0
+        assert capsys.readouterr().out == f"{read}\n"
+    assert main.run(["jail", "run", "p.py", "--stdin", "none.txt"]) == 2
+    assert "--stdin none.txt cannot be read: No such file" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [

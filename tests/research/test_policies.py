@@ -240,6 +240,18 @@ def test_crossover_needs_two_members_in_the_island_it_draws_from():
     )
 
 
+def test_evolution_asks_for_larger_changes_of_a_parent_that_has_had_many():
+    policy = Evolution(complexity=True, p_crossover=0.0)
+    tree, sizes = Tree([Node(0, (), "draft", "x", utility=1.0, score=1.0)]), []
+    state = {"generation": 1, "islands": [[0]], "ended": []}
+    for id in range(1, 6):
+        proposal = policy.propose(state, tree, (), random.Random(0))
+        sizes.append(proposal.complexity)
+        tree = tree.grown(Node(id, proposal.parents, "improve", "x", utility=0.0, score=0.0))
+    assert sizes == ["simple", "simple", "normal", "normal", "complex"]
+    assert Evolution().propose(state, tree, (), random.Random(0)).complexity == ""
+
+
 def test_a_generation_waits_for_its_last_child_and_a_steady_one_does_not():
     pending = [Proposal("draft")] * 5
     state = Evolution().init()

@@ -46,7 +46,8 @@ def _run(arguments: list[str]) -> int:
     parser = Parser(
         prog="cairn jail run",
         description="Run a Python program in the jail. Exit status: 0 if it ended well, 1 if it "
-        "did not, 2 if it could not be run. Words for it that begin with - come behind --.",
+        "did not, 2 if it could not be run. Words for it that begin with - come behind --. Its "
+        "standard input is empty but for --stdin.",
     )
     parser.add_argument("file", type=Path, help="a Python program")
     parser.add_argument("args", nargs="*", help="words for the program")
@@ -56,6 +57,7 @@ def _run(arguments: list[str]) -> int:
         kind = float if field.endswith("seconds") else int
         shown = "" if default is None else f" ({default:g})"
         parser.add_argument(f"--{flag}", type=kind, default=default, dest=field, help=text + shown)
+    parser.add_argument("--stdin", type=Path, metavar="FILE", help="what it reads; - for this one")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     given = parser.parse_intermixed_args(arguments)
     if not given.file.is_file():
@@ -63,12 +65,21 @@ def _run(arguments: list[str]) -> int:
     limits = Limits(**{field: getattr(given, field) for field, _ in FLAGS.values()})
     name = given.file.name
     found = run(["python", name, *given.args], files={name: given.file}, limits=limits,
-                tier=given.tier)  # fmt: skip
+                tier=given.tier, stdin=_stdin(given.stdin))  # fmt: skip
     if given.json:
         print(json.dumps({k: v for k, v in found._asdict().items() if k != "files"}, indent=2))
     else:
         _print(found)
     return 2 if found.kind == "jail_error" else int(found.kind != "ok")
+
+
+def _stdin(path: Path | None) -> bytes:
+    if path is None:
+        return b""
+    try:
+        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    except OSError as error:
+        raise CairnError(f"--stdin {path} cannot be read: {error.strerror}.") from None
 
 
 def _print(found: Outcome) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cairn.cli.arguments import Parser, positive
+from cairn.cli.main import leaving_at_once
 from cairn.core.errors import ConfigError, suggest
 
 ALL = "all"
@@ -25,10 +26,11 @@ choosing by the truth would add; `docs/search-gym.md` says how much of it measur
 def search_gym_command(argv: list[str]) -> int:
     """Run it; the exit status. Raises CairnError for a foreseen mistake."""
     arguments = _parser().parse_args(_joined(argv))
-    from cairn.cli.testing import check_json, give_json
-    from cairn.research.gym import figures
-    from cairn.research.gym.landscape import LANDSCAPES
-    from cairn.research.gym.policies import POLICIES
+    with leaving_at_once():  # JAX takes seconds
+        from cairn.cli.testing import check_json, give_json
+        from cairn.research.gym import figures
+        from cairn.research.gym.landscape import LANDSCAPES
+        from cairn.research.gym.policies import POLICIES
 
     check_json(arguments.json, [])
     names = _names(arguments.landscapes, LANDSCAPES, "--landscapes")

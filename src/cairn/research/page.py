@@ -123,8 +123,9 @@ def _leaf(node: Node, line: set[int]) -> Leaf:
 
 def _operators(found: figures.Figures) -> list[Part]:
     head = ("operator", "nodes", "with a score", "better than parent", "mean change of utility",
-            "seconds run")  # fmt: skip
+            "workers' seconds")  # fmt: skip
     said = (
+        "Workers' seconds: how long its programs ran, summed over workers at a time. "
         "Better than parent: of nodes that have a score and a parent with one; of drafts: better "
         "than all before. Utility is the score, larger is better."
     )

@@ -13,7 +13,7 @@ from random import Random
 from typing import TypeAlias, TypedDict
 
 from cairn.research.node import OURS, Node, Tree
-from cairn.research.policies.base import WAIT, Proposal, Wait, check
+from cairn.research.policies.base import WAIT, Proposal, Wait, check, cue
 from cairn.research.policies.variants import head_of, next_debug, status_of, variants
 
 
@@ -52,6 +52,8 @@ class Evolution:
     member and is given one other member of a better island."""
     max_debug_depth: int = 10
     """How often a child is debugged before it is given up."""
+    complexity: bool = False
+    """Say how large a change is wanted, by how many were made of the same parent, or drafted."""
     steady: bool = False
     """Let children join at once and never wait for a generation: no worker idles."""
 
@@ -76,10 +78,15 @@ class Evolution:
         if not self.steady and len(state["ended"]) + under_way >= self.population:
             return WAIT
         if state["generation"] == 0 or not any(state["islands"]):
-            return Proposal("draft", island=draws.randrange(self.islands))
-        return self._child(state, tree, draws)
+            drafts = sum(node.outcome not in OURS for node in tree.drafts)
+            drafts += sum(one.operator == "draft" for one in pending)
+            size = cue(drafts, wanted=self.complexity)
+            return Proposal("draft", (), size, draws.randrange(self.islands))
+        return self._child(state, tree, pending, draws)
 
-    def _child(self, state: Population, tree: Tree, draws: Random) -> Proposal:
+    def _child(
+        self, state: Population, tree: Tree, pending: Sequence[Proposal], draws: Random
+    ) -> Proposal:
         generation, islands = state["generation"], state["islands"]
         heat = self.hot - (self.hot - self.cold) * min(generation / self.generations, 1.0)
         cross = generation >= 2 and draws.random() < self.p_crossover
@@ -91,8 +98,11 @@ class Evolution:
         for _ in range(2 if cross and len(members) > 1 else 1):
             fitness = _scaled(tree, [_fitness(tree, member) for member in members])
             parents.append(members.pop(_softmax(fitness, heat, draws)))
-        operator = "crossover" if len(parents) == 2 else "improve"
-        return Proposal(operator, tuple(parents), island=island)
+        if len(parents) == 2:
+            return Proposal("crossover", tuple(parents), island=island)
+        children = sum(tree[one].outcome not in OURS for one in tree.children(parents[0]))
+        children += sum(parents[0] in one.parents for one in pending)
+        return Proposal("improve", tuple(parents), cue(children, wanted=self.complexity), island)
 
     def observe(self, state: Population, tree: Tree, node: Node, draws: Random) -> Population:
         """Note a variant that ended; with the last of a generation, let its good ones join."""
