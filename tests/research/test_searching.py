@@ -1,7 +1,10 @@
 """A tree search in the journaled engine: what it keeps, what it shows models, what it refuses."""
 
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -311,3 +314,22 @@ def test_a_result_that_lies_in_the_folder_is_not_made_again(tmp_path):
     other = run(search(evaluator=again, watch=watch), tmp_path / "b", trials=6, lag=3)
     assert other.digest == whole.digest
     assert len(again.graded) == sum(bool(one.text) for one in whole.state.tree) - 1
+
+
+def test_a_result_stays_in_the_folder_until_the_journal_has_it(tmp_path, monkeypatch):
+    (tmp_path / "kept").mkdir()
+    begun, remove = [], Path.unlink
+
+    def unlink(path, missing_ok=False):
+        if path.parent == tmp_path / "kept" and path.suffix == ".json":
+            # What another process sees, as after a kill at this moment.
+            with closing(sqlite3.connect(tmp_path / "run" / "journal.sqlite")) as journal:
+                (answers,) = journal.execute("SELECT count(*) FROM answers").fetchone()
+            begun.append(answers)
+        remove(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    watch = grading.Watch(kept=tmp_path / "kept")
+    found = run(search(watch=watch), tmp_path, trials=5, lag=1)
+    # One at a time: an answer of the model and a grade for each trial with a text.
+    assert begun == [2 * (n + 1) for n in range(sum(bool(n.text) for n in found.state.tree))]

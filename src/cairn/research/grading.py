@@ -73,7 +73,9 @@ async def grade(
     for _ in range(ATTEMPTS):
         try:
             told = await clients.once(ROLE, what, _reserved(problem), work)
-            if kept:
+            if kept and kept.exists():
+                # `once` gives a result that is not saved yet: till then the file is all there is.
+                await clients.desk.journal.saved()
                 kept.unlink(missing_ok=True)
             return read(told)
         except _BrokenError as error:
