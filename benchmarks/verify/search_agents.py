@@ -29,7 +29,7 @@ from cairn.research.shipped.researcher import ShippedResearcher
 from cairn.research.tasks.task import better
 
 TASKS = ("3-sat", "friedman")
-SEEDS, ATTEMPTS, PROGRAMS = 3, 4, 7
+SEEDS, ATTEMPTS, PROGRAMS = 5, 4, 7
 WRITE = "cat > program.py <<'END-OF-PROGRAM'\n{}END-OF-PROGRAM"
 _WRITTEN = re.compile(r"<<'END-OF-PROGRAM'\n(.*?)END-OF-PROGRAM\n```", re.S)
 _SCORE = re.compile(r"^Score \([^)]*\): (\S+)", re.M)

@@ -55,7 +55,7 @@ DOMAINS = {
     "acquisition": Domain(tuple(acquisition.FUNCTIONS), ("acq_fn",)),
 }
 WRITERS = {"optimiser": optimiser.writer, "acquisition": acquisition.writer}
-TASKS, HELD_OUT, EVALUATIONS, PROMPTS, SEEDS = 2, 4, 5, 12, 3
+TASKS, HELD_OUT, EVALUATIONS, PROMPTS, SEEDS = 2, 4, 5, 12, 5
 READ = "Read your program once more before you hand it in."
 CAUSE = "When a program failed, find the cause before you change anything."
 ONE = "Change one thing at a time."
