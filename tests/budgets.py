@@ -27,6 +27,7 @@ WINGS = {
     "conformance": "envs",
     "core": "core",
     "docs": "docs",
+    "docs/test_results": "results on pages",
     "engine": "engine",
     "engine/test_journal": "journal",
     "engine/test_map": "map",
@@ -54,7 +55,7 @@ WINGS = {
     "show": "cli, show",
     "test_": "core",
     "thirdparty": "runs",
-    "tuning": "ued",
+    "tuning": "tuning",
     "ued": "ued",
     "view": "view",
 }

@@ -72,6 +72,7 @@ def test_every_panel_of_a_run_is_a_section_that_can_be_shown(opened):
     # And nobody would miss them.
     assert nothing == {
         "designed", "map", "elite", "progress", "audit", "regret", "behaviour", "levels",
+            "payoffs",
     }  # fmt: skip
     assert told["level"] == "Level 4 and its ancestors"
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, SupportsFloat
+from typing import Any
 
 from cairn.core.budget import Amount
 from cairn.core.errors import ConfigError
@@ -66,15 +66,11 @@ class _Function:
         if isinstance(found, Graded):
             return found
         pair: Any = found if isinstance(found, tuple) and len(found) == 2 else (found, "")
-        score, feedback = pair
-        if score is not None and not isinstance(score, SupportsFloat):
+        score: Any = pair[0]  # what kind of number it is `grades.checked` looks at
+        if score is not None and not hasattr(score, "__float__"):
             what = f"gave {found!r}, expected a number, a number and words, or None"
             self._refuse(text, what, None)
-        return Graded(
-            None if score is None else float(score),
-            "ok" if score is not None else "invalid",
-            str(feedback),
-        )
+        return Graded(score, "ok" if score is not None else "invalid", str(pair[1]))
 
     def _refuse(self, text: str, what: str, error: Exception | None) -> None:
         """At the text to begin with a fault is the function's: nothing else is worth paying for."""
