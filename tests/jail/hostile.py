@@ -269,7 +269,7 @@ CASES = (
         "    for n in range(3, 64):\n"
         "        attempt(f'{pid} {n}', lambda: open(f'/proc/{pid}/fd/{n}').read(64))\n"
         "    attempt('mem', lambda: open(f'/proc/{pid}/mem', 'rb'))\n"
-        "    attempt('root', lambda: os.listdir(f'/proc/{pid}/root/home'))\n"
+        "    attempt('root', lambda: os.listdir(os.path.join(f'/proc/{pid}', 'root', 'home')))\n"
         "    attempt('cwd', lambda: os.listdir(f'/proc/{pid}/cwd'))",
         "ok",
         1,

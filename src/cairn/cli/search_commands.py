@@ -65,8 +65,7 @@ def _config(arguments: argparse.Namespace) -> ResearchConfig:
         return config_of({**DEMO, **_simulated(arguments.what or problems.DEMO)}, changes)
     if arguments.what.endswith(".toml"):
         return read_config(Path(arguments.what), changes)
-    if arguments.what not in problems.shipped():
-        problems.problem_of(arguments.what)  # a wrong name is told of before a missing model is
+    problems.check(arguments.what)  # a wrong name is told of before a missing model is
     return config_of({"task": arguments.what}, changes)
 
 

@@ -39,9 +39,7 @@ def _shown(tree: Tree, best: Node | None, most: int) -> set[int]:
     return shown
 
 
-def _below(
-    tree: Tree, id: int, shown: set[int], best: Node | None, indent: str
-) -> list[str]:  # fmt: skip
+def _below(tree: Tree, id: int, shown: set[int], best: Node | None, indent: str) -> list[str]:
     children = _children(tree, id)
     seen, lines = [child for child in children if child in shown], []
     for child in seen:

@@ -29,7 +29,8 @@ def problem_of(name: str, home: Path | None = None) -> Problem:
     if home is not None and (home / FOLDER).is_dir():
         return _of_folder(home / FOLDER)
     if name not in PROBLEMS and ":" not in name:
-        return _named(name)
+        check(name)
+        return _of_folder(Path(name))
     made = resolve(name, PROBLEMS, "task")
     if inspect.isroutine(made):
         try:
@@ -58,15 +59,14 @@ def write(name: str, home: Path) -> None:
         catalogue.write(name, home / FOLDER, seed=None)
 
 
-def _named(name: str) -> Problem:
-    path = Path(name)
-    if not path.is_dir():
-        known = (*PROBLEMS, *shipped())
+def check(name: str) -> None:
+    """Raises ConfigError for a name of nothing. Reads no folder and imports nobody's module."""
+    known = (*PROBLEMS, *shipped())
+    if name not in known and ":" not in name and not Path(name).is_dir():
         raise ConfigError(
             f"there is no task {name!r}. Expected one of {', '.join(known)}, a task folder, or "
             f"your own as package.module:Name.{suggest(name, known)}"
         )
-    return _of_folder(path)
 
 
 def _of_folder(path: Path) -> Problem:

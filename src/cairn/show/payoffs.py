@@ -40,7 +40,7 @@ def applies(subject: Subject) -> str | None:
 
 def data(subject: Subject) -> Payoffs:
     """The paths of all seeds."""
-    lines = [line["metrics"] for line in subject.directory.metrics()] or [subject.lines[-1]]
+    lines = [line["metrics"] for line in subject.directory.metrics()]
     axes = _axes(lines[-1])
     assert axes is not None, "Ask applies first."
     first, others = axes
