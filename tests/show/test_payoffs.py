@@ -66,5 +66,6 @@ def test_a_page_has_the_picture_and_the_figures(subject, task, tmp_path):
     _, picture, table = section.parts
     pixels = picture.rows[0].cards[0].pixels
     assert pixels.dtype == np.uint8 and pixels.std() > 0
+    assert picture.rows[0].cards[0].title  # who sees no picture is told what it is
     assert table.rows == [[0, -1.5, -1.4, -1.0, -1.0], [1, -2.0, -1.0, -3.0, 0.0]]
     assert payoffs_sheet.draw(payoffs.data(run), tmp_path / "payoffs.png").stat().st_size > 1000

@@ -56,7 +56,7 @@ def section(subject: Subject, arguments: Mapping[str, str]) -> Section:
     from cairn.show.payoffs_sheet import pixels  # draws by Matplotlib, which a page does without
 
     found = data(subject)
-    card = Card("", "", "plain", pixels(found), {})
+    card = Card("Payoffs a round", "a dot where each seed came to", "plain", pixels(found), {})
     head = ["seed", "first player, at first", "others, at first", "first player", "others"]
     seeds = range(subject.experiment.run.seed, subject.experiment.run.seed + len(found.paths))
     rows = [
